@@ -1,0 +1,251 @@
+//! Runs ONNX graphs with the rten engine, one sequence at a time, on one thread for each caller.
+
+use std::fs::File;
+use std::io::{BufReader, Cursor};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
+use rten_tensor::prelude::*;
+use rten_tensor::{NdTensor, NdTensorView};
+
+use crate::backend::{Backend, BackendError, Batch, Logits, onnx_framing};
+use crate::error::ModelError;
+use crate::guard;
+
+/// An ONNX question-answering graph and the threads that run it.
+#[derive(Debug)]
+pub struct RtenBackend {
+    model: Model,
+    inputs: Vec<(Input, NodeId)>,
+    outputs: [NodeId; 2],
+    // The engine works on a pool's threads only, never on the caller's. A shared pool would make callers wait for one
+    // another, so each call borrows a pool of one thread; there are as many as there ever were calls at once.
+    idle: Mutex<Vec<Arc<ThreadPool>>>,
+}
+
+impl RtenBackend {
+    /// Loads the graph from a file.
+    ///
+    /// A damaged file is an error. A hostile one can take any time and memory: loading works out the parts of the graph
+    /// that do not depend on its inputs, and a graph can ask for anything there.
+    ///
+    /// # Errors
+    /// [`ModelError::NoWeights`], [`ModelError::Weights`], [`ModelError::MissingOutput`] and
+    /// [`ModelError::UnknownInput`].
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        if !path.exists() {
+            return Err(ModelError::NoWeights {
+                path: path.to_owned(),
+            });
+        }
+        let load = || {
+            let file = File::open(path)?;
+            let length = file.metadata()?.len();
+            onnx_framing::check(BufReader::new(file), length)?;
+            Ok(load_options().load_file(path)?)
+        };
+        Self::new(load, path)
+    }
+
+    /// Loads the graph from bytes that stay; `path` names them in errors.
+    ///
+    /// # Errors
+    /// As [`RtenBackend::open`], but for [`ModelError::NoWeights`].
+    pub fn from_static(bytes: &'static [u8], path: &Path) -> Result<Self, ModelError> {
+        let load = || {
+            onnx_framing::check(Cursor::new(bytes), bytes.len() as u64)?;
+            Ok(load_options().load_static_slice(bytes)?)
+        };
+        Self::new(load, path)
+    }
+
+    /// Loads the graph from bytes that are not needed afterwards; `path` names them in errors.
+    ///
+    /// # Errors
+    /// As [`RtenBackend::open`], but for [`ModelError::NoWeights`].
+    pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, ModelError> {
+        Self::with_options(&load_options(), bytes, path)
+    }
+
+    /// As [`RtenBackend::from_bytes`], but runs no part of the graph.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn from_untrusted_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, ModelError> {
+        let mut options = load_options();
+        options.enable_optimization(false);
+        Self::with_options(&options, bytes, path)
+    }
+
+    fn with_options(
+        options: &ModelOptions,
+        bytes: Vec<u8>,
+        path: &Path,
+    ) -> Result<Self, ModelError> {
+        let load = || {
+            onnx_framing::check(Cursor::new(&bytes), bytes.len() as u64)?;
+            Ok(options.load(bytes)?)
+        };
+        Self::new(load, path)
+    }
+
+    fn new(
+        load: impl FnOnce() -> Result<Model, BackendError>,
+        path: &Path,
+    ) -> Result<Self, ModelError> {
+        let model = guard::no_panic(load).map_err(|source| ModelError::Weights {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            inputs: inputs(&model, path)?,
+            outputs: outputs(&model, path)?,
+            model,
+            idle: Mutex::default(),
+        })
+    }
+
+    /// The start and end logits of one sequence.
+    fn run(
+        &self,
+        ids: &[u32],
+        type_ids: &[u32],
+        pool: &Arc<ThreadPool>,
+    ) -> Result<[Value; 2], BackendError> {
+        let inputs = self
+            .inputs
+            .iter()
+            .map(|(input, node)| Ok((*node, input.tensor(ids, type_ids)?)));
+        let inputs: Vec<(NodeId, ValueOrView)> = inputs.collect::<Result<_, BackendError>>()?;
+        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(pool)));
+        Ok(self.model.run_n(inputs, self.outputs, Some(options))?)
+    }
+
+    fn borrow_pool(&self) -> Arc<ThreadPool> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        idle.unwrap_or_else(|| Arc::new(ThreadPool::with_num_threads(1)))
+    }
+
+    fn give_back(&self, pool: Arc<ThreadPool>) {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(pool);
+    }
+}
+
+impl Backend for RtenBackend {
+    fn forward(&self, batch: &Batch) -> Result<Logits, BackendError> {
+        let pool = self.borrow_pool();
+        let mut logits = Logits::default();
+        for sequence in batch.sequences() {
+            let (ids, type_ids) = (
+                &batch.input_ids[sequence.clone()],
+                &batch.token_type_ids[sequence],
+            );
+            let [start, end] = self.run(ids, type_ids, &pool)?;
+            extend(&mut logits.start, &start, ids.len())?;
+            extend(&mut logits.end, &end, ids.len())?;
+        }
+        self.give_back(pool);
+        Ok(logits)
+    }
+}
+
+/// What a graph may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Input {
+    Ids,
+    AttentionMask,
+    TokenTypeIds,
+}
+
+const INPUTS: [(&str, Input); 3] = [
+    ("input_ids", Input::Ids),
+    ("attention_mask", Input::AttentionMask),
+    ("token_type_ids", Input::TokenTypeIds),
+];
+
+const OUTPUTS: [&str; 2] = ["start_logits", "end_logits"];
+
+impl Input {
+    fn tensor(self, ids: &[u32], type_ids: &[u32]) -> Result<ValueOrView<'static>, BackendError> {
+        let values = match self {
+            Self::Ids => ids
+                .iter()
+                .map(|&id| i32::try_from(id))
+                .collect::<Result<Vec<_>, _>>()?,
+            Self::AttentionMask => vec![1; ids.len()],
+            Self::TokenTypeIds => type_ids
+                .iter()
+                .map(|&id| i32::try_from(id))
+                .collect::<Result<Vec<_>, _>>()?,
+        };
+        Ok(NdTensor::from_data([1, ids.len()], values).into())
+    }
+}
+
+fn load_options() -> ModelOptions {
+    let mut options = ModelOptions::with_all_ops();
+    options.prepack_weights(true);
+    options
+}
+
+fn inputs(model: &Model, path: &Path) -> Result<Vec<(Input, NodeId)>, ModelError> {
+    let declared = model.input_ids().iter().map(|&node| {
+        let name = name_of(model, node);
+        let known = INPUTS.iter().find(|(known, _)| *known == name);
+        known
+            .map(|(_, input)| (*input, node))
+            .ok_or_else(|| ModelError::UnknownInput {
+                path: path.to_owned(),
+                input: name,
+                known: INPUTS.iter().map(|(name, _)| *name).collect(),
+            })
+    });
+    declared.collect()
+}
+
+fn outputs(model: &Model, path: &Path) -> Result<[NodeId; 2], ModelError> {
+    let find = |output: &'static str| {
+        let found = model
+            .output_ids()
+            .iter()
+            .find(|&&node| name_of(model, node) == output);
+        found.copied().ok_or_else(|| ModelError::MissingOutput {
+            path: path.to_owned(),
+            output,
+            found: model
+                .output_ids()
+                .iter()
+                .map(|&node| name_of(model, node))
+                .collect(),
+        })
+    };
+    let [start, end] = OUTPUTS;
+    Ok([find(start)?, find(end)?])
+}
+
+fn name_of(model: &Model, node: NodeId) -> String {
+    model
+        .node_info(node)
+        .and_then(|info| info.name().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// Appends the logits of one sequence of `tokens` tokens.
+fn extend(logits: &mut Vec<f32>, value: &Value, tokens: usize) -> Result<(), BackendError> {
+    let row: NdTensorView<f32, 2> = value.try_into()?;
+    if row.shape() != [1, tokens] {
+        return Err(format!(
+            "the graph gave logits of shape {:?} for {tokens} tokens",
+            row.shape()
+        )
+        .into());
+    }
+    logits.extend(row.iter());
+    Ok(())
+}

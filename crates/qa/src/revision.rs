@@ -1,0 +1,115 @@
+//! Names a model by its content, so that two servers can be seen to serve the same one.
+
+use std::fmt::Write;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::ModelError;
+use crate::files::{ModelFiles, WEIGHTS};
+
+/// The first twelve hexadecimal digits of a SHA-256 over everything that decides on a model's answers.
+pub(crate) struct Revision(LazyLock<String, Box<dyn FnOnce() -> String + Send>>);
+
+impl Revision {
+    /// Of weights in memory; counted when first asked for, since some tens of megabytes take tens of milliseconds.
+    #[cfg(feature = "bundled-model")]
+    pub(crate) fn of_bytes(files: &ModelFiles, weights: &'static [u8]) -> Self {
+        let mut hasher = hasher(files);
+        Self(LazyLock::new(Box::new(move || {
+            add(&mut hasher, WEIGHTS, weights);
+            digits(hasher)
+        })))
+    }
+
+    /// Of weights in a folder, read now, before somebody replaces them.
+    pub(crate) fn of_folder(files: &ModelFiles, folder: &Path) -> Result<Self, ModelError> {
+        let mut hasher = hasher(files);
+        for path in weights(folder)? {
+            let read = add_file(&mut hasher, &path);
+            read.map_err(|source| ModelError::Read { path, source })?;
+        }
+        Ok(Self::known(digits(hasher)))
+    }
+
+    /// Of a model whose weights nobody sees.
+    pub(crate) fn of_settings(files: &ModelFiles) -> Self {
+        Self::known(digits(hasher(files)))
+    }
+
+    fn known(digits: String) -> Self {
+        Self(LazyLock::new(Box::new(move || digits)))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The graph and the files beside it that it may keep its weights in, by name.
+fn weights(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    let failed = |source| ModelError::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut external = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        // The engine reads no others.
+        let holds_weights = path.extension().is_some_and(|extension| {
+            let extension = extension.to_string_lossy();
+            extension.starts_with("data") || extension.starts_with("onnx_data")
+        });
+        if holds_weights && path.is_file() {
+            external.push(path);
+        }
+    }
+    external.sort_unstable();
+    external.insert(0, folder.join(WEIGHTS));
+    Ok(external)
+}
+
+fn hasher(files: &ModelFiles) -> Sha256 {
+    let mut hasher = Sha256::new();
+    for (name, content) in files.contents() {
+        add(&mut hasher, name, content);
+    }
+    hasher
+}
+
+fn add(hasher: &mut Sha256, name: &str, content: &[u8]) {
+    start(hasher, name, content.len() as u64);
+    hasher.update(content);
+}
+
+fn add_file(hasher: &mut Sha256, path: &Path) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    start(hasher, &name, file.metadata()?.len());
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(()),
+            bytes => hasher.update(&chunk[..bytes]),
+        }
+    }
+}
+
+/// Names and lengths keep apart what would be the same bytes in a row.
+fn start(hasher: &mut Sha256, name: &str, bytes: u64) {
+    hasher.update((name.len() as u64).to_le_bytes());
+    hasher.update(name);
+    hasher.update(bytes.to_le_bytes());
+}
+
+fn digits(hasher: Sha256) -> String {
+    let digest = hasher.finalize();
+    digest[..6].iter().fold(String::new(), |mut digits, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
+}

@@ -1,0 +1,165 @@
+//! Cases that a reference implementation answered: questions, options and what it said.
+
+use std::fs;
+use std::iter;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use bakeoff_qa::{Answer, AnswerError, Compat, Options, Question, QuestionAnswering};
+use serde::Deserialize;
+
+/// How far scores may be apart: two engines add the same float32 numbers in different orders.
+const TOLERANCE: f64 = 1e-4;
+
+/// A file of cases, as the scripts in `reference/` write it.
+#[derive(Deserialize)]
+pub(crate) struct Golden {
+    pub(crate) contexts: Vec<String>,
+    pub(crate) cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    question: String,
+    contexts: Vec<usize>,
+    options: CaseOptions,
+    #[serde(default)]
+    pub(crate) answers: Vec<CaseAnswer>,
+    /// Whether the reference failed, for want of room beside the question.
+    #[serde(default)]
+    pub(crate) refused: bool,
+    #[serde(default)]
+    pub(crate) logits: Vec<WindowLogits>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct CaseOptions {
+    top_k: Option<NonZeroUsize>,
+    doc_stride: Option<usize>,
+    max_answer_len: Option<NonZeroUsize>,
+    max_seq_len: Option<NonZeroUsize>,
+    handle_impossible_answer: Option<bool>,
+    align_to_words: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct CaseAnswer {
+    pub(crate) score: f64,
+    start: usize,
+    end: usize,
+    answer: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct WindowLogits {
+    pub(crate) start: Vec<f32>,
+    pub(crate) end: Vec<f32>,
+}
+
+impl Golden {
+    pub(crate) fn read(path: &Path) -> Self {
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    /// Answers every case, on every core, and fails with those that differ.
+    pub(crate) fn check(&self, model: &QuestionAnswering, compat: Compat) {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mine = iter::from_fn(|| self.cases.get(next.fetch_add(1, Ordering::Relaxed)));
+            mine.filter_map(|case| case.answered_differently(model, &self.contexts, compat))
+                .collect::<Vec<_>>()
+        };
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let different: Vec<String> = thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            let found = workers.into_iter().map(|worker| worker.join().unwrap());
+            found.flatten().collect()
+        });
+        let (count, cases) = (different.len(), self.cases.len());
+        assert!(
+            count == 0,
+            "{count} of {cases} cases differ\n{}",
+            different.join("\n")
+        );
+    }
+}
+
+impl Case {
+    pub(crate) fn question(&self, contexts: &[String]) -> Question {
+        let contexts: Vec<&str> = self
+            .contexts
+            .iter()
+            .map(|&index| contexts[index].as_str())
+            .collect();
+        Question::new(&*self.question, contexts.join("\n")).expect("no case is empty")
+    }
+
+    pub(crate) fn options(&self, compat: Compat) -> Options {
+        let (options, default) = (&self.options, Options::default());
+        Options {
+            top_k: options.top_k.unwrap_or(default.top_k),
+            doc_stride: options.doc_stride,
+            max_answer_len: options.max_answer_len.unwrap_or(default.max_answer_len),
+            max_seq_len: options.max_seq_len,
+            handle_impossible_answer: options
+                .handle_impossible_answer
+                .unwrap_or(default.handle_impossible_answer),
+            align_to_words: options.align_to_words.unwrap_or(default.align_to_words),
+            compat,
+        }
+    }
+
+    /// What is different about what `model` says, if anything.
+    fn answered_differently(
+        &self,
+        model: &QuestionAnswering,
+        contexts: &[String],
+        compat: Compat,
+    ) -> Option<String> {
+        match model.answer(&self.question(contexts), &self.options(compat)) {
+            Ok(_) if self.refused => Some(format!("{}: the reference refused it", self.name)),
+            Ok(answers) => self.difference(&likely(answers), TOLERANCE),
+            Err(AnswerError::QuestionTooLong { .. }) if self.refused => None,
+            Err(error) => Some(format!("{}: {error}", self.name)),
+        }
+    }
+
+    /// What is different about `found`, if anything.
+    pub(crate) fn difference(&self, found: &[Answer], tolerance: f64) -> Option<String> {
+        let same = self.answers.len() == found.len()
+            && self.answers.iter().zip(found).all(|(expected, found)| {
+                expected.is(found) && (expected.score - found.score).abs() <= tolerance
+            });
+        (!same).then(|| {
+            format!(
+                "{}:\n  expected {:?}\n  found    {found:?}",
+                self.name, self.answers
+            )
+        })
+    }
+}
+
+impl CaseAnswer {
+    /// Whether `found` is the same span.
+    pub(crate) fn is(&self, found: &Answer) -> bool {
+        self.answer == found.text && (self.start, self.end) == (found.start, found.end)
+    }
+}
+
+/// The answers with a score, or the first where none has.
+///
+/// The others only fill up. Which ones the reference takes is left to numpy's partition, so the script leaves them out.
+fn likely(mut answers: Vec<Answer>) -> Vec<Answer> {
+    let with_score = answers.iter().filter(|answer| answer.score > 0.0).count();
+    answers.truncate(with_score.max(1));
+    answers
+}
+
+/// The folder of the tests.
+pub(crate) fn folder() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"))
+}

@@ -1,0 +1,49 @@
+//! The bundled model's weights in float32, as `reference/parity.py` wrote what each version answers with them.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use bakeoff_qa::{Compat, QuestionAnswering};
+use tempfile::TempDir;
+
+use crate::cases::{self, Case, Golden};
+
+#[test]
+fn answers_of_4_57_are_the_same_in_every_case() {
+    let golden = golden("parity-4.57.json");
+    let squad = |case: &&Case| case.name.starts_with("squad");
+    assert!(golden.cases.iter().filter(squad).count() >= 1000);
+    assert!(golden.cases.iter().filter(|case| !squad(case)).count() >= 200);
+    golden.check(&FLOAT32, Compat::V4_57);
+}
+
+#[test]
+fn answers_of_4_52_are_the_same_in_every_case() {
+    let golden = golden("parity-4.52.json");
+    assert!(golden.cases.len() >= 200);
+    golden.check(&FLOAT32, Compat::V4_52);
+}
+
+static FLOAT32: LazyLock<QuestionAnswering> = LazyLock::new(|| {
+    let folder = float32_folder();
+    QuestionAnswering::open(folder.path()).unwrap()
+});
+
+/// The bundled model with another graph, which reads the float16 weights where the safetensors file has them, and
+/// widens them.
+fn float32_folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let bundled = cases::folder().join("../../../models/minilm-squad");
+    let copy = |from: PathBuf, to: &str| fs::copy(from, folder.path().join(to)).unwrap();
+    for file in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+        copy(bundled.join(file), file);
+    }
+    copy(bundled.join("model.safetensors"), "model.onnx_data");
+    copy(cases::folder().join("fp32/model.onnx"), "model.onnx");
+    folder
+}
+
+fn golden(file: &str) -> Golden {
+    Golden::read(&cases::folder().join("golden").join(file))
+}

@@ -1,0 +1,9 @@
+//! Answers against those of transformers' question-answering pipeline, as the scripts in `reference/` wrote them.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cases;
+mod families;
+mod float32;
+#[cfg(feature = "bundled-model")]
+mod int8;

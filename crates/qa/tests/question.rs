@@ -1,0 +1,358 @@
+//! Questions of every sort: what is answered, what is refused, and that nothing panics.
+
+#![cfg(feature = "bundled-model")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, LazyLock};
+use std::thread;
+
+use bakeoff_qa::backend::BackendError;
+use bakeoff_qa::{
+    Answer, AnswerError, Backend, Batch, Compat, Logits, ModelFiles, Options, Question,
+    QuestionAnswering,
+};
+
+/// The bundled model.
+static MODEL: LazyLock<QuestionAnswering> =
+    LazyLock::new(|| QuestionAnswering::embedded().unwrap());
+
+/// The bundled tokenizer with a model that likes some tokens more than others, for no reason, and fast.
+static FAST: LazyLock<QuestionAnswering> = LazyLock::new(|| with_backend(Whimsical));
+
+#[test]
+fn an_empty_question_or_context_is_refused() {
+    assert!(matches!(
+        Question::new("", "a context"),
+        Err(AnswerError::EmptyQuestion)
+    ));
+    assert!(matches!(
+        Question::new("a question", ""),
+        Err(AnswerError::EmptyContext)
+    ));
+    assert_eq!(
+        Question::new("", "").unwrap_err().to_string(),
+        "`question` cannot be empty"
+    );
+}
+
+#[test]
+fn a_question_that_leaves_no_room_for_the_context_is_refused_with_the_limit() {
+    let question = "why ".repeat(300);
+    let refused = answer(
+        &MODEL,
+        &question,
+        &"because ".repeat(100),
+        &Options::default(),
+    );
+    let message = "question has 300 tokens, limit is 252 with this `max_seq_len` and `doc_stride`";
+    assert_eq!(refused.unwrap_err().to_string(), message);
+    assert!(answer(&MODEL, &question, "because it fits", &Options::default()).is_ok());
+}
+
+#[test]
+fn a_question_of_a_megabyte_is_refused() {
+    let refused = answer(
+        &FAST,
+        &"why ".repeat(1 << 18),
+        "because",
+        &Options::default(),
+    );
+    assert!(matches!(
+        refused,
+        Err(AnswerError::QuestionTooLong {
+            tokens: 262_144,
+            limit: 252
+        })
+    ));
+}
+
+#[test]
+fn a_context_of_a_megabyte_is_read_to_its_end() {
+    let context = "weather ".repeat(1 << 17) + "zebra";
+    let answers = answer(
+        &with_backend(LikesZebras),
+        "Which animal?",
+        &context,
+        &Options::default(),
+    )
+    .unwrap();
+    assert_eq!(
+        (answers[0].text.as_str(), answers[0].start, answers[0].end),
+        ("zebra", 1 << 20, (1 << 20) + 5)
+    );
+}
+
+#[test]
+fn a_context_of_too_many_windows_is_refused_with_the_limit() {
+    let context = "weather ".repeat(1 << 12);
+    let options = Options {
+        doc_stride: Some(377),
+        ..Options::default()
+    };
+    let refused = answer(
+        &with_backend(LikesZebras),
+        "Which animal?",
+        &context,
+        &options,
+    );
+    assert!(matches!(
+        refused,
+        Err(AnswerError::TooManyWindows { limit: 1024, .. })
+    ));
+}
+
+#[test]
+fn the_bundled_model_finds_an_answer_in_a_late_window() {
+    let filler = "Nobody knows what the weather will be. ".repeat(80);
+    let context = format!("{filler}The treasure is hidden in Bremen. {filler}");
+    let answers = answer(
+        &MODEL,
+        "Where is the treasure hidden?",
+        &context,
+        &Options::default(),
+    )
+    .unwrap();
+    assert_eq!(answers[0].text, "Bremen");
+    assert_eq!(
+        answers[0].start,
+        filler.chars().count() + "The treasure is hidden in ".len()
+    );
+}
+
+#[test]
+fn a_word_of_a_megabyte_is_one_answer() {
+    let context = "x".repeat(1 << 20);
+    let answers = answer(&MODEL, "What?", &context, &Options::default()).unwrap();
+    assert_eq!((answers[0].start, answers[0].end), (0, 1 << 20));
+}
+
+#[test]
+fn a_context_without_tokens_has_the_empty_answer() {
+    for context in [" ", "\t\r\n", "\0", "\u{200b}\u{feff}"] {
+        let answers = answer(&MODEL, "Where?", context, &Options::default()).unwrap();
+        assert_eq!(
+            answers,
+            [Answer {
+                score: 0.0,
+                start: 0,
+                end: 0,
+                text: String::new()
+            }],
+            "{context:?}"
+        );
+    }
+}
+
+#[test]
+fn windows_longer_than_the_model_or_shorter_than_their_stride_are_refused() {
+    let longer = Options {
+        max_seq_len: NonZeroUsize::new(513),
+        ..Options::default()
+    };
+    let refused = answer(&FAST, "Where?", "Here.", &longer).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "`max_seq_len` is 513, this model takes at most 512 tokens"
+    );
+    let stride = Options {
+        doc_stride: Some(385),
+        ..Options::default()
+    };
+    let refused = answer(&FAST, "Where?", "Here.", &stride).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "`doc_stride` (385) is larger than `max_seq_len` (384)"
+    );
+}
+
+#[test]
+fn options_without_bounds_work() {
+    let options = Options {
+        top_k: NonZeroUsize::MAX,
+        max_answer_len: NonZeroUsize::MAX,
+        ..Options::default()
+    };
+    let answers = answer(&FAST, "Where?", "one two three", &options).unwrap();
+    // Six spans of words, and the empty one that fills up.
+    assert_eq!(answers.len(), 7);
+}
+
+#[test]
+fn a_class_token_spelled_out_in_the_question_is_no_answer() {
+    let options = Options {
+        top_k: NonZeroUsize::new(50).unwrap(),
+        ..Options::default()
+    };
+    for found in answer(&MODEL, "[CLS] where [CLS]?", "in Paris", &options).unwrap() {
+        assert!(found.end <= 8 && found.start <= found.end, "{found:?}");
+    }
+}
+
+#[test]
+fn a_failing_backend_is_an_error_with_its_cause() {
+    let refused = answer(&with_backend(Fails), "Where?", "Here.", &Options::default()).unwrap_err();
+    assert_eq!(
+        std::error::Error::source(&refused).unwrap().to_string(),
+        "out of order"
+    );
+    let refused = answer(
+        &with_backend(Silent),
+        "Where?",
+        "Here.",
+        &Options::default(),
+    )
+    .unwrap_err();
+    let cause = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(
+        cause.starts_with("[0, 0] start and end logits for"),
+        "{cause}"
+    );
+}
+
+#[test]
+fn logits_that_are_not_numbers_are_an_error() {
+    for logit in [f32::NAN, f32::INFINITY] {
+        let model = with_backend(Says(logit));
+        let refused = answer(&model, "Where?", "Here.", &Options::default()).unwrap_err();
+        let cause = std::error::Error::source(&refused).unwrap().to_string();
+        assert_eq!(cause, "logits that are not finite");
+    }
+}
+
+#[test]
+fn equal_texts_are_one_answer_in_4_57_and_several_in_4_52() {
+    let texts = |compat| {
+        let options = Options {
+            top_k: NonZeroUsize::new(3).unwrap(),
+            max_answer_len: NonZeroUsize::MIN,
+            compat,
+            ..Options::default()
+        };
+        let answers = answer(
+            &with_backend(LikesZebras),
+            "Which?",
+            "zebra, ZEBRA",
+            &options,
+        );
+        let answers = answers.unwrap().into_iter();
+        answers
+            .map(|found| (found.text, (found.score * 100.0).round()))
+            .collect::<Vec<_>>()
+    };
+    let text = |text: &str, percent| (text.to_owned(), percent);
+    assert_eq!(texts(Compat::V4_57)[0], text("zebra", 50.0));
+    assert_eq!(
+        texts(Compat::V4_52)[..2],
+        [text("zebra", 25.0), text("ZEBRA", 25.0)]
+    );
+}
+
+#[test]
+fn threads_share_a_model_and_get_the_same_answers() {
+    let model = Arc::new(QuestionAnswering::embedded().unwrap());
+    let ask = |model: &QuestionAnswering| {
+        answer(
+            model,
+            "Where do I live?",
+            "I live in Berlin.",
+            &Options::default(),
+        )
+        .unwrap()
+    };
+    let expected = ask(&model);
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let model = Arc::clone(&model);
+            thread::spawn(move || ask(&model))
+        })
+        .collect();
+    for thread in threads {
+        assert_eq!(thread.join().unwrap(), expected);
+    }
+}
+
+fn answer(
+    model: &QuestionAnswering,
+    question: &str,
+    context: &str,
+    options: &Options,
+) -> Result<Vec<Answer>, AnswerError> {
+    model.answer(&Question::new(question, context)?, options)
+}
+
+fn with_backend(backend: impl Backend + 'static) -> QuestionAnswering {
+    QuestionAnswering::with_backend(&ModelFiles::embedded(), Box::new(backend)).unwrap()
+}
+
+/// Logits from -4 to 4 that depend on the token and its place only.
+#[derive(Debug)]
+struct Whimsical;
+
+impl Backend for Whimsical {
+    fn forward(&self, batch: &Batch) -> Result<Logits, BackendError> {
+        let whim = |(place, &id): (usize, &u32), salt| {
+            ((id as usize * 31 + place * salt) % 801) as f32 / 100.0 - 4.0
+        };
+        let ids = || batch.input_ids.iter().enumerate();
+        Ok(Logits {
+            start: ids().map(|token| whim(token, 7)).collect(),
+            end: ids().map(|token| whim(token, 11)).collect(),
+        })
+    }
+}
+
+/// Likes zebras only.
+#[derive(Debug)]
+struct LikesZebras;
+
+impl Backend for LikesZebras {
+    fn forward(&self, batch: &Batch) -> Result<Logits, BackendError> {
+        let logits: Vec<f32> = batch
+            .input_ids
+            .iter()
+            .map(|&id| if id == ZEBRA { 20.0 } else { 0.0 })
+            .collect();
+        Ok(Logits {
+            start: logits.clone(),
+            end: logits,
+        })
+    }
+}
+
+/// "zebra" in the bundled vocabulary.
+const ZEBRA: u32 = 29_145;
+
+/// Fails on every batch.
+#[derive(Debug)]
+struct Fails;
+
+impl Backend for Fails {
+    fn forward(&self, _: &Batch) -> Result<Logits, BackendError> {
+        Err("out of order".into())
+    }
+}
+
+/// Says nothing about any token.
+#[derive(Debug)]
+struct Silent;
+
+impl Backend for Silent {
+    fn forward(&self, _: &Batch) -> Result<Logits, BackendError> {
+        Ok(Logits::default())
+    }
+}
+
+/// Says the same about every token.
+#[derive(Debug)]
+struct Says(f32);
+
+impl Backend for Says {
+    fn forward(&self, batch: &Batch) -> Result<Logits, BackendError> {
+        let logits = vec![self.0; batch.input_ids.len()];
+        Ok(Logits {
+            start: logits.clone(),
+            end: logits,
+        })
+    }
+}

@@ -1,0 +1,76 @@
+"""Prints the golden values for the tests of crates/report/src/statistics.rs, as Rust constants.
+
+    python3 -m venv venv && venv/bin/pip install scipy==1.17.1 numpy==2.4.6
+    venv/bin/python reference/intervals.py > crates/report/tests/fixtures/statistics.rs
+"""
+
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+import scipy
+from scipy import stats
+from scipy.special import ndtr
+
+# Sums of eighths and sixteenths are exact, so that equal means compare equal in every order of summing.
+SMALL = [
+    ([0.125, 0.25, 0.5], 0.9),
+    ([0.0625, -0.125, 0.25, 0.5], 0.95),
+    ([1.75, 1.8125, 1.6875, 1.9375, 1.625], 0.95),
+    ([0.0625, 0.25, -0.125, 0.1875, 0.0, 1.0], 0.99),
+]
+LARGER = [
+    ([0.01, 0.04, -0.02, 0.03, 0.00, 0.15, 0.02, 0.05], 0.95),
+    ([1.70, 1.75, 1.68, 1.90, 1.72, 1.81, 1.77, 1.79, 1.66, 2.10], 0.95),
+    ([-0.5, 0.2, -0.1, 0.4, 0.3, -0.2, 0.05], 0.90),
+]
+
+
+def exact(sample, confidence):
+    """SciPy's `BCa` interval over every resample there is, instead of random ones."""
+    every = np.array([np.mean(chosen) for chosen in itertools.product(sample, repeat=len(sample))])
+    distribution = SimpleNamespace(bootstrap_distribution=every)
+    return stats.bootstrap(
+        (sample,), np.mean, confidence_level=confidence, n_resamples=0, bootstrap_result=distribution, method="BCa"
+    ).confidence_interval
+
+
+def sampled(sample, confidence):
+    random = np.random.default_rng(1)
+    return stats.bootstrap(
+        (sample,), np.mean, confidence_level=confidence, n_resamples=200_000, method="BCa", rng=random
+    ).confidence_interval
+
+
+def rows(cases, interval):
+    for sample, confidence in cases:
+        low, high = interval(sample, confidence)
+        print(f"    (&{sample}, {confidence}, {literal(low)}, {literal(high)}),")
+
+
+def literal(number):
+    """Twelve decimals in groups of three, as Rust's lints want long literals."""
+    whole, decimals = f"{number:.12f}".split(".")
+    return f"{whole}." + "_".join(decimals[at : at + 3] for at in range(0, 12, 3))
+
+
+def main():
+    print(f"// Written by reference/intervals.py with SciPy {scipy.__version__}.\n")
+    print("/// Sample, confidence, and the ends of SciPy's `BCa` interval of the mean over every resample.")
+    print("const EXACT_BCA: &[(&[f64], f64, f64, f64)] = &[")
+    rows(SMALL, exact)
+    print("];\n")
+    print("/// The same over 200,000 random resamples.")
+    print("const SAMPLED_BCA: &[(&[f64], f64, f64, f64)] = &[")
+    rows(LARGER, sampled)
+    print("];\n")
+    print("/// Blocks, and the confidence to ask a bootstrap for to get 95 %.")
+    print("const EXPANDED_CONFIDENCE: &[(usize, f64)] = &[")
+    for n in [6, 8, 10, 20, 100]:
+        tail = ndtr(np.sqrt(n / (n - 1)) * stats.t.ppf(0.025, n - 1))
+        print(f"    ({n}, {literal(1 - 2 * tail)}),")
+    print("];")
+
+
+if __name__ == "__main__":
+    main()
