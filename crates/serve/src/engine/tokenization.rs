@@ -1,0 +1,201 @@
+//! Turns the questions of a request into windows, before they wait for a worker.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bakeoff_qa::{Prepared, QuestionAnswering};
+
+use super::{Item, ItemError, Refused, TextWork};
+
+/// A question after its tokenisation.
+#[derive(Debug)]
+pub(crate) struct PreparedItem {
+    pub(crate) outcome: Result<Prepared, ItemError>,
+    pub(crate) tokenization: Duration,
+}
+
+/// Text that makes a token, roughly: what English makes with a vocabulary of words and their pieces.
+const BYTES_PER_TOKEN: usize = 4;
+
+/// Items of a list that are turned into tokens in one go have about this much text. Between two goes others have
+/// theirs, and a list whose client has gone is given up.
+const CHUNK_BYTES: usize = 16 * 1024;
+
+/// A list with more tokens is given up: it takes 100 bytes a token while it waits, and minutes to answer.
+const MOST_TOKENS: usize = 1024 * 1024;
+
+/// How many tokens the items will make, before anything was done with them. At least 1.
+pub(crate) fn estimate_tokens(items: &[Item]) -> usize {
+    let bytes: usize = items.iter().map(bytes).sum();
+    bytes / BYTES_PER_TOKEN + 1
+}
+
+/// Every item as windows, or why it is none, in order.
+///
+/// # Errors
+/// [`Refused::TooLarge`] for a list that would take minutes, [`Refused::Stopped`] when the runtime ends.
+pub(crate) async fn prepare(
+    items: Vec<Item>,
+    model: &Arc<QuestionAnswering>,
+    text_work: &TextWork,
+) -> Result<Vec<PreparedItem>, Refused> {
+    let mut prepared = Vec::with_capacity(items.len());
+    let mut tokens = 0;
+    let mut items = items.into_iter().peekable();
+    while items.peek().is_some() {
+        let mut chunk_bytes = 0;
+        let mut chunk = Vec::new();
+        while let Some(item) = items.next_if(|_| chunk_bytes < CHUNK_BYTES) {
+            chunk_bytes += bytes(&item);
+            chunk.push(item);
+        }
+        let model = Arc::clone(model);
+        let work = move || -> Vec<PreparedItem> {
+            chunk
+                .into_iter()
+                .map(|item| prepare_one(item, &model))
+                .collect()
+        };
+        let chunk = text_work.run(chunk_bytes, work).await;
+        // Panics are caught inside.
+        let chunk = chunk.map_err(|_| Refused::Stopped)?;
+        tokens += chunk.iter().map(PreparedItem::tokens).sum::<usize>();
+        prepared.extend(chunk);
+        if tokens > MOST_TOKENS && items.peek().is_some() {
+            return Err(Refused::TooLarge {
+                limit_tokens: MOST_TOKENS,
+            });
+        }
+    }
+    Ok(prepared)
+}
+
+fn bytes(item: &Item) -> usize {
+    item.question.question().len() + item.question.context().len()
+}
+
+fn prepare_one(item: Item, model: &QuestionAnswering) -> PreparedItem {
+    let started = Instant::now();
+    // Unwind safe because nothing of a question that panicked is kept.
+    let prepare = AssertUnwindSafe(|| model.prepare(item.question, item.options));
+    let outcome = match catch_unwind(prepare) {
+        Ok(prepared) => prepared.map_err(ItemError::Answer),
+        Err(_) => Err(ItemError::Panicked),
+    };
+    PreparedItem {
+        outcome,
+        tokenization: started.elapsed(),
+    }
+}
+
+impl PreparedItem {
+    /// What the model will read, over all windows.
+    pub(crate) fn tokens(&self) -> usize {
+        let prepared = self.outcome.as_ref();
+        prepared.map_or(0, |prepared| {
+            (0..prepared.windows())
+                .map(|window| prepared.tokens(window))
+                .sum()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, num::NonZeroUsize};
+
+    use bakeoff_qa::{AnswerError, Options, Question};
+
+    use super::*;
+    use crate::fake::{Fake, too_long};
+
+    fn item(question: &str, context: &str) -> Item {
+        Item {
+            question: Question::new(question, context).unwrap(),
+            options: Options::default(),
+        }
+    }
+
+    /// One thread for short texts.
+    fn text_work() -> TextWork {
+        TextWork::new(NonZeroUsize::MIN)
+    }
+
+    #[tokio::test]
+    async fn items_keep_their_order_and_fail_alone() {
+        let (model, _) = Fake::model();
+        let too_long = Item {
+            question: too_long(),
+            options: Options::default(),
+        };
+        let items = vec![item("a", "b"), too_long, item("a", &"b ".repeat(600))];
+        let prepared = prepare(items, &model, &text_work()).await.unwrap();
+        assert_eq!(prepared[0].tokens(), 5);
+        let failed = prepared[1].outcome.as_ref().unwrap_err();
+        assert!(matches!(
+            failed,
+            ItemError::Answer(AnswerError::QuestionTooLong { .. })
+        ));
+        // A window of 384, of which the context has 380, and another with the rest and the 128 that they share.
+        assert_eq!(prepared[2].tokens(), 384 + 4 + 600 - (380 - 128));
+    }
+
+    #[tokio::test]
+    async fn a_long_list_lets_others_through() {
+        let (model, _) = Fake::model();
+        let text_work = text_work();
+        let ended = RefCell::new(Vec::new());
+        let run = async |name, items| {
+            let prepared = prepare(items, &model, &text_work).await.unwrap();
+            ended.borrow_mut().push(name);
+            prepared.len()
+        };
+        let context = "hay ".repeat(500);
+        let list = (0..1000).map(|_| item("hay", &context)).collect();
+        let single = vec![item("hay", &context)];
+        assert_eq!(
+            tokio::join!(run("list", list), run("single", single)),
+            (1000, 1)
+        );
+        assert_eq!(ended.into_inner(), ["single", "list"]);
+    }
+
+    #[tokio::test]
+    async fn a_list_without_end_is_given_up() {
+        let (model, _) = Fake::model();
+        // Many windows of little text, since nearly all of it is shared.
+        let mut large = item("a", &"a ".repeat(10_000));
+        large.options.doc_stride = Some(370);
+        let prepared = prepare(vec![large.clone()], &model, &text_work())
+            .await
+            .unwrap();
+        let tokens = prepared[0].tokens();
+        assert!((MOST_TOKENS / 3..MOST_TOKENS).contains(&tokens), "{tokens}");
+        let refused = prepare(vec![large; 1000], &model, &text_work()).await;
+        assert_eq!(
+            refused.unwrap_err(),
+            Refused::TooLarge {
+                limit_tokens: MOST_TOKENS
+            }
+        );
+    }
+
+    #[test]
+    fn estimates_are_near_what_english_makes() {
+        let (model, _) = Fake::model();
+        let item = item(
+            "Who wrote the opera?",
+            "The opera was written by Ada Byron in 1843, and first sung in Turin a year later. It was praised for its \
+             clarity by those who had never heard it, and for its brevity by those who had.",
+        );
+        let estimate = estimate_tokens(std::slice::from_ref(&item));
+        let tokens = prepare_one(item, &model).tokens();
+        assert!(
+            estimate.abs_diff(tokens) * 4 < tokens,
+            "{estimate} for {tokens}"
+        );
+    }
+}

@@ -1,0 +1,46 @@
+//! Question answering behind HTTP: `POST /question_answering`, probes, limits, and a page that documents them.
+//!
+//! The only crate that knows that wire. Inference never runs on a thread that serves connections.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use bakeoff_qa::QuestionAnswering;
+//! use bakeoff_serve::{Drained, ServeConfig, Server, Signals};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let model = QuestionAnswering::open("models/minilm-squad".as_ref())?;
+//! let server = Server::bind("127.0.0.1", 0).await?;
+//! let signals = Signals::default(); // a signal handler has a clone, say, and cancels `shutdown`
+//! let drained = server.run(&ServeConfig::default(), Arc::new(model), signals).await?;
+//! assert_eq!(drained, Drained::Whole);
+//! # Ok(())
+//! # }
+//! ```
+
+mod body;
+mod config;
+mod cores;
+mod edge;
+mod engine;
+mod error;
+mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+mod keys;
+mod metrics;
+mod openapi;
+mod refusal;
+mod routes;
+mod server;
+mod wire;
+
+#[cfg(test)]
+mod fake;
+
+pub use config::{Access, Admission, Limits, ServeConfig};
+pub use cores::physical_cores;
+pub use error::ServeError;
+pub use server::{Drained, Server, Signals};

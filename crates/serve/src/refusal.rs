@@ -1,0 +1,230 @@
+//! Requests that get no answers, and the responses they get instead.
+
+use std::{fmt, time::Duration};
+
+use axum::{
+    Json,
+    extract::Request,
+    http::{Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::{
+    engine::Refused,
+    wire::problem::{Detail, ErrorBody, Problem, Problems},
+};
+
+/// Why a request gets no answers.
+#[derive(Debug, Clone)]
+pub(crate) enum Refusal {
+    /// 400: the body broke off or was badly framed.
+    BrokenBody,
+    /// 401: the request has no API key.
+    NoKey,
+    /// 401: the API key is not one of this server's.
+    WrongKey,
+    /// 404: no such path.
+    NotFound,
+    /// 404: the path names another model, or another version of it.
+    NoSuchModel,
+    /// 405: not with this method.
+    MethodNotAllowed,
+    /// 408: the body took too long to arrive.
+    LateBody,
+    /// 413: the body is larger than allowed.
+    TooLarge {
+        /// What is allowed.
+        limit_bytes: usize,
+    },
+    /// 413: the questions are more than are answered at once.
+    TooManyTokens {
+        /// What is allowed, for all questions and contexts together.
+        limit_tokens: usize,
+    },
+    /// 422, or 400 where that is the custom: the body makes no sense.
+    Invalid(Vec<Problem>),
+    /// 429: too many questions wait.
+    Overloaded {
+        /// When a retry has a chance.
+        retry_after: Duration,
+    },
+    /// 500: our bug.
+    Bug,
+    /// 503: not yet, or not any more.
+    Unavailable(&'static str),
+    /// 504: the deadline passed.
+    TimedOut,
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Overloaded(retry_after) => Self::Overloaded { retry_after },
+            Refused::TooLarge { limit_tokens } => Self::TooManyTokens { limit_tokens },
+            Refused::TimedOut => Self::TimedOut,
+            Refused::Stopped => Self::Unavailable("the server is shutting down"),
+        }
+    }
+}
+
+/// How an API words its refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// FastAPI's: `{"detail": …}`, and 422 with a list for a body that makes no sense.
+    Detail,
+    /// Hugging Face's and the Open Inference Protocol's: `{"error": …}`, and 400 for a body that makes no sense.
+    Error,
+}
+
+/// A layer that gives refusals from within the shape of the API that was asked.
+///
+/// Everything that refuses may make a plain response of a [`Refusal`], without knowing which API it refuses for.
+pub(crate) async fn in_the_shape_of_the_api(request: Request, next: Next) -> Response {
+    let shape = Shape::of(request.method(), request.uri().path());
+    let mut response = next.run(request).await;
+    if shape == Shape::Detail {
+        return response;
+    }
+    let Some(refusal) = response.extensions_mut().remove::<Refusal>() else {
+        return response;
+    };
+    let (head, body) = refusal.render(shape).into_parts();
+    *response.status_mut() = head.status;
+    // The length of the other body; all other headers stay, whoever added them.
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    *response.body_mut() = body;
+    response
+}
+
+impl Shape {
+    /// The shape of the API that a path belongs to.
+    pub(crate) fn of(method: &Method, path: &str) -> Self {
+        let first = path.split('/').nth(1).unwrap_or_default();
+        if matches!(first, "v2" | "models") || (path == "/" && method == Method::POST) {
+            Self::Error
+        } else {
+            Self::Detail
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = self.render(Shape::Detail);
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl Refusal {
+    fn render(&self, shape: Shape) -> Response {
+        let body = |status, text: String| match shape {
+            Shape::Detail => json(status, &Detail { detail: text }),
+            Shape::Error => json(status, &ErrorBody { error: text }),
+        };
+        match (self, shape) {
+            (Self::Invalid(problems), Shape::Detail) => {
+                let detail = problems.clone();
+                json(StatusCode::UNPROCESSABLE_ENTITY, &Problems { detail })
+            }
+            (Self::Overloaded { retry_after }, _) => {
+                let seconds = [(header::RETRY_AFTER, whole_seconds(*retry_after))];
+                (seconds, body(self.status(), self.to_string())).into_response()
+            }
+            (Self::NoKey, _) => challenge("Bearer", body(self.status(), self.to_string())),
+            (Self::WrongKey, _) => challenge(
+                r#"Bearer error="invalid_token""#,
+                body(self.status(), self.to_string()),
+            ),
+            // The rest of the body may still come, and must not be taken for a request.
+            (Self::LateBody, _) => {
+                let close = [(header::CONNECTION, "close")];
+                (close, body(self.status(), self.to_string())).into_response()
+            }
+            _ => body(self.status(), self.to_string()),
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::BrokenBody | Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::NoKey | Self::WrongKey => StatusCode::UNAUTHORIZED,
+            Self::NotFound | Self::NoSuchModel => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::LateBody => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge { .. } | Self::TooManyTokens { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Bug => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BrokenBody => f.write_str("the body broke off or is badly framed"),
+            // As FastAPI says it.
+            Self::NoKey | Self::WrongKey => f.write_str("Not authenticated"),
+            Self::NotFound => f.write_str("Not Found"),
+            Self::NoSuchModel => f.write_str("there is no such model, or version of it, here"),
+            Self::MethodNotAllowed => f.write_str("Method Not Allowed"),
+            Self::LateBody => f.write_str("the body took too long to arrive"),
+            Self::TooLarge { limit_bytes } => {
+                write!(f, "the body is larger than {limit_bytes} bytes")
+            }
+            Self::TooManyTokens { limit_tokens } => write!(
+                f,
+                "the questions and contexts are more than {limit_tokens} tokens together, send them in several requests"
+            ),
+            Self::Invalid(problems) => {
+                let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                f.write_str(&problems.join("; "))
+            }
+            Self::Overloaded { retry_after } => {
+                let seconds = whole_seconds(*retry_after);
+                write!(
+                    f,
+                    "too many questions are waiting, try again in {seconds} s"
+                )
+            }
+            Self::Bug => f.write_str("Internal Server Error"),
+            Self::Unavailable(why) => f.write_str(why),
+            Self::TimedOut => f.write_str("the answer took too long"),
+        }
+    }
+}
+
+/// With the header that makes clients send a key.
+fn challenge(scheme: &'static str, response: Response) -> Response {
+    ([(header::WWW_AUTHENTICATE, scheme)], response).into_response()
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    (status, Json(body)).into_response()
+}
+
+/// Rounded up, and at least 1: what `Retry-After` can say.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration
+        .as_secs()
+        .saturating_add(u64::from(duration.subsec_nanos() > 0))
+        .max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_whole_seconds_rounded_up_and_at_least_one() {
+        assert_eq!(whole_seconds(Duration::ZERO), 1);
+        assert_eq!(whole_seconds(Duration::from_millis(1)), 1);
+        assert_eq!(whole_seconds(Duration::from_secs(3)), 3);
+        assert_eq!(whole_seconds(Duration::from_millis(3001)), 4);
+        assert_eq!(whole_seconds(Duration::MAX), u64::MAX);
+    }
+}

@@ -1,0 +1,276 @@
+//! The paths of the API.
+
+pub(crate) mod about;
+pub(crate) mod hugging_face;
+pub(crate) mod open_inference;
+pub(crate) mod question_answering;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::Request,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use bakeoff_qa::{Answer, AnswerError, Compat};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    body,
+    config::{Limits, ServeConfig},
+    edge::Deadline,
+    engine::{Engine, Item, ItemError, Timing},
+    metrics::Metrics,
+    refusal::Refusal,
+    wire::{
+        answers::{Failed, Results, Span},
+        asked::{Asked, Unanswerable},
+        problem::Problem,
+    },
+};
+
+/// What the handlers share.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    pub(crate) engine: Engine,
+    pub(crate) readiness: Arc<Readiness>,
+    pub(crate) config: Arc<ServeConfig>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Whether requests are welcome.
+#[derive(Debug)]
+pub(crate) struct Readiness {
+    warm: AtomicBool,
+    shutdown: CancellationToken,
+}
+
+impl Readiness {
+    /// Not ready before [`Readiness::warmed_up`], nor after `shutdown`.
+    pub(crate) fn new(shutdown: CancellationToken) -> Self {
+        Self {
+            warm: AtomicBool::new(false),
+            shutdown,
+        }
+    }
+
+    pub(crate) fn warmed_up(&self) {
+        self.warm.store(true, Ordering::Release);
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        if self.shutdown.is_cancelled() {
+            return Err(Refusal::Unavailable("the server is shutting down"));
+        }
+        if !self.warm.load(Ordering::Acquire) {
+            return Err(Refusal::Unavailable("the model is warming up"));
+        }
+        Ok(())
+    }
+}
+
+/// Everything that the server answers.
+pub(crate) fn router(service: Service) -> Router {
+    let v2 = Router::new()
+        .route("/v2", get(open_inference::server))
+        .route("/v2/", get(open_inference::server))
+        .route("/v2/health/live", get(open_inference::live))
+        .route("/v2/health/ready", get(open_inference::ready))
+        .route("/v2/models/{name}", get(open_inference::model))
+        .route("/v2/models/{name}/ready", get(open_inference::model_ready))
+        .route("/v2/models/{name}/infer", post(open_inference::infer))
+        .route(
+            "/v2/models/{name}/versions/{version}",
+            get(open_inference::version),
+        )
+        .route(
+            "/v2/models/{name}/versions/{version}/ready",
+            get(open_inference::version_ready),
+        )
+        .route(
+            "/v2/models/{name}/versions/{version}/infer",
+            post(open_inference::version_infer),
+        );
+    Router::new()
+        .route(
+            "/question_answering",
+            post(question_answering::question_answering),
+        )
+        .route("/", get(about::root).post(hugging_face::inference))
+        .route("/models/{name}", post(hugging_face::model_inference))
+        .merge(v2)
+        .route("/health", get(about::health))
+        .route("/ready", get(about::ready))
+        .route("/info", get(about::info))
+        .route("/openapi.json", get(about::openapi))
+        .route("/docs", get(about::docs))
+        .fallback(async || Refusal::NotFound)
+        .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
+        .with_state(service)
+}
+
+/// Bodies up to this length are parsed where they arrive: it takes less time than a way to another thread and back.
+const SHORT_BODY_BYTES: usize = 8 * 1024;
+
+/// A request that has arrived as a whole.
+struct Received {
+    headers: HeaderMap,
+    body: Bytes,
+    deadline: Deadline,
+}
+
+/// What became of the questions of a request, in their order.
+struct Outcomes {
+    items: Vec<Result<Vec<Span>, Failed>>,
+    timing: Timing,
+}
+
+impl Service {
+    /// A request with its body, up to the limit.
+    async fn read(&self, request: Request) -> Result<Received, Refusal> {
+        let (head, body) = request.into_parts();
+        let deadline = head.extensions.get().copied();
+        let limit = self.config.limits.max_body_bytes;
+        let body = body::read(&head.headers, body, limit).await?;
+        Ok(Received {
+            headers: head.headers,
+            body,
+            // Without the layers around the routes nobody has looked at the clock before.
+            deadline: deadline
+                .unwrap_or_else(|| Deadline(Instant::now() + self.config.limits.timeout)),
+        })
+    }
+
+    /// What `read` makes of a body, which is gone afterwards: questions may wait for long, and have their own copy of
+    /// all that matters.
+    async fn parse<T: Send + 'static>(
+        &self,
+        body: Bytes,
+        read: impl FnOnce(&[u8], &Limits, Compat) -> Result<T, Vec<Problem>> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (bytes, config) = (body.len(), Arc::clone(&self.config));
+        let parse = move || read(&body, &config.limits, config.compat);
+        let parsed = if bytes <= SHORT_BODY_BYTES {
+            parse()
+        } else {
+            let parsed = self.engine.text_work.run(bytes, parse).await;
+            parsed.map_err(|error| {
+                if error.is_panic() {
+                    Refusal::Bug
+                } else {
+                    Refusal::Unavailable("the server is shutting down")
+                }
+            })?
+        };
+        parsed.map_err(Refusal::Invalid)
+    }
+
+    /// The answers to all that is asked. What cannot be answered fails alone, or the request if that asks nothing else.
+    async fn answer(&self, asked: &Asked, deadline: Deadline) -> Result<Outcomes, Refusal> {
+        let items: Vec<Item> = asked
+            .items
+            .iter()
+            .flatten()
+            .map(|question| Item {
+                question: question.clone(),
+                options: asked.parameters.options.clone(),
+            })
+            .collect();
+        let mut timing = Timing::default();
+        let mut answered = Vec::new();
+        if !items.is_empty() {
+            let all = self.engine.answer(items, deadline.0).await?;
+            timing = all.timing;
+            answered = all.items;
+        }
+        let mut answered = answered.into_iter();
+        let only = asked.items.len() == 1;
+        let mut items = Vec::with_capacity(asked.items.len());
+        for (index, item) in asked.items.iter().enumerate() {
+            let outcome = match item {
+                Ok(question) => {
+                    let outcome = answered.next().ok_or(Refusal::Bug)?;
+                    let offsets = asked.parameters.offsets;
+                    outcome
+                        .map(|answers: Vec<Answer>| Span::all(answers, question.context(), offsets))
+                        .map_err(Failure::from)
+                }
+                Err(unanswerable) => Err(Failure::Unanswerable(unanswerable.clone())),
+            };
+            items.push(match outcome {
+                Err(failure) if only => return Err(failure.refusal(asked)),
+                outcome => outcome.map_err(|failure| failure.at(index)),
+            });
+        }
+        Ok(Outcomes { items, timing })
+    }
+
+    /// The same, as the JSON of the pipeline.
+    async fn answer_as_json(&self, asked: &Asked, deadline: Deadline) -> Result<Response, Refusal> {
+        let Outcomes { mut items, timing } = self.answer(asked, deadline).await?;
+        let results = match items.pop() {
+            Some(Ok(spans)) if items.is_empty() => Results::of_one(spans),
+            last => Results::of_several(items.into_iter().chain(last).collect()),
+        };
+        let mut response = Json(results).into_response();
+        response.extensions_mut().insert(timing);
+        Ok(response)
+    }
+}
+
+/// Why a question has no answers.
+enum Failure {
+    /// Its own fault.
+    Unanswerable(Unanswerable),
+    /// Our bug, and already logged.
+    Bug,
+}
+
+impl Failure {
+    /// For a request that asks nothing else.
+    fn refusal(&self, asked: &Asked) -> Refusal {
+        match self {
+            Self::Unanswerable(why) => Refusal::Invalid(vec![why.problem(&asked.layout)]),
+            Self::Bug => Refusal::Bug,
+        }
+    }
+
+    /// For one of several questions.
+    fn at(self, index: usize) -> Failed {
+        match self {
+            Self::Unanswerable(why) => why.at(index),
+            Self::Bug => Failed {
+                error: "the model failed on this question".to_owned(),
+                index,
+            },
+        }
+    }
+}
+
+impl From<ItemError> for Failure {
+    fn from(error: ItemError) -> Self {
+        match error {
+            ItemError::Answer(AnswerError::Tokenizer(source) | AnswerError::Backend(source)) => {
+                tracing::error!(error = %source, "the model failed on a valid question");
+                Self::Bug
+            }
+            ItemError::Answer(error) => Self::Unanswerable(Unanswerable::from_error(&error)),
+            ItemError::Panicked => {
+                tracing::error!("the model panicked");
+                Self::Bug
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! A server from the first connection to the last.
+
+mod accept;
+mod connection;
+
+use std::{convert::Infallible, future, net::SocketAddr, sync::Arc};
+
+use axum::{Router, routing::get};
+use bakeoff_qa::QuestionAnswering;
+use tokio::{net::TcpListener, sync::Notify, time};
+use tokio_util::sync::CancellationToken;
+use tower_http::cors::CorsLayer;
+
+use self::accept::Connections;
+use crate::{
+    config::ServeConfig,
+    edge::{self, Edge},
+    engine::{Engine, Workers},
+    error::ServeError,
+    keys::ApiKeys,
+    metrics::Metrics,
+    refusal::Refusal,
+    routes::{self, Readiness, Service},
+};
+
+/// Listens on an address; connections wait until it runs.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    private: Option<TcpListener>,
+}
+
+/// What may be asked of a server that runs.
+#[derive(Debug, Clone, Default)]
+pub struct Signals {
+    /// Cancelled to end it: see [`Server::run`].
+    pub shutdown: CancellationToken,
+    /// Notified to have the file with the API keys read again.
+    pub reload: Arc<Notify>,
+}
+
+/// How a server ended after its shutdown was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "requests may have been cut off"]
+pub enum Drained {
+    /// Every request that had arrived was answered.
+    Whole,
+    /// The drain time was over before that; the remaining connections were cut off.
+    CutShort,
+}
+
+impl Server {
+    /// Listens on a host name or address, and a port, or 0 for one that is free.
+    ///
+    /// Apart from [`Server::run`], so that a port in use is found out before a model is loaded.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`].
+    pub async fn bind(host: &str, port: u16) -> Result<Self, ServeError> {
+        let (listener, address) = listen(host, port).await?;
+        Ok(Self {
+            listener,
+            address,
+            private: None,
+        })
+    }
+
+    /// Moves `/metrics` to an address of its own, which needs no API key. Beside it that address answers `/health` and
+    /// `/ready`, with places of its own, so that a server whose connections are all taken can still be probed there.
+    /// Returns where that is.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`].
+    pub async fn bind_metrics(&mut self, host: &str, port: u16) -> Result<SocketAddr, ServeError> {
+        let (listener, address) = listen(host, port).await?;
+        self.private = Some(listener);
+        Ok(address)
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the shutdown is asked for, and then in three steps. At once `/ready` says 503 and every response
+    /// closes its connection; requests are still taken for `drain_delay`. Then new connections are refused, idle ones
+    /// are closed, and the requests that had arrived are answered, for `drain_time` at most.
+    ///
+    /// So no request is lost if the delay is longer than a load balancer takes to notice: it sends no new ones, and
+    /// connections that are still open at the end of the delay have been idle throughout.
+    ///
+    /// # Errors
+    /// All of [`ServeError`] but [`ServeError::Listen`].
+    pub async fn run(
+        self,
+        config: &ServeConfig,
+        model: Arc<QuestionAnswering>,
+        signals: Signals,
+    ) -> Result<Drained, ServeError> {
+        let keys = config.access.api_key_file.as_deref();
+        let keys = keys.map(ApiKeys::open).transpose()?.map(Arc::new);
+        let cors = edge::cors(&config.access)?;
+        if keys.is_none() && !self.address.ip().is_loopback() {
+            tracing::warn!(
+                address = %self.address,
+                "without API keys, everybody who can reach this address may ask"
+            );
+        }
+        let metrics = Arc::new(Metrics::default());
+        metrics.describe(model.name());
+        let (engine, workers) = Engine::start(config, model, Arc::clone(&metrics))?;
+        let service = Service {
+            engine,
+            readiness: Arc::new(Readiness::new(signals.shutdown.clone())),
+            config: Arc::new(config.clone()),
+            metrics: Arc::clone(&metrics),
+        };
+        let edge = Arc::new(Edge {
+            limits: config.limits.clone(),
+            keys: keys.clone(),
+            metrics,
+            shutdown: signals.shutdown.clone(),
+        });
+        let stopping = CancellationToken::new();
+        tokio::select! {
+            ended = self.serve(service, workers, (edge, cors), stopping.clone()) => ended.map(|()| Drained::Whole),
+            () = drain(config, &signals.shutdown, &stopping) => Ok(Drained::CutShort),
+            never = reload(keys, &signals.reload) => match never {},
+        }
+    }
+
+    /// Serves until every request is answered and every worker has ended.
+    async fn serve(
+        self,
+        service: Service,
+        mut workers: Workers,
+        (edge, cors): (Arc<Edge>, Option<CorsLayer>),
+        stopping: CancellationToken,
+    ) -> Result<(), ServeError> {
+        let metrics = edge::metrics_route(Arc::clone(&service.metrics));
+        let (private_routes, routes) = if self.private.is_some() {
+            (
+                probes(service.clone()).merge(metrics),
+                routes::router(service.clone()),
+            )
+        } else {
+            let routes = routes::router(service.clone()).merge(metrics);
+            (Router::new(), routes)
+        };
+        let limits = Arc::new(edge.limits.clone());
+        let connections = |name, app, stopping| Connections {
+            name,
+            app,
+            limits: Arc::clone(&limits),
+            metrics: Arc::clone(&service.metrics),
+            stopping,
+        };
+        let public = connections("public", edge::wrap(routes, edge, cors), stopping);
+        // The private listener shows the drain to its end.
+        let drained = CancellationToken::new();
+        let private = connections("private", private_routes, drained.clone());
+
+        let answer = async {
+            let answered = async {
+                public.serve(self.listener).await;
+                Ok(())
+            };
+            let warm_up = async {
+                workers.warmed_up().await?;
+                service.readiness.warmed_up();
+                tracing::info!(address = %self.address, "ready");
+                Ok(())
+            };
+            tokio::try_join!(answered, warm_up)?;
+            workers.stop().await;
+            drained.cancel();
+            Ok(())
+        };
+        let watch = async {
+            if let Some(listener) = self.private {
+                private.serve(listener).await;
+            }
+            Ok(())
+        };
+        tokio::try_join!(answer, watch).map(|_| ())
+    }
+}
+
+/// Sees a shutdown through its delay, upon which `stopping` is cancelled, and returns when the time to drain is over.
+async fn drain(config: &ServeConfig, shutdown: &CancellationToken, stopping: &CancellationToken) {
+    shutdown.cancelled().await;
+    tracing::info!(
+        drain_delay_seconds = config.drain_delay.as_secs_f64(),
+        "shutting down"
+    );
+    if !config.drain_delay.is_zero() {
+        time::sleep(config.drain_delay).await;
+    }
+    stopping.cancel();
+    time::sleep(config.drain_time).await;
+}
+
+/// Reads the keys again whenever that is asked for; never returns.
+async fn reload(keys: Option<Arc<ApiKeys>>, asked: &Notify) -> Infallible {
+    let Some(keys) = keys else {
+        return future::pending().await;
+    };
+    loop {
+        asked.notified().await;
+        keys.reload();
+    }
+}
+
+/// What is asked of a server by those who watch it.
+fn probes(service: Service) -> Router {
+    Router::new()
+        .route("/health", get(routes::about::health))
+        .route("/ready", get(routes::about::ready))
+        .fallback(async || Refusal::NotFound)
+        .with_state(service)
+}
+
+async fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen {
+        address: join(host, port),
+        source,
+    };
+    let listener = TcpListener::bind((host, port)).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+/// `host:port`, with an IPv6 address in brackets.
+fn join(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
+#[cfg(test)]
+mod tests;
