@@ -1,0 +1,136 @@
+//! What a comparison of contenders produced.
+
+use std::time::{Duration, SystemTime};
+
+use crate::run::{Measurement, Usage};
+
+/// Everything that one `bakeoff compare` measured, in the order in which it happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Experiment {
+    /// The scenario's name.
+    pub name: String,
+    /// When it began.
+    pub started_at: SystemTime,
+    /// The version of Bakeoff that ran it.
+    pub bakeoff_version: String,
+    /// What was meant to happen.
+    pub plan: Plan,
+    /// Where it happened.
+    pub machine: Machine,
+    /// Who took part, in the order of the experiment file.
+    pub contenders: Vec<Contender>,
+    /// Who was in the experiment file and could not take part.
+    pub left_out: Vec<LeftOut>,
+    /// One entry per contender and block that was measured.
+    pub runs: Vec<Run>,
+    /// Turns that could not be measured, or in which the contender ended under the load.
+    pub problems: Vec<Problem>,
+    /// Whether it was ended before its time.
+    pub interrupted: bool,
+}
+
+/// What an experiment was asked to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The metric that the verdict is about.
+    pub primary: PrimaryMetric,
+    /// The relative difference that does not matter, 0.05 for 5 %.
+    pub same_ratio: f64,
+    /// The contender that the others are compared with; absent from `contenders` when it was left out.
+    pub baseline: String,
+    /// Blocks asked for.
+    pub blocks: u32,
+    /// Users in each run.
+    pub users: u32,
+    /// The time before each measured period, after all users have started.
+    pub warm_up: Duration,
+    /// The measured period of each run.
+    pub measure: Duration,
+    /// Seed of the order of contenders and of every random choice of the load.
+    pub seed: u64,
+}
+
+/// The metric that a verdict is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PrimaryMetric {
+    /// Successful requests per second; more is better.
+    RequestsPerSecond,
+    /// Median response time; less is better.
+    MedianResponseTime,
+    /// 95th percentile of the response time; less is better.
+    P95ResponseTime,
+    /// 99th percentile of the response time; less is better.
+    P99ResponseTime,
+}
+
+/// A deployment under test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contender {
+    /// Its name in the experiment file.
+    pub name: String,
+    /// How it is run.
+    pub kind: ContenderKind,
+    /// The command line, image or address, as a person would write it.
+    pub detail: String,
+}
+
+/// How a contender is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ContenderKind {
+    /// A process on this machine.
+    Process,
+    /// A Docker container on this machine.
+    Docker,
+    /// Something that runs already, reached by its address.
+    Url,
+}
+
+/// A contender that could not take part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its name in the experiment file.
+    pub name: String,
+    /// Why it could not.
+    pub reason: String,
+    /// What would bring it in.
+    pub remedy: String,
+}
+
+/// One contender under one load for one measured period.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// The contender's name.
+    pub contender: String,
+    /// The block, from 1.
+    pub block: u32,
+    /// From the start of its process or container to its first correct answer; `None` for one that ran already.
+    pub cold_start: Option<Duration>,
+    /// What it consumed during the measured period; `None` where that cannot be seen.
+    pub usage: Option<Usage>,
+    /// What the load generator saw.
+    pub measurement: Measurement,
+}
+
+/// A turn that could not be measured, or in which the contender ended under the load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The contender's name.
+    pub contender: String,
+    /// The block, from 1.
+    pub block: u32,
+    /// What happened, with the contender's own last log lines where it has any.
+    pub what: String,
+}
+
+/// The machine that everything ran on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// The processor's model name.
+    pub cpu: String,
+    /// Logical cores that this process may use.
+    pub cores: u32,
+    /// Installed memory.
+    pub memory_bytes: u64,
+    /// Operating system and kernel version.
+    pub os: String,
+}

@@ -1,0 +1,247 @@
+//! Synthetic measurements with known figures, for tests and for the sample report.
+
+use std::time::{Duration, SystemTime};
+
+use bakeoff_report::{
+    Contender, ContenderKind, EncodedTimes, Experiment, FailureCause, LeftOut, Machine,
+    Measurement, Plan, PrimaryMetric, Problem, RequestStats, Run, Second, Times, Usage,
+};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+const USERS: u32 = 70;
+
+/// Successes and failures with these times, in milliseconds, all completed inside a period of so many seconds.
+pub(crate) fn measurement(
+    name: &str,
+    ok_ms: &[u64],
+    failed_ms: &[u64],
+    period_seconds: u64,
+) -> Measurement {
+    let failures = failed_ms.len() as u64;
+    let causes = (failures > 0).then(|| FailureCause {
+        method: "POST".to_owned(),
+        name: name.to_owned(),
+        cause: "status 503".to_owned(),
+        occurrences: failures,
+        first_seen: Duration::from_millis(1500),
+        last_seen: Duration::from_secs(2),
+    });
+    Measurement {
+        started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_750_000_000),
+        warm_up: Duration::from_secs(1),
+        period: Duration::from_secs(period_seconds),
+        users: USERS,
+        requests: vec![RequestStats {
+            method: "POST".to_owned(),
+            name: name.to_owned(),
+            response_times: times(ok_ms),
+            failure_times: times(failed_ms),
+            completed_in_period: ok_ms.len() as u64 + failures,
+            failed_in_period: failures,
+            body_bytes: 64 * (ok_ms.len() as u64 + failures),
+        }],
+        failures: causes.into_iter().collect(),
+        timeline: vec![Second {
+            since_start: Duration::ZERO,
+            users: USERS,
+            requests: ok_ms.len() as u64 + failures,
+            failures,
+            response_times: times(ok_ms).encode(),
+        }],
+        lag: times(&vec![0; ok_ms.len() + failed_ms.len()]),
+        unfinished: 0,
+        connections_opened: 70,
+        interrupted: false,
+    }
+}
+
+fn times(milliseconds: &[u64]) -> Times {
+    let mut times = Times::new();
+    for ms in milliseconds {
+        times.record(Duration::from_millis(*ms));
+    }
+    times
+}
+
+/// An experiment without runs.
+pub(crate) fn empty_experiment(names: &[&str], baseline: &str) -> Experiment {
+    let contenders = names.iter().map(|name| Contender {
+        name: (*name).to_owned(),
+        kind: if name.contains("docker") {
+            ContenderKind::Docker
+        } else {
+            ContenderKind::Process
+        },
+        detail: format!("{name} serve --port {{port}}"),
+    });
+    Experiment {
+        name: "synthetic data".to_owned(),
+        started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_750_000_000),
+        bakeoff_version: "0.1.0".to_owned(),
+        plan: Plan {
+            primary: PrimaryMetric::RequestsPerSecond,
+            same_ratio: 0.05,
+            baseline: baseline.to_owned(),
+            blocks: 6,
+            users: USERS,
+            warm_up: Duration::from_secs(2),
+            measure: Duration::from_secs(5),
+            seed: 7,
+        },
+        machine: Machine {
+            cpu: "Example CPU 3000".to_owned(),
+            cores: 2,
+            memory_bytes: 8_000_000_000,
+            os: "Linux 6.1".to_owned(),
+        },
+        contenders: contenders.collect(),
+        left_out: Vec::new(),
+        runs: Vec::new(),
+        problems: Vec::new(),
+        interrupted: false,
+    }
+}
+
+/// An experiment whose contenders complete exactly these numbers of requests per second in block 1, 2, …,
+/// each request taking the time that so many users in turn leave for it.
+pub(crate) fn experiment(rates: &[(&str, &[u64])], baseline: &str) -> Experiment {
+    let names: Vec<&str> = rates.iter().map(|(name, _)| *name).collect();
+    let mut experiment = empty_experiment(&names, baseline);
+    for (name, rates) in rates {
+        for (block, rate) in (1..).zip(*rates) {
+            let ms = u64::from(USERS) * 1000 / rate;
+            experiment.runs.push(Run {
+                contender: (*name).to_owned(),
+                block,
+                cold_start: Some(Duration::from_millis(400)),
+                usage: Some(Usage {
+                    cpu: Duration::from_millis(900),
+                    peak_memory_bytes: 200_000_000,
+                }),
+                measurement: measurement(
+                    "/answer",
+                    &vec![ms; usize::try_from(*rate).unwrap_or(0)],
+                    &[],
+                    1,
+                ),
+            });
+        }
+    }
+    experiment
+}
+
+/// Four contenders in six blocks with random response times, one contender left out and one turn lost.
+pub(crate) fn plausible_experiment() -> Experiment {
+    let mut random = StdRng::seed_from_u64(11);
+    let speeds = [
+        ("bakeoff", 402.0),
+        ("bakeoff-docker", 395.0),
+        ("fastapi", 188.0),
+        ("fastapi-docker", 181.0),
+    ];
+    let names: Vec<&str> = speeds.iter().map(|(name, _)| *name).collect();
+    let mut experiment = empty_experiment(&names, "fastapi");
+    experiment.left_out.push(LeftOut {
+        name: "fastapi-transformers".to_owned(),
+        reason: "python3 was not found".to_owned(),
+        remedy: "install Python 3.11 with its venv module".to_owned(),
+    });
+    experiment.problems.push(Problem {
+        contender: "fastapi-docker".to_owned(),
+        block: 4,
+        what: "was not ready within 60 s; its last lines:\nINFO: Started server process\nINFO: Waiting for application"
+            .to_owned(),
+    });
+    for block in 1..=6 {
+        let block_effect = 1.0 + 0.02 * gauss(&mut random);
+        for (name, speed) in speeds {
+            if (name, block) == ("fastapi-docker", 4) {
+                continue;
+            }
+            let rate = speed * block_effect * (1.0 + 0.008 * gauss(&mut random));
+            let python = name.starts_with("fastapi");
+            experiment.runs.push(Run {
+                contender: name.to_owned(),
+                block,
+                cold_start: Some(Duration::from_millis(
+                    random.random_range(0..60) + if python { 2900 } else { 310 },
+                )),
+                usage: Some(Usage {
+                    cpu: Duration::from_millis(random.random_range(9000..9400)),
+                    peak_memory_bytes: random.random_range(0..8_000_000)
+                        + if python { 214_000_000 } else { 96_000_000 },
+                }),
+                measurement: plausible_measurement(
+                    rate,
+                    if python { 0.22 } else { 0.09 },
+                    &mut random,
+                ),
+            });
+        }
+    }
+    experiment
+}
+
+/// Two seconds of warm-up and five of measuring at about `rate`; response times vary by `spread` on a log scale.
+fn plausible_measurement(rate: f64, spread: f64, random: &mut StdRng) -> Measurement {
+    let mut merged = (Times::new(), Times::new());
+    let mut timeline = Vec::new();
+    let mut completed = 0;
+    for second in 0..7_u64 {
+        let users = USERS.min(35 * (u32::try_from(second).unwrap_or(0) + 1));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a positive rate of some hundreds"
+        )]
+        let requests = (rate * (1.0 + 0.03 * gauss(random))) as u64;
+        let mut times = Times::new();
+        for _ in 0..requests {
+            let stall = if random.random_range(0..400) == 0 {
+                2.5
+            } else {
+                1.0
+            };
+            let seconds = f64::from(users) / rate * (spread * gauss(random)).exp() * stall;
+            times.record(Duration::from_secs_f64(seconds));
+        }
+        if second >= 2 {
+            merged.0.merge(&times);
+            for _ in 0..requests {
+                merged
+                    .1
+                    .record(Duration::from_micros(random.random_range(5..90)));
+            }
+            completed += requests;
+        }
+        let response_times: EncodedTimes = times.encode();
+        timeline.push(Second {
+            since_start: Duration::from_secs(second),
+            users,
+            requests,
+            failures: 0,
+            response_times,
+        });
+    }
+    let mut measurement = measurement("/question_answering", &[], &[], 5);
+    let stats = &mut measurement.requests[0];
+    stats.response_times = merged.0;
+    stats.completed_in_period = completed;
+    stats.body_bytes = 71 * completed;
+    Measurement {
+        warm_up: Duration::from_secs(2),
+        timeline,
+        lag: merged.1,
+        ..measurement
+    }
+}
+
+/// A standard normal number, by the method of Box and Muller.
+fn gauss(random: &mut StdRng) -> f64 {
+    let (radius, angle): (f64, f64) = (
+        random.random_range(1e-12..1.0),
+        random.random_range(0.0..std::f64::consts::TAU),
+    );
+    (-2.0 * radius.ln()).sqrt() * angle.cos()
+}

@@ -1,0 +1,46 @@
+//! What runs produced: the record of a run and of an experiment, their statistics, the verdict, and how all of it is shown.
+//!
+//! Everything here is a pure function of its arguments: the same records give byte-identical output.
+//! This crate measures nothing and starts nothing.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! let mut times = bakeoff_report::Times::new();
+//! for ms in [10, 20, 30] {
+//!     times.record(Duration::from_millis(ms));
+//! }
+//! assert_eq!(times.mean(), Some(Duration::from_millis(20)));
+//! ```
+
+pub mod analysis;
+pub mod comparison;
+pub mod experiment;
+pub mod interpretation;
+pub mod record;
+pub mod render;
+pub mod run;
+pub mod statistics;
+pub mod summary;
+pub mod times;
+pub mod verdict;
+mod words;
+
+pub use analysis::{Analysis, ContenderResult};
+pub use comparison::{BlockRatio, Comparison, Metric};
+pub use experiment::{
+    Contender, ContenderKind, Experiment, LeftOut, Machine, Plan, PrimaryMetric, Problem, Run,
+};
+pub use interpretation::{Paragraph, verdict_sentence};
+pub use record::{ExperimentRecord, LoadTestRecord, RecordError};
+pub use run::{FailureCause, LoadTest, Measurement, RequestStats, Second, Usage};
+pub use statistics::{ConfidenceInterval, Estimate};
+pub use summary::{PERCENTILES, Summary, SummaryRow};
+pub use times::{EncodedTimes, Times};
+pub use verdict::{Obstacle, Reason, Verdict};
+
+// Lets the fixture name the crate as the example that shares it does.
+#[cfg(test)]
+extern crate self as bakeoff_report;
+#[cfg(test)]
+mod fixture;

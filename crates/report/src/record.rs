@@ -1,0 +1,447 @@
+//! The JSON that Bakeoff writes and promises to read again: one document per experiment or load test.
+//!
+//! Units are in the names: `_ms`, `_us`, `_seconds`, `_bytes`, `_ratio` (1 is the whole), `_per_second`.
+//! Every field is always there; what was not measured is `null`. The schemas are in the crate's folder `schema`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::analysis::Analysis;
+use crate::experiment::{
+    Contender, ContenderKind, Experiment, LeftOut, Machine, Plan, PrimaryMetric, Problem, Run,
+};
+use crate::run::LoadTest;
+use crate::summary::Summary;
+
+mod derived;
+mod measurement;
+mod unit;
+
+pub use derived::{
+    BlockRatioRecord, ComparisonRecord, DerivedRecord, ParagraphRecord, PercentilesRecord,
+    ResultRecord, SummaryRecord, SummaryRowRecord, VerdictRecord,
+};
+pub use measurement::{
+    FailureCauseRecord, MeasurementRecord, RequestStatsRecord, SecondRecord, TimesRecord,
+    UsageRecord,
+};
+
+/// The version of both documents. A reader refuses any other.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Why a document is no record.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Not JSON, or not of the record's shape.
+    #[error("not a record of version {SCHEMA_VERSION}")]
+    Shape(#[source] serde_json::Error),
+    /// Written by another version of Bakeoff.
+    #[error("record has schema version {found}, this program reads version {SCHEMA_VERSION}")]
+    Version {
+        /// The version in the document.
+        found: u64,
+    },
+    /// A figure that cannot be.
+    #[error("{field} is {found}, expected {expected}")]
+    Value {
+        /// The field's name.
+        field: &'static str,
+        /// What it holds.
+        found: String,
+        /// What it may hold.
+        expected: &'static str,
+    },
+}
+
+/// An experiment at rest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `Experiment` and their documentation is there"
+)]
+pub struct ExperimentRecord {
+    pub schema_version: u32,
+    pub name: String,
+    pub started_at: String,
+    pub bakeoff_version: String,
+    pub interrupted: bool,
+    pub plan: PlanRecord,
+    pub machine: MachineRecord,
+    pub contenders: Vec<ContenderRecord>,
+    pub left_out: Vec<LeftOutRecord>,
+    pub problems: Vec<ProblemRecord>,
+    /// Worked out from the rest for readers of the JSON, and ignored when read back.
+    pub derived: DerivedRecord,
+    pub runs: Vec<RunRecord>,
+}
+
+/// A load test at rest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `LoadTest` and their documentation is there"
+)]
+pub struct LoadTestRecord {
+    pub schema_version: u32,
+    pub name: String,
+    pub host: String,
+    pub bakeoff_version: String,
+    pub machine: MachineRecord,
+    /// Worked out from the measurement for readers of the JSON, and ignored when read back.
+    pub summary: SummaryRecord,
+    pub measurement: MeasurementRecord,
+}
+
+/// [`Plan`] at rest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `Plan` and their documentation is there"
+)]
+pub struct PlanRecord {
+    pub primary: PrimaryMetricRecord,
+    pub same_ratio: f64,
+    pub baseline: String,
+    pub blocks: u32,
+    pub users: u32,
+    pub warm_up_ms: f64,
+    pub measure_ms: f64,
+    pub seed: u64,
+}
+
+/// [`PrimaryMetric`] at rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "the variants are those of `PrimaryMetric` and their documentation is there"
+)]
+pub enum PrimaryMetricRecord {
+    RequestsPerSecond,
+    MedianResponseTime,
+    P95ResponseTime,
+    P99ResponseTime,
+}
+
+/// [`Machine`] at rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `Machine` and their documentation is there"
+)]
+pub struct MachineRecord {
+    pub cpu: String,
+    pub cores: u32,
+    pub memory_bytes: u64,
+    pub os: String,
+}
+
+/// [`Contender`] at rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `Contender` and their documentation is there"
+)]
+pub struct ContenderRecord {
+    pub name: String,
+    pub kind: ContenderKindRecord,
+    pub detail: String,
+}
+
+/// [`ContenderKind`] at rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(
+    missing_docs,
+    reason = "the variants are those of `ContenderKind` and their documentation is there"
+)]
+pub enum ContenderKindRecord {
+    Process,
+    Docker,
+    Url,
+}
+
+/// [`LeftOut`] at rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `LeftOut` and their documentation is there"
+)]
+pub struct LeftOutRecord {
+    pub name: String,
+    pub reason: String,
+    pub remedy: String,
+}
+
+/// [`Problem`] at rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `Problem` and their documentation is there"
+)]
+pub struct ProblemRecord {
+    pub contender: String,
+    pub block: u32,
+    pub what: String,
+}
+
+/// [`Run`] at rest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `Run` and their documentation is there"
+)]
+pub struct RunRecord {
+    pub contender: String,
+    pub block: u32,
+    pub cold_start_ms: Option<f64>,
+    pub usage: Option<UsageRecord>,
+    pub measurement: MeasurementRecord,
+}
+
+impl ExperimentRecord {
+    /// The record of `experiment`, with everything that follows from it.
+    pub fn from_experiment(experiment: &Experiment) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            name: experiment.name.clone(),
+            started_at: crate::words::exact_moment(experiment.started_at),
+            bakeoff_version: experiment.bakeoff_version.clone(),
+            interrupted: experiment.interrupted,
+            plan: (&experiment.plan).into(),
+            machine: (&experiment.machine).into(),
+            contenders: experiment.contenders.iter().map(Into::into).collect(),
+            left_out: experiment.left_out.iter().map(Into::into).collect(),
+            problems: experiment.problems.iter().map(Into::into).collect(),
+            derived: DerivedRecord::of(&Analysis::of(experiment)),
+            runs: experiment.runs.iter().map(Into::into).collect(),
+        }
+    }
+
+    /// Reads a record, whose version is looked at before anything else.
+    pub fn from_json(json: &str) -> Result<Self, RecordError> {
+        parse(json)
+    }
+
+    /// The record as indented JSON with a newline at its end.
+    pub fn to_json(&self) -> String {
+        write(self)
+    }
+}
+
+impl LoadTestRecord {
+    /// The record of `test`, with the statistics that follow from it.
+    pub fn from_load_test(test: &LoadTest) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            name: test.name.clone(),
+            host: test.host.clone(),
+            bakeoff_version: test.bakeoff_version.clone(),
+            machine: (&test.machine).into(),
+            summary: (&Summary::of([&test.measurement])).into(),
+            measurement: (&test.measurement).into(),
+        }
+    }
+
+    /// Reads a record, whose version is looked at before anything else.
+    pub fn from_json(json: &str) -> Result<Self, RecordError> {
+        parse(json)
+    }
+
+    /// The record as indented JSON with a newline at its end.
+    pub fn to_json(&self) -> String {
+        write(self)
+    }
+}
+
+fn parse<'json, Record: Deserialize<'json>>(json: &'json str) -> Result<Record, RecordError> {
+    /// Nothing but the version, so that a newer record is called newer and not malformed.
+    #[derive(Deserialize)]
+    struct Version {
+        schema_version: u64,
+    }
+    let Version { schema_version } = serde_json::from_str(json).map_err(RecordError::Shape)?;
+    if schema_version != u64::from(SCHEMA_VERSION) {
+        return Err(RecordError::Version {
+            found: schema_version,
+        });
+    }
+    serde_json::from_str(json).map_err(RecordError::Shape)
+}
+
+fn write(record: &impl Serialize) -> String {
+    let mut json = serde_json::to_string_pretty(record)
+        .expect("records have string keys and no failing serializers");
+    json.push('\n');
+    json
+}
+
+impl TryFrom<ExperimentRecord> for Experiment {
+    type Error = RecordError;
+
+    fn try_from(record: ExperimentRecord) -> Result<Self, RecordError> {
+        unit::version(record.schema_version)?;
+        Ok(Self {
+            name: record.name,
+            started_at: unit::moment("started_at", &record.started_at)?,
+            bakeoff_version: record.bakeoff_version,
+            plan: record.plan.try_into()?,
+            machine: record.machine.into(),
+            contenders: record.contenders.into_iter().map(Into::into).collect(),
+            left_out: record.left_out.into_iter().map(Into::into).collect(),
+            runs: record
+                .runs
+                .into_iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, _>>()?,
+            problems: record.problems.into_iter().map(Into::into).collect(),
+            interrupted: record.interrupted,
+        })
+    }
+}
+
+impl TryFrom<LoadTestRecord> for LoadTest {
+    type Error = RecordError;
+
+    fn try_from(record: LoadTestRecord) -> Result<Self, RecordError> {
+        unit::version(record.schema_version)?;
+        Ok(Self {
+            name: record.name,
+            host: record.host,
+            bakeoff_version: record.bakeoff_version,
+            machine: record.machine.into(),
+            measurement: record.measurement.try_into()?,
+        })
+    }
+}
+
+impl From<&Plan> for PlanRecord {
+    fn from(plan: &Plan) -> Self {
+        Self {
+            primary: plan.primary.into(),
+            same_ratio: plan.same_ratio,
+            baseline: plan.baseline.clone(),
+            blocks: plan.blocks,
+            users: plan.users,
+            warm_up_ms: unit::ms(plan.warm_up),
+            measure_ms: unit::ms(plan.measure),
+            seed: plan.seed,
+        }
+    }
+}
+
+impl TryFrom<PlanRecord> for Plan {
+    type Error = RecordError;
+
+    fn try_from(record: PlanRecord) -> Result<Self, RecordError> {
+        Ok(Self {
+            primary: record.primary.into(),
+            same_ratio: record.same_ratio,
+            baseline: record.baseline,
+            blocks: record.blocks,
+            users: record.users,
+            warm_up: unit::duration("warm_up_ms", record.warm_up_ms)?,
+            measure: unit::duration("measure_ms", record.measure_ms)?,
+            seed: record.seed,
+        })
+    }
+}
+
+impl From<&Run> for RunRecord {
+    fn from(run: &Run) -> Self {
+        Self {
+            contender: run.contender.clone(),
+            block: run.block,
+            cold_start_ms: run.cold_start.map(unit::ms),
+            usage: run.usage.map(Into::into),
+            measurement: (&run.measurement).into(),
+        }
+    }
+}
+
+impl TryFrom<RunRecord> for Run {
+    type Error = RecordError;
+
+    fn try_from(record: RunRecord) -> Result<Self, RecordError> {
+        Ok(Self {
+            contender: record.contender,
+            block: record.block,
+            cold_start: record
+                .cold_start_ms
+                .map(|ms| unit::duration("cold_start_ms", ms))
+                .transpose()?,
+            usage: record.usage.map(TryInto::try_into).transpose()?,
+            measurement: record.measurement.try_into()?,
+        })
+    }
+}
+
+/// Converts between a core type and its record, both ways, field by field or variant by variant.
+macro_rules! same_fields {
+    ($core:ident, $record:ident { $($field:ident),+ }) => {
+        impl From<&$core> for $record {
+            fn from(core: &$core) -> Self {
+                Self { $($field: core.$field.clone().into()),+ }
+            }
+        }
+        impl From<$record> for $core {
+            fn from(record: $record) -> Self {
+                Self { $($field: record.$field.into()),+ }
+            }
+        }
+    };
+    ($core:ident, $record:ident [ $($variant:ident),+ ]) => {
+        impl From<$core> for $record {
+            fn from(core: $core) -> Self {
+                match core { $($core::$variant => Self::$variant),+ }
+            }
+        }
+        impl From<$record> for $core {
+            fn from(record: $record) -> Self {
+                match record { $($record::$variant => Self::$variant),+ }
+            }
+        }
+    };
+}
+
+same_fields!(
+    Machine,
+    MachineRecord {
+        cpu,
+        cores,
+        memory_bytes,
+        os
+    }
+);
+same_fields!(Contender, ContenderRecord { name, kind, detail });
+same_fields!(
+    LeftOut,
+    LeftOutRecord {
+        name,
+        reason,
+        remedy
+    }
+);
+same_fields!(
+    Problem,
+    ProblemRecord {
+        contender,
+        block,
+        what
+    }
+);
+same_fields!(ContenderKind, ContenderKindRecord [Process, Docker, Url]);
+same_fields!(
+    PrimaryMetric,
+    PrimaryMetricRecord [RequestsPerSecond, MedianResponseTime, P95ResponseTime, P99ResponseTime]
+);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,309 @@
+//! What follows from the measurements, written for whoever reads the JSON with another program.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::measurement::FailureCauseRecord;
+use super::unit;
+use crate::analysis::{Analysis, ContenderResult};
+use crate::comparison::{Comparison, Metric};
+use crate::summary::{Summary, SummaryRow};
+use crate::verdict::Verdict;
+
+/// Everything that follows from an experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DerivedRecord {
+    /// One per contender, in the order of the experiment.
+    pub results: Vec<ResultRecord>,
+    /// What the figures mean, in words.
+    pub interpretation: Vec<ParagraphRecord>,
+}
+
+/// What one contender's runs amount to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `ContenderResult` and their documentation is there"
+)]
+pub struct ResultRecord {
+    pub contender: String,
+    pub blocks: Vec<u32>,
+    pub cold_start_ms: Option<f64>,
+    pub cpu_seconds_per_1000_requests: Option<f64>,
+    pub peak_memory_bytes: Option<u64>,
+    pub summary: SummaryRecord,
+    pub verdict: VerdictRecord,
+    pub comparisons: Vec<ComparisonRecord>,
+}
+
+/// The statistics of one or several measurements.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `Summary` and their documentation is there"
+)]
+pub struct SummaryRecord {
+    pub period_ms: f64,
+    pub lag_p99_ms: Option<f64>,
+    pub unfinished: u64,
+    pub connections_opened: u64,
+    pub total: SummaryRowRecord,
+    pub requests: Vec<SummaryRowRecord>,
+    pub failures: Vec<FailureCauseRecord>,
+}
+
+/// One line of the statistics; times are of the requests that succeeded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `SummaryRow` and their documentation is there"
+)]
+pub struct SummaryRowRecord {
+    pub method: String,
+    pub name: String,
+    pub requests: u64,
+    pub failures: u64,
+    pub fail_ratio: f64,
+    pub median_ms: Option<f64>,
+    pub average_ms: Option<f64>,
+    pub min_ms: Option<f64>,
+    pub max_ms: Option<f64>,
+    pub requests_per_second: Option<f64>,
+    pub failures_per_second: Option<f64>,
+    pub average_body_bytes: Option<f64>,
+    pub percentiles: Option<PercentilesRecord>,
+    /// Times to failure of the requests that failed.
+    pub failed_median_ms: Option<f64>,
+    /// The longest time to failure of the requests that failed.
+    pub failed_max_ms: Option<f64>,
+}
+
+/// The percentiles of the response time, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "each name says its percentile; 99_99 is 99.99 %"
+)]
+pub struct PercentilesRecord {
+    pub p50_ms: f64,
+    pub p66_ms: f64,
+    pub p75_ms: f64,
+    pub p80_ms: f64,
+    pub p90_ms: f64,
+    pub p95_ms: f64,
+    pub p98_ms: f64,
+    pub p99_ms: f64,
+    pub p99_9_ms: f64,
+    pub p99_99_ms: f64,
+    pub p100_ms: f64,
+}
+
+/// What may be said about a contender against the baseline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerdictRecord {
+    /// One of `baseline`, `better`, `slightly_better`, `same`, `slightly_worse`, `worse`, `not_shown`, `too_few_blocks`,
+    /// `no_baseline` and `not_measurable`.
+    pub verdict: String,
+    /// How many more blocks would allow to say more, where that is what is missing.
+    pub more_blocks: Option<u32>,
+    /// Why nothing can be said, where something stands in the way.
+    pub obstacle: Option<String>,
+}
+
+/// A contender's figures over the baseline's, by one metric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComparisonRecord {
+    /// `requests_per_second`, `median_response_time`, `p95_response_time`, `p99_response_time` or `cpu_per_request`.
+    pub metric: String,
+    /// Whether a ratio above 1 is the better one.
+    pub more_is_better: bool,
+    /// The geometric mean of the blocks' ratios; `null` without blocks.
+    pub point_estimate_ratio: Option<f64>,
+    /// The lower end of the interval; `null` where there are too few blocks for one.
+    pub low_ratio: Option<f64>,
+    /// The upper end of the interval; `null` where there are too few blocks for one.
+    pub high_ratio: Option<f64>,
+    /// The confidence of the interval, 0.95.
+    pub confidence_ratio: f64,
+    /// The ratio in each block in which both were measured to the end.
+    pub blocks: Vec<BlockRatioRecord>,
+}
+
+/// The ratio within one block.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `BlockRatio` and their documentation is there"
+)]
+pub struct BlockRatioRecord {
+    pub block: u32,
+    pub ratio: f64,
+}
+
+/// One paragraph of the interpretation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `Paragraph` and their documentation is there"
+)]
+pub struct ParagraphRecord {
+    pub heading: String,
+    pub sentences: Vec<String>,
+}
+
+impl DerivedRecord {
+    pub(super) fn of(analysis: &Analysis) -> Self {
+        let paragraphs = analysis.interpretation.iter();
+        Self {
+            results: analysis.results.iter().map(Into::into).collect(),
+            interpretation: paragraphs
+                .map(|paragraph| ParagraphRecord {
+                    heading: paragraph.heading.clone(),
+                    sentences: paragraph.sentences.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl From<&ContenderResult> for ResultRecord {
+    fn from(result: &ContenderResult) -> Self {
+        Self {
+            contender: result.contender.name.clone(),
+            blocks: result.blocks.clone(),
+            cold_start_ms: result.cold_start.map(unit::ms),
+            cpu_seconds_per_1000_requests: result.cpu_seconds_per_1000_requests,
+            peak_memory_bytes: result.peak_memory_bytes,
+            summary: (&result.summary).into(),
+            verdict: (&result.verdict).into(),
+            comparisons: result.comparisons.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&Summary> for SummaryRecord {
+    fn from(summary: &Summary) -> Self {
+        Self {
+            period_ms: unit::ms(summary.period),
+            lag_p99_ms: summary.lag_p99().map(unit::ms),
+            unfinished: summary.unfinished,
+            connections_opened: summary.connections_opened,
+            total: (&summary.total).into(),
+            requests: summary.rows.iter().map(Into::into).collect(),
+            failures: summary.failures.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&SummaryRow> for SummaryRowRecord {
+    fn from(row: &SummaryRow) -> Self {
+        let times = &row.response_times;
+        Self {
+            method: row.method.clone(),
+            name: row.name.clone(),
+            requests: row.requests(),
+            failures: row.failures(),
+            fail_ratio: row.fail_ratio(),
+            median_ms: row.median().map(unit::ms),
+            average_ms: times.mean().map(unit::ms),
+            min_ms: times.min().map(unit::ms),
+            max_ms: times.max().map(unit::ms),
+            requests_per_second: row.requests_per_second(),
+            failures_per_second: row.failures_per_second(),
+            average_body_bytes: row.average_body_bytes(),
+            percentiles: row.percentiles().map(PercentilesRecord::from),
+            failed_median_ms: row.failure_times.quantile(0.5).map(unit::ms),
+            failed_max_ms: row.failure_times.max().map(unit::ms),
+        }
+    }
+}
+
+impl From<[Duration; 11]> for PercentilesRecord {
+    /// In the order of [`crate::summary::PERCENTILES`].
+    fn from(times: [Duration; 11]) -> Self {
+        let ms = times.map(unit::ms);
+        Self {
+            p50_ms: ms[0],
+            p66_ms: ms[1],
+            p75_ms: ms[2],
+            p80_ms: ms[3],
+            p90_ms: ms[4],
+            p95_ms: ms[5],
+            p98_ms: ms[6],
+            p99_ms: ms[7],
+            p99_9_ms: ms[8],
+            p99_99_ms: ms[9],
+            p100_ms: ms[10],
+        }
+    }
+}
+
+impl From<&Verdict> for VerdictRecord {
+    fn from(verdict: &Verdict) -> Self {
+        let (word, more_blocks, obstacle) = match verdict {
+            Verdict::Baseline => ("baseline", None, None),
+            Verdict::Better => ("better", None, None),
+            Verdict::SlightlyBetter => ("slightly_better", None, None),
+            Verdict::Same => ("same", None, None),
+            Verdict::SlightlyWorse => ("slightly_worse", None, None),
+            Verdict::Worse => ("worse", None, None),
+            Verdict::NotShown { more_blocks } => ("not_shown", Some(*more_blocks), None),
+            Verdict::TooFewBlocks { more_blocks, .. } => {
+                ("too_few_blocks", Some(*more_blocks), None)
+            }
+            Verdict::NoBaseline => ("no_baseline", None, None),
+            Verdict::NotMeasurable(obstacle) => {
+                ("not_measurable", None, Some(obstacle.to_string()))
+            }
+        };
+        Self {
+            verdict: word.to_owned(),
+            more_blocks,
+            obstacle,
+        }
+    }
+}
+
+impl From<&Comparison> for ComparisonRecord {
+    fn from(comparison: &Comparison) -> Self {
+        let interval = comparison
+            .estimate
+            .and_then(|estimate| estimate.confidence_interval);
+        Self {
+            metric: metric_name(comparison.metric).to_owned(),
+            more_is_better: comparison.metric.more_is_better(),
+            point_estimate_ratio: comparison.estimate.map(|estimate| estimate.point_estimate),
+            low_ratio: interval.map(|interval| interval.low),
+            high_ratio: interval.map(|interval| interval.high),
+            confidence_ratio: crate::statistics::CONFIDENCE,
+            blocks: comparison
+                .blocks
+                .iter()
+                .map(|block| BlockRatioRecord {
+                    block: block.block,
+                    ratio: block.ratio,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn metric_name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::RequestsPerSecond => "requests_per_second",
+        Metric::MedianResponseTime => "median_response_time",
+        Metric::P95ResponseTime => "p95_response_time",
+        Metric::P99ResponseTime => "p99_response_time",
+        Metric::CpuSecondsPer1000Requests => "cpu_per_request",
+    }
+}

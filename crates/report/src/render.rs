@@ -1,0 +1,13 @@
+//! How results are shown: on a terminal, as Markdown, as JSON and as one HTML page.
+//!
+//! The content is put together once, piece by piece; a renderer only decides how each piece looks.
+
+pub mod html;
+pub mod json;
+pub mod markdown;
+pub mod terminal;
+
+mod chart;
+mod document;
+mod section;
+mod table;

@@ -1,0 +1,306 @@
+//! The sections of a report; a renderer puts them in the order that suits it.
+
+use super::document::{Bar, Bars, Judgement, Piece, Tone};
+use super::{chart, table};
+use crate::analysis::{Analysis, ContenderResult};
+use crate::comparison::Metric;
+use crate::experiment::{Experiment, Machine};
+use crate::interpretation::verdict_sentence;
+use crate::run::{LoadTest, Measurement};
+use crate::summary::Summary;
+use crate::verdict::Verdict;
+use crate::words;
+
+/// The verdict on each contender.
+pub(super) fn verdicts(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
+    let judgements = analysis.results.iter().map(|result| Judgement {
+        tone: match result.verdict {
+            Verdict::Better | Verdict::SlightlyBetter => Tone::Good,
+            Verdict::Worse | Verdict::SlightlyWorse | Verdict::NotMeasurable(_) => Tone::Bad,
+            _ => Tone::Neutral,
+        },
+        label: format!("{}: {}", result.contender.name, result.verdict.label()),
+        sentence: verdict_sentence(result, &experiment.plan),
+    });
+    let mut pieces = vec![Piece::Heading(2, "Verdict".to_owned())];
+    if experiment.interrupted {
+        pieces.push(Piece::Paragraph(
+            "Ended before its time: the figures cover what was measured until then.".to_owned(),
+        ));
+    }
+    if analysis.results.is_empty() {
+        pieces.push(Piece::Paragraph("No contender took part.".to_owned()));
+    } else {
+        pieces.push(Piece::Verdicts(judgements.collect()));
+    }
+    pieces
+}
+
+/// Requests per second and median of every contender at a glance.
+pub(super) fn glance(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
+    let measured = analysis
+        .results
+        .iter()
+        .any(|result| !result.blocks.is_empty());
+    let titled = [
+        (
+            Metric::RequestsPerSecond,
+            "Successful requests per second (longer is better)",
+            "",
+        ),
+        (
+            Metric::MedianResponseTime,
+            "Median response time (shorter is better)",
+            " ms",
+        ),
+    ];
+    let bars = titled.map(|(metric, title, unit)| {
+        let ranges: Vec<_> = analysis
+            .results
+            .iter()
+            .map(|result| block_range(experiment, result, metric))
+            .collect();
+        let figures = analysis.results.iter().map(|result| result.figure(metric));
+        let longest = figures
+            .chain(ranges.iter().map(|range| range.map(|range| range.1)))
+            .flatten()
+            .fold(0.0, f64::max);
+        let share = |value: f64| {
+            if longest > 0.0 {
+                (value / longest * 1000.0).round() / 10.0
+            } else {
+                0.0
+            }
+        };
+        let bar = |(result, range): (&ContenderResult, &Option<(f64, f64)>)| Bar {
+            label: result.contender.name.clone(),
+            figure: result.figure(metric).map_or_else(
+                || "not measured".to_owned(),
+                |figure| words::figure(figure) + unit,
+            ),
+            length: result.figure(metric).map_or(0.0, share),
+            range: range.map(|(low, high)| (share(low), share(high))),
+        };
+        Piece::Bars(Bars {
+            title: title.to_owned(),
+            bars: analysis.results.iter().zip(&ranges).map(bar).collect(),
+        })
+    });
+    if measured { bars.into() } else { Vec::new() }
+}
+
+/// The lowest and highest figure of any block.
+fn block_range(
+    experiment: &Experiment,
+    result: &ContenderResult,
+    metric: Metric,
+) -> Option<(f64, f64)> {
+    let runs = experiment
+        .runs
+        .iter()
+        .filter(|run| run.contender == result.contender.name);
+    let figures: Vec<f64> = runs.filter_map(|run| metric.of_runs(&[run])).collect();
+    let low = figures.iter().copied().min_by(f64::total_cmp)?;
+    Some((low, figures.iter().copied().max_by(f64::total_cmp)?))
+}
+
+/// All contenders next to each other, and against the baseline.
+pub(super) fn side_by_side(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
+    let mut pieces = vec![Piece::Heading(2, "Side by side".to_owned())];
+    if !analysis.results.is_empty() {
+        // Contenders are columns, so that the figures to compare stand next to each other.
+        pieces.push(Piece::Table(table::side_by_side(analysis).transposed()));
+    }
+    pieces.extend(table::ratios(analysis, &experiment.plan).map(Piece::Table));
+    pieces
+}
+
+/// What the figures mean, in words.
+pub(super) fn interpretation(analysis: &Analysis) -> Vec<Piece> {
+    let mut pieces = vec![Piece::Heading(2, "Interpretation".to_owned())];
+    for paragraph in analysis
+        .interpretation
+        .iter()
+        .filter(|paragraph| !paragraph.sentences.is_empty())
+    {
+        pieces.push(Piece::Heading(3, paragraph.heading.clone()));
+        pieces.push(Piece::Paragraph(paragraph.sentences.join(" ")));
+    }
+    pieces
+}
+
+/// Percentile curves, and what happened over time.
+pub(super) fn charts(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
+    let charts = chart::of_experiment(experiment, analysis);
+    if charts.is_empty() {
+        return Vec::new();
+    }
+    let heading = Piece::Heading(2, "Charts".to_owned());
+    [heading]
+        .into_iter()
+        .chain(charts.into_iter().map(Piece::Chart))
+        .collect()
+}
+
+/// Locust's tables for each contender.
+pub(super) fn contenders(analysis: &Analysis) -> Vec<Piece> {
+    let mut pieces = vec![Piece::Heading(2, "Each contender".to_owned())];
+    for result in &analysis.results {
+        pieces.push(Piece::Heading(3, result.contender.name.clone()));
+        if result.blocks.is_empty() {
+            pieces.push(Piece::Paragraph("It was never measured.".to_owned()));
+        } else {
+            pieces.extend(statistics(&result.summary));
+        }
+    }
+    pieces
+}
+
+/// Locust's tables of one summary.
+pub(super) fn statistics(summary: &Summary) -> Vec<Piece> {
+    let tables = [table::statistics(summary), table::percentiles(summary)];
+    tables
+        .into_iter()
+        .chain(table::failures(summary))
+        .map(Piece::Table)
+        .collect()
+}
+
+/// Who could not take part, and which turns were lost.
+pub(super) fn missing(experiment: &Experiment) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    if !experiment.left_out.is_empty() {
+        pieces.push(Piece::Heading(2, "Left out".to_owned()));
+        let lines = experiment.left_out.iter();
+        pieces.push(Piece::List(
+            lines
+                .map(|left_out| {
+                    format!(
+                        "{}: {}. To bring it in: {}.",
+                        left_out.name, left_out.reason, left_out.remedy
+                    )
+                })
+                .collect(),
+        ));
+    }
+    if !experiment.problems.is_empty() {
+        pieces.push(Piece::Heading(2, "Problems".to_owned()));
+        for problem in &experiment.problems {
+            let mut lines = problem.what.splitn(2, '\n');
+            let what = lines.next().unwrap_or_default();
+            pieces.push(Piece::Paragraph(format!(
+                "Block {}, {}: {what}",
+                problem.block, problem.contender
+            )));
+            pieces.extend(lines.next().map(|rest| Piece::Log(rest.to_owned())));
+        }
+    }
+    pieces
+}
+
+/// Everything needed to judge the figures and to measure them again.
+pub(super) fn setup(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
+    let plan = &experiment.plan;
+    let order = format!(
+        "{} of every contender in random order (seed {}), each with {} users; {} of warm-up left out, then {} measured",
+        words::several(plan.blocks as usize, "block"),
+        plan.seed,
+        plan.users,
+        words::seconds(plan.warm_up),
+        words::seconds(plan.measure)
+    );
+    let intervals = "Intervals: bootstrap over blocks (bias-corrected and accelerated, 10,000 resamples, \
+                     widened for few blocks); a verdict needs at least 6 blocks.";
+    let answers = "Answers: each was held against the scenario's checks; whether the contenders give the same \
+                   answers was not compared.";
+    let processor = "Processor time and memory: of a contender's processes, or of its container; what the Docker engine \
+                     spends on forwarding a published port is in neither.";
+    let mut pieces = vec![
+        Piece::Heading(2, "How it was measured".to_owned()),
+        Piece::List(vec![
+            format!("Started: {}", words::moment(experiment.started_at)),
+            format!("Bakeoff: version {}", experiment.bakeoff_version),
+            machine(&experiment.machine),
+            format!("Plan: {order}."),
+            format!(
+                "Verdict: by the {}, against {}; a difference of up to {} does not count.",
+                Metric::from(plan.primary).name(),
+                plan.baseline,
+                words::percent(plan.same_ratio)
+            ),
+            intervals.to_owned(),
+            answers.to_owned(),
+            processor.to_owned(),
+        ]),
+    ];
+    if !experiment.contenders.is_empty() {
+        pieces.push(Piece::Table(table::contenders(experiment)));
+        pieces.push(Piece::Table(table::generator(analysis)));
+    }
+    pieces
+}
+
+/// Everything about one load test.
+pub(super) fn load_test(test: &LoadTest) -> Vec<Piece> {
+    let mut pieces = measurement(&test.measurement);
+    pieces.push(Piece::Heading(2, "Charts".to_owned()));
+    pieces.extend(
+        chart::of_measurement(&test.measurement)
+            .into_iter()
+            .map(Piece::Chart),
+    );
+    pieces.push(Piece::Heading(2, "How it was measured".to_owned()));
+    pieces.push(Piece::List(vec![
+        format!("Started: {}", words::moment(test.measurement.started_at)),
+        format!("Host: {}", test.host),
+        format!("Bakeoff: version {}", test.bakeoff_version),
+        machine(&test.machine),
+    ]));
+    pieces
+}
+
+/// The final tables of one measurement, and what to know about them.
+pub(super) fn measurement(measurement: &Measurement) -> Vec<Piece> {
+    let summary = Summary::of([measurement]);
+    let mut pieces = vec![Piece::Heading(2, "Statistics".to_owned())];
+    if measurement.interrupted {
+        pieces.push(Piece::Paragraph(
+            "Ended before its time: the figures cover what was measured until then.".to_owned(),
+        ));
+    }
+    pieces.extend(statistics(&summary));
+    let mut notes = vec![format!(
+        "Measured for {} with up to {}, after {} of warm-up that is left out.",
+        words::seconds(measurement.period),
+        words::several(measurement.users as usize, "user"),
+        words::seconds(measurement.warm_up)
+    )];
+    if let Some(lag) = summary.lag_p99() {
+        notes.push(format!(
+            "The generator sent 99 % of the requests at most {} ms after their time.",
+            words::ms(lag)
+        ));
+    }
+    notes.push(format!(
+        "{} TCP connections opened.",
+        words::count(summary.connections_opened)
+    ));
+    if summary.unfinished > 0 {
+        notes.push(format!(
+            "{} requests had no answer when waiting was given up.",
+            words::count(summary.unfinished)
+        ));
+    }
+    pieces.push(Piece::List(notes));
+    pieces
+}
+
+fn machine(machine: &Machine) -> String {
+    format!(
+        "Machine: {}, {}, {} of memory, {}",
+        machine.cpu,
+        words::several(machine.cores as usize, "core"),
+        words::bytes(machine.memory_bytes),
+        machine.os
+    )
+}

@@ -1,0 +1,124 @@
+//! What one load on one server produced.
+
+use std::time::{Duration, SystemTime};
+
+use crate::experiment::Machine;
+use crate::times::{EncodedTimes, Times};
+
+/// One load on one server, outside any comparison.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadTest {
+    /// The scenario's name.
+    pub name: String,
+    /// The address of the server.
+    pub host: String,
+    /// The version of Bakeoff that ran it.
+    pub bakeoff_version: String,
+    /// The machine that the load came from.
+    pub machine: Machine,
+    /// What the load generator saw.
+    pub measurement: Measurement,
+}
+
+/// What the load generator saw over one measured period.
+///
+/// A request belongs to the period in which it was *planned* to start, so one in flight at the end is waited for
+/// and counted, and one planned during the warm-up is not. Rates count what *completed* inside the period.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measurement {
+    /// When the first user started, warm-up included.
+    pub started_at: SystemTime,
+    /// The time before the measured period, its requests left out.
+    pub warm_up: Duration,
+    /// The length of the measured period, as it was.
+    pub period: Duration,
+    /// The most users active at once.
+    pub users: u32,
+    /// One entry per method and request name, sorted by name, then method.
+    pub requests: Vec<RequestStats>,
+    /// Failed requests of the measured period grouped by cause, most frequent first.
+    pub failures: Vec<FailureCause>,
+    /// One entry per second from the first user on, warm-up included.
+    pub timeline: Vec<Second>,
+    /// Sent minus planned: how late the generator itself was.
+    pub lag: Times,
+    /// Requests planned in the period that had no answer when waiting for them was given up.
+    pub unfinished: u64,
+    /// TCP connections opened, warm-up included.
+    pub connections_opened: u64,
+    /// Whether the load was ended before its time.
+    pub interrupted: bool,
+}
+
+/// The requests of one method and name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RequestStats {
+    /// The HTTP method.
+    pub method: String,
+    /// The name that requests are grouped under.
+    pub name: String,
+    /// From the planned start to the last byte, of the requests that succeeded.
+    pub response_times: Times,
+    /// From the planned start to the failure, of the requests that failed.
+    pub failure_times: Times,
+    /// Requests, successful or not, that completed inside the measured period.
+    pub completed_in_period: u64,
+    /// Requests that failed inside the measured period.
+    pub failed_in_period: u64,
+    /// Bytes of all response bodies.
+    pub body_bytes: u64,
+}
+
+impl RequestStats {
+    /// Finished requests, successful or not.
+    pub fn requests(&self) -> u64 {
+        self.response_times.count() + self.failures()
+    }
+
+    /// Requests that failed.
+    pub fn failures(&self) -> u64 {
+        self.failure_times.count()
+    }
+}
+
+/// Failed requests of one name with one cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailureCause {
+    /// The HTTP method.
+    pub method: String,
+    /// The name that requests are grouped under.
+    pub name: String,
+    /// What went wrong, as a sentence fragment without varying parts.
+    pub cause: String,
+    /// How often it happened.
+    pub occurrences: u64,
+    /// When it happened first, from the start of the load.
+    pub first_seen: Duration,
+    /// When it happened last, from the start of the load.
+    pub last_seen: Duration,
+}
+
+/// One second of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Second {
+    /// The start of this second, from the start of the load.
+    pub since_start: Duration,
+    /// Users active at its end.
+    pub users: u32,
+    /// Requests completed in it, successful or not.
+    pub requests: u64,
+    /// Requests failed in it.
+    pub failures: u64,
+    /// Response times of the requests that succeeded in it.
+    pub response_times: EncodedTimes,
+}
+
+/// What a contender consumed during the measured period, memory looked at about once a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Usage {
+    /// Processor time of its whole process tree or container. What the Docker engine spends on forwarding a published
+    /// port is outside of both.
+    pub cpu: Duration,
+    /// The most memory it held at once, in bytes: the sum of its processes' resident sets, or the container's own count.
+    pub peak_memory_bytes: u64,
+}

@@ -1,0 +1,318 @@
+//! The statistics of one or several measurements, per request name and in total.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::run::{FailureCause, Measurement, RequestStats};
+use crate::times::Times;
+
+/// The percentiles that every report shows, the ones that Locust prints at the end of a run.
+pub const PERCENTILES: [f64; 11] = [
+    50.0, 66.0, 75.0, 80.0, 90.0, 95.0, 98.0, 99.0, 99.9, 99.99, 100.0,
+];
+
+/// The name of the row over all requests, as in Locust's tables.
+pub const AGGREGATED: &str = "Aggregated";
+
+/// What one or several measurements of the same thing amount to.
+///
+/// Summaries are merged, not averaged: histograms are added and percentiles taken from the sum,
+/// and rates are all completions over the sum of the measured periods.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Summary {
+    /// One row per method and request name, sorted by name, then method.
+    pub rows: Vec<SummaryRow>,
+    /// All requests together, under the name [`AGGREGATED`] and without a method.
+    pub total: SummaryRow,
+    /// Failed requests by cause, most frequent first.
+    pub failures: Vec<FailureCause>,
+    /// How late the generator itself sent, of all requests.
+    pub lag: Times,
+    /// Requests that had no answer when waiting for them was given up.
+    pub unfinished: u64,
+    /// TCP connections opened, warm-up included.
+    pub connections_opened: u64,
+    /// The sum of the measured periods.
+    pub period: Duration,
+}
+
+/// One line of the statistics table.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SummaryRow {
+    /// The HTTP method; empty in the row over all requests.
+    pub method: String,
+    /// The name that requests are grouped under.
+    pub name: String,
+    /// Response times of the requests that succeeded.
+    pub response_times: Times,
+    /// Times to failure of the requests that failed, kept apart from the response times.
+    pub failure_times: Times,
+    /// Requests, successful or not, that completed inside the measured periods.
+    pub completed_in_period: u64,
+    /// Requests that failed inside the measured periods.
+    pub failed_in_period: u64,
+    /// Bytes of all response bodies.
+    pub body_bytes: u64,
+    /// The sum of the measured periods of the whole summary, which the rates refer to.
+    pub period: Duration,
+}
+
+impl Summary {
+    /// Merges measurements of the same thing, such as one contender's blocks.
+    pub fn of<'a>(measurements: impl IntoIterator<Item = &'a Measurement>) -> Self {
+        let mut summary = Self::default();
+        AGGREGATED.clone_into(&mut summary.total.name);
+        for measurement in measurements {
+            summary.merge(&Self::of_one(measurement));
+        }
+        summary
+    }
+
+    /// Adds another summary. The order of merging does not matter.
+    pub fn merge(&mut self, other: &Self) {
+        let mut rows: BTreeMap<(String, String), SummaryRow> = BTreeMap::new();
+        for row in self.rows.drain(..).chain(other.rows.iter().cloned()) {
+            rows.entry((row.name.clone(), row.method.clone()))
+                .and_modify(|sum| sum.merge(&row))
+                .or_insert(row);
+        }
+        self.rows = rows.into_values().collect();
+        self.total.merge(&other.total);
+        self.failures = merge_failures(
+            self.failures
+                .drain(..)
+                .chain(other.failures.iter().cloned()),
+        );
+        self.lag.merge(&other.lag);
+        self.unfinished = self.unfinished.saturating_add(other.unfinished);
+        self.connections_opened = self
+            .connections_opened
+            .saturating_add(other.connections_opened);
+        self.period = self.period.saturating_add(other.period);
+        // A name that was not requested in some of the measurements still had all of their time to be.
+        for row in self.rows.iter_mut().chain([&mut self.total]) {
+            row.period = self.period;
+        }
+    }
+
+    /// The 99th percentile of how late the generator itself was; `None` without requests.
+    pub fn lag_p99(&self) -> Option<Duration> {
+        self.lag.quantile(0.99)
+    }
+
+    fn of_one(measurement: &Measurement) -> Self {
+        let mut rows: BTreeMap<(&str, &str), SummaryRow> = BTreeMap::new();
+        let mut total = SummaryRow {
+            name: AGGREGATED.to_owned(),
+            period: measurement.period,
+            ..SummaryRow::default()
+        };
+        for stats in &measurement.requests {
+            let row = SummaryRow::of(stats, measurement.period);
+            total.merge(&row);
+            rows.entry((&stats.name, &stats.method))
+                .and_modify(|sum| sum.merge(&row))
+                .or_insert(row);
+        }
+        Self {
+            rows: rows.into_values().collect(),
+            total,
+            failures: merge_failures(measurement.failures.iter().cloned()),
+            lag: measurement.lag.clone(),
+            unfinished: measurement.unfinished,
+            connections_opened: measurement.connections_opened,
+            period: measurement.period,
+        }
+    }
+}
+
+impl SummaryRow {
+    /// Finished requests, successful or not.
+    pub fn requests(&self) -> u64 {
+        self.response_times.count().saturating_add(self.failures())
+    }
+
+    /// Requests that failed.
+    pub fn failures(&self) -> u64 {
+        self.failure_times.count()
+    }
+
+    /// Failures over requests, 0 to 1; 0 without requests.
+    pub fn fail_ratio(&self) -> f64 {
+        if self.requests() == 0 {
+            0.0
+        } else {
+            self.failures() as f64 / self.requests() as f64
+        }
+    }
+
+    /// The median response time of the successes; `None` without any.
+    pub fn median(&self) -> Option<Duration> {
+        self.response_times.quantile(0.5)
+    }
+
+    /// Completions inside the measured periods, successful or not, per second; `None` where nothing was measured.
+    pub fn requests_per_second(&self) -> Option<f64> {
+        self.per_second(self.completed_in_period)
+    }
+
+    /// Failures inside the measured periods per second; `None` where nothing was measured.
+    pub fn failures_per_second(&self) -> Option<f64> {
+        self.per_second(self.failed_in_period)
+    }
+
+    /// Successes inside the measured periods per second; `None` where nothing was measured.
+    pub fn successes_per_second(&self) -> Option<f64> {
+        self.per_second(
+            self.completed_in_period
+                .saturating_sub(self.failed_in_period),
+        )
+    }
+
+    /// Bytes of the average response body; `None` without requests.
+    pub fn average_body_bytes(&self) -> Option<f64> {
+        (self.requests() > 0).then(|| self.body_bytes as f64 / self.requests() as f64)
+    }
+
+    /// The response times at [`PERCENTILES`], in their order; `None` without successes.
+    pub fn percentiles(&self) -> Option<[Duration; PERCENTILES.len()]> {
+        let mut times = [Duration::ZERO; PERCENTILES.len()];
+        for (time, percentile) in times.iter_mut().zip(PERCENTILES) {
+            *time = self.response_times.quantile(percentile / 100.0)?;
+        }
+        Some(times)
+    }
+
+    fn of(stats: &RequestStats, period: Duration) -> Self {
+        Self {
+            method: stats.method.clone(),
+            name: stats.name.clone(),
+            response_times: stats.response_times.clone(),
+            failure_times: stats.failure_times.clone(),
+            completed_in_period: stats.completed_in_period,
+            failed_in_period: stats.failed_in_period,
+            body_bytes: stats.body_bytes,
+            period,
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.response_times.merge(&other.response_times);
+        self.failure_times.merge(&other.failure_times);
+        self.completed_in_period = self
+            .completed_in_period
+            .saturating_add(other.completed_in_period);
+        self.failed_in_period = self.failed_in_period.saturating_add(other.failed_in_period);
+        self.body_bytes = self.body_bytes.saturating_add(other.body_bytes);
+    }
+
+    fn per_second(&self, count: u64) -> Option<f64> {
+        (!self.period.is_zero()).then(|| count as f64 / self.period.as_secs_f64())
+    }
+}
+
+/// Adds up equal causes; the most frequent first, equal ones in the order of their text.
+fn merge_failures(causes: impl Iterator<Item = FailureCause>) -> Vec<FailureCause> {
+    let mut merged: BTreeMap<(String, String, String), FailureCause> = BTreeMap::new();
+    for cause in causes {
+        let key = (
+            cause.name.clone(),
+            cause.method.clone(),
+            cause.cause.clone(),
+        );
+        merged
+            .entry(key)
+            .and_modify(|sum| {
+                sum.occurrences = sum.occurrences.saturating_add(cause.occurrences);
+                sum.first_seen = sum.first_seen.min(cause.first_seen);
+                sum.last_seen = sum.last_seen.max(cause.last_seen);
+            })
+            .or_insert(cause);
+    }
+    let mut causes: Vec<_> = merged.into_values().collect();
+    causes.sort_by_key(|cause| std::cmp::Reverse(cause.occurrences));
+    causes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fixture::measurement;
+
+    #[test]
+    fn a_rate_is_completions_over_all_measured_time() {
+        let one = measurement("/a", &[10, 20, 30], &[], 2);
+        let other = measurement("/b", &[40], &[5], 3);
+        let summary = Summary::of([&one, &other]);
+        assert_eq!(summary.total.requests_per_second(), Some(1.0));
+        assert_eq!(summary.total.failures_per_second(), Some(0.2));
+        assert_eq!(
+            summary.rows[0].requests_per_second(),
+            Some(0.6),
+            "/a was asked for in one of the two"
+        );
+    }
+
+    #[test]
+    fn failures_stay_out_of_response_times() {
+        let row = Summary::of([&measurement("/a", &[10, 20], &[90_000], 1)]).total;
+        assert_eq!((row.requests(), row.failures()), (3, 1));
+        assert_eq!(row.response_times.max(), Some(Duration::from_millis(20)));
+        assert_eq!(row.failure_times.max(), Some(Duration::from_secs(90)));
+        assert!((row.fail_ratio() - 1.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn nothing_measured_has_no_figures() {
+        let row = Summary::of([]).total;
+        assert_eq!((row.requests(), row.fail_ratio()), (0, 0.0));
+        assert_eq!(
+            (row.median(), row.requests_per_second(), row.percentiles()),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn percentiles_come_from_the_merged_times() {
+        // 99 fast requests in one block and one slow in the other: the mean of their medians would be 500 ms.
+        let fast = measurement("/a", &[1; 99], &[], 1);
+        let slow = measurement("/a", &[999], &[], 1);
+        assert_eq!(
+            Summary::of([&fast, &slow]).total.median(),
+            Some(Duration::from_millis(1))
+        );
+    }
+
+    fn any_measurement() -> impl Strategy<Value = Measurement> {
+        let times = || proptest::collection::vec(0_u64..2_000_000, 0..20);
+        ("/[ab]", times(), times(), 1_u64..9)
+            .prop_map(|(name, ok, bad, seconds)| measurement(&name, &ok, &bad, seconds))
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_associative_and_commutative(a in any_measurement(), b in any_measurement(), c in any_measurement()) {
+            let (a, b, c) = (Summary::of([&a]), Summary::of([&b]), Summary::of([&c]));
+            let merged = |parts: [&Summary; 2]| {
+                let mut sum = parts[0].clone();
+                sum.merge(parts[1]);
+                sum
+            };
+            prop_assert_eq!(merged([&merged([&a, &b]), &c]), merged([&a, &merged([&b, &c])]));
+            prop_assert_eq!(merged([&a, &b]), merged([&b, &a]));
+        }
+
+        #[test]
+        fn percentiles_never_fall(measurement in any_measurement()) {
+            let row = Summary::of([&measurement]).total;
+            if let Some(percentiles) = row.percentiles() {
+                prop_assert!(percentiles.is_sorted());
+                prop_assert!(row.response_times.min() <= Some(percentiles[0]));
+                let max = row.response_times.max().unwrap();
+                prop_assert!(percentiles[10] == max || max > crate::times::LONGEST);
+            }
+        }
+    }
+}

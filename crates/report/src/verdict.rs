@@ -1,0 +1,219 @@
+//! What the comparison by the primary metric allows to say, and nothing beyond it.
+
+use std::time::Duration;
+
+use crate::analysis::ContenderResult;
+use crate::comparison::Metric;
+use crate::experiment::Plan;
+use crate::statistics::{ConfidenceInterval, FEWEST_BLOCKS};
+use crate::words;
+
+/// The share of failed requests above which speed is not compared, 1 %.
+pub const MOST_FAILURES_RATIO: f64 = 0.01;
+
+/// A contender against the baseline, by the primary metric.
+///
+/// The rules are those of an equivalence test by interval: what matters is where the whole interval lies
+/// with respect to the band of differences that do not matter, `1/(1 + same)` to `1 + same`,
+/// which is chosen so that swapping contender and baseline turns "better" into "worse" and changes nothing else.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// It is what the others are compared with.
+    Baseline,
+    /// The whole interval is better than the band.
+    Better,
+    /// The interval excludes "no difference" on the better side, but reaches into the band.
+    SlightlyBetter,
+    /// The whole interval is inside the band.
+    Same,
+    /// The interval excludes "no difference" on the worse side, but reaches into the band.
+    SlightlyWorse,
+    /// The whole interval is worse than the band.
+    Worse,
+    /// The interval allows both "no difference" and a difference that matters.
+    NotShown {
+        /// About how many more blocks would decide it, if the blocks to come are like those measured.
+        more_blocks: u32,
+    },
+    /// Too few blocks for any claim.
+    TooFewBlocks {
+        /// The blocks in which both were measured.
+        measured: u32,
+        /// How many more are needed before anything can be claimed.
+        more_blocks: u32,
+    },
+    /// The baseline did not take part or was never measured.
+    NoBaseline,
+    /// Something other than the contenders' speed decided the figures.
+    NotMeasurable(Obstacle),
+}
+
+/// Why speeds cannot be compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Obstacle {
+    /// The contender that it concerns.
+    pub contender: String,
+    /// What stands in the way.
+    pub reason: Reason,
+}
+
+/// What stands in the way of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reason {
+    /// No request of it was measured, or none succeeded.
+    NoSuccesses,
+    /// More than [`MOST_FAILURES_RATIO`] of its requests failed.
+    Failures {
+        /// Failures over requests.
+        fail_ratio: f64,
+    },
+    /// The generator sent so late that it, not the contender, set the figures.
+    GeneratorLag {
+        /// The 99th percentile of how late it was.
+        lag_p99: Duration,
+        /// What is tolerated: 1 ms or 5 % of the median response time, whichever is more.
+        limit: Duration,
+    },
+}
+
+impl Verdict {
+    /// Judges `result` against `baseline` by the plan's primary metric.
+    pub(crate) fn of(
+        result: &ContenderResult,
+        baseline: Option<&ContenderResult>,
+        plan: &Plan,
+    ) -> Self {
+        let Some(baseline) = baseline.filter(|baseline| !baseline.blocks.is_empty()) else {
+            return Self::NoBaseline;
+        };
+        if baseline.contender.name == result.contender.name {
+            return Self::Baseline;
+        }
+        if let Some(obstacle) = [result, baseline].into_iter().find_map(Obstacle::of) {
+            return Self::NotMeasurable(obstacle);
+        }
+        let metric = Metric::from(plan.primary);
+        let comparison = result.comparison(metric);
+        let blocks = comparison.map_or(0, |comparison| comparison.blocks.len());
+        match comparison.and_then(|comparison| comparison.estimate?.confidence_interval) {
+            Some(interval) => Self::from_interval(interval, metric, plan.same_ratio, blocks),
+            None => Self::TooFewBlocks {
+                measured: u32::try_from(blocks).unwrap_or(u32::MAX),
+                more_blocks: u32::try_from(FEWEST_BLOCKS.saturating_sub(blocks))
+                    .unwrap_or(u32::MAX),
+            },
+        }
+    }
+
+    /// One or two words for a table.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Better => "better",
+            Self::SlightlyBetter => "slightly better",
+            Self::Same => "the same for practical purposes",
+            Self::SlightlyWorse => "slightly worse",
+            Self::Worse => "worse",
+            Self::NotShown { .. } => "no difference shown",
+            Self::TooFewBlocks { .. } => "too few blocks",
+            Self::NoBaseline => "no baseline",
+            Self::NotMeasurable(_) => "not measurable here",
+        }
+    }
+
+    fn from_interval(
+        interval: ConfidenceInterval,
+        metric: Metric,
+        same_ratio: f64,
+        blocks: usize,
+    ) -> Self {
+        // Turned so that above zero is better.
+        let (low, high) = if metric.more_is_better() {
+            (interval.low.ln(), interval.high.ln())
+        } else {
+            (-interval.high.ln(), -interval.low.ln())
+        };
+        let band = same_ratio.max(0.0).ln_1p();
+        match () {
+            () if low > band => Self::Better,
+            () if high < -band => Self::Worse,
+            () if low >= -band && high <= band => Self::Same,
+            () if low > 0.0 => Self::SlightlyBetter,
+            () if high < 0.0 => Self::SlightlyWorse,
+            () => Self::NotShown {
+                more_blocks: more_blocks(low, high, band, blocks),
+            },
+        }
+    }
+}
+
+/// How many more blocks would shrink the interval enough to exclude "no difference" or to lie inside the band,
+/// whichever needs fewer: its width falls with the square root of the number of blocks.
+fn more_blocks(low: f64, high: f64, band: f64, blocks: usize) -> u32 {
+    let centre = f64::midpoint(low, high).abs();
+    let half_width = (high - low) / 2.0;
+    let wanted = centre.max(band - centre).max(f64::MIN_POSITIVE);
+    let needed = blocks as f64 * (half_width / wanted).powi(2);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates, which is what is meant"
+    )]
+    let more = (needed - blocks as f64).ceil().max(1.0) as u32;
+    more
+}
+
+impl Obstacle {
+    /// What stands in the way of comparing this contender's speed, if anything does.
+    pub fn of(result: &ContenderResult) -> Option<Self> {
+        let reason = Reason::of(result)?;
+        Some(Self {
+            contender: result.contender.name.clone(),
+            reason,
+        })
+    }
+}
+
+impl Reason {
+    fn of(result: &ContenderResult) -> Option<Self> {
+        let summary = &result.summary;
+        // A request that never got its answer failed the one who asked, however the run was ended.
+        let unanswered = summary.total.failures() + summary.unfinished;
+        let asked = summary.total.requests() + summary.unfinished;
+        let fail_ratio = unanswered as f64 / asked.max(1) as f64;
+        if fail_ratio > MOST_FAILURES_RATIO {
+            return Some(Self::Failures { fail_ratio });
+        }
+        let Some(median) = summary.total.median() else {
+            return Some(Self::NoSuccesses);
+        };
+        let limit = Duration::from_millis(1).max(median / 20);
+        let lag_p99 = summary.lag_p99()?;
+        (lag_p99 > limit).then_some(Self::GeneratorLag { lag_p99, limit })
+    }
+}
+
+impl std::fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = &self.contender;
+        match self.reason {
+            Reason::NoSuccesses => write!(f, "no request to {name} succeeded in a measured period"),
+            Reason::Failures { fail_ratio } => write!(
+                f,
+                "{} of the requests to {name} failed or had no answer, and above {} speeds are not compared",
+                words::percent(fail_ratio),
+                words::percent(MOST_FAILURES_RATIO),
+            ),
+            Reason::GeneratorLag { lag_p99, limit } => write!(
+                f,
+                "the load generator was the limit: while loading {name}, it sent 1 % of the requests {} ms late or more, \
+                 and {} ms is tolerated (1 ms or 5 % of the median response time)",
+                words::ms(lag_p99),
+                words::ms(limit),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

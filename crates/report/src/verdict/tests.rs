@@ -1,0 +1,212 @@
+use super::*;
+use crate::analysis::Analysis;
+use crate::experiment::{Experiment, PrimaryMetric};
+use crate::fixture;
+use crate::run::{FailureCause, RequestStats};
+
+fn verdict(experiment: &Experiment) -> Verdict {
+    Analysis::of(experiment).results[0].verdict.clone()
+}
+
+/// The verdict on a contender with these requests per second against a baseline with 1,000 in every block.
+fn against_1000(rates: &[u64]) -> Verdict {
+    verdict(&fixture::experiment(
+        &[("new", rates), ("old", &vec![1000; rates.len()])],
+        "old",
+    ))
+}
+
+#[test]
+fn the_whole_interval_decides() {
+    for (rates, expected) in [
+        ([2000, 2010, 1990, 2005, 1995, 2000], Verdict::Better),
+        ([500, 505, 495, 500, 502, 498], Verdict::Worse),
+        ([1000, 1001, 999, 1002, 998, 1000], Verdict::Same),
+        // Shown to be different, and shown not to matter.
+        ([1020, 1021, 1019, 1020, 1022, 1018], Verdict::Same),
+        (
+            [1030, 1080, 1040, 1070, 1035, 1075],
+            Verdict::SlightlyBetter,
+        ),
+        ([970, 920, 960, 930, 965, 925], Verdict::SlightlyWorse),
+    ] {
+        assert_eq!(against_1000(&rates), expected, "{rates:?}");
+    }
+}
+
+#[test]
+fn an_undecided_comparison_says_how_many_blocks_would_decide() {
+    let Verdict::NotShown { more_blocks } = against_1000(&[800, 1300, 900, 1250, 1000, 1100])
+    else {
+        panic!("expected no difference to be shown");
+    };
+    assert!((1..1000).contains(&more_blocks), "{more_blocks}");
+}
+
+#[test]
+fn fewer_times_are_better_where_less_is_better() {
+    let mut experiment = fixture::experiment(&[("new", &[2000; 6]), ("old", &[1000; 6])], "old");
+    for primary in [
+        PrimaryMetric::MedianResponseTime,
+        PrimaryMetric::P95ResponseTime,
+        PrimaryMetric::P99ResponseTime,
+    ] {
+        experiment.plan.primary = primary;
+        assert_eq!(verdict(&experiment), Verdict::Better, "{primary:?}");
+    }
+}
+
+#[test]
+fn swapping_contender_and_baseline_mirrors_the_verdict() {
+    let rates: [&[u64]; 3] = [
+        &[1030, 1080, 1040, 1070, 1035, 1075],
+        &[2000; 6],
+        &[1001; 6],
+    ];
+    let mirrored = [Verdict::SlightlyWorse, Verdict::Worse, Verdict::Same];
+    for (rates, expected) in rates.into_iter().zip(mirrored) {
+        let experiment = fixture::experiment(&[("old", &[1000; 6]), ("new", rates)], "new");
+        assert_eq!(verdict(&experiment), expected);
+    }
+}
+
+#[test]
+fn five_blocks_allow_no_claim_however_large_the_difference() {
+    assert_eq!(
+        against_1000(&[9000; 5]),
+        Verdict::TooFewBlocks {
+            measured: 5,
+            more_blocks: 1
+        }
+    );
+}
+
+#[test]
+fn only_blocks_in_which_both_were_measured_count() {
+    let mut experiment = fixture::experiment(&[("new", &[2000; 7]), ("old", &[1000; 7])], "old");
+    experiment
+        .runs
+        .retain(|run| (run.contender.as_str(), run.block) != ("old", 3));
+    let result = &Analysis::of(&experiment).results[0];
+    let blocks: Vec<u32> = result.comparisons[0]
+        .blocks
+        .iter()
+        .map(|block| block.block)
+        .collect();
+    assert_eq!(blocks, [1, 2, 4, 5, 6, 7]);
+    assert_eq!(result.verdict, Verdict::Better);
+}
+
+#[test]
+fn an_interrupted_run_counts_in_no_comparison() {
+    let mut experiment = fixture::experiment(&[("new", &[2000; 6]), ("old", &[1000; 6])], "old");
+    experiment.runs.last_mut().unwrap().measurement.interrupted = true;
+    assert_eq!(
+        verdict(&experiment),
+        Verdict::TooFewBlocks {
+            measured: 5,
+            more_blocks: 1
+        }
+    );
+}
+
+#[test]
+fn without_the_baseline_there_is_no_verdict() {
+    let mut experiment = fixture::experiment(&[("new", &[2000; 6])], "old");
+    assert_eq!(verdict(&experiment), Verdict::NoBaseline);
+    experiment
+        .contenders
+        .extend(fixture::empty_experiment(&["old"], "old").contenders);
+    assert_eq!(
+        verdict(&experiment),
+        Verdict::NoBaseline,
+        "in the plan, but never measured"
+    );
+}
+
+#[test]
+fn a_contender_that_fails_is_not_faster() {
+    let fail = |stats: &mut RequestStats, failures: u64| {
+        (0..failures).for_each(|_| stats.failure_times.record(Duration::from_millis(1)));
+    };
+    for (failures, measurable) in [(20, true), (21, false)] {
+        let mut experiment =
+            fixture::experiment(&[("new", &[2000; 6]), ("old", &[1000; 6])], "old");
+        for run in experiment
+            .runs
+            .iter_mut()
+            .filter(|run| run.contender == "new")
+        {
+            fail(&mut run.measurement.requests[0], failures);
+        }
+        assert_eq!(
+            verdict(&experiment) == Verdict::Better,
+            measurable,
+            "{failures} failures of 2,000"
+        );
+    }
+}
+
+#[test]
+fn a_baseline_that_fails_is_named() {
+    let mut experiment = fixture::experiment(&[("new", &[2000; 6]), ("old", &[1000; 6])], "old");
+    for run in experiment
+        .runs
+        .iter_mut()
+        .filter(|run| run.contender == "old")
+    {
+        run.measurement.requests[0].response_times.clear();
+        run.measurement.failures.push(FailureCause {
+            method: "POST".to_owned(),
+            name: "/answer".to_owned(),
+            cause: "connection refused".to_owned(),
+            occurrences: 1,
+            first_seen: Duration::ZERO,
+            last_seen: Duration::ZERO,
+        });
+    }
+    let expected = Obstacle {
+        contender: "old".to_owned(),
+        reason: Reason::NoSuccesses,
+    };
+    assert_eq!(verdict(&experiment), Verdict::NotMeasurable(expected));
+}
+
+#[test]
+fn a_late_generator_leaves_nothing_to_compare() {
+    // The median of the contender at 2,000 requests/s is 35 ms, 5 % of which is 1.75 ms.
+    for (lag_us, measurable) in [(1700, true), (1800, false)] {
+        let mut experiment =
+            fixture::experiment(&[("new", &[2000; 6]), ("old", &[1000; 6])], "old");
+        for run in experiment
+            .runs
+            .iter_mut()
+            .filter(|run| run.contender == "new")
+        {
+            (0..200).for_each(|_| run.measurement.lag.record(Duration::from_micros(lag_us)));
+        }
+        let verdict = verdict(&experiment);
+        assert_eq!(
+            verdict == Verdict::Better,
+            measurable,
+            "{lag_us} µs: {verdict:?}"
+        );
+        if let Verdict::NotMeasurable(obstacle) = verdict {
+            assert!(
+                obstacle
+                    .to_string()
+                    .starts_with("the load generator was the limit: while loading new")
+            );
+        }
+    }
+}
+
+#[test]
+fn hostile_plans_do_not_panic() {
+    for same_ratio in [f64::NAN, -1.0, f64::INFINITY, 0.0] {
+        let mut experiment =
+            fixture::experiment(&[("new", &[2000; 6]), ("old", &[1000; 6])], "old");
+        experiment.plan.same_ratio = same_ratio;
+        verdict(&experiment);
+    }
+}

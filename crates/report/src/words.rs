@@ -1,0 +1,179 @@
+//! Figures and lists as a reader sees them. The unit is written by the caller, next to the figure or in the header.
+
+use std::time::{Duration, SystemTime};
+
+/// A time in milliseconds with about three significant digits.
+pub(crate) fn ms(time: Duration) -> String {
+    figure(time.as_secs_f64() * 1e3)
+}
+
+/// A figure with about three significant digits, and thousands set apart.
+pub(crate) fn figure(value: f64) -> String {
+    match value.abs() {
+        size if !size.is_finite() => "–".to_owned(),
+        size if size >= 999.5 => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "saturates, which is what is meant"
+            )]
+            let whole = count(size.round() as u64);
+            if value < 0.0 {
+                format!("-{whole}")
+            } else {
+                whole
+            }
+        }
+        size if size >= 99.95 => format!("{value:.0}"),
+        size if size >= 9.995 => format!("{value:.1}"),
+        size if size >= 0.0995 || size == 0.0 => format!("{value:.2}"),
+        size if size >= 0.00995 => format!("{value:.3}"),
+        _ => format!("{value:.4}"),
+    }
+}
+
+/// A whole number with its thousands set apart.
+pub(crate) fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A ratio of 0 to 1 as a percentage.
+pub(crate) fn percent(ratio: f64) -> String {
+    let percent = ratio * 100.0;
+    let text = if percent == 0.0 || percent.fract() == 0.0 {
+        format!("{percent:.0}")
+    } else {
+        figure(percent)
+    };
+    format!("{text} %")
+}
+
+/// A number of bytes in decimal units.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [(f64, &str); 3] = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
+    let unit = UNITS.into_iter().find(|(size, _)| bytes as f64 >= *size);
+    unit.map_or_else(
+        || format!("{bytes} B"),
+        |(size, name)| format!("{} {name}", figure(bytes as f64 / size)),
+    )
+}
+
+/// A time in seconds.
+pub(crate) fn seconds(time: Duration) -> String {
+    format!(
+        "{} s",
+        if time.subsec_nanos() == 0 {
+            count(time.as_secs())
+        } else {
+            figure(time.as_secs_f64())
+        }
+    )
+}
+
+/// "a", "a and b", "a, b and c".
+pub(crate) fn list<S: AsRef<str>>(items: &[S]) -> String {
+    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+    match items.as_slice() {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// A number of things, such as "1 block" and "2 blocks".
+pub(crate) fn several(number: usize, thing: &str) -> String {
+    format!(
+        "{} {thing}{}",
+        count(number as u64),
+        if number == 1 { "" } else { "s" }
+    )
+}
+
+/// A moment in UTC, to the second, as RFC 3339 has it.
+pub(crate) fn moment(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(writable(time)).to_string()
+}
+
+/// A moment in UTC, to the nanosecond.
+pub(crate) fn exact_moment(time: SystemTime) -> String {
+    humantime::format_rfc3339_nanos(writable(time)).to_string()
+}
+
+/// A percentile as a column's header: 50 %, 99.9 %.
+pub(crate) fn percentile(percentile: f64) -> String {
+    format!("{percentile} %")
+}
+
+/// The formatter panics outside the years 1970 to 9999; a clock that far off is shown as the nearest of them.
+fn writable(time: SystemTime) -> SystemTime {
+    const YEAR_10000: u64 = 253_402_300_800;
+    let since = time
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    SystemTime::UNIX_EPOCH + since.min(Duration::new(YEAR_10000 - 1, 999_999_999))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_keep_three_digits() {
+        for (value, text) in [
+            (0.0, "0.00"),
+            (0.012_34, "0.012"),
+            (0.001_234, "0.0012"),
+            (0.192, "0.19"),
+            (6.214, "6.21"),
+            (9.999, "10.0"),
+            (30.17, "30.2"),
+            (99.99, "100"),
+            (187.4, "187"),
+            (999.9, "1,000"),
+            (2253.0, "2,253"),
+            (-1234.0, "-1,234"),
+            (f64::NAN, "–"),
+        ] {
+            assert_eq!(figure(value), text);
+        }
+    }
+
+    #[test]
+    fn thousands_are_set_apart() {
+        for (value, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(count(value), text);
+        }
+    }
+
+    #[test]
+    fn moments_outside_the_calendar_do_not_panic() {
+        assert_eq!(
+            moment(SystemTime::UNIX_EPOCH - Duration::from_secs(1)),
+            "1970-01-01T00:00:00Z"
+        );
+        assert_eq!(
+            moment(SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40)),
+            "9999-12-31T23:59:59Z"
+        );
+    }
+
+    #[test]
+    fn lists_read_as_english() {
+        assert_eq!(list::<&str>(&[]), "");
+        assert_eq!(list(&["a"]), "a");
+        assert_eq!(list(&["a", "b", "c"]), "a, b and c");
+    }
+}
