@@ -1,0 +1,195 @@
+//! Puts what all threads saw together, second by second.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use bakeoff_report::{FailureCause, Measurement, RequestStats, Second, Times};
+
+use crate::check::Cause;
+use crate::plan::Plan;
+use crate::recorder::{MOST_CAUSES, OTHER_CAUSES, Occurrences, Recorder};
+
+/// A measurement as it grows.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    pub(crate) measurement: Measurement,
+    /// Which of the measurement's requests each task belongs to.
+    entries: Vec<usize>,
+    /// Seconds that not every thread has handed over yet.
+    open: BTreeMap<u64, OpenSecond>,
+    /// Per thread: the first second that it has not handed over yet.
+    expected: Vec<u64>,
+    begun: u64,
+}
+
+#[derive(Debug, Default)]
+struct OpenSecond {
+    users: u32,
+    requests: u64,
+    failures: u64,
+    response_times: Times,
+}
+
+impl Collector {
+    pub(crate) fn new(plan: &Plan, threads: usize, started_at: SystemTime) -> Self {
+        let mut requests: Vec<RequestStats> = Vec::new();
+        for task in &plan.tasks {
+            requests.push(RequestStats {
+                method: task.method.to_string(),
+                name: task.name.clone(),
+                response_times: Times::new(),
+                failure_times: Times::new(),
+                completed_in_period: 0,
+                failed_in_period: 0,
+                body_bytes: 0,
+            });
+        }
+        requests.sort_by(|a, b| (&a.name, &a.method).cmp(&(&b.name, &b.method)));
+        requests.dedup_by(|a, b| (&a.name, &a.method) == (&b.name, &b.method));
+        let entry = |name: &str, method: &str| {
+            requests
+                .iter()
+                .position(|entry| entry.name == name && entry.method == method)
+        };
+        let entries = plan
+            .tasks
+            .iter()
+            .map(|task| entry(&task.name, task.method.as_str()).unwrap_or(0))
+            .collect();
+        let measurement = Measurement {
+            started_at,
+            warm_up: Duration::ZERO,
+            period: Duration::ZERO,
+            users: 0,
+            requests,
+            failures: Vec::new(),
+            timeline: Vec::new(),
+            lag: Times::new(),
+            unfinished: 0,
+            connections_opened: 0,
+            interrupted: false,
+        };
+        Self {
+            measurement,
+            entries,
+            open: BTreeMap::new(),
+            expected: vec![0; threads],
+            begun: 0,
+        }
+    }
+
+    /// Adds what a thread saw in one second. True where that second is now known of all threads.
+    pub(crate) fn add(&mut self, recorder: &Recorder) -> bool {
+        self.begun += recorder.begun;
+        self.measurement.lag.merge(&recorder.lag);
+        for (task, &entry) in recorder.tasks.iter().zip(&self.entries) {
+            let stats = &mut self.measurement.requests[entry];
+            stats.response_times.merge(&task.response_times);
+            stats.failure_times.merge(&task.failure_times);
+            stats.completed_in_period += task.completed_in_period;
+            stats.failed_in_period += task.failed_in_period;
+            stats.body_bytes += task.body_bytes;
+            for (cause, seen) in &task.causes {
+                add_failures(&mut self.measurement.failures, stats, cause, *seen);
+            }
+        }
+        let second = self.open.entry(recorder.second).or_default();
+        second.users += recorder.users;
+        second.requests += recorder.requests;
+        second.failures += recorder.failures;
+        second.response_times.merge(&recorder.response_times);
+        self.expected[recorder.thread] = if recorder.last {
+            u64::MAX
+        } else {
+            recorder.second + 1
+        };
+        self.close_seconds()
+    }
+
+    /// Requests that were begun and are not over: at the end, those that were given up.
+    pub(crate) fn unfinished(&self) -> u64 {
+        self.begun.saturating_sub(
+            self.measurement
+                .requests
+                .iter()
+                .map(RequestStats::requests)
+                .sum(),
+        )
+    }
+
+    /// Moves the seconds that all threads have handed over to the timeline. True if there were any.
+    fn close_seconds(&mut self) -> bool {
+        let expected = self.expected.iter().copied().min().unwrap_or(u64::MAX);
+        let timeline = &mut self.measurement.timeline;
+        let before = timeline.len();
+        while let Some(last_open) = self.open.keys().next_back()
+            && (timeline.len() as u64) < expected.min(last_open + 1)
+        {
+            let index = timeline.len() as u64;
+            let second = self.open.remove(&index).unwrap_or_default();
+            timeline.push(Second {
+                since_start: Duration::from_secs(index),
+                users: second.users,
+                requests: second.requests,
+                failures: second.failures,
+                response_times: second.response_times.encode(),
+            });
+        }
+        let closed = timeline.len() > before;
+        if closed {
+            self.measurement.unfinished = self.unfinished();
+            self.measurement.failures.sort_by(|a, b| {
+                let rank = |failure: &FailureCause| {
+                    (
+                        failure.name.clone(),
+                        failure.method.clone(),
+                        failure.cause.clone(),
+                    )
+                };
+                b.occurrences
+                    .cmp(&a.occurrences)
+                    .then_with(|| rank(a).cmp(&rank(b)))
+            });
+        }
+        closed
+    }
+}
+
+/// Adds failures of the requests of `stats`, under their own cause as long as there are not too many causes.
+fn add_failures(
+    failures: &mut Vec<FailureCause>,
+    stats: &RequestStats,
+    cause: &Cause,
+    seen: Occurrences,
+) {
+    let of_stats =
+        |failure: &&mut FailureCause| failure.name == stats.name && failure.method == stats.method;
+    let causes = failures.iter_mut().filter(of_stats).count();
+    let known = failures
+        .iter_mut()
+        .filter(of_stats)
+        .any(|failure| failure.cause == *cause);
+    let cause = if known || causes < MOST_CAUSES {
+        cause
+    } else {
+        &OTHER_CAUSES
+    };
+    if let Some(failure) = failures
+        .iter_mut()
+        .filter(of_stats)
+        .find(|failure| failure.cause == *cause)
+    {
+        failure.occurrences += seen.count;
+        failure.first_seen = failure.first_seen.min(seen.first);
+        failure.last_seen = failure.last_seen.max(seen.last);
+    } else {
+        failures.push(FailureCause {
+            method: stats.method.clone(),
+            name: stats.name.clone(),
+            cause: cause.to_string(),
+            occurrences: seen.count,
+            first_seen: seen.first,
+            last_seen: seen.last,
+        });
+    }
+}

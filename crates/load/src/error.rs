@@ -1,0 +1,107 @@
+//! What can go wrong before a load runs, and the answer that is not the right one.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A scenario that cannot be run as it is written.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// The scenario file or a data file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A line of the scenario file or of a data file says something that cannot be.
+    #[error("{}:{line}: {problem}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The key, what is wrong with it and what would be right.
+        problem: String,
+    },
+    /// A data file has no rows.
+    #[error("{} has no rows; it needs one JSON object a line", path.display())]
+    NoRows {
+        /// The data file.
+        path: PathBuf,
+    },
+}
+
+/// An address that no load can be put on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// Not an address at all.
+    #[error("`{host}` is no address of a server; write it as http://127.0.0.1:8000")]
+    Malformed {
+        /// The address as it was given.
+        host: String,
+    },
+    /// An encrypted connection was asked for.
+    #[error("`{host}`: https is not supported yet; use an http:// address")]
+    Https {
+        /// The address as it was given.
+        host: String,
+    },
+}
+
+/// Why a load did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The address cannot be used.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The server's name could not be looked up.
+    #[error("cannot resolve `{host}`")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The server's name has no address.
+    #[error("`{host}` resolves to no address")]
+    NoAddress {
+        /// The name.
+        host: String,
+    },
+    /// A rate at which no user would ever start.
+    #[error("a spawn rate of {spawn_rate} users per second is not possible; it must be above 0")]
+    SpawnRate {
+        /// The rate, in users per second.
+        spawn_rate: f64,
+    },
+    /// A request of the scenario cannot be sent to this address.
+    #[error("task `{task}`: `{path}` is no valid path on this host")]
+    Path {
+        /// The name of the task.
+        task: String,
+        /// The host's path and the task's.
+        path: String,
+    },
+    /// The operating system gave no event loop for a thread.
+    #[error("cannot start a thread that drives users")]
+    Thread(#[source] io::Error),
+}
+
+/// The server did not give a correct answer.
+#[derive(Debug, thiserror::Error)]
+pub enum NotCorrect {
+    /// No request could be sent.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The answer to a task's request was missing or wrong.
+    #[error("task `{task}`: {cause}")]
+    Answer {
+        /// The name of the task.
+        task: String,
+        /// What was wrong, as in the cause of a failure.
+        cause: String,
+    },
+}

@@ -1,0 +1,50 @@
+//! Drives users at an HTTP server and measures what they see.
+//!
+//! A [`Scenario`] says what users do; [`run()`] lets them do it and returns what they saw.
+//! This crate knows HTTP and nothing of what is served: it cannot favour one server.
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use bakeoff_load::Scenario;
+//!
+//! let text = r#"
+//!     [load]
+//!     users = 70
+//!     spawn_rate = 10
+//!     run_time = "60s"
+//!
+//!     [[task]]
+//!     method = "POST"
+//!     path = "/question_answering"
+//!     json = { question = "Who wrote it?", context = "Ada wrote it." }
+//!     check = [{ status = 200 }, { json = "/answer", kind = "string" }]
+//! "#;
+//! let scenario = Scenario::parse(text, Path::new("qa.toml"))?;
+//! assert_eq!(scenario.load().users.get(), 70);
+//! assert_eq!(scenario.tasks()[0].name(), "/question_answering");
+//! # Ok::<(), bakeoff_load::ScenarioError>(())
+//! ```
+
+mod check;
+mod client;
+mod clock;
+mod collector;
+mod connection;
+mod error;
+mod host;
+mod pacer;
+mod plan;
+mod recorder;
+mod run;
+mod scenario;
+mod sequence;
+mod threshold;
+mod timeout;
+mod user;
+mod worker;
+
+pub use error::{HostError, LoadError, NotCorrect, ScenarioError};
+pub use run::{LoadConfig, Phase, Progress, check_once, run};
+pub use scenario::{Load, Scenario, Task, WaitTime};
+pub use threshold::{Broken, Threshold};

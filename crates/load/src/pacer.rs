@@ -1,0 +1,119 @@
+//! Says when users start and when each of their requests is planned. Pure: given a time it answers; it never sleeps.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::WaitTime;
+use crate::clock::FAR;
+
+/// Plans the requests of one user.
+#[derive(Debug)]
+pub(crate) struct Pacer {
+    wait_time: WaitTime,
+    random: StdRng,
+}
+
+impl Pacer {
+    pub(crate) fn new(wait_time: WaitTime, seed: u64) -> Self {
+        Self {
+            wait_time,
+            random: StdRng::seed_from_u64(seed),
+        }
+    }
+
+    /// When the next request is planned, after one planned at `planned` was over at `done`; never before `done`.
+    ///
+    /// With constant pacing the plan, not the clock, sets the pace: a timer that wakes a user late does not push
+    /// the following requests back. An answer that took longer than the pacing begins a new grid, as in Locust.
+    pub(crate) fn next(&mut self, planned: Duration, done: Duration) -> Duration {
+        let wait = |time: Duration| done.saturating_add(time).min(FAR);
+        match self.wait_time {
+            WaitTime::Constant(time) => wait(time),
+            WaitTime::Between(shortest, longest) => {
+                wait(self.random.random_range(shortest..=longest))
+            }
+            WaitTime::ConstantPacing(pacing) => planned.saturating_add(pacing).max(done).min(FAR),
+        }
+    }
+}
+
+/// When the user with this index (from 0) starts.
+///
+/// As in Locust, users start in steps: as many as the whole part of the rate (at least one) at once,
+/// and the steps far enough apart to keep the rate on average.
+pub(crate) fn spawn_time(index: u32, spawn_rate: f64) -> Duration {
+    let users_per_step = spawn_rate.floor().max(1.0);
+    let step = (f64::from(index) / users_per_step).floor();
+    Duration::try_from_secs_f64(step * users_per_step / spawn_rate)
+        .unwrap_or(FAR)
+        .min(FAR)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn users_start_in_steps_of_the_spawn_rate() {
+        let starts = |rate: f64| {
+            (0..6)
+                .map(|index| spawn_time(index, rate).as_secs_f64())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(starts(2.0), [0.0, 0.0, 1.0, 1.0, 2.0, 2.0]);
+        assert_eq!(starts(2.5), [0.0, 0.0, 0.8, 0.8, 1.6, 1.6]);
+        assert_eq!(starts(0.5), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+        assert_eq!(starts(100.0), [0.0; 6]);
+        assert_eq!(spawn_time(1, f64::MIN_POSITIVE), FAR);
+        assert_eq!(spawn_time(u32::MAX, f64::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn without_waiting_the_next_request_is_planned_when_the_last_is_done() {
+        let mut pacer = Pacer::new(WaitTime::Constant(Duration::ZERO), 1);
+        assert_eq!(pacer.next(millis(10), millis(17)), millis(17));
+    }
+
+    proptest! {
+        #[test]
+        fn constant_pacing_stays_on_the_grid_however_late_the_clock(
+            pacing in 1_u64..10_000,
+            shares in prop::collection::vec(0.0..=1.0, 1..100),
+        ) {
+            let mut pacer = Pacer::new(WaitTime::ConstantPacing(millis(pacing)), 1);
+            let mut planned = millis(3);
+            for (index, share) in (1_u32..).zip(shares) {
+                planned = pacer.next(planned, planned + millis(pacing).mul_f64(share));
+                prop_assert_eq!(planned, millis(3) + index * millis(pacing));
+            }
+        }
+
+        #[test]
+        fn nothing_is_planned_before_the_last_answer_or_sooner_than_the_wait_time(
+            between in (0_u64..5_000, 0_u64..5_000),
+            took in prop::collection::vec(0_u64..20_000, 1..50),
+            seed: u64,
+        ) {
+            let (shortest, longest) = (millis(between.0), millis(between.0 + between.1));
+            let mut pacer = Pacer::new(WaitTime::Between(shortest, longest), seed);
+            let mut paced = Pacer::new(WaitTime::ConstantPacing(longest), seed);
+            let (mut planned, mut on_grid) = (Duration::ZERO, Duration::ZERO);
+            for took in took {
+                let done = planned + millis(took);
+                planned = pacer.next(planned, done);
+                prop_assert!(planned >= done + shortest && planned <= done + longest);
+                let (before, done) = (on_grid, on_grid + millis(took));
+                on_grid = paced.next(on_grid, done);
+                prop_assert_eq!(on_grid, done.max(before + longest));
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What the users of one thread saw in one second.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bakeoff_report::Times;
+
+use crate::check::Cause;
+
+/// Causes told apart per task and second; failures with further ones are counted together.
+pub(crate) const MOST_CAUSES: usize = 100;
+
+/// The cause of failures beyond the ones told apart.
+pub(crate) const OTHER_CAUSES: Cause = Cause::Borrowed("other causes");
+
+/// A request that is over.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) task: usize,
+    /// When it was to start, when it did and when it was over.
+    pub(crate) planned: Duration,
+    pub(crate) sent: Duration,
+    pub(crate) done: Duration,
+    /// Whether it was planned in the measured period.
+    pub(crate) measured: bool,
+    /// Whether it was over in the measured period.
+    pub(crate) in_period: bool,
+    pub(crate) body_bytes: u64,
+    pub(crate) failure: Option<Cause>,
+}
+
+/// Counts requests as they end; its size does not depend on how many.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    /// The second, from the start of the load.
+    pub(crate) second: u64,
+    /// The thread whose users these are.
+    pub(crate) thread: usize,
+    /// Users of the thread that were active at the end of the second.
+    pub(crate) users: u32,
+    /// Whether this is the last of the thread.
+    pub(crate) last: bool,
+    /// Requests over in this second, planned in the measured period or not.
+    pub(crate) requests: u64,
+    pub(crate) failures: u64,
+    pub(crate) response_times: Times,
+    /// Requests begun that were planned in the measured period.
+    pub(crate) begun: u64,
+    /// How late requests of the measured period were sent.
+    pub(crate) lag: Times,
+    pub(crate) tasks: Vec<TaskRecord>,
+}
+
+/// The requests of one task.
+#[derive(Debug, Default)]
+pub(crate) struct TaskRecord {
+    pub(crate) response_times: Times,
+    pub(crate) failure_times: Times,
+    pub(crate) completed_in_period: u64,
+    pub(crate) failed_in_period: u64,
+    pub(crate) body_bytes: u64,
+    pub(crate) causes: HashMap<Cause, Occurrences>,
+}
+
+/// How often something happened, first and last when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Occurrences {
+    pub(crate) count: u64,
+    pub(crate) first: Duration,
+    pub(crate) last: Duration,
+}
+
+impl Recorder {
+    pub(crate) fn new(tasks: usize) -> Self {
+        Self {
+            second: 0,
+            thread: 0,
+            users: 0,
+            last: false,
+            requests: 0,
+            failures: 0,
+            response_times: Times::new(),
+            begun: 0,
+            lag: Times::new(),
+            tasks: (0..tasks).map(|_| TaskRecord::default()).collect(),
+        }
+    }
+
+    /// Counts a request that is over.
+    pub(crate) fn record(&mut self, finished: Finished) {
+        let time = finished.done.saturating_sub(finished.planned);
+        let task = &mut self.tasks[finished.task];
+        let failed = finished.failure.is_some();
+        self.requests += 1;
+        task.completed_in_period += u64::from(finished.in_period);
+        if failed {
+            self.failures += 1;
+            task.failed_in_period += u64::from(finished.in_period);
+        } else {
+            self.response_times.record(time);
+        }
+        if !finished.measured {
+            return;
+        }
+        self.lag
+            .record(finished.sent.saturating_sub(finished.planned));
+        task.body_bytes += finished.body_bytes;
+        match finished.failure {
+            None => task.response_times.record(time),
+            Some(cause) => {
+                task.failure_times.record(time);
+                task.count(cause, finished.done);
+            }
+        }
+    }
+
+    /// Forgets everything and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        (self.requests, self.failures, self.begun) = (0, 0, 0);
+        self.last = false;
+        self.response_times.clear();
+        self.lag.clear();
+        for task in &mut self.tasks {
+            (
+                task.completed_in_period,
+                task.failed_in_period,
+                task.body_bytes,
+            ) = (0, 0, 0);
+            task.response_times.clear();
+            task.failure_times.clear();
+            task.causes.clear();
+        }
+    }
+}
+
+impl TaskRecord {
+    fn count(&mut self, cause: Cause, at: Duration) {
+        let known = self.causes.len() < MOST_CAUSES || self.causes.contains_key(&cause);
+        let cause = if known { cause } else { OTHER_CAUSES };
+        let seen = self.causes.entry(cause).or_insert(Occurrences {
+            count: 0,
+            first: at,
+            last: at,
+        });
+        seen.count += 1;
+        seen.last = at;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(cause: String) -> Finished {
+        let planned = Duration::from_millis(5);
+        Finished {
+            task: 0,
+            planned,
+            sent: planned,
+            done: 2 * planned,
+            measured: true,
+            in_period: true,
+            body_bytes: 1,
+            failure: Some(cause.into()),
+        }
+    }
+
+    #[test]
+    fn causes_are_bounded_and_none_is_lost() {
+        let mut recorder = Recorder::new(1);
+        for index in 0..10_000 {
+            recorder.record(failed(format!("status {index}")));
+        }
+        recorder.record(failed("status 0".to_owned()));
+        let causes = &recorder.tasks[0].causes;
+        assert_eq!(causes.len(), MOST_CAUSES + 1);
+        assert_eq!(causes[&OTHER_CAUSES].count, 10_000 - MOST_CAUSES as u64);
+        assert_eq!(causes[&Cause::from("status 0")].count, 2);
+        assert_eq!(causes.values().map(|seen| seen.count).sum::<u64>(), 10_001);
+    }
+
+    #[test]
+    fn a_request_from_before_the_period_that_ends_in_it_counts_for_the_rate_alone() {
+        let mut recorder = Recorder::new(1);
+        recorder.record(Finished {
+            measured: false,
+            failure: None,
+            ..failed(String::new())
+        });
+        recorder.record(Finished {
+            measured: false,
+            ..failed("status 500".to_owned())
+        });
+        let task = &recorder.tasks[0];
+        assert_eq!((task.completed_in_period, task.failed_in_period), (2, 1));
+        assert_eq!(
+            (
+                task.response_times.count(),
+                task.failure_times.count(),
+                recorder.lag.count()
+            ),
+            (0, 0, 0)
+        );
+        assert_eq!(
+            (
+                recorder.requests,
+                recorder.failures,
+                recorder.response_times.count()
+            ),
+            (2, 1, 1)
+        );
+        assert!(task.causes.is_empty());
+    }
+
+    #[test]
+    fn a_cleared_recorder_is_like_a_new_one() {
+        let mut recorder = Recorder::new(1);
+        recorder.record(failed("status 500".to_owned()));
+        recorder.clear();
+        assert_eq!(
+            recorder.requests + recorder.failures + recorder.begun + recorder.tasks[0].body_bytes,
+            0
+        );
+        assert_eq!(
+            recorder.tasks[0].failure_times.count() + recorder.lag.count(),
+            0
+        );
+        assert!(recorder.tasks[0].causes.is_empty());
+    }
+}

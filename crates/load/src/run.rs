@@ -1,0 +1,290 @@
+//! Puts a load on a server: starts the threads, collects what they saw and reports how far they are.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use bakeoff_report::Measurement;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use tokio::runtime::Runtime;
+use tokio::task::LocalSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::Client;
+use crate::clock::Clock;
+use crate::collector::Collector;
+use crate::host::Host;
+use crate::pacer::spawn_time;
+use crate::plan::Plan;
+use crate::recorder::Recorder;
+use crate::sequence::Choice;
+use crate::worker::{self, Handover, Shared, UserCount};
+use crate::{LoadError, NotCorrect, Scenario};
+
+/// Seconds that a thread can be ahead of the collector before it stops telling them apart.
+const SECONDS_AHEAD: usize = 8;
+
+/// How soon the collector sees that the load was stopped.
+const LOOK_UP: Duration = Duration::from_millis(50);
+
+/// How a scenario is run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadConfig {
+    /// The base address, such as `http://127.0.0.1:8000`.
+    pub host: String,
+    /// Users active at once when all are started.
+    pub users: NonZeroU32,
+    /// Users started per second; positive.
+    pub spawn_rate: f64,
+    /// The length of the measured period; `None` measures until stopped.
+    pub run_time: Option<Duration>,
+    /// `None`: everything counts, from the first user on, as in Locust.
+    /// `Some`: the measured period begins this long after the last user was started.
+    pub warm_up: Option<Duration>,
+    /// How long requests in flight at the end are waited for.
+    pub stop_timeout: Duration,
+    /// What random choices derive from: the same seed gives each user the same requests and wait times.
+    pub seed: u64,
+    /// Threads that drive users; no more than there are users are started.
+    pub threads: NonZeroUsize,
+}
+
+/// What a running load is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Users are being started.
+    Spawning,
+    /// All users are started and nothing counts yet.
+    WarmUp,
+    /// The measured period, with all users.
+    Measuring,
+    /// No new requests; the last answers are waited for.
+    Draining,
+}
+
+/// How far a running load is.
+#[derive(Debug)]
+pub struct Progress<'a> {
+    /// What the load is at.
+    pub phase: Phase,
+    /// The time since it started.
+    pub elapsed: Duration,
+    /// Users active now.
+    pub users: u32,
+    /// What was measured so far; its `unfinished` requests are those in flight.
+    pub so_far: &'a Measurement,
+}
+
+/// Runs `scenario` until its time is over or `stop` is cancelled, and blocks until then.
+///
+/// After that, requests in flight are waited for up to the stop timeout and counted as unfinished if still
+/// without an answer. `observe` is called on this thread at each change of phase and once a second;
+/// seconds run together if it takes longer than some of them.
+pub fn run(
+    scenario: &Scenario,
+    config: &LoadConfig,
+    stop: &CancellationToken,
+    observe: &mut dyn FnMut(&Progress<'_>),
+) -> Result<Measurement, LoadError> {
+    if config.spawn_rate.is_nan() || config.spawn_rate <= 0.0 {
+        return Err(LoadError::SpawnRate {
+            spawn_rate: config.spawn_rate,
+        });
+    }
+    let most_threads = config.users.try_into().unwrap_or(config.threads);
+    let config = LoadConfig {
+        threads: config.threads.min(most_threads),
+        ..config.clone()
+    };
+    let runtimes = (0..config.threads.get())
+        .map(|_| runtime())
+        .collect::<Result<Vec<_>, _>>()?;
+    let host = Host::parse(&config.host)?;
+    let addresses = runtimes[0].block_on(host.resolve())?;
+    let plan = Plan::new(scenario, &host, config.seed)?;
+    let started_at = SystemTime::now();
+    let collector = Collector::new(&plan, config.threads.get(), started_at);
+    let all_started = spawn_time(config.users.get() - 1, config.spawn_rate);
+    let from = config.warm_up.map_or(Duration::ZERO, |warm_up| {
+        all_started.saturating_add(warm_up)
+    });
+    let shared = Arc::new(Shared {
+        plan,
+        wait_time: scenario.load().wait_time,
+        addresses,
+        clock: Clock::start(from, config.run_time),
+        stop: stop.child_token(),
+        users: UserCount::default(),
+        connections_opened: Arc::default(),
+        config,
+    });
+    Ok(Load {
+        shared,
+        collector,
+        all_started,
+        phase: None,
+        observe,
+    }
+    .run(runtimes))
+}
+
+/// Sends one request of each task to `host`, one after another, and checks the answers, all within `time_limit`.
+pub async fn check_once(
+    scenario: &Scenario,
+    host: &str,
+    time_limit: Duration,
+) -> Result<(), NotCorrect> {
+    let limit = Instant::now() + time_limit.min(crate::clock::FAR);
+    let host = Host::parse(host).map_err(LoadError::Host)?;
+    let mut plan = Plan::new(scenario, &host, 0)?;
+    plan.tasks
+        .iter_mut()
+        .for_each(|task| task.limit(time_limit));
+    let mut client = Client::new(host.resolve().await?, Arc::new(AtomicU64::new(0)));
+    for (index, task) in plan.tasks.iter().enumerate() {
+        let limit = limit.min(Instant::now() + task.timeout);
+        let outcome = client
+            .send(
+                &plan,
+                Choice {
+                    task: index,
+                    row: 0,
+                },
+                limit,
+            )
+            .await;
+        if let Some(cause) = outcome.failure {
+            return Err(NotCorrect::Answer {
+                task: task.name.clone(),
+                cause: cause.into_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn runtime() -> Result<Runtime, LoadError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(LoadError::Thread)
+}
+
+/// A load under way, as the collecting thread sees it.
+struct Load<'a> {
+    shared: Arc<Shared>,
+    collector: Collector,
+    /// When the last user starts.
+    all_started: Duration,
+    /// The phase that was last observed.
+    phase: Option<Phase>,
+    observe: &'a mut dyn FnMut(&Progress<'_>),
+}
+
+impl Load<'_> {
+    fn run(mut self, runtimes: Vec<Runtime>) -> Measurement {
+        let (full, filled) = bounded(SECONDS_AHEAD * runtimes.len());
+        let (clear, cleared) = bounded(SECONDS_AHEAD * runtimes.len());
+        std::thread::scope(|scope| {
+            for (thread, runtime) in runtimes.into_iter().enumerate() {
+                let shared = Arc::clone(&self.shared);
+                let handover = Handover {
+                    full: full.clone(),
+                    cleared: cleared.clone(),
+                };
+                scope.spawn(move || {
+                    LocalSet::new().block_on(&runtime, worker::drive(shared, thread, handover));
+                });
+            }
+            drop(full);
+            // If observing panics, this stops the threads, and none waits for what it handed over to be taken.
+            let _stop = self.shared.stop.clone().drop_guard();
+            let filled = filled;
+            self.collect(&filled, &clear);
+        });
+        self.bring_up_to_date();
+        let Shared { clock, .. } = &*self.shared;
+        let interrupted = clock.until.is_some_and(|until| clock.end() < until);
+        let unfinished = self.collector.unfinished();
+        Measurement {
+            interrupted,
+            unfinished,
+            ..self.collector.measurement
+        }
+    }
+
+    /// Takes what the threads hand over until all of them are done.
+    fn collect(&mut self, filled: &Receiver<Recorder>, clear: &Sender<Recorder>) {
+        loop {
+            if self.phase != Some(self.phase_now()) {
+                self.observe();
+            }
+            match filled.recv_timeout(LOOK_UP.min(self.until_next_phase())) {
+                Ok(mut recorder) => {
+                    let second_over = self.collector.add(&recorder);
+                    recorder.clear();
+                    // Where there is no room for it, it is not needed again.
+                    let _ = clear.try_send(recorder);
+                    if second_over {
+                        self.observe();
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => (),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn observe(&mut self) {
+        self.bring_up_to_date();
+        let phase = self.phase_now();
+        self.phase = Some(phase);
+        let progress = Progress {
+            phase,
+            elapsed: self.shared.clock.now(),
+            users: self.shared.users.active.load(Ordering::Relaxed),
+            so_far: &self.collector.measurement,
+        };
+        (self.observe)(&progress);
+    }
+
+    /// Sets what does not come from the threads' recorders.
+    fn bring_up_to_date(&mut self) {
+        let Shared {
+            clock,
+            users,
+            connections_opened,
+            ..
+        } = &*self.shared;
+        let measurement = &mut self.collector.measurement;
+        let over = clock.now().min(clock.end());
+        measurement.warm_up = clock.from.min(over);
+        measurement.period = over.saturating_sub(clock.from);
+        measurement.users = users.most.load(Ordering::Relaxed);
+        measurement.connections_opened = connections_opened.load(Ordering::Relaxed);
+    }
+
+    fn phase_now(&self) -> Phase {
+        let clock = &self.shared.clock;
+        match clock.now() {
+            now if now >= clock.end() || self.shared.stop.is_cancelled() => Phase::Draining,
+            now if now < self.all_started => Phase::Spawning,
+            now if now < clock.from => Phase::WarmUp,
+            _ => Phase::Measuring,
+        }
+    }
+
+    /// The time until the phase changes, if nobody stops the load.
+    fn until_next_phase(&self) -> Duration {
+        let clock = &self.shared.clock;
+        let now = clock.now();
+        let changes = [self.all_started, clock.from, clock.end()];
+        changes
+            .iter()
+            .filter_map(|change| change.checked_sub(now))
+            .filter(|wait| !wait.is_zero())
+            .min()
+            .unwrap_or(Duration::MAX)
+    }
+}

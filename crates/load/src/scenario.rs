@@ -1,0 +1,191 @@
+//! What users do, read from a file and made ready to send.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::time::Duration;
+
+use bakeoff_report::Measurement;
+
+use crate::host::Host;
+use crate::{Broken, ScenarioError, Threshold};
+
+mod file;
+mod source;
+mod task;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use file::{Kind, Order};
+pub(crate) use task::PerRow;
+pub use task::Task;
+
+use file::{File, LoadTable};
+use source::Source;
+
+/// A load as a file describes it: parsed, validated, and its requests made from the rows of its data files.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    name: String,
+    host: Option<String>,
+    load: Load,
+    tasks: Vec<Task>,
+    thresholds: Vec<Threshold>,
+}
+
+impl Scenario {
+    /// Reads the scenario file at `path` and the data files that it names, relative to its own folder.
+    pub fn open(path: &Path) -> Result<Self, ScenarioError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ScenarioError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads a scenario from `text`; errors name `path`, and data files are relative to its folder.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ScenarioError> {
+        let source = Source { text, path };
+        let file: File = source.read()?;
+        let name = file
+            .name
+            .or_else(|| Some(path.file_stem()?.to_string_lossy().into_owned()))
+            .unwrap_or_default();
+        if let Some(host) = &file.host {
+            Host::parse(host.get_ref())
+                .map_err(|error| source.wrong(&host.span(), &format!("`host` {error}")))?;
+        }
+        let host = file.host.map(toml::Spanned::into_inner);
+        let load = load(&source, file.load)?;
+        if file.tasks.is_empty() {
+            let problem = "there is no [[task]]; users need at least one with a `path`";
+            return Err(source.wrong(&(text.len()..text.len()), problem));
+        }
+        let tasks = file
+            .tasks
+            .into_iter()
+            .map(|table| task::build(&source, table))
+            .collect::<Result<_, _>>()?;
+        let threshold = |table| threshold(&source, table);
+        let thresholds = file
+            .thresholds
+            .iter()
+            .map(threshold)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            name,
+            host,
+            load,
+            tasks,
+            thresholds,
+        })
+    }
+
+    /// The scenario's name; without one in the file, the file's name without its extension.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The base address, such as `http://127.0.0.1:8000`, where the file gives one.
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// How many users, how fast, for how long.
+    pub fn load(&self) -> &Load {
+        &self.load
+    }
+
+    /// What users can do; at least one.
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    /// The limits that a measurement must keep.
+    pub fn thresholds(&self) -> &[Threshold] {
+        &self.thresholds
+    }
+
+    /// The thresholds that `measurement` did not keep.
+    pub fn broken_thresholds(&self, measurement: &Measurement) -> Vec<Broken> {
+        self.thresholds
+            .iter()
+            .filter_map(|threshold| threshold.broken(measurement))
+            .collect()
+    }
+}
+
+/// How many users, how fast, for how long.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Load {
+    /// Users active at once when all are started; 1 where the file does not say.
+    pub users: NonZeroU32,
+    /// Users started per second; positive; 1 where the file does not say.
+    pub spawn_rate: f64,
+    /// The measured period; `None` runs until stopped.
+    pub run_time: Option<Duration>,
+    /// How long a user waits between requests; not at all where the file does not say.
+    pub wait_time: WaitTime,
+}
+
+/// How long a user waits between requests.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum WaitTime {
+    /// This long after every answer.
+    Constant(Duration),
+    /// Uniformly random from the first to the second after every answer.
+    Between(Duration, Duration),
+    /// Requests start this far apart, or as soon as the answer came where it took longer.
+    ConstantPacing(Duration),
+}
+
+fn load(source: &Source<'_>, table: LoadTable) -> Result<Load, ScenarioError> {
+    if let Some(stages) = table.stages {
+        let problem = "`stages` is not supported yet; use `users`, `spawn_rate` and `run_time`";
+        return Err(source.wrong(&stages.span(), problem));
+    }
+    if let Some(arrival_rate) = table.arrival_rate {
+        let problem = "`arrival_rate` is not supported yet; use `users` and `wait_time`";
+        return Err(source.wrong(&arrival_rate.span(), problem));
+    }
+    Ok(Load {
+        users: table.users.map_or(NonZeroU32::MIN, |users| users.0),
+        spawn_rate: table.spawn_rate.map_or(1.0, |rate| rate.0),
+        run_time: table.run_time.map(|period| period.0),
+        wait_time: table
+            .wait_time
+            .map_or(WaitTime::Constant(Duration::ZERO), |wait| wait.0),
+    })
+}
+
+fn threshold(
+    source: &Source<'_>,
+    table: &file::ThresholdTable,
+) -> Result<Threshold, ScenarioError> {
+    let metric = table.metric.get_ref().parse().map_err(|problem: String| {
+        source.wrong(&table.metric.span(), &format!("`metric` {problem}"))
+    })?;
+    let limit = |key: &str, value: &Option<toml::Spanned<toml::Value>>| {
+        let Some(value) = value else { return Ok(None) };
+        let number = file::number(value.get_ref());
+        let limit = Threshold::limit(metric, number, file::duration(value.get_ref()));
+        limit.map(Some).map_err(|problem| {
+            source.wrong(
+                &value.span(),
+                &format!("`{key}` {problem}, not {}", value.get_ref()),
+            )
+        })
+    };
+    let (above, below) = (limit("above", &table.above)?, limit("below", &table.below)?);
+    if above.is_none() && below.is_none() {
+        return Err(source.wrong(
+            &table.metric.span(),
+            "a [[threshold]] needs `above`, `below` or both",
+        ));
+    }
+    Ok(Threshold {
+        metric,
+        above,
+        below,
+    })
+}

@@ -1,0 +1,207 @@
+//! The scenario file: its tables and keys, and the values that they take.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::{Spanned, Value};
+
+use super::WaitTime;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) name: Option<String>,
+    pub(super) host: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) load: LoadTable,
+    #[serde(default, rename = "task")]
+    pub(super) tasks: Vec<Spanned<TaskTable>>,
+    #[serde(default, rename = "threshold")]
+    pub(super) thresholds: Vec<ThresholdTable>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoadTable {
+    pub(super) users: Option<Count>,
+    pub(super) spawn_rate: Option<Rate>,
+    pub(super) run_time: Option<Period>,
+    pub(super) wait_time: Option<Wait>,
+    pub(super) stages: Option<Spanned<Value>>,
+    pub(super) arrival_rate: Option<Spanned<Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TaskTable {
+    pub(super) name: Option<String>,
+    pub(super) weight: Option<Count>,
+    pub(super) method: Option<Spanned<String>>,
+    pub(super) path: Spanned<String>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, Spanned<String>>,
+    pub(super) json: Option<Spanned<Value>>,
+    pub(super) body: Option<Spanned<String>>,
+    pub(super) data: Option<DataTable>,
+    #[serde(default)]
+    pub(super) check: Vec<Spanned<CheckTable>>,
+    pub(super) timeout: Option<Period>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DataTable {
+    pub(super) file: PathBuf,
+    #[serde(default)]
+    pub(super) order: Order,
+}
+
+/// In which order users take the rows of a data file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Order {
+    /// One random order for all; every user starts at a random place in it.
+    #[default]
+    Shuffled,
+    /// As in the file; every user starts with the first row.
+    Sequential,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CheckTable {
+    pub(super) status: Option<u16>,
+    pub(super) json: Option<String>,
+    pub(super) kind: Option<Kind>,
+    pub(super) equal: Option<Spanned<Value>>,
+    pub(super) contains: Option<String>,
+}
+
+/// What a JSON value can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    String,
+    Number,
+    Boolean,
+    Array,
+    Object,
+    Null,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ThresholdTable {
+    pub(super) metric: Spanned<String>,
+    pub(super) above: Option<Spanned<Value>>,
+    pub(super) below: Option<Spanned<Value>>,
+}
+
+/// A whole number of at least one.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "Value")]
+pub(super) struct Count(pub(super) NonZeroU32);
+
+impl TryFrom<Value> for Count {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let count = value
+            .as_integer()
+            .and_then(|number| u32::try_from(number).ok())
+            .and_then(NonZeroU32::new);
+        count
+            .map(Self)
+            .ok_or_else(|| format!("must be a whole number of at least 1, not {value}"))
+    }
+}
+
+/// A finite number above zero.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "Value")]
+pub(super) struct Rate(pub(super) f64);
+
+impl TryFrom<Value> for Rate {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let rate = number(&value).filter(|rate| rate.is_finite() && *rate > 0.0);
+        rate.map(Self)
+            .ok_or_else(|| format!("must be a number above 0, not {value}"))
+    }
+}
+
+/// A duration above zero.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "Value")]
+pub(super) struct Period(pub(super) Duration);
+
+impl TryFrom<Value> for Period {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let period = duration(&value).filter(|period| !period.is_zero());
+        period
+            .map(Self)
+            .ok_or_else(|| format!("must be a duration above 0, such as \"60s\", not {value}"))
+    }
+}
+
+/// How long users wait, in one of four ways to write it.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "Value")]
+pub(super) struct Wait(pub(super) WaitTime);
+
+impl TryFrom<Value> for Wait {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        wait_time(&value).map(Self).ok_or_else(|| {
+            format!(
+                "must be a duration such as \"1s\", {{ between = [\"1s\", \"3s\"] }}, {{ constant_pacing = \"2s\" }} \
+                 or {{ constant_throughput = 0.5 }} (requests per second of one user), not {value}"
+            )
+        })
+    }
+}
+
+fn wait_time(value: &Value) -> Option<WaitTime> {
+    let Some(table) = value.as_table() else {
+        return duration(value).map(WaitTime::Constant);
+    };
+    let (key, value) = table.iter().next().filter(|_| table.len() == 1)?;
+    match key.as_str() {
+        "between" => {
+            let [shortest, longest] = value.as_array()?.as_slice() else {
+                return None;
+            };
+            let (shortest, longest) = (duration(shortest)?, duration(longest)?);
+            (shortest <= longest).then_some(WaitTime::Between(shortest, longest))
+        }
+        "constant_pacing" => duration(value)
+            .filter(|pacing| !pacing.is_zero())
+            .map(WaitTime::ConstantPacing),
+        "constant_throughput" => {
+            let rate = number(value).filter(|rate| *rate > 0.0)?;
+            Duration::try_from_secs_f64(rate.recip())
+                .ok()
+                .map(WaitTime::ConstantPacing)
+        }
+        _ => None,
+    }
+}
+
+/// A number, whole or not.
+pub(super) fn number(value: &Value) -> Option<f64> {
+    value
+        .as_float()
+        .or_else(|| value.as_integer().map(|whole| whole as f64))
+}
+
+/// A duration in words, such as `1m 30s` or `500ms`.
+pub(super) fn duration(value: &Value) -> Option<Duration> {
+    humantime::parse_duration(value.as_str()?).ok()
+}

@@ -1,0 +1,207 @@
+//! Says what a user does next: which task, with which row of its data. Pure, and the same for the same seed.
+
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+
+use crate::scenario::{Order, Task};
+
+/// One request to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// The index of the task.
+    pub(crate) task: usize,
+    /// The index of the row of its data.
+    pub(crate) row: usize,
+}
+
+/// In which order rows are taken and how often tasks are chosen; shared by all users.
+#[derive(Debug)]
+pub(crate) struct Deck {
+    /// Per task: its weight and that of all before it.
+    weights: Vec<u64>,
+    orders: Vec<RowOrder>,
+}
+
+#[derive(Debug)]
+enum RowOrder {
+    Sequential { rows: usize },
+    Shuffled(Box<[u32]>),
+}
+
+impl Deck {
+    pub(crate) fn new(tasks: &[Task], seed: u64) -> Self {
+        let mut total = 0;
+        let weights = tasks.iter().map(|task| {
+            total += u64::from(task.weight().get());
+            total
+        });
+        let mut random = StdRng::seed_from_u64(derived(seed, 0, Purpose::Rows));
+        let orders = tasks.iter().map(|task| match task.order {
+            Order::Sequential => RowOrder::Sequential { rows: task.rows },
+            Order::Shuffled => {
+                let mut order: Box<[u32]> = (0..).take(task.rows).collect();
+                order.shuffle(&mut random);
+                RowOrder::Shuffled(order)
+            }
+        });
+        Self {
+            weights: weights.collect(),
+            orders: orders.collect(),
+        }
+    }
+}
+
+impl RowOrder {
+    fn rows(&self) -> usize {
+        match self {
+            Self::Sequential { rows } => *rows,
+            Self::Shuffled(order) => order.len(),
+        }
+    }
+
+    fn row(&self, position: usize) -> usize {
+        match self {
+            Self::Sequential { .. } => position,
+            Self::Shuffled(order) => order[position] as usize,
+        }
+    }
+}
+
+/// What one user does, request after request.
+#[derive(Debug)]
+pub(crate) struct Sequence {
+    random: StdRng,
+    /// Per task: where in the order of its rows this user is.
+    positions: Vec<usize>,
+}
+
+impl Sequence {
+    /// The sequence of one user, which depends on `seed` and the user's index alone.
+    pub(crate) fn new(deck: &Deck, seed: u64, user: u32) -> Self {
+        let mut random = StdRng::seed_from_u64(derived(seed, user, Purpose::Choices));
+        let positions = deck.orders.iter().map(|order| match order {
+            RowOrder::Sequential { .. } => 0,
+            RowOrder::Shuffled(order) => random.random_range(0..order.len()),
+        });
+        Self {
+            positions: positions.collect(),
+            random,
+        }
+    }
+
+    /// The next request.
+    pub(crate) fn next(&mut self, deck: &Deck) -> Choice {
+        let task = match deck.weights.as_slice() {
+            [.., total] if deck.weights.len() > 1 => {
+                let drawn = self.random.random_range(0..*total);
+                deck.weights.partition_point(|up_to| *up_to <= drawn)
+            }
+            _ => 0,
+        };
+        let order = &deck.orders[task];
+        let position = self.positions[task];
+        self.positions[task] = (position + 1) % order.rows();
+        Choice {
+            task,
+            row: order.row(position),
+        }
+    }
+}
+
+/// What random numbers are for; each use has its own, so that one does not disturb another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Purpose {
+    Rows,
+    Choices,
+    Waits,
+}
+
+/// A seed of its own for each user and purpose (the multipliers are `SplitMix64`'s).
+pub(crate) fn derived(seed: u64, user: u32, purpose: Purpose) -> u64 {
+    seed ^ (u64::from(user) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        ^ (purpose as u64 + 1).wrapping_mul(0xBF58_476D_1CE4_E5B9)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::Scenario;
+
+    fn scenario(order: &str) -> Scenario {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("rows.jsonl"),
+            "{\"n\": 0}\n{\"n\": 1}\n{\"n\": 2}\n{\"n\": 3}\n",
+        )
+        .unwrap();
+        let text = format!(
+            "[[task]]\npath = \"/often\"\nweight = 3\n\
+             [[task]]\npath = \"/${{n}}\"\ndata = {{ file = \"rows.jsonl\", order = \"{order}\" }}"
+        );
+        Scenario::parse(&text, &folder.path().join("scenario.toml")).unwrap()
+    }
+
+    fn choices(scenario: &Scenario, seed: u64, user: u32, count: usize) -> Vec<Choice> {
+        let deck = Deck::new(scenario.tasks(), seed);
+        let mut sequence = Sequence::new(&deck, seed, user);
+        (0..count).map(|_| sequence.next(&deck)).collect()
+    }
+
+    #[test]
+    fn the_same_seed_gives_every_user_the_same_requests() {
+        let scenario = scenario("shuffled");
+        for user in 0..20 {
+            assert_eq!(
+                choices(&scenario, 7, user, 200),
+                choices(&scenario, 7, user, 200)
+            );
+            assert_ne!(
+                choices(&scenario, 7, user, 200),
+                choices(&scenario, 8, user, 200)
+            );
+            assert_ne!(
+                choices(&scenario, 7, user, 200),
+                choices(&scenario, 7, user + 1, 200)
+            );
+        }
+    }
+
+    #[test]
+    fn tasks_are_chosen_by_weight() {
+        let often = choices(&scenario("shuffled"), 1, 0, 40_000)
+            .iter()
+            .filter(|choice| choice.task == 0)
+            .count();
+        // Four standard deviations around three in four.
+        assert!(often.abs_diff(30_000) < 350, "{often}");
+    }
+
+    #[test]
+    fn rows_are_taken_evenly_and_in_order() {
+        let rows = |order: &str| {
+            let choices = choices(&scenario(order), 3, 5, 4_000);
+            choices
+                .iter()
+                .filter(|choice| choice.task == 1)
+                .map(|choice| choice.row)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(rows("sequential")[..6], [0, 1, 2, 3, 0, 1]);
+        let shuffled = rows("shuffled");
+        for turn in shuffled.chunks_exact(4) {
+            assert_eq!(turn, &shuffled[..4]);
+            let mut turn = turn.to_vec();
+            turn.sort_unstable();
+            assert_eq!(turn, [0, 1, 2, 3]);
+        }
+    }
+
+    #[test]
+    fn one_task_without_data_has_one_request() {
+        let scenario = Scenario::parse("[[task]]\npath = \"/\"", Path::new("s.toml")).unwrap();
+        assert_eq!(choices(&scenario, 1, 1, 3), [Choice { task: 0, row: 0 }; 3]);
+    }
+}

@@ -1,0 +1,343 @@
+//! Limits that a measurement must keep. Pure.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bakeoff_report::{Measurement, Times};
+
+/// A limit on one metric of a measurement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Threshold {
+    pub(crate) metric: Metric,
+    pub(crate) above: Option<f64>,
+    pub(crate) below: Option<f64>,
+}
+
+/// A threshold that a measurement did not keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The metric as in the scenario: `response_time.p95`.
+    pub metric: String,
+    /// What it should have been: `below 500ms`.
+    pub limit: String,
+    /// What it was: `612ms`; `None` where nothing was measured.
+    pub value: Option<String>,
+}
+
+/// What a threshold is about, over all requests together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Metric {
+    /// Response times of successful requests, in seconds.
+    ResponseTime(Statistic),
+    /// Finished requests.
+    Requests,
+    /// Failed requests.
+    Failures,
+    /// Failed requests in all finished ones, 0 to 1.
+    FailRatio,
+    /// Requests completed per second of the measured period.
+    RequestsPerSecond,
+    /// Requests failed per second of the measured period.
+    FailuresPerSecond,
+}
+
+/// One number of a distribution.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Statistic {
+    Min,
+    Mean,
+    Max,
+    /// In percent, 0 to 100.
+    Percentile(f64),
+}
+
+impl Threshold {
+    /// How `measurement` breaks this threshold, or `None` where it keeps it.
+    ///
+    /// What was not measured (response times without a success) is not kept.
+    pub fn broken(&self, measurement: &Measurement) -> Option<Broken> {
+        let value = self.metric.value(measurement);
+        let kept = value.is_some_and(|value| {
+            self.above.is_none_or(|above| value > above)
+                && self.below.is_none_or(|below| value < below)
+        });
+        (!kept).then(|| Broken {
+            metric: self.metric.to_string(),
+            limit: self.limits(),
+            value: value.map(|value| self.metric.in_words(value)),
+        })
+    }
+
+    /// A limit for `metric` from what the file says, as a number and as a duration where it is one.
+    pub(crate) fn limit(
+        metric: Metric,
+        number: Option<f64>,
+        duration: Option<Duration>,
+    ) -> Result<f64, &'static str> {
+        match metric {
+            Metric::ResponseTime(_) => duration
+                .map(|duration| duration.as_secs_f64())
+                .ok_or("must be a duration such as \"500ms\""),
+            Metric::FailRatio => number
+                .filter(|ratio| (0.0..=1.0).contains(ratio))
+                .ok_or("must be a number from 0 to 1, the failed share of all requests"),
+            _ => number
+                .filter(|limit| limit.is_finite() && *limit >= 0.0)
+                .ok_or("must be a number of at least 0"),
+        }
+    }
+
+    fn limits(&self) -> String {
+        let in_words = |word: &str, limit: Option<f64>| {
+            Some(format!("{word} {}", self.metric.in_words(limit?)))
+        };
+        let limits: Vec<String> = [in_words("above", self.above), in_words("below", self.below)]
+            .into_iter()
+            .flatten()
+            .collect();
+        limits.join(" and ")
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.metric, self.limits())
+    }
+}
+
+impl Metric {
+    fn value(self, measurement: &Measurement) -> Option<f64> {
+        let all = &measurement.requests;
+        let requests = || {
+            all.iter()
+                .map(bakeoff_report::RequestStats::requests)
+                .sum::<u64>() as f64
+        };
+        let failures = || {
+            all.iter()
+                .map(bakeoff_report::RequestStats::failures)
+                .sum::<u64>() as f64
+        };
+        let per_second = |count: u64| {
+            let seconds = measurement.period.as_secs_f64();
+            (seconds > 0.0).then(|| count as f64 / seconds)
+        };
+        match self {
+            Self::ResponseTime(statistic) => {
+                let mut times = Times::new();
+                for stats in all {
+                    times.merge(&stats.response_times);
+                }
+                statistic.of(&times).map(|time| time.as_secs_f64())
+            }
+            Self::Requests => Some(requests()),
+            Self::Failures => Some(failures()),
+            Self::FailRatio => (requests() > 0.0).then(|| failures() / requests()),
+            Self::RequestsPerSecond => {
+                per_second(all.iter().map(|stats| stats.completed_in_period).sum())
+            }
+            Self::FailuresPerSecond => {
+                per_second(all.iter().map(|stats| stats.failed_in_period).sum())
+            }
+        }
+    }
+
+    fn in_words(self, value: f64) -> String {
+        match self {
+            Self::ResponseTime(_) => {
+                let micros = Duration::try_from_secs_f64(value)
+                    .unwrap_or(Duration::MAX)
+                    .as_micros();
+                let micros = u64::try_from(micros).unwrap_or(u64::MAX);
+                humantime::format_duration(Duration::from_micros(micros)).to_string()
+            }
+            Self::Requests | Self::Failures => format!("{value}"),
+            Self::FailRatio => format!("{value:.4}"),
+            Self::RequestsPerSecond | Self::FailuresPerSecond => format!("{value:.2}"),
+        }
+    }
+}
+
+impl Statistic {
+    fn of(self, times: &Times) -> Option<Duration> {
+        match self {
+            Self::Min => times.min(),
+            Self::Mean => times.mean(),
+            Self::Max => times.max(),
+            Self::Percentile(percent) => times.quantile(percent / 100.0),
+        }
+    }
+}
+
+impl FromStr for Metric {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let statistic = |name: &str| match name {
+            "min" => Some(Statistic::Min),
+            "mean" => Some(Statistic::Mean),
+            "median" => Some(Statistic::Percentile(50.0)),
+            "max" => Some(Statistic::Max),
+            _ => {
+                let percent: f64 = name.strip_prefix('p')?.parse().ok()?;
+                (0.0..=100.0)
+                    .contains(&percent)
+                    .then_some(Statistic::Percentile(percent))
+            }
+        };
+        match (
+            text,
+            text.strip_prefix("response_time.").and_then(statistic),
+        ) {
+            (_, Some(statistic)) => Ok(Self::ResponseTime(statistic)),
+            ("requests", _) => Ok(Self::Requests),
+            ("failures", _) => Ok(Self::Failures),
+            ("fail_ratio", _) => Ok(Self::FailRatio),
+            ("requests_per_second", _) => Ok(Self::RequestsPerSecond),
+            ("failures_per_second", _) => Ok(Self::FailuresPerSecond),
+            _ => Err(format!(
+                "must be response_time.p95 (or another percentile, .min, .mean, .median, .max), requests, failures, \
+                 fail_ratio, requests_per_second or failures_per_second, not {text:?}"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ResponseTime(Statistic::Min) => f.write_str("response_time.min"),
+            Self::ResponseTime(Statistic::Mean) => f.write_str("response_time.mean"),
+            Self::ResponseTime(Statistic::Max) => f.write_str("response_time.max"),
+            Self::ResponseTime(Statistic::Percentile(percent)) => {
+                write!(f, "response_time.p{percent}")
+            }
+            Self::Requests => f.write_str("requests"),
+            Self::Failures => f.write_str("failures"),
+            Self::FailRatio => f.write_str("fail_ratio"),
+            Self::RequestsPerSecond => f.write_str("requests_per_second"),
+            Self::FailuresPerSecond => f.write_str("failures_per_second"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use bakeoff_report::RequestStats;
+
+    use super::*;
+
+    /// Two requests a second for ten seconds, of 10, 20, …, 190 ms and a failure.
+    fn measurement() -> Measurement {
+        let mut stats = RequestStats {
+            method: "GET".to_owned(),
+            name: "/".to_owned(),
+            response_times: Times::new(),
+            failure_times: Times::new(),
+            completed_in_period: 20,
+            failed_in_period: 1,
+            body_bytes: 0,
+        };
+        (1..20).for_each(|tens| {
+            stats
+                .response_times
+                .record(Duration::from_millis(10 * tens));
+        });
+        stats.failure_times.record(Duration::from_secs(30));
+        Measurement {
+            started_at: SystemTime::UNIX_EPOCH,
+            warm_up: Duration::ZERO,
+            period: Duration::from_secs(10),
+            users: 1,
+            requests: vec![stats],
+            failures: Vec::new(),
+            timeline: Vec::new(),
+            lag: Times::new(),
+            unfinished: 0,
+            connections_opened: 1,
+            interrupted: false,
+        }
+    }
+
+    fn below(metric: &str, below: f64) -> Threshold {
+        Threshold {
+            metric: metric.parse().unwrap(),
+            above: None,
+            below: Some(below),
+        }
+    }
+
+    #[test]
+    fn a_threshold_is_kept_on_its_side_of_the_limit_only() {
+        let cases = [
+            ("response_time.min", 0.01),
+            ("response_time.mean", 0.1),
+            ("response_time.median", 0.1),
+            ("response_time.p50", 0.1),
+            ("response_time.max", 0.19),
+            ("requests", 20.0),
+            ("failures", 1.0),
+            ("fail_ratio", 0.05),
+            ("requests_per_second", 2.0),
+            ("failures_per_second", 0.1),
+        ];
+        for (metric, value) in cases {
+            let metric = metric.parse().unwrap();
+            let broken = |above, below| {
+                Threshold {
+                    metric,
+                    above,
+                    below,
+                }
+                .broken(&measurement())
+                .is_some()
+            };
+            assert!(
+                !broken(None, Some(value * 1.01)) && broken(None, Some(value * 0.99)),
+                "{metric}"
+            );
+            assert!(
+                broken(Some(value * 1.01), None) && !broken(Some(value * 0.99), None),
+                "{metric}"
+            );
+            assert!(broken(Some(value * 1.01), Some(value * 1.02)), "{metric}");
+        }
+    }
+
+    #[test]
+    fn a_broken_threshold_says_what_it_should_have_been_and_what_it_was() {
+        let broken = below("response_time.max", 0.1)
+            .broken(&measurement())
+            .unwrap();
+        let expected = ("response_time.max", "below 100ms", Some("190ms"));
+        assert_eq!(
+            (
+                broken.metric.as_str(),
+                broken.limit.as_str(),
+                broken.value.as_deref()
+            ),
+            expected
+        );
+        let both = Threshold {
+            above: Some(0.0),
+            ..below("fail_ratio", 0.01)
+        };
+        assert_eq!(both.to_string(), "fail_ratio above 0.0000 and below 0.0100");
+    }
+
+    #[test]
+    fn what_was_not_measured_is_not_kept() {
+        let nothing = Measurement {
+            requests: Vec::new(),
+            period: Duration::ZERO,
+            ..measurement()
+        };
+        for metric in ["response_time.p95", "fail_ratio", "requests_per_second"] {
+            assert_eq!(below(metric, 1.0).broken(&nothing).unwrap().value, None);
+        }
+        assert_eq!(below("failures", 1.0).broken(&nothing), None);
+    }
+}

@@ -1,0 +1,178 @@
+//! Servers to put a load on, and loads to put on them.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use axum::Router;
+use bakeoff_load::{LoadConfig, Progress, Scenario, run};
+use bakeoff_report::Measurement;
+use tokio_util::sync::CancellationToken;
+
+/// A scenario of one task, a GET of `/`.
+pub(crate) const ONE_TASK: &str = "[[task]]\npath = \"/\"\n";
+
+/// Counts requests as a server sees them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen(Arc<AtomicU64>);
+
+impl Seen {
+    /// Counts one more and tells how many there were before.
+    pub(crate) fn one_more(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::SeqCst)
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A server that runs until it is dropped.
+pub(crate) struct Server {
+    pub(crate) url: String,
+    stop: CancellationToken,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Server {
+    pub(crate) fn start(router: Router) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                listener.set_nonblocking(true).unwrap();
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                tokio::select! {
+                    served = async { axum::serve(listener, router).await } => served.unwrap(),
+                    () = stopped.cancelled() => (),
+                }
+            });
+        });
+        Self {
+            url,
+            stop,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A server that does with each connection what `serve` does, and counts them. Gives its address.
+pub(crate) fn raw_server(serve: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> (String, Seen) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Seen::default();
+    let (seen, serve) = (connections.clone(), Arc::new(serve));
+    thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            seen.one_more();
+            let serve = Arc::clone(&serve);
+            thread::spawn(move || serve(&mut stream));
+        }
+    });
+    (url, connections)
+}
+
+/// Reads one request without a body; false where the connection ended before.
+pub(crate) fn read_request(stream: &mut TcpStream) -> bool {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// Answers with the text as it is.
+pub(crate) fn write(stream: &mut TcpStream, answer: &str) {
+    let _ = stream.write_all(answer.as_bytes());
+}
+
+pub(crate) fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub(crate) fn scenario(text: &str) -> Scenario {
+    Scenario::parse(text, Path::new("scenario.toml")).unwrap()
+}
+
+/// Users who all start at once and are measured from the start.
+pub(crate) fn config(url: &str, users: u32, run_time: Duration) -> LoadConfig {
+    LoadConfig {
+        host: url.to_owned(),
+        users: NonZeroU32::new(users).unwrap(),
+        spawn_rate: f64::from(users),
+        run_time: Some(run_time),
+        warm_up: None,
+        stop_timeout: Duration::from_secs(10),
+        seed: 1,
+        threads: NonZeroUsize::new(2).unwrap(),
+    }
+}
+
+/// Runs to the end.
+pub(crate) fn measure(scenario: &Scenario, config: &LoadConfig) -> Measurement {
+    run(scenario, config, &CancellationToken::new(), &mut |_| ()).unwrap()
+}
+
+/// Runs until `enough`, asked at each observation.
+pub(crate) fn measure_until(
+    scenario: &Scenario,
+    config: &LoadConfig,
+    mut enough: impl FnMut(&Progress<'_>) -> bool,
+) -> Measurement {
+    let stop = CancellationToken::new();
+    let mut observe = |progress: &Progress<'_>| {
+        if enough(progress) {
+            stop.cancel();
+        }
+    };
+    run(scenario, config, &stop, &mut observe).unwrap()
+}
+
+pub(crate) fn requests(measurement: &Measurement) -> u64 {
+    measurement
+        .requests
+        .iter()
+        .map(bakeoff_report::RequestStats::requests)
+        .sum()
+}
+
+pub(crate) fn failures(measurement: &Measurement) -> u64 {
+    measurement
+        .requests
+        .iter()
+        .map(bakeoff_report::RequestStats::failures)
+        .sum()
+}
+
+/// Requests over in all seconds, counted or not.
+pub(crate) fn over(measurement: &Measurement) -> u64 {
+    measurement
+        .timeline
+        .iter()
+        .map(|second| second.requests)
+        .sum()
+}
