@@ -1,0 +1,235 @@
+//! Builds an image from a folder, the way `docker build` does.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bollard::query_parameters::BuildImageOptionsBuilder;
+use futures_util::StreamExt;
+use globset::{GlobBuilder, GlobMatcher};
+use walkdir::WalkDir;
+
+use super::{Docker, Preparation};
+use crate::contender::fill;
+
+/// What an image is built from.
+pub(super) struct Recipe<'a> {
+    pub(super) context: &'a Path,
+    /// Relative to the context.
+    pub(super) dockerfile: &'a str,
+    /// Files from elsewhere, by their name in the context.
+    pub(super) copy: &'a BTreeMap<String, String>,
+    pub(super) tag: &'a str,
+}
+
+/// Builds the image. The engine's own cache decides what is done again. The error carries the last line that it printed.
+pub(super) fn build(
+    docker: &Docker,
+    recipe: &Recipe<'_>,
+    preparation: &mut Preparation<'_>,
+) -> Result<(), String> {
+    let Preparation { stop, step, .. } = preparation;
+    step(&format!("packing {}", recipe.context.display()));
+    let context = pack(recipe)?;
+    let options = BuildImageOptionsBuilder::default()
+        .dockerfile(recipe.dockerfile)
+        .t(recipe.tag)
+        .rm(true)
+        .forcerm(true)
+        .build();
+    let mut last = String::new();
+    let build = async {
+        let body = bollard::body_full(context.into());
+        let mut progress = docker.client.build_image(options, None, Some(body));
+        while let Some(info) = progress.next().await {
+            let info = info?;
+            if let Some(line) = info
+                .stream
+                .as_deref()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+            {
+                step(line);
+                line.clone_into(&mut last);
+            }
+        }
+        Ok(())
+    };
+    docker.wait_unless(stop, build).map_err(|error| {
+        if last.is_empty() {
+            error
+        } else {
+            format!("{error}; before that: {last}")
+        }
+    })
+}
+
+/// The build context as a tar archive, without what `.dockerignore` names.
+fn pack(recipe: &Recipe<'_>) -> Result<Vec<u8>, String> {
+    let ignored = Ignored::read(recipe)?;
+    let mut archive = tar::Builder::new(Vec::new());
+    // The engine cannot read sparse entries.
+    archive.sparse(false);
+    // A link stays a link, wherever it points.
+    archive.follow_symlinks(false);
+    let walk = WalkDir::new(recipe.context)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(|entry| {
+            let inside = inside(entry.path(), recipe.context);
+            if entry.file_type().is_dir() {
+                ignored.may_hold_kept(inside)
+            } else {
+                !ignored.matches(inside)
+            }
+        });
+    for entry in walk {
+        let entry = entry.map_err(|error| error.to_string())?;
+        if !entry.file_type().is_dir() {
+            append(
+                &mut archive,
+                entry.path(),
+                inside(entry.path(), recipe.context),
+            )?;
+        }
+    }
+    for (name, source) in recipe.copy {
+        append(&mut archive, Path::new(&fill(source, "")?), Path::new(name))?;
+    }
+    archive.into_inner().map_err(|error| error.to_string())
+}
+
+fn inside<'a>(path: &'a Path, context: &Path) -> &'a Path {
+    path.strip_prefix(context).unwrap_or(path)
+}
+
+fn append(archive: &mut tar::Builder<Vec<u8>>, file: &Path, name: &Path) -> Result<(), String> {
+    archive
+        .append_path_with_name(file, name)
+        .map_err(|error| format!("cannot read {}: {error}", file.display()))
+}
+
+/// The patterns of a `.dockerignore` file: the last one that matches a path, or a folder above it, decides.
+/// <https://docs.docker.com/build/concepts/context/#dockerignore-files>
+struct Ignored {
+    patterns: Vec<Pattern>,
+    dockerfile: PathBuf,
+}
+
+struct Pattern {
+    glob: GlobMatcher,
+    keeps: bool,
+}
+
+impl Ignored {
+    fn read(recipe: &Recipe<'_>) -> Result<Self, String> {
+        let path = recipe.context.join(".dockerignore");
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
+        };
+        let mut patterns = Vec::new();
+        for line in text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        {
+            let (keeps, glob) = line
+                .strip_prefix('!')
+                .map_or((false, line), |rest| (true, rest));
+            let glob = GlobBuilder::new(glob.trim_matches('/'))
+                .literal_separator(true)
+                .build();
+            let glob = glob
+                .map_err(|error| format!("{}: {error}", path.display()))?
+                .compile_matcher();
+            patterns.push(Pattern { glob, keeps });
+        }
+        // The engine needs the Dockerfile even where the list leaves it out.
+        Ok(Self {
+            patterns,
+            dockerfile: recipe.dockerfile.into(),
+        })
+    }
+
+    fn matches(&self, path: &Path) -> bool {
+        if path == self.dockerfile {
+            return false;
+        }
+        let decides = |pattern: &&Pattern| path.ancestors().any(|part| pattern.glob.is_match(part));
+        self.patterns
+            .iter()
+            .rev()
+            .find(decides)
+            .is_some_and(|pattern| !pattern.keeps)
+    }
+
+    /// Whether a folder is kept, or a later pattern may keep something in it.
+    fn may_hold_kept(&self, folder: &Path) -> bool {
+        let kept_inside = |pattern: &Pattern| {
+            pattern.keeps && Path::new(pattern.glob.glob().glob()).starts_with(folder)
+        };
+        folder.as_os_str().is_empty()
+            || !self.matches(folder)
+            || self.dockerfile.starts_with(folder)
+            || self.patterns.iter().any(kept_inside)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed(ignore: &str, files: &[&str]) -> Vec<String> {
+        let context = tempfile::tempdir().unwrap();
+        for file in files.iter().chain(&["Dockerfile"]) {
+            let path = context.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "content").unwrap();
+        }
+        std::fs::write(context.path().join(".dockerignore"), ignore).unwrap();
+        let elsewhere = tempfile::NamedTempFile::new().unwrap();
+        let copy = BTreeMap::from([(
+            "added".to_owned(),
+            elsewhere.path().to_string_lossy().into_owned(),
+        )]);
+        let recipe = Recipe {
+            context: context.path(),
+            dockerfile: "Dockerfile",
+            copy: &copy,
+            tag: "unused",
+        };
+        let archive = pack(&recipe).unwrap();
+        let mut archive = tar::Archive::new(archive.as_slice());
+        archive
+            .entries()
+            .unwrap()
+            .map(|entry| {
+                entry
+                    .unwrap()
+                    .path()
+                    .unwrap()
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn context_leaves_out_what_dockerignore_names() {
+        let files = ["app.py", "target/debug/huge", "deep/__pycache__/a.pyc"];
+        assert_eq!(
+            packed("target\n**/__pycache__\n", &files),
+            [".dockerignore", "Dockerfile", "app.py", "added"]
+        );
+    }
+
+    #[test]
+    fn later_pattern_brings_a_file_back() {
+        let files = ["models/card.md", "models/model.onnx", "target/x"];
+        assert_eq!(
+            packed("# all but one\n*\n!models/model.onnx\n", &files),
+            ["Dockerfile", "models/model.onnx", "added"]
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! What can end a comparison before it has a result.
+
+use std::path::PathBuf;
+
+/// Why there is no comparison.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// The experiment file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The experiment file says something that cannot be.
+    #[error("{}:{line}: {message}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// The experiment's scenario cannot be used.
+    #[error(transparent)]
+    Scenario(#[from] bakeoff_load::ScenarioError),
+    /// A name on the command line that is no contender's.
+    #[error("no contender is named `{name}`; there are {known}")]
+    UnknownContender {
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// No contender is left to measure.
+    #[error("no contender can be started")]
+    NoContender,
+    /// The load itself could not be made.
+    #[error(transparent)]
+    Load(#[from] bakeoff_load::LoadError),
+}

@@ -1,0 +1,384 @@
+//! The experiment: every contender takes its turn in every block, in random order, under the same load.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::{Duration, Instant, SystemTime};
+
+use bakeoff_load::{LoadConfig, Phase, Progress, Scenario};
+use bakeoff_report::{Experiment, LeftOut, Plan, Problem, Run, Usage};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use tokio_util::sync::CancellationToken;
+
+use crate::contender::docker::Docker;
+use crate::contender::{Consumption, Missing, Preparation, Prepared, Running, remove_abandoned};
+use crate::error::CompareError;
+use crate::file::{ExperimentFile, Launch};
+use crate::{machine, ready};
+
+/// How often a starting contender is asked whether it is ready.
+const READY_POLL: Duration = Duration::from_millis(10);
+/// How long requests in flight may take to end after the measured period.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What happens while contenders are prepared and measured.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A contender is made ready to be started.
+    Preparing {
+        /// Its name.
+        contender: &'a str,
+        /// What is being done.
+        step: &'a str,
+    },
+    /// A contender cannot take part.
+    LeftOut(&'a LeftOut),
+    /// A contender is being started.
+    Starting(Turn<'a>),
+    /// The load is on.
+    Load(Turn<'a>, &'a Progress<'a>),
+    /// A turn was measured.
+    Measured(Turn<'a>, &'a Run),
+    /// A turn could not be measured.
+    Problem(Turn<'a>, &'a Problem),
+}
+
+/// One contender's place in one block.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn<'a> {
+    /// Its name.
+    pub contender: &'a str,
+    /// The block, from 1.
+    pub block: u32,
+    /// Turns of the whole experiment before this one.
+    pub turns_before: u32,
+    /// Turns of the whole experiment.
+    pub turns: u32,
+}
+
+/// An experiment that can be run.
+#[derive(Debug)]
+pub struct Comparison {
+    file: ExperimentFile,
+    scenario: Scenario,
+    contenders: Vec<Prepared>,
+}
+
+impl Comparison {
+    /// Loads the experiment's scenario.
+    ///
+    /// # Errors
+    /// [`CompareError::Scenario`].
+    pub fn new(file: ExperimentFile) -> Result<Self, CompareError> {
+        let scenario = Scenario::open(&file.scenario)?;
+        Ok(Self {
+            file,
+            scenario,
+            contenders: Vec::new(),
+        })
+    }
+
+    /// Runs the set-up of every contender and returns an experiment without runs. A contender whose tools are missing
+    /// is left out of it. Cancelling `stop` ends it early.
+    ///
+    /// # Errors
+    /// [`CompareError::NoContender`] when none is left.
+    pub fn prepare(
+        &mut self,
+        stop: &CancellationToken,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Experiment, CompareError> {
+        let started_at = SystemTime::now();
+        let wants_docker = self
+            .file
+            .contenders
+            .iter()
+            .any(|c| matches!(c.launch, Launch::Docker(_)));
+        let docker = wants_docker.then(Docker::connect);
+        remove_abandoned(docker.as_ref().and_then(|docker| docker.as_ref().ok()));
+        let mut left_out = Vec::new();
+        for config in &self.file.contenders {
+            if stop.is_cancelled() {
+                break;
+            }
+            let name = config.name.as_str();
+            let mut preparation = Preparation {
+                docker: docker.as_ref(),
+                stop,
+                step: &mut |step| {
+                    observe(Event::Preparing {
+                        contender: name,
+                        step,
+                    });
+                },
+            };
+            match Prepared::new(config, &mut preparation) {
+                Ok(prepared) => self.contenders.push(prepared),
+                // What was stopped is not missing.
+                Err(_) if stop.is_cancelled() => break,
+                Err(missing) => left_out.push(leave_out(missing, name, observe)),
+            }
+        }
+        if self.contenders.is_empty() && !stop.is_cancelled() {
+            return Err(CompareError::NoContender);
+        }
+        Ok(Experiment {
+            name: self.scenario.name().to_owned(),
+            started_at,
+            bakeoff_version: env!("CARGO_PKG_VERSION").into(),
+            plan: Plan {
+                primary: self.file.primary,
+                same_ratio: self.file.same_ratio,
+                baseline: self.file.baseline.clone(),
+                blocks: self.file.blocks.get(),
+                users: self.users().get(),
+                warm_up: self.file.warm_up,
+                measure: self.file.measure,
+                seed: self.file.seed,
+            },
+            machine: machine::describe(),
+            contenders: self.contenders.iter().map(Prepared::contender).collect(),
+            left_out,
+            runs: Vec::new(),
+            problems: Vec::new(),
+            interrupted: stop.is_cancelled(),
+        })
+    }
+
+    /// Runs every block and adds what happens to `experiment`, so that nothing measured is lost whatever ends it.
+    /// Cancelling `stop` ends it early; no process and no container is left behind.
+    ///
+    /// # Errors
+    /// [`CompareError::Load`]; a contender's own failure is a [`Problem`] instead.
+    pub fn run(
+        &self,
+        experiment: &mut Experiment,
+        stop: &CancellationToken,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), CompareError> {
+        let blocks = self.file.blocks.get();
+        let turns = blocks.saturating_mul(u32::try_from(self.contenders.len()).unwrap_or(u32::MAX));
+        let mut random = StdRng::seed_from_u64(self.file.seed);
+        let mut turns_before = 0;
+        for block in 1..=blocks {
+            let mut order: Vec<_> = self.contenders.iter().collect();
+            order.shuffle(&mut random);
+            for contender in order {
+                if stop.is_cancelled() {
+                    experiment.interrupted = true;
+                    return Ok(());
+                }
+                let turn = Turn {
+                    contender: &contender.config.name,
+                    block,
+                    turns_before,
+                    turns,
+                };
+                self.take_turn(
+                    contender,
+                    turn,
+                    &mut Stage {
+                        experiment,
+                        stop,
+                        observe,
+                    },
+                )?;
+                turns_before += 1;
+            }
+        }
+        experiment.interrupted = stop.is_cancelled();
+        Ok(())
+    }
+
+    fn users(&self) -> NonZeroU32 {
+        self.file.users.unwrap_or(self.scenario.load().users)
+    }
+
+    fn take_turn(
+        &self,
+        contender: &Prepared,
+        turn: Turn<'_>,
+        stage: &mut Stage<'_>,
+    ) -> Result<(), CompareError> {
+        (stage.observe)(Event::Starting(turn));
+        let began = Instant::now();
+        let mut running = match contender.start() {
+            Ok(running) => running,
+            Err(what) => {
+                stage.problem(turn, what);
+                return Ok(());
+            }
+        };
+        if let Err(what) = self.wait_until_correct(contender, running.as_mut(), stage.stop) {
+            if !stage.stop.is_cancelled() {
+                stage.problem(turn, with_log(&what, running.as_mut()));
+            }
+            return Ok(());
+        }
+        let cold_start =
+            (!matches!(contender.config.launch, Launch::Url(_))).then(|| began.elapsed());
+        let config = self.load_config(running.address(), turn.block);
+        let mut meter = UsageMeter::default();
+        let mut measurement =
+            bakeoff_load::run(&self.scenario, &config, stage.stop, &mut |progress| {
+                meter.follow(progress.phase, running.as_mut());
+                (stage.observe)(Event::Load(turn, progress));
+            })?;
+        if let Some(how) = running.ended() {
+            // What it did until then is shown, but is no basis for a comparison.
+            measurement.interrupted = true;
+            stage.problem(
+                turn,
+                with_log(&format!("{how} under load"), running.as_mut()),
+            );
+        }
+        // Stopped before the measured period began: nothing was measured.
+        if !measurement.period.is_zero() {
+            let (contender, block) = (turn.contender.to_owned(), turn.block);
+            let run = Run {
+                contender,
+                block,
+                cold_start,
+                usage: meter.usage(),
+                measurement,
+            };
+            (stage.observe)(Event::Measured(turn, &run));
+            stage.experiment.runs.push(run);
+        }
+        Ok(())
+    }
+
+    fn load_config(&self, host: &str, block: u32) -> LoadConfig {
+        LoadConfig {
+            host: host.to_owned(),
+            users: self.users(),
+            spawn_rate: self.scenario.load().spawn_rate,
+            run_time: Some(self.file.measure),
+            warm_up: Some(self.file.warm_up),
+            stop_timeout: STOP_TIMEOUT,
+            // The same within a block, so that every contender is sent the same requests.
+            seed: self.file.seed.wrapping_add(u64::from(block)),
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        }
+    }
+
+    /// Waits until the contender says that it is ready, where it can, and gives a correct answer to every task.
+    fn wait_until_correct(
+        &self,
+        contender: &Prepared,
+        running: &mut dyn Running,
+        stop: &CancellationToken,
+    ) -> Result<(), String> {
+        let limit = contender.config.ready_timeout;
+        let deadline = Instant::now() + limit;
+        let ready = contender.config.ready.as_deref();
+        loop {
+            let wrong = match ready.filter(|path| !ready::answers_200(running.address(), path)) {
+                Some(path) => format!("GET {path} was not answered with 200"),
+                None => match self.first_answer(running.address(), deadline, stop) {
+                    Ok(()) => break,
+                    Err(wrong) if ready.is_some() => return Err(wrong),
+                    Err(wrong) => wrong,
+                },
+            };
+            if let Some(how) = running.ended() {
+                return Err(format!("{how} before it was ready"));
+            }
+            if stop.is_cancelled() {
+                return Err("stopped".into());
+            }
+            if Instant::now() >= deadline {
+                return Err(format!("{wrong} within {} s", limit.as_secs()));
+            }
+            std::thread::sleep(READY_POLL);
+        }
+        running.ended().map_or(Ok(()), |how| {
+            Err(format!("{how}, and something else answers at its address"))
+        })
+    }
+
+    /// Sends one request of each task and checks the answers.
+    fn first_answer(
+        &self,
+        address: &str,
+        deadline: Instant,
+        stop: &CancellationToken,
+    ) -> Result<(), String> {
+        let rest = deadline.saturating_duration_since(Instant::now());
+        let check = bakeoff_load::check_once(&self.scenario, address, rest);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| format!("no runtime for its first request: {error}"))?;
+        let answer = runtime.block_on(stop.run_until_cancelled(check));
+        let checked = answer.ok_or("stopped")?;
+        checked.map_err(|wrong| format!("its first answer was wrong: {wrong}"))
+    }
+}
+
+/// What a turn writes to.
+struct Stage<'a> {
+    experiment: &'a mut Experiment,
+    stop: &'a CancellationToken,
+    observe: &'a mut dyn FnMut(Event<'_>),
+}
+
+impl Stage<'_> {
+    fn problem(&mut self, turn: Turn<'_>, what: String) {
+        let problem = Problem {
+            contender: turn.contender.into(),
+            block: turn.block,
+            what,
+        };
+        (self.observe)(Event::Problem(turn, &problem));
+        self.experiment.problems.push(problem);
+    }
+}
+
+/// Follows what a contender consumes from the first to the last moment of the measured period.
+#[derive(Default)]
+struct UsageMeter {
+    first: Option<Consumption>,
+    last: Option<Consumption>,
+    peak_memory_bytes: u64,
+    over: bool,
+}
+
+impl UsageMeter {
+    fn follow(&mut self, phase: Phase, running: &mut dyn Running) {
+        if self.over || !matches!(phase, Phase::Measuring | Phase::Draining) {
+            return;
+        }
+        self.over = phase == Phase::Draining;
+        if let Some(now) = running.consumption() {
+            self.first.get_or_insert(now);
+            self.last = Some(now);
+            self.peak_memory_bytes = self.peak_memory_bytes.max(now.memory_bytes);
+        }
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        let cpu = self.last?.cpu.saturating_sub(self.first?.cpu);
+        Some(Usage {
+            cpu,
+            peak_memory_bytes: self.peak_memory_bytes,
+        })
+    }
+}
+
+fn leave_out(missing: Missing, name: &str, observe: &mut dyn FnMut(Event<'_>)) -> LeftOut {
+    let left_out = LeftOut {
+        name: name.into(),
+        reason: missing.reason,
+        remedy: missing.remedy,
+    };
+    observe(Event::LeftOut(&left_out));
+    left_out
+}
+
+fn with_log(what: &str, running: &mut dyn Running) -> String {
+    match running.last_lines() {
+        lines if lines.is_empty() => what.to_owned(),
+        lines => format!("{what}; its last log lines:\n{lines}"),
+    }
+}

@@ -1,0 +1,228 @@
+//! Contenders that behave, and contenders that do not: real processes, on free ports, gone afterwards.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+
+use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile};
+use bakeoff_report::Experiment;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+const SCENARIO: &str = r#"
+name = "hello"
+[load]
+users = 2
+spawn_rate = 100
+run_time = "1s"
+[[task]]
+name = "/"
+path = "/"
+timeout = "2s"
+"#;
+
+/// Not a test of anything: what the other tests start as their contender.
+#[test]
+fn serve_when_asked() {
+    let Ok(port) = std::env::var("TEST_SERVER_PORT") else {
+        return;
+    };
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).unwrap();
+    println!("listening on {port}");
+    answer_everything(&listener);
+}
+
+fn answer_everything(listener: &TcpListener) {
+    for stream in listener.incoming() {
+        let mut stream = stream.unwrap();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+            while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+                if stream.write_all(answer).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+/// Runs an experiment of `contenders` in a folder of its own.
+fn run(folder: &Path, contenders: &str) -> Result<Experiment, CompareError> {
+    fs::write(folder.join("scenario.toml"), SCENARIO).unwrap();
+    let header =
+        "scenario = \"scenario.toml\"\nblocks = 2\nmeasure = \"300ms\"\nwarm_up = \"100ms\"\n";
+    let file = ExperimentFile::parse(
+        &format!("{header}{contenders}"),
+        &folder.join("bakeoff.toml"),
+    )?;
+    let stop = CancellationToken::new();
+    let mut comparison = Comparison::new(file)?;
+    let mut experiment = comparison.prepare(&stop, &mut |_| {})?;
+    comparison.run(&mut experiment, &stop, &mut |_| {})?;
+    Ok(experiment)
+}
+
+/// A contender that behaves: this test binary, started again as a server. Its name stands in its command line.
+fn server(name: &str) -> String {
+    let own = std::env::current_exe().unwrap();
+    format!(
+        "[[contender]]\nname = \"{name}\"\nenv = {{ TEST_SERVER_PORT = \"{{port}}\" }}\n\
+        process = [\"{}\", \"--exact\", \"serve_when_asked\", \"{name}\"]\n",
+        own.display()
+    )
+}
+
+/// The command lines of all processes that hold `word`.
+fn processes_with(word: &str) -> Vec<String> {
+    let all = procfs::process::all_processes().unwrap();
+    all.filter_map(|process| process.ok()?.cmdline().ok())
+        .map(|words| words.join(" "))
+        .filter(|line| line.contains(word))
+        .collect()
+}
+
+#[test]
+fn every_contender_is_measured_once_in_every_block() {
+    let folder = TempDir::new().unwrap();
+    let experiment = run(folder.path(), &(server("one") + &server("two"))).unwrap();
+    assert_eq!(experiment.problems, []);
+    let mut turns: Vec<_> = experiment
+        .runs
+        .iter()
+        .map(|run| (run.block, run.contender.as_str()))
+        .collect();
+    turns.sort_unstable();
+    assert_eq!(turns, [(1, "one"), (1, "two"), (2, "one"), (2, "two")]);
+    for run in &experiment.runs {
+        let stats = &run.measurement.requests[0];
+        assert!(stats.requests() > 0 && stats.failures() == 0, "{stats:?}");
+        assert!(run.cold_start.is_some());
+        assert!(run.usage.unwrap().peak_memory_bytes > 0);
+    }
+}
+
+#[test]
+fn server_that_runs_already_is_measured_at_its_path() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/prefix", listener.local_addr().unwrap());
+    std::thread::spawn(move || answer_everything(&listener));
+    let folder = TempDir::new().unwrap();
+    let contender = format!("[[contender]]\nname = \"there\"\nurl = \"{url}\"\n");
+    let experiment = run(folder.path(), &contender).unwrap();
+    assert_eq!((experiment.runs.len(), experiment.problems.len()), (2, 0));
+    assert!(
+        experiment
+            .runs
+            .iter()
+            .all(|run| run.cold_start.is_none() && run.usage.is_none())
+    );
+}
+
+#[test]
+fn contender_that_dies_is_reported_with_its_last_words() {
+    let folder = TempDir::new().unwrap();
+    let dying = "[[contender]]\nname = \"dying\"\nprocess = [\"sh\", \"-c\", \"echo no model in /srv >&2; exit 7\"]\n";
+    let experiment = run(folder.path(), dying).unwrap();
+    assert_eq!((experiment.runs.len(), experiment.problems.len()), (0, 2));
+    let what = &experiment.problems[0].what;
+    assert!(
+        what.contains("exit status: 7") && what.contains("no model in /srv"),
+        "{what}"
+    );
+}
+
+#[test]
+fn contender_that_never_gets_ready_is_given_up_and_its_children_are_ended() {
+    let folder = TempDir::new().unwrap();
+    let stubborn = "[[contender]]\nname = \"stubborn\"\nready = \"/\"\nready_timeout = \"200ms\"\nprocess = [\"sh\", \"-c\", \
+        \"trap '' TERM; setsid sleep 987654 & echo still loading; sleep 987654\"]\n";
+    let experiment = run(folder.path(), stubborn).unwrap();
+    let what = &experiment.problems[0].what;
+    assert!(
+        what.contains("was not answered with 200 within") && what.contains("still loading"),
+        "{what}"
+    );
+    assert_eq!(processes_with("987654"), Vec::<String>::new());
+}
+
+#[test]
+fn missing_program_leaves_the_contender_out_and_the_rest_runs() {
+    let folder = TempDir::new().unwrap();
+    let missing = "[[contender]]\nname = \"ghost\"\nprocess = [\"no-such-program-anywhere\"]\n";
+    let experiment = run(folder.path(), &(server("one") + missing)).unwrap();
+    assert_eq!(experiment.left_out[0].name, "ghost");
+    assert!(
+        experiment.left_out[0]
+            .remedy
+            .contains("install `no-such-program-anywhere`")
+    );
+    assert_eq!(experiment.runs.len(), 2);
+    assert!(matches!(
+        run(folder.path(), missing),
+        Err(CompareError::NoContender)
+    ));
+}
+
+#[test]
+fn set_up_runs_once_and_again_when_a_file_it_names_changes() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path();
+    let contenders = server("one") + "setup = [[\"sh\", \"count.sh\"]]\n";
+    let times = || {
+        fs::read_to_string(path.join("times"))
+            .unwrap()
+            .lines()
+            .count()
+    };
+    fs::write(path.join("count.sh"), "echo once >> times").unwrap();
+    run(path, &contenders).unwrap();
+    run(path, &contenders).unwrap();
+    assert_eq!(times(), 1);
+    fs::write(path.join("count.sh"), "echo twice >> times").unwrap();
+    run(path, &contenders).unwrap();
+    assert_eq!(times(), 2);
+    fs::write(
+        path.join("count.sh"),
+        "echo broken pipe to the wheel index >&2; exit 3",
+    )
+    .unwrap();
+    let error = run(path, &(contenders.clone() + &server("two"))).unwrap();
+    assert!(
+        error.left_out[0]
+            .reason
+            .contains("broken pipe to the wheel index"),
+        "{:?}",
+        error.left_out
+    );
+}
+
+#[test]
+fn interruption_keeps_what_was_measured_and_leaves_nothing_behind() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("scenario.toml"), SCENARIO).unwrap();
+    let text = format!(
+        "scenario = \"scenario.toml\"\nmeasure = \"200ms\"\nwarm_up = \"0s\"\n{}",
+        server("marked-424242")
+    );
+    let file = ExperimentFile::parse(&text, &folder.path().join("bakeoff.toml")).unwrap();
+    let stop = CancellationToken::new();
+    let mut comparison = Comparison::new(file).unwrap();
+    let mut experiment = comparison.prepare(&stop, &mut |_| {}).unwrap();
+    let mut observe = |event: Event<'_>| {
+        if let Event::Measured(turn, _) = event
+            && turn.block == 2
+        {
+            stop.cancel();
+        }
+    };
+    comparison
+        .run(&mut experiment, &stop, &mut observe)
+        .unwrap();
+    assert!(experiment.interrupted);
+    assert_eq!(experiment.runs.len(), 2);
+    assert_eq!(processes_with("marked-424242"), Vec::<String>::new());
+}
