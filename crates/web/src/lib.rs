@@ -1,0 +1,90 @@
+//! The web page of a load test and its HTTP API, with Locust's paths and JSON keys.
+//!
+//! Safe by default: meant for the loopback address, refuses cross-site requests, and answers no other origin.
+
+mod routes;
+mod swarm;
+mod wire;
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bakeoff_load::{LoadConfig, Scenario};
+use bakeoff_report::Measurement;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use swarm::Swarm;
+
+/// How long open connections may take to end when the page does.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Why there is no page.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address that was asked for.
+        address: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The page could be served no longer.
+    #[error("cannot serve the page")]
+    Serve(#[source] std::io::Error),
+}
+
+/// A page that listens and is not served yet.
+#[derive(Debug)]
+pub struct WebPage {
+    listener: TcpListener,
+    address: std::net::SocketAddr,
+}
+
+impl WebPage {
+    /// Listens on `host` and `port`; port 0 picks a free one.
+    ///
+    /// # Errors
+    /// [`WebError::Listen`].
+    pub async fn bind(host: &str, port: u16) -> Result<Self, WebError> {
+        let failed = |source| WebError::Listen {
+            address: format!("{host}:{port}"),
+            source,
+        };
+        let listener = TcpListener::bind((host, port)).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.address
+    }
+
+    /// Serves the page until `stop` is cancelled. Visitors start `scenario`; `defaults` fill its form.
+    /// Returns what the last load measured, its requests in flight included.
+    ///
+    /// # Errors
+    /// [`WebError::Serve`].
+    pub async fn serve(
+        self,
+        scenario: Scenario,
+        defaults: LoadConfig,
+        stop: CancellationToken,
+    ) -> Result<Option<Measurement>, WebError> {
+        let swarm = Arc::new(Swarm::new(scenario, defaults));
+        let app = routes::router(Arc::clone(&swarm));
+        let stopped = stop.clone().cancelled_owned();
+        let serving = axum::serve(self.listener, app).with_graceful_shutdown(stopped);
+        let served = tokio::select! {
+            served = serving.into_future() => served.map_err(WebError::Serve),
+            // A visitor who keeps a connection open does not keep the program from ending.
+            () = async { stop.cancelled().await; tokio::time::sleep(GOODBYE).await } => Ok(()),
+        };
+        let measured = tokio::task::spawn_blocking(move || swarm.finish()).await;
+        served.map(|()| measured.ok().flatten())
+    }
+}
