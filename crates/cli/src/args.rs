@@ -1,0 +1,163 @@
+//! The command line.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "these comments are the help texts, which are no Markdown"
+)]
+
+mod serve;
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use self::serve::{LogFormat, ServeArgs};
+
+/// Finds out which way of serving a model is better, by how much, and how sure that is.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Answer questions about texts at POST /question_answering
+    Serve(ServeArgs),
+    /// Put a load on an HTTP server, as Locust does
+    Swarm(SwarmArgs),
+    /// Start every contender, give each the same load, and say which is better
+    Compare(CompareArgs),
+    /// Measure a model's exact match and F1 on a SQuAD file
+    Eval(EvalArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SwarmArgs {
+    /// Scenario file: what users do
+    #[arg(short = 'f', long, env = "BAKEOFF_SCENARIO", value_name = "FILE")]
+    pub(crate) scenario: PathBuf,
+    /// Base address of the server under load, such as http://127.0.0.1:8000 [default: the scenario's]
+    #[arg(short = 'H', long, env = "LOCUST_HOST", value_name = "URL")]
+    pub(crate) host: Option<String>,
+    /// Users active at once [default: the scenario's]
+    #[arg(short, long, env = "LOCUST_USERS", value_name = "N")]
+    pub(crate) users: Option<NonZeroU32>,
+    /// Users started per second [default: the scenario's]
+    #[arg(short = 'r', long, env = "LOCUST_SPAWN_RATE", value_name = "RATE", value_parser = spawn_rate)]
+    pub(crate) spawn_rate: Option<f64>,
+    /// How long to run, such as 60s or 1h30m [default: the scenario's, else until ctrl-C]
+    #[arg(short = 't', long, env = "LOCUST_RUN_TIME", value_name = "TIME", value_parser = duration)]
+    pub(crate) run_time: Option<Duration>,
+    /// How long requests in flight at the end may take before they count as unfinished
+    #[arg(short = 's', long, env = "LOCUST_STOP_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "10s")]
+    pub(crate) stop_timeout: Duration,
+    /// Threads that drive users [default: one per core]
+    #[arg(long, env = "BAKEOFF_THREADS", value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Seed of every random choice
+    #[arg(long, env = "BAKEOFF_SEED", value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Start at once, without the web page
+    #[arg(long, env = "LOCUST_HEADLESS", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) headless: bool,
+    /// Address of the web page
+    #[arg(
+        long,
+        env = "LOCUST_WEB_HOST",
+        value_name = "HOST",
+        default_value = "127.0.0.1"
+    )]
+    pub(crate) web_host: String,
+    /// Port of the web page
+    #[arg(
+        short = 'P',
+        long,
+        env = "LOCUST_WEB_PORT",
+        value_name = "PORT",
+        default_value_t = 8089
+    )]
+    pub(crate) web_port: u16,
+    /// Write a report that a browser shows
+    #[arg(long, env = "LOCUST_HTML", value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Print the record of the run as JSON to stdout, and everything else to stderr
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// Experiment file: who takes part, in what
+    #[arg(
+        env = "BAKEOFF_EXPERIMENT",
+        value_name = "FILE",
+        default_value = "bakeoff.toml"
+    )]
+    pub(crate) experiment: PathBuf,
+    /// Only these contenders
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Turns of every contender [default: the experiment's]
+    #[arg(long, value_name = "N")]
+    pub(crate) blocks: Option<NonZeroU32>,
+    /// Measured period of each turn [default: the experiment's]
+    #[arg(long, value_name = "TIME", value_parser = positive_duration)]
+    pub(crate) measure: Option<Duration>,
+    /// Users in each turn [default: the experiment's, else the scenario's]
+    #[arg(short, long, value_name = "N")]
+    pub(crate) users: Option<NonZeroU32>,
+    /// Seed of every random choice [default: the experiment's]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Fail when a contender cannot take part
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Report that a browser shows
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    pub(crate) html: PathBuf,
+    /// Write the report as Markdown too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// Write the record of the experiment as JSON too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// SQuAD file, plain or gzipped
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// Folder with config.json, tokenizer.json and model.onnx [default: the bundled model]
+    #[arg(long, env = "BAKEOFF_MODEL", value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// Threads that answer [default: one per physical core]
+    #[arg(long, env = "BAKEOFF_THREADS", value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+}
+
+/// A time such as `90s`, `1h30m` or, as Locust has it, a bare number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 90s or 1h30m"))
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("must be above zero".into()),
+        time => Ok(time),
+    }
+}
+
+fn spawn_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate.is_finite() => Ok(rate),
+        _ => Err("must be a number above zero".into()),
+    }
+}

@@ -1,0 +1,7 @@
+//! One module for each subcommand.
+
+pub(crate) mod compare;
+pub(crate) mod eval;
+pub(crate) mod serve;
+pub(crate) mod swarm;
+pub(crate) mod web;

@@ -1,0 +1,235 @@
+//! `bakeoff compare`: the main job.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+
+use anyhow::Context;
+use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Turn};
+use bakeoff_load::Phase;
+use bakeoff_report::render::terminal::Terminal;
+use bakeoff_report::{Experiment, Run, render};
+
+use crate::args::CompareArgs;
+use crate::exit::{Exit, hinted};
+use crate::output::{data, say};
+use crate::progress::{Progress, Steps};
+use crate::signals::stop_token;
+
+/// Steps of the progress bar in one turn.
+const STEPS: u64 = 100;
+/// Columns where there is no terminal to ask.
+const DEFAULT_WIDTH: u16 = 140;
+
+/// Runs the experiment and shows its report on stdout and in files, whatever ended it.
+pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
+    let file = experiment_file(args)?;
+    let turn_seconds = (file.warm_up + file.measure).as_secs_f64();
+    let blocks = file.blocks.get();
+    let mut comparison = Comparison::new(file)?;
+    let stop = stop_token()?;
+    let mut preparing = Preparing::new();
+    let mut experiment = comparison.prepare(&stop, &mut |event| preparing.show(&event))?;
+    drop(preparing);
+    if stop.is_cancelled() {
+        return Ok(Exit::Interrupted);
+    }
+    if args.strict {
+        require_everybody(&experiment)?;
+    }
+    let turns = u64::from(blocks) * experiment.contenders.len() as u64;
+    let mut shown = Measuring {
+        progress: Progress::new(turns * STEPS),
+        turn_seconds,
+        blocks,
+    };
+    // Whatever happens, even a bug of ours, what was measured is reported.
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        comparison.run(&mut experiment, &stop, &mut |event| shown.show(&event))
+    }));
+    drop(shown);
+    // A report of nothing would only take the place of the one before.
+    if !(experiment.runs.is_empty() && experiment.interrupted) {
+        show_report(&experiment, args)?;
+    }
+    match outcome {
+        Ok(result) => result?,
+        Err(panic) => resume_unwind(panic),
+    }
+    Ok(if experiment.interrupted {
+        Exit::Interrupted
+    } else if experiment.problems.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn require_everybody(experiment: &Experiment) -> anyhow::Result<()> {
+    if experiment.left_out.is_empty() {
+        return Ok(());
+    }
+    let left_out = experiment.left_out.iter();
+    let names: Vec<_> = left_out.map(|left_out| left_out.name.as_str()).collect();
+    Err(hinted(
+        Exit::Environment,
+        anyhow::anyhow!("cannot take part: {}", names.join(", ")),
+        "the lines above say what would bring them in; without --strict the rest runs",
+    ))
+}
+
+/// The experiment file with the command line's wishes.
+fn experiment_file(args: &CompareArgs) -> anyhow::Result<ExperimentFile> {
+    let mut file = ExperimentFile::open(&args.experiment).map_err(|error| match &error {
+        CompareError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            hinted(
+                Exit::Usage,
+                error,
+                "run it where bakeoff.toml lies, or name an experiment file",
+            )
+        }
+        _ => error.into(),
+    })?;
+    file.only(&args.only)?;
+    file.blocks = args.blocks.unwrap_or(file.blocks);
+    file.measure = args.measure.unwrap_or(file.measure);
+    file.users = args.users.or(file.users);
+    file.seed = args.seed.unwrap_or(file.seed);
+    Ok(file)
+}
+
+/// Writes every form of the report, the record first, and then says what came of it.
+fn show_report(experiment: &Experiment, args: &CompareArgs) -> anyhow::Result<()> {
+    let json = args.json.as_ref().map_or(Ok(()), |path| {
+        write(path, &render::json::render_experiment(experiment))
+    });
+    let markdown = args.markdown.as_ref().map_or(Ok(()), |path| {
+        write(path, &render::markdown::render_experiment(experiment))
+    });
+    let html = write(&args.html, &render::html::render_experiment(experiment));
+    data(&render::terminal::render_experiment(
+        experiment,
+        terminal(&io::stdout()),
+    ))?;
+    if html.is_ok() {
+        say(&format!("wrote {}", args.html.display()));
+    }
+    json.and(markdown).and(html)
+}
+
+/// What `stream` can show: its width, and colours where it is a terminal and `NO_COLOR` does not forbid them.
+pub(crate) fn terminal(stream: &impl IsTerminal) -> Terminal {
+    let colors_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let width = console::Term::stdout()
+        .size_checked()
+        .map_or(DEFAULT_WIDTH, |(_, columns)| columns);
+    Terminal {
+        width,
+        color: stream.is_terminal() && colors_wanted,
+    }
+}
+
+/// Writes a file, and the folders that lead to it.
+pub(crate) fn write(path: &Path, content: &str) -> anyhow::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(path, content))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Shows how contenders are made ready.
+struct Preparing {
+    steps: Steps,
+}
+
+impl Preparing {
+    fn new() -> Self {
+        Self {
+            steps: Steps::new(),
+        }
+    }
+
+    fn show(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Preparing { contender, step } => {
+                self.steps.set(&format!("preparing {contender}: {step}"));
+            }
+            Event::LeftOut(left_out) => {
+                self.steps.say(&format!(
+                    "left out: {}: {} ({})",
+                    left_out.name, left_out.reason, left_out.remedy
+                ));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Shows the turns.
+struct Measuring {
+    progress: Progress,
+    turn_seconds: f64,
+    blocks: u32,
+}
+
+impl Measuring {
+    fn show(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Starting(turn) => self.set(*turn, 0.0, "starting"),
+            Event::Load(turn, progress) => {
+                let share = progress.elapsed.as_secs_f64() / self.turn_seconds.max(1.0);
+                let what = match progress.phase {
+                    Phase::Spawning => format!("{} users", progress.users),
+                    Phase::WarmUp => "warming up".to_owned(),
+                    Phase::Measuring => latest_rate(&progress.so_far.timeline),
+                    Phase::Draining => "waiting for the last answers".to_owned(),
+                };
+                self.set(*turn, share, &what);
+            }
+            Event::Measured(turn, run) => self.set(
+                *turn,
+                1.0,
+                &format!("{:.0} requests/s", successes_per_second(run)),
+            ),
+            Event::Problem(turn, problem) => {
+                self.progress.say(&format!(
+                    "problem: {}, block {}: {}",
+                    turn.contender, turn.block, problem.what
+                ));
+            }
+            Event::Preparing { .. } | Event::LeftOut(_) => {}
+        }
+    }
+
+    fn set(&mut self, turn: Turn<'_>, share: f64, what: &str) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of 100 steps"
+        )]
+        let within = (share.clamp(0.0, 1.0) * STEPS as f64) as u64;
+        let message = format!(
+            "block {}/{}  {}: {what}",
+            turn.block, self.blocks, turn.contender
+        );
+        self.progress
+            .set(u64::from(turn.turns_before) * STEPS + within, &message);
+    }
+}
+
+fn latest_rate(timeline: &[bakeoff_report::Second]) -> String {
+    timeline.last().map_or_else(String::new, |second| {
+        format!("{} requests/s", second.requests)
+    })
+}
+
+fn successes_per_second(run: &Run) -> f64 {
+    let done: u64 = run
+        .measurement
+        .requests
+        .iter()
+        .map(|stats| stats.completed_in_period - stats.failed_in_period)
+        .sum();
+    done as f64 / run.measurement.period.as_secs_f64()
+}

@@ -1,0 +1,143 @@
+//! `bakeoff serve`: answers questions until it is asked to end.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use bakeoff_qa::{ModelError, QuestionAnswering};
+use bakeoff_serve::{Drained, ServeError, Server, Signals};
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{LogFormat, ServeArgs};
+use crate::exit::{Exit, hinted};
+use crate::output::say;
+use crate::signals::{HangUp, ServerSignals, server_signals};
+
+/// Serves the model of `args` until a signal, and answers what is in flight before it returns.
+pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
+    log_to_stderr(args.watch.log_format);
+    let config = args.config();
+    let signals = server_signals(match config.access.api_key_file {
+        Some(_) => HangUp::Reloads,
+        None => HangUp::Stops,
+    })?;
+    let model = open_model(args.model.as_deref())?;
+    // Connections are cheap beside inference: one thread carries them, the cores are the workers'.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
+    let ServerSignals { stop, end, reload } = signals;
+    let served = async {
+        let mut server = Server::bind(&args.host, args.port)
+            .await
+            .map_err(with_hint)?;
+        announce(args, &mut server, &model).await?;
+        let asked = Signals {
+            shutdown: stop,
+            reload,
+        };
+        let drained = server.run(&config, Arc::new(model), asked).await;
+        if drained.map_err(with_hint)? == Drained::CutShort {
+            tracing::warn!("some requests were still unanswered when the time to drain was over");
+        }
+        Ok(Exit::Done)
+    };
+    runtime.block_on(async {
+        tokio::select! {
+            served = served => served,
+            () = end.cancelled() => Ok(Exit::Interrupted),
+        }
+    })
+}
+
+/// Lines for what happens, as much as `BAKEOFF_LOG` asks for.
+fn log_to_stderr(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("BAKEOFF_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(console::colors_enabled_stderr())
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
+}
+
+/// Opens the private listener, if there is to be one, and says where the server is.
+async fn announce(
+    args: &ServeArgs,
+    server: &mut Server,
+    model: &QuestionAnswering,
+) -> anyhow::Result<()> {
+    let metrics = match args.watch.metrics_port {
+        Some(port) => {
+            let bound = server.bind_metrics(&args.watch.metrics_host, port).await;
+            Some(bound.map_err(with_hint)?)
+        }
+        None => None,
+    };
+    let address = server.address();
+    match args.watch.log_format {
+        LogFormat::Text => {
+            let model = model.name();
+            say(&format!(
+                "{model} answers at http://{address}/question_answering, documented at /docs"
+            ));
+            if let Some(metrics) = metrics {
+                say(&format!("metrics are at http://{metrics}/metrics"));
+            }
+        }
+        // Whoever reads objects gets nothing else.
+        LogFormat::Json => {
+            let metrics = metrics.map(|metrics| format!("http://{metrics}/metrics"));
+            tracing::info!(
+                model = model.name(),
+                url = format!("http://{address}/question_answering"),
+                metrics,
+                "listening"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The model in `folder`, or the bundled one.
+pub(crate) fn open_model(
+    folder: Option<&std::path::Path>,
+) -> Result<QuestionAnswering, ModelError> {
+    match folder {
+        Some(folder) => QuestionAnswering::open(folder),
+        #[cfg(feature = "bundled-model")]
+        None => QuestionAnswering::embedded(),
+        #[cfg(not(feature = "bundled-model"))]
+        None => QuestionAnswering::open(std::path::Path::new(".")),
+    }
+}
+
+fn with_hint(error: ServeError) -> anyhow::Error {
+    match error {
+        ServeError::Listen { .. } => hinted(
+            Exit::Environment,
+            error,
+            "another server may be running; choose a port with --port, or --metrics-port",
+        ),
+        ServeError::ReadApiKeys { .. }
+        | ServeError::InvalidApiKey { .. }
+        | ServeError::NoApiKey { .. } => hinted(
+            Exit::Usage,
+            error,
+            "--api-key-file names a file with one key a line; `openssl rand -hex 32` makes a good one",
+        ),
+        ServeError::InvalidOrigin { .. } => hinted(
+            Exit::Usage,
+            error,
+            "--cors-origin takes scheme, host and maybe port, as browsers send them: no path, no slash at the end",
+        ),
+        ServeError::WarmUp(_) => hinted(
+            Exit::Usage,
+            error,
+            "weights and tokenizer of the model folder may not belong together",
+        ),
+        other => other.into(),
+    }
+}

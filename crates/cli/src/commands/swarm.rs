@@ -1,0 +1,132 @@
+//! `bakeoff swarm`: puts a load on a server.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use bakeoff_load::{LoadConfig, Progress, Scenario};
+use bakeoff_report::{LoadTest, Measurement, RequestStats, render};
+
+use crate::args::SwarmArgs;
+use crate::commands::compare::{terminal, write};
+use crate::exit::{Exit, hinted};
+use crate::output::{data, say};
+use crate::signals::stop_token;
+
+/// How often the live table is printed, as Locust does.
+const TABLE_EVERY: Duration = Duration::from_secs(2);
+
+/// Runs the scenario and prints what its users saw.
+pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
+    let scenario = Scenario::open(&args.scenario)?;
+    let config = load_config(args, &scenario)?;
+    let stop = stop_token()?;
+    let measurement = if args.headless {
+        let mut table = LiveTable::default();
+        Some(bakeoff_load::run(
+            &scenario,
+            &config,
+            &stop,
+            &mut |progress| table.show(progress),
+        )?)
+    } else {
+        super::web::run(args, scenario.clone(), config.clone(), stop)?
+    };
+    // A page that nobody started a load from has measured nothing.
+    let Some(measurement) = measurement else {
+        return Ok(Exit::Done);
+    };
+    let test = LoadTest {
+        name: scenario.name().to_owned(),
+        host: config.host,
+        bakeoff_version: env!("CARGO_PKG_VERSION").into(),
+        machine: bakeoff_compare::describe_machine(),
+        measurement,
+    };
+    show(args, &test)?;
+    Ok(judge(&scenario, &test.measurement))
+}
+
+/// The command line's wishes over the scenario's.
+fn load_config(args: &SwarmArgs, scenario: &Scenario) -> anyhow::Result<LoadConfig> {
+    let host = args.host.as_deref().or(scenario.host()).ok_or_else(|| {
+        let what = anyhow!("{} names no host", args.scenario.display());
+        hinted(
+            Exit::Usage,
+            what,
+            "give one with --host http://127.0.0.1:8000, or as `host` in the scenario",
+        )
+    })?;
+    Ok(LoadConfig {
+        host: host.to_owned(),
+        users: args.users.unwrap_or(scenario.load().users),
+        spawn_rate: args.spawn_rate.unwrap_or(scenario.load().spawn_rate),
+        run_time: args.run_time.or(scenario.load().run_time),
+        warm_up: None,
+        stop_timeout: args.stop_timeout,
+        seed: args.seed,
+        threads: args
+            .threads
+            .or_else(|| std::thread::available_parallelism().ok())
+            .unwrap_or(NonZeroUsize::MIN),
+    })
+}
+
+fn show(args: &SwarmArgs, test: &LoadTest) -> anyhow::Result<()> {
+    let tables = |terminal| render::terminal::render_measurement(&test.measurement, terminal);
+    if args.json {
+        say(&tables(terminal(&io::stderr())));
+        data(&render::json::render_load_test(test))?;
+    } else {
+        data(&tables(terminal(&io::stdout())))?;
+    }
+    if let Some(path) = &args.html {
+        write(path, &render::html::render_load_test(test))?;
+        say(&format!("wrote {}", path.display()));
+    }
+    Ok(())
+}
+
+/// Failed requests and broken thresholds make a failed run.
+fn judge(scenario: &Scenario, measurement: &Measurement) -> Exit {
+    let broken = scenario.broken_thresholds(measurement);
+    for threshold in &broken {
+        let value = threshold.value.as_deref().unwrap_or("not measured");
+        say(&format!(
+            "threshold broken: {} must be {}, was {value}",
+            threshold.metric, threshold.limit
+        ));
+    }
+    let failures: u64 = measurement
+        .requests
+        .iter()
+        .map(RequestStats::failures)
+        .sum();
+    if measurement.interrupted {
+        Exit::Interrupted
+    } else if failures > 0 || !broken.is_empty() {
+        Exit::Failed
+    } else {
+        Exit::Done
+    }
+}
+
+/// The statistics so far, every few seconds on stderr.
+#[derive(Default)]
+struct LiveTable {
+    last: Option<Instant>,
+}
+
+impl LiveTable {
+    fn show(&mut self, progress: &Progress<'_>) {
+        if self.last.is_some_and(|last| last.elapsed() < TABLE_EVERY) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        say(&render::terminal::render_live(
+            progress.so_far,
+            terminal(&io::stderr()),
+        ));
+    }
+}

@@ -1,0 +1,112 @@
+//! Exit codes, and how an error that ends the program is shown.
+
+use std::process::ExitCode;
+
+use bakeoff_compare::CompareError;
+use bakeoff_load::{LoadError, ScenarioError};
+use bakeoff_qa::ModelError;
+use bakeoff_serve::ServeError;
+use bakeoff_web::WebError;
+
+use crate::output::say;
+
+/// How the program ends. The numbers are documented in docs/exit-codes.md and do not change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// Everything was done.
+    Done = 0,
+    /// The measured thing failed.
+    Failed = 1,
+    /// The user's mistake.
+    Usage = 2,
+    /// Something that the program needs is not there.
+    Environment = 3,
+    /// A bug in Bakeoff.
+    Bug = 4,
+    /// Ended by a signal; what was measured is saved.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// An error with an exit code of its own and what to do about it.
+#[derive(Debug)]
+pub(crate) struct Hinted {
+    pub(crate) exit: Exit,
+    pub(crate) hint: String,
+}
+
+impl std::fmt::Display for Hinted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.hint)
+    }
+}
+
+impl std::error::Error for Hinted {}
+
+/// `what` as an error that ends the program with `exit`, and `hint` as the way out.
+pub(crate) fn hinted(
+    exit: Exit,
+    what: impl Into<anyhow::Error>,
+    hint: impl Into<String>,
+) -> anyhow::Error {
+    what.into().context(Hinted {
+        exit,
+        hint: hint.into(),
+    })
+}
+
+/// Prints `error` with all of its causes and its hint, and says which exit code it means.
+pub(crate) fn report(error: &anyhow::Error) -> Exit {
+    let hinted = error.downcast_ref::<Hinted>();
+    let mut said: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // The hint is a link of the chain and has its own line; a transparent error repeats its cause.
+        let is_hint = hinted.is_some_and(|hinted| hinted.hint == cause);
+        if !is_hint && said.last() != Some(&cause) {
+            said.push(cause);
+        }
+    }
+    say(&format!("error: {}", said.join(": ")));
+    if let Some(hinted) = hinted {
+        say(&format!("hint: {}", hinted.hint));
+        return hinted.exit;
+    }
+    exit_of(error)
+}
+
+/// The exit code of an error that the libraries define.
+fn exit_of(error: &anyhow::Error) -> Exit {
+    let of_load = |error: &LoadError| match error {
+        LoadError::Thread(_) => Exit::Environment,
+        _ => Exit::Usage,
+    };
+    if let Some(error) = error.downcast_ref::<CompareError>() {
+        return match error {
+            CompareError::NoContender => Exit::Environment,
+            CompareError::Load(error) => of_load(error),
+            _ => Exit::Usage,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<LoadError>() {
+        return of_load(error);
+    }
+    if error.is::<ScenarioError>() || error.is::<ModelError>() {
+        return Exit::Usage;
+    }
+    if error
+        .downcast_ref::<ServeError>()
+        .is_some_and(|error| matches!(error, ServeError::WarmUpPanicked))
+    {
+        return Exit::Bug;
+    }
+    if error.is::<ServeError>() || error.is::<WebError>() || error.is::<std::io::Error>() {
+        return Exit::Environment;
+    }
+    Exit::Bug
+}

@@ -1,0 +1,36 @@
+//! The binary `bakeoff`: arguments, settings, printing and exit codes.
+
+mod args;
+mod commands;
+mod exit;
+mod output;
+mod progress;
+mod signals;
+
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use exit::Exit;
+use output::say;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| match cli.command {
+        Command::Serve(args) => commands::serve::run(&args),
+        Command::Swarm(args) => commands::swarm::run(&args),
+        Command::Compare(args) => commands::compare::run(&args),
+        Command::Eval(args) => commands::eval::run(&args),
+    }));
+    match outcome {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(error)) => exit::report(&error).into(),
+        Err(_) => {
+            say("error: Bakeoff itself failed; the lines above say where");
+            say("hint: please report them with the command line");
+            Exit::Bug.into()
+        }
+    }
+}

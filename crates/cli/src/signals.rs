@@ -1,0 +1,107 @@
+//! Signals that ask the program to end.
+
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::Context;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// A token that ctrl-C, SIGTERM and SIGHUP cancel.
+pub(crate) fn stop_token() -> anyhow::Result<CancellationToken> {
+    let token = CancellationToken::new();
+    let cancelled = token.clone();
+    in_thread(async move |mut signals| {
+        signals.any().await;
+        cancelled.cancel();
+        // Swallows the next ones: the program is ending, and must end its contenders first.
+        loop {
+            signals.any().await;
+        }
+    })?;
+    Ok(token)
+}
+
+/// What a server hears of signals.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ServerSignals {
+    /// The first ctrl-C or SIGTERM: finish what is there.
+    pub(crate) stop: CancellationToken,
+    /// The second: end at once.
+    pub(crate) end: CancellationToken,
+    /// SIGHUP.
+    pub(crate) reload: Arc<Notify>,
+}
+
+/// What SIGHUP is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HangUp {
+    /// The terminal has gone, and the program goes too.
+    Stops,
+    /// What was read at the start is read again.
+    Reloads,
+}
+
+/// Listens to signals for a server.
+pub(crate) fn server_signals(hang_up: HangUp) -> anyhow::Result<ServerSignals> {
+    let heard = ServerSignals::default();
+    let told = heard.clone();
+    in_thread(async move |mut signals| {
+        loop {
+            let signal = signals.any().await;
+            if signal == SignalKind::hangup() && hang_up == HangUp::Reloads {
+                told.reload.notify_one();
+            } else if told.stop.is_cancelled() {
+                told.end.cancel();
+            } else {
+                told.stop.cancel();
+            }
+        }
+    })?;
+    Ok(heard)
+}
+
+/// The signals that people and supervisors send, caught instead of ending the program.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// Waits for the next signal.
+    async fn any(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.hang_up.recv() => SignalKind::hangup(),
+        }
+    }
+}
+
+/// Runs `listen` in a thread of its own, for as long as the program lives.
+fn in_thread<F>(listen: impl FnOnce(Signals) -> F) -> anyhow::Result<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
+    // Registered before the thread starts, so that no signal is missed from here on.
+    let signals = {
+        let _inside = runtime.enter();
+        Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        }
+    };
+    let listen = listen(signals);
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || runtime.block_on(listen))
+        .context("cannot start a thread")?;
+    Ok(())
+}

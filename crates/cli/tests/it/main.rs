@@ -1,0 +1,16 @@
+//! The real binary: what it prints, writes and leaves behind, and how it ends.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod bakeoff;
+mod clients;
+mod compare;
+mod docker;
+mod docs;
+mod eval;
+mod fastapi;
+mod operation;
+mod rolling;
+mod serve;
+mod swarm;
+mod web;

@@ -1,0 +1,312 @@
+//! `bakeoff serve` as its operator sees it: keys, logs, metrics, signals and a system that is short of files.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::bakeoff::{Server, bakeoff, run, send_signal};
+
+const QUESTION: &str =
+    r#"{"question": "Who is the secret author?", "context": "The secret author is Ada."}"#;
+
+fn keys(folder: &Path, text: &str) -> PathBuf {
+    let path = folder.join("keys");
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
+fn ask_with(server: &Server, key: &str) -> u16 {
+    let headers = format!("authorization: Bearer {key}\r\n");
+    server
+        .request("POST", "/question_answering", &headers, QUESTION)
+        .status
+}
+
+#[test]
+fn keys_open_the_api_and_are_read_again_on_sighup() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = keys(folder.path(), "# shop\nold-key\n");
+    let file = path.to_str().unwrap();
+    let server = Server::start(&[
+        "serve",
+        "--port",
+        "0",
+        "--threads",
+        "1",
+        "--api-key-file",
+        file,
+    ]);
+    let refused = server.post_json("/question_answering", QUESTION);
+    assert_eq!(
+        (refused.status, &refused.json()["detail"]),
+        (401, &"Not authenticated".into())
+    );
+    assert!(
+        refused.head.contains("www-authenticate: bearer"),
+        "{}",
+        refused.head
+    );
+    assert_eq!(server.get("/health").status, 200);
+    assert_eq!(server.get("/metrics").status, 401);
+    assert_eq!(
+        (ask_with(&server, "old-key"), ask_with(&server, "new-key")),
+        (200, 401)
+    );
+
+    fs::write(&path, "two words\n").unwrap();
+    send_signal(&server.child, "HUP");
+    server.line_with("API keys not reloaded");
+    assert_eq!(ask_with(&server, "old-key"), 200);
+
+    fs::write(&path, "new-key\n").unwrap();
+    send_signal(&server.child, "HUP");
+    server.line_with("API keys reloaded");
+    assert_eq!(
+        (ask_with(&server, "old-key"), ask_with(&server, "new-key")),
+        (401, 200)
+    );
+    server.end("TERM").expect(0, &[]);
+}
+
+#[test]
+fn unusable_settings_are_the_users_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |arguments: &[&str]| {
+        let arguments = [&["serve", "--port", "0", "--threads", "1"], arguments].concat();
+        run(folder.path(), &arguments)
+    };
+    with(&["--api-key-file", "nowhere"])
+        .expect(2, &["cannot read API keys from nowhere", "hint: "]);
+    keys(folder.path(), "# none\n");
+    with(&["--api-key-file", "keys"]).expect(2, &["keys holds no API key"]);
+    with(&["--cors-origin", "https://example.org/"])
+        .expect(2, &["`https://example.org/` is no web origin"]);
+    for time in ["soon", "0", "2y", "99999999999999999"] {
+        with(&["--timeout", time]).expect(2, &["--timeout"]);
+    }
+    with(&["--compat", "4.53"]).expect(2, &["4.57"]);
+}
+
+#[test]
+fn open_doors_are_pointed_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&[
+        "serve",
+        "--port",
+        "0",
+        "--host",
+        "0.0.0.0",
+        "--threads",
+        "1",
+    ]);
+    server.line_with("without API keys, everybody");
+    server.end("TERM").expect(0, &[]);
+    let path = keys(folder.path(), "key");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let file = path.to_str().unwrap();
+    let server = Server::start(&[
+        "serve",
+        "--port",
+        "0",
+        "--threads",
+        "1",
+        "--api-key-file",
+        file,
+    ]);
+    server.line_with("every user of this machine can read the API keys");
+    server.end("TERM").expect(0, &[]);
+}
+
+#[test]
+fn logs_are_objects_on_request_and_hold_nothing_of_what_was_asked() {
+    let server = Server::spawn(
+        bakeoff(&[
+            "serve",
+            "--port",
+            "0",
+            "--threads",
+            "1",
+            "--log-format",
+            "json",
+        ])
+        .env("BAKEOFF_LOG", "trace"),
+    );
+    let headers = "x-request-id: order-66\r\nx-other: secret\r\n\
+        traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
+    let asked = server.request(
+        "POST",
+        "/question_answering?token=secret",
+        headers,
+        QUESTION,
+    );
+    assert_eq!(asked.status, 200, "{}", asked.body);
+    assert!(
+        asked.head.contains("\r\nx-request-id: order-66"),
+        "{}",
+        asked.head
+    );
+    assert!(
+        asked.head.contains("\r\nserver-timing: queue;dur="),
+        "{}",
+        asked.head
+    );
+    let line: Value = serde_json::from_str(&server.line_with("order-66")).unwrap();
+    assert_eq!(
+        (&line["level"], &line["target"]),
+        (&"INFO".into(), &"bakeoff::request".into())
+    );
+    assert_eq!(
+        (&line["method"], &line["route"], &line["status"]),
+        (&"POST".into(), &"/question_answering".into(), &200.into())
+    );
+    assert_eq!(line["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert!(line["ms"].as_f64().unwrap() > 0.0, "{line}");
+
+    server.request("SECRET", "/secret", "x-request-id: sec ret\r\n", "secret");
+    server.request(
+        "POST",
+        "/question_answering",
+        "",
+        r#"{"question": "secret"}"#,
+    );
+    let long = format!(
+        r#"{{"question": "{}", "context": "secret"}}"#,
+        "secret ".repeat(400)
+    );
+    assert_eq!(server.post_json("/question_answering", &long).status, 422);
+    let ended = server.end("TERM");
+    ended.expect(0, &["shutting down"]);
+    for line in ended.stderr.lines() {
+        assert!(
+            serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object()),
+            "{line}"
+        );
+        assert!(!line.to_lowercase().contains("secret"), "{line}");
+    }
+}
+
+#[test]
+fn errors_hold_no_path_of_the_file_system() {
+    let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
+    let too_many = format!(
+        r#"{{"question": "q", "context": "{}"}}"#,
+        "c ".repeat(1_200_000)
+    );
+    for (method, path, body) in [
+        ("GET", "/etc/passwd", ""),
+        ("GET", "/../../etc/passwd", ""),
+        ("PUT", "/question_answering", ""),
+        ("POST", "/question_answering", "{"),
+        ("POST", "/question_answering", &too_many),
+    ] {
+        let answer = server.request(method, path, "", body);
+        assert!(
+            (400..500).contains(&answer.status),
+            "{path}: {}",
+            answer.status
+        );
+        for part in [
+            "/etc",
+            "/home",
+            "/root",
+            "/usr",
+            "/tmp",
+            env!("CARGO_MANIFEST_DIR"),
+            ".rs",
+            ".onnx",
+        ] {
+            assert!(!answer.body.contains(part), "{path}: {}", answer.body);
+        }
+    }
+}
+
+#[test]
+fn metrics_have_a_port_of_their_own_on_request() {
+    let server = Server::start(&[
+        "serve",
+        "--port",
+        "0",
+        "--threads",
+        "1",
+        "--metrics-port",
+        "0",
+    ]);
+    let said = server.line_with("metrics are at");
+    let authority = said
+        .split("http://")
+        .nth(1)
+        .unwrap()
+        .split('/')
+        .next()
+        .unwrap();
+    assert_eq!(server.get("/metrics").status, 404);
+    assert_eq!(
+        server.post_json("/question_answering", QUESTION).status,
+        200
+    );
+    let mut private = TcpStream::connect(authority).unwrap();
+    private
+        .write_all(b"GET /metrics HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    let mut text = String::new();
+    private.read_to_string(&mut text).unwrap();
+    for part in [
+        "content-type: text/plain; version=0.0.4",
+        r#"bakeoff_requests_total{route="/question_answering",status="200"} 1"#,
+        r#"bakeoff_build_info{model="minilm-squad",version=""#,
+        "bakeoff_inference_duration_seconds_count 1",
+        "process_resident_memory_bytes ",
+    ] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+    server.end("TERM").expect(0, &[]);
+}
+
+#[test]
+fn second_signal_ends_it_at_once() {
+    let server = Server::start(&[
+        "serve",
+        "--port",
+        "0",
+        "--threads",
+        "1",
+        "--drain-delay",
+        "1h",
+    ]);
+    send_signal(&server.child, "TERM");
+    server.line_with("shutting down");
+    assert_eq!(server.get("/ready").status, 503);
+    assert_eq!(
+        server.post_json("/question_answering", QUESTION).status,
+        200
+    );
+    server.end("TERM").expect(130, &[]);
+}
+
+#[test]
+fn system_short_of_files_is_outlived() {
+    let program = bakeoff(&[]).get_program().to_owned();
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -n 40; exec \"$0\" serve --port 0 --threads 1"])
+        .arg(program)
+        .env("NO_COLOR", "1");
+    let server = Server::spawn(&mut limited);
+    server.line_with("ready");
+    let greedy: Vec<_> = (0..60)
+        .map(|_| TcpStream::connect(&server.authority).unwrap())
+        .collect();
+    server.line_with("cannot accept connections for the moment");
+    drop(greedy);
+    assert_eq!(
+        server.post_json("/question_answering", QUESTION).status,
+        200
+    );
+    server.end("TERM").expect(0, &[]);
+}
