@@ -1,0 +1,404 @@
+#!/usr/bin/env python3
+"""Offers Bakeoff and FastAPI up to three times what they can do, and shows what each makes of it.
+
+In each round each server takes its turn: its service time with one user, its capacity with many, then 0.5 to 3 times that
+capacity offered. The load is as open as `bakeoff swarm` has it: many users, each of which asks once per PACING
+and whom only an answer slower than that keeps from it; where that happened, less was offered than planned, and the
+table says so. Needs the environment that `cargo run --release -- compare --only fastapi` makes.
+Prints a Markdown table and the verdict; says what it does on stderr.
+"""
+
+import argparse
+import base64
+import contextlib
+import json
+import math
+import os
+import platform
+import re
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FASTAPI = ROOT / "contenders" / "fastapi"
+DATA = ROOT / "scenarios" / "squad-sample.jsonl"
+
+FACTORS = (0.5, 1.0, 1.5, 2.0, 3.0)
+MAX_QUEUE_DELAY_SECONDS = 1
+# Longer than an accepted request takes with that delay, so that its user is free again for the next one.
+PACING_SECONDS = 4
+# Users of one load generator start together, once a second. Several generators, each begun a little later than the one
+# before, turn one crowd a second into small ones.
+GENERATORS = 10
+USERS_FOR_CAPACITY = 70
+GOAL_SHARE = 0.95
+# Below this part of the plan, the load was not the one planned.
+OFFERED_AS_PLANNED = 0.95
+
+SCENARIO = """
+name = "overload"
+[load]
+users = {users}
+spawn_rate = {spawn_rate}
+run_time = "{seconds}s"
+wait_time = {wait_time}
+[[task]]
+name = "/question_answering"
+method = "POST"
+path = "/question_answering"
+json = {{ question = "${{question}}", context = "${{context}}" }}
+data = {{ file = {data}, order = "shuffled" }}
+check = [{{ status = 200 }}, {{ json = "/answer", kind = "string" }}]
+timeout = "30s"
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each server (default: %(default)s)")
+    parser.add_argument(
+        "--paces",
+        type=int,
+        default=2,
+        metavar="N",
+        help=f"measured time of each load, in steps of {PACING_SECONDS} s: whole ones, as users ask once in each "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--bakeoff", type=Path, metavar="FILE", help="the binary; without it, it is built")
+    arguments = parser.parse_args()
+    if not (FASTAPI / ".venv/bin/uvicorn").is_file():
+        sys.exit("error: FastAPI's environment is missing; make it with `cargo run --release -- compare --only fastapi`")
+    seconds = arguments.paces * PACING_SECONDS
+    bakeoff = (arguments.bakeoff or build_bakeoff()).resolve()
+    servers = {
+        "bakeoff": [bakeoff, "serve", "--port", "0", "--max-queue-delay", f"{MAX_QUEUE_DELAY_SECONDS}s"],
+        "fastapi": [FASTAPI / ".venv/bin/uvicorn", "app:app", "--port", "0", "--no-access-log"],
+    }
+    rounds = {name: [] for name in servers}
+    for number in range(arguments.rounds):
+        for name, command in servers.items():
+            say(f"round {number + 1} of {arguments.rounds}: {name}")
+            rounds[name].append(take_turn(bakeoff, command, seconds))
+    for name, turns in rounds.items():
+        print_table(name, turns)
+    print(
+        f"{arguments.rounds} rounds, median (lowest to highest), {seconds} s a load, paragraphs from SQuAD, "
+        f"a user asks every {PACING_SECONDS} s; {machine()}; load generators and servers share it.\n"
+    )
+    print_verdict(rounds["bakeoff"])
+
+
+@dataclass
+class Load:
+    """What came of one load, counted in its measured seconds; times in ms."""
+
+    planned_rate: float = math.nan
+    users: int = 0
+    seconds: int = 0
+    completed: int = 0
+    failures: int = 0
+    causes: Counter = field(default_factory=Counter)
+    times_us: Counter = field(default_factory=Counter)
+    """How often each response time of a successful request occurred"""
+
+    @property
+    def sent_rate(self) -> float:
+        """In a steady state as many are sent as completed."""
+        return self.completed / self.seconds
+
+    @property
+    def goodput(self) -> float:
+        return (self.completed - self.failures) / self.seconds
+
+    @property
+    def refused_rate(self) -> float:
+        """The failures of the measured seconds, shared out as all failures of the run."""
+        refused = sum(count for cause, count in self.causes.items() if "429" in cause)
+        return self.failures / self.seconds * refused / max(1, self.causes.total())
+
+    @property
+    def failed_rate(self) -> float:
+        return self.failures / self.seconds - self.refused_rate
+
+    def percentile_ms(self, percent: float) -> float:
+        rank, seen = math.ceil(percent / 100 * self.times_us.total()), 0
+        for value, count in sorted(self.times_us.items()):
+            seen += count
+            if seen >= rank:
+                return value / 1000
+        return math.nan
+
+
+@dataclass
+class Turn:
+    """What one server did in one round."""
+
+    alone: Load
+    capacity: Load
+    offered: dict[float, Load]
+
+    @property
+    def peak(self) -> float:
+        return max(load.goodput for load in [self.capacity, *self.offered.values()])
+
+    @property
+    def service_ms(self) -> float:
+        """What one request takes that waits for nothing, but for the slowest in a hundred."""
+        return self.alone.percentile_ms(99)
+
+
+def take_turn(bakeoff: Path, command: list, seconds: int) -> Turn:
+    with server(command) as url:
+        alone = closed_load(bakeoff, url, 1, seconds)
+        capacity = closed_load(bakeoff, url, USERS_FOR_CAPACITY, seconds)
+    if capacity.failures or not alone.completed:
+        sys.exit(f"error: capacity cannot be measured: {capacity.causes} {alone.causes}")
+    offered = {}
+    for factor in FACTORS:
+        # A server of its own, so that what one load left in a queue is not the next one's burden.
+        with server(command) as url:
+            offered[factor] = open_load(bakeoff, url, factor * capacity.goodput, seconds)
+        load = offered[factor]
+        say(f"  {factor:g} x {capacity.goodput:.0f}/s: goodput {load.goodput:.0f}/s, sent {load.sent_rate:.0f}/s")
+    return Turn(alone, capacity, offered)
+
+
+def closed_load(bakeoff: Path, url: str, users: int, seconds: int) -> Load:
+    """Users who ask as fast as they are answered; the first and the last second are not counted."""
+    scenario = SCENARIO.format(
+        users=users, spawn_rate=1000, seconds=seconds + 2, wait_time='"0s"', data=json.dumps(str(DATA))
+    )
+    return run_generators(bakeoff, url, [scenario], range(1, seconds + 1))
+
+
+def open_load(bakeoff: Path, url: str, rate: float, seconds: int) -> Load:
+    """As near to `rate` requests/s as whole users get; the seconds in which generators start or end are not counted."""
+    per_generator = max(1, round(rate * PACING_SECONDS / GENERATORS))
+    scenario = SCENARIO.format(
+        users=per_generator,
+        spawn_rate=per_generator / PACING_SECONDS,
+        seconds=seconds + PACING_SECONDS + 2,
+        wait_time=f'{{ constant_pacing = "{PACING_SECONDS}s" }}',
+        data=json.dumps(str(DATA)),
+    )
+    counted = range(PACING_SECONDS + 1, PACING_SECONDS + 1 + seconds)
+    load = run_generators(bakeoff, url, [scenario] * GENERATORS, counted)
+    load.users = per_generator * GENERATORS
+    load.planned_rate = load.users / PACING_SECONDS
+    return load
+
+
+def run_generators(bakeoff: Path, url: str, scenarios: list[str], counted: range) -> Load:
+    """Runs each scenario in a generator of its own, begun within a second, and adds up the seconds `counted`."""
+    with tempfile.TemporaryDirectory() as folder:
+        running = []
+        for number, scenario in enumerate(scenarios):
+            path = Path(folder) / f"{number}.toml"
+            path.write_text(scenario)
+            seed = str(number + 1)
+            command = [bakeoff, "swarm", "-f", path, "-H", url, "--headless", "--json", "--threads", "1", "--seed", seed]
+            record = open(Path(folder) / f"{number}.json", "w+")
+            running.append((subprocess.Popen(command, stdout=record, stderr=subprocess.DEVNULL), record))
+            time.sleep(1 / len(scenarios))
+        load = Load(seconds=len(counted))
+        for generator, record in running:
+            # 1 says that requests failed, which is what is looked for here.
+            if generator.wait(120) not in (0, 1):
+                sys.exit(f"error: bakeoff swarm ended with {generator.returncode}")
+            record.seek(0)
+            add_record(load, json.load(record), counted)
+            record.close()
+    return load
+
+
+def add_record(load: Load, record: dict, counted: range) -> None:
+    measurement = record["measurement"]
+    for second in measurement["timeline"]:
+        if round(second["since_start_ms"] / 1000) not in counted:
+            continue
+        load.completed += second["requests"]
+        load.failures += second["failures"]
+        load.times_us += histogram(second["response_times"]["hdr_v2_base64"])
+    for cause in measurement["failures"]:
+        load.causes[cause["cause"]] += cause["occurrences"]
+
+
+def histogram(encoded: str) -> Counter:
+    """How often each value occurs in an HdrHistogram (V2, without compression, from 1 up)."""
+    values = Counter()
+    if not encoded:
+        return values
+    data = base64.b64decode(encoded)
+    _, length, _, digits, lowest, _, _ = struct.unpack(">iiiiqqd", data[:40])
+    if lowest != 1:
+        sys.exit("error: bakeoff swarm writes histograms that this bench does not read")
+    half_bits = math.ceil(math.log2(2 * 10**digits)) - 1
+    index, place = 0, 40
+    while place < 40 + length:
+        number, place = zigzag(data, place)
+        if number < 0:
+            index -= number
+            continue
+        bucket = max(0, (index >> half_bits) - 1)
+        start = (index - (bucket << half_bits)) << bucket
+        # The highest of the values that share this count.
+        values[start + (1 << bucket) - 1] += number
+        index += 1
+    return values
+
+
+def zigzag(data: bytes, place: int) -> tuple[int, int]:
+    """A ZigZag LEB128 number, as HdrHistogram has it, and where the next begins."""
+    number = shift = 0
+    while True:
+        byte = data[place]
+        place += 1
+        if shift == 56:
+            number |= byte << shift
+            break
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            break
+    return (number >> 1) ^ -(number & 1), place
+
+
+@contextlib.contextmanager
+def server(command: list):
+    """The address of a server that answers."""
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(command, cwd=FASTAPI, stdout=subprocess.DEVNULL, stderr=log)
+        try:
+            url = announced_address(process, log)
+            wait_for_answer(url, process)
+            yield url
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def announced_address(process: subprocess.Popen, log) -> str:
+    """Both servers say on stderr where they listen."""
+    for _ in range(600):
+        log.seek(0)
+        said = log.read()
+        if found := re.search(r"http://127\.0\.0\.1:\d+", said):
+            return found[0]
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    sys.exit(f"error: {process.args[0]} did not say where it listens:\n{said}")
+
+
+def wait_for_answer(url: str, process: subprocess.Popen) -> None:
+    body = json.dumps({"question": "Who wrote it?", "context": "Ada Byron wrote it."}).encode()
+    request = urllib.request.Request(f"{url}/question_answering", body, {"content-type": "application/json"})
+    for _ in range(300):
+        if process.poll() is not None:
+            sys.exit(f"error: {process.args[0]} ended before its first answer")
+        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=30):
+            return
+        time.sleep(0.1)
+    sys.exit(f"error: {process.args[0]} gave no answer within half a minute")
+
+
+def build_bakeoff() -> Path:
+    say("building Bakeoff")
+    command = "cargo build --release --locked --package bakeoff --message-format json-render-diagnostics"
+    messages = subprocess.run(command.split(), cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    built = [json.loads(line).get("executable") for line in messages.splitlines()]
+    return Path(next(path for path in built if path))
+
+
+def print_table(name: str, turns: list[Turn]) -> None:
+    capacity, alone = [turn.capacity.goodput for turn in turns], [turn.service_ms for turn in turns]
+    print(
+        f"**{name}**: {spread(capacity)} requests/s with {USERS_FOR_CAPACITY} users without think time; "
+        f"one user alone waits {spread(alone)} ms (99 %).\n"
+    )
+    print(
+        "| times capacity | planned (requests/s) | offered (requests/s) | goodput (answers/s) | share of the peak (%) "
+        "| median (ms) | 99 % (ms) | refused/s | failed/s |"
+    )
+    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    short = []
+    for factor in FACTORS:
+        loads = [turn.offered[factor] for turn in turns]
+        as_planned = [load.sent_rate / load.planned_rate for load in loads]
+        if statistics.median(as_planned) < OFFERED_AS_PLANNED:
+            short.append(f"{factor:g}")
+        cells = [
+            f"{factor:g}",
+            spread(load.planned_rate for load in loads),
+            spread(load.sent_rate for load in loads) + (" *" if short[-1:] == [f"{factor:g}"] else ""),
+            spread(load.goodput for load in loads),
+            spread(100 * turn.offered[factor].goodput / turn.peak for turn in turns),
+            spread(load.percentile_ms(50) for load in loads),
+            spread(load.percentile_ms(99) for load in loads),
+            spread(load.refused_rate for load in loads),
+            spread(load.failed_rate for load in loads),
+        ]
+        print("| " + " | ".join(cells) + " |")
+    if short:
+        print(
+            f"\n\\* At {', '.join(short)} times the capacity, users were still waiting for answers when their next "
+            "question was due: less was offered than planned, and response times would have been longer under the plan."
+        )
+    print()
+
+
+def print_verdict(turns: list[Turn]) -> None:
+    """Whether the goals of `bakeoff serve` under overload are met, by the medians."""
+    shares = [turn.offered[2.0].goodput / turn.peak for turn in turns]
+    share = statistics.median(shares)
+    print(
+        f"- Goodput at twice the capacity: {100 * share:.1f} % of the peak "
+        f"({100 * min(shares):.1f} to {100 * max(shares):.1f}), goal at least {100 * GOAL_SHARE:.0f} %: "
+        f"{'met' if share >= GOAL_SHARE else 'missed'}."
+    )
+    slowest = [turn.offered[2.0].percentile_ms(99) for turn in turns]
+    limit = MAX_QUEUE_DELAY_SECONDS * 1000 + statistics.median(turn.service_ms for turn in turns)
+    met = statistics.median(slowest) <= limit
+    print(
+        f"- 99 % of the accepted requests at twice the capacity: within {spread(slowest)} ms, goal "
+        f"max-queue-delay and one service time, {limit:,.0f} ms: {'met' if met else 'missed'}."
+    )
+    offered = statistics.median(turn.offered[2.0].sent_rate / turn.offered[2.0].planned_rate for turn in turns)
+    if offered < OFFERED_AS_PLANNED:
+        print(f"- Only {100 * offered:.0f} % of the planned load was offered: these verdicts are about less than twice.")
+
+
+def spread(values) -> str:
+    values = list(values)
+    if any(math.isnan(value) for value in values):
+        return "none"
+    return f"{rounded(statistics.median(values))} ({rounded(min(values))} to {rounded(max(values))})"
+
+
+def rounded(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == 0 else f"{value:.1f}"
+
+
+def machine() -> str:
+    model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+    return f"{model[1] if model else platform.machine()}, {len(os.sched_getaffinity(0))} cores"
+
+
+def say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

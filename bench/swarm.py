@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""Measures how many requests a second one core can make: Bakeoff, Locust's two clients, wrk, and oha where it is installed.
+
+nginx gives a fixed answer on one core, the generator has another, and generators take turns. Needs nginx, taskset and
+wrk (Debian: nginx-light, util-linux, wrk); Locust goes into a throw-away environment under target/bench.
+Prints a Markdown table; says what it does on stderr.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCH = ROOT / "bench"
+TARGET = ROOT / "target" / "bench"
+USERS = 70
+BASELINE = "Locust HttpUser"
+
+NGINX = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+worker_processes 1;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    default_type application/json;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ return 200 '{{"score":0.97,"start":0,"end":6,"answer":"Berlin"}}'; }}
+    }}
+}}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--rounds", type=int, default=3, metavar="N", help="turns of each generator (default: %(default)s)"
+    )
+    parser.add_argument("--seconds", type=int, default=10, metavar="N", help="length of a turn (default: %(default)s)")
+    parser.add_argument("--bakeoff", type=Path, metavar="FILE", help="the binary; without it, it is built")
+    arguments = parser.parse_args()
+    for tool in ("nginx", "taskset", "wrk"):
+        if not shutil.which(tool):
+            sys.exit(f"error: {tool} is missing; on Debian: apt-get install nginx-light util-linux wrk")
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        sys.exit("error: two cores are needed, one for nginx and one for the generator")
+    bakeoff, locust = arguments.bakeoff or build_bakeoff(), install_locust()
+    with nginx(cores[0]) as url:
+        generators = commands(url, arguments.seconds, bakeoff, locust)
+        rounds = []
+        for number in range(arguments.rounds):
+            rounds.append({})
+            for name, (command, read) in generators.items():
+                say(f"round {number + 1} of {arguments.rounds}: {name}")
+                rounds[-1][name] = read(output(["taskset", "-c", str(cores[1]), *command], arguments.seconds + 60))
+    print_table(list(generators), rounds, arguments.seconds)
+
+
+def build_bakeoff() -> Path:
+    say("building Bakeoff")
+    command = "cargo build --release --locked --package bakeoff --message-format json-render-diagnostics"
+    messages = subprocess.run(command.split(), cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    built = [json.loads(line).get("executable") for line in messages.splitlines()]
+    return Path(next(path for path in built if path))
+
+
+def install_locust() -> Path:
+    """Locust's command in an environment of its own, made anew when the pinned version changes."""
+    folder, wanted = TARGET / "locust", (BENCH / "requirements.txt").read_text()
+    stamp = folder / "requirements.txt"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        say("installing Locust")
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([folder / "bin" / "pip", "install", "--quiet", "-r", BENCH / "requirements.txt"], check=True)
+        stamp.write_text(wanted)
+    return folder / "bin" / "locust"
+
+
+@contextlib.contextmanager
+def nginx(core: int):
+    """The address of a server with one worker on `core`; it runs as nobody, or as whoever runs this."""
+    with tempfile.TemporaryDirectory() as folder:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        config = Path(folder) / "nginx.conf"
+        config.write_text(NGINX.format(folder=folder, port=port))
+        identity = {}
+        if os.geteuid() == 0:
+            shutil.chown(folder, "nobody", "nogroup")
+            identity = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+        command = ["taskset", "-c", str(core), "nginx", "-e", f"{folder}/error.log", "-p", folder, "-c", config]
+        server = subprocess.Popen(command, **identity)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_until_ready(url, server)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(10)
+
+
+def wait_until_ready(url: str, server: subprocess.Popen) -> None:
+    for _ in range(100):
+        if server.poll() is not None:
+            sys.exit("error: nginx ended before its first answer; its message is above")
+        with contextlib.suppress(OSError), urllib.request.urlopen(url):
+            return
+        time.sleep(0.1)
+    sys.exit("error: nginx gave no answer within ten seconds")
+
+
+def commands(url: str, seconds: int, bakeoff: Path, locust: Path) -> dict:
+    """By name: the command line of a generator, and what reads (requests/s, p99 of its own lag in ms) from its output."""
+    load = ["--headless", "-u", str(USERS), "-r", "1000", "-t", f"{seconds}s", "-H", url]
+    locust_load = [locust, "-f", BENCH / "locustfile.py", *load, "--only-summary", "--skip-log", "--json"]
+    generators = {
+        BASELINE: ([*locust_load, "Http"], read_locust),
+        "Locust FastHttpUser": ([*locust_load, "FastHttp"], read_locust),
+        "bakeoff swarm": ([bakeoff, "swarm", "-f", BENCH / "fixed-answer.toml", *load, "--json"], read_bakeoff),
+        "wrk": (["wrk", "-t1", f"-c{USERS}", f"-d{seconds}s", url], read_summary),
+    }
+    if shutil.which("oha"):
+        generators["oha"] = (["oha", "--no-tui", "-c", str(USERS), "-z", f"{seconds}s", url], read_summary)
+    return generators
+
+
+def output(command: list, limit_seconds: int) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=limit_seconds)
+    if done.returncode != 0:
+        sys.exit(f"error: {' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def read_locust(text: str) -> tuple[float, float | None]:
+    (row,) = json.loads(text)
+    if row["num_failures"]:
+        sys.exit(f"error: {row['num_failures']} requests of Locust failed")
+    return row["num_requests"] / (row["last_request_timestamp"] - row["start_time"]), None
+
+
+def read_bakeoff(text: str) -> tuple[float, float | None]:
+    summary = json.loads(text)["summary"]
+    if summary["total"]["failures"]:
+        sys.exit(f"error: {summary['total']['failures']} requests of Bakeoff failed: {summary['failures']}")
+    return summary["total"]["requests_per_second"], summary["lag_p99_ms"]
+
+
+def read_summary(text: str) -> tuple[float, float | None]:
+    return float(re.search(r"Requests/sec:\s*([\d.]+)", text)[1]), None
+
+
+def print_table(names: list[str], rounds: list[dict], seconds: int) -> None:
+    print(
+        "| generator on one core | requests/s (median) | lowest to highest | times Locust's HttpUser | own lag, p99 |"
+    )
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for name in names:
+        rates = [done[name][0] for done in rounds]
+        ratio = statistics.median(done[name][0] / done[BASELINE][0] for done in rounds)
+        lags = [done[name][1] for done in rounds if done[name][1] is not None]
+        lag = f"{statistics.median(lags):.2f} ms" if lags else "not told"
+        print(
+            f"| {name} | {statistics.median(rates):,.0f} | {min(rates):,.0f} to {max(rates):,.0f} | {ratio:.1f} | {lag} |"
+        )
+    print(f"\n{USERS} users without think time, {len(rounds)} rounds of {seconds} s, {machine()}.")
+
+
+def machine() -> str:
+    model = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
+    cores = len(os.sched_getaffinity(0))
+    return f"{model[1] if model else platform.machine()}, {cores} cores, Linux {platform.release()}, Python {platform.python_version()}"
+
+
+def say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
