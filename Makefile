@@ -1,0 +1,73 @@
+.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients bench bench-serve bench-swarm bench-overload
+
+help: ## show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+check: fmt clippy doc invariants ## what must hold before a commit: format, lints, documentation, dependency invariants
+
+fmt:
+	cargo fmt --all --check
+
+clippy:
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+# $(call absent,PACKAGE,DEPENDENCIES): none of the dependencies may stand in the package's tree.
+define absent
+@tree="$$(cargo tree --locked -p $(1) -e normal --prefix none --format '{p}')" && for name in $(2); do \
+	if echo "$$tree" | grep -q "^$$name v"; then echo "$(1) must not depend on $$name" >&2; exit 1; fi; \
+done
+endef
+
+invariants:
+	$(call absent,bakeoff-qa,tokio hyper axum clap bakeoff-report bakeoff-load)
+	$(call absent,bakeoff-serve,bakeoff-report bakeoff-load bakeoff-compare clap)
+	$(call absent,bakeoff-load,bakeoff-qa bakeoff-serve bakeoff-compare clap)
+	$(call absent,bakeoff-compare,bakeoff-qa bakeoff-serve clap)
+	$(call absent,bakeoff-web,bakeoff-qa bakeoff-serve clap)
+	$(call absent,bakeoff-report,bakeoff-load tokio hyper axum clap)
+	@echo "dependency invariants hold"
+
+test: ## all tests; BAKEOFF_REQUIRE=clients,curl,docker,haproxy,python makes a missing tool a failure
+	cargo test --workspace --locked
+
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := request_body tokenizer config onnx
+
+# What is found goes to fuzz/found, which Git ignores; what fails lies in fuzz/artifacts.
+fuzz: ## look for bytes that do harm, FUZZ_SECONDS=60 a target; needs a nightly toolchain and cargo-fuzz
+	cargo +nightly fuzz build
+	for target in $(FUZZ_TARGETS); do \
+		mkdir -p fuzz/found/$$target && \
+		cargo +nightly fuzz run $$target fuzz/found/$$target fuzz/corpus/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 || exit 1; \
+	done
+
+fuzz-keep: ## add to the corpus, which the tests replay, what fuzzing found and reaches code that nothing in it does
+	for target in $(FUZZ_TARGETS); do \
+		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/found/$$target -- -merge=1 -use_counters=0 -rss_limit_mb=2048 || exit 1; \
+	done
+	du --apparent-size -s -B1 fuzz/corpus/*
+
+snap: ## accept the snapshots as they are now
+	INSTA_UPDATE=always cargo test --workspace
+
+golden: ## regenerate the golden data: make golden SQUAD=squad-v1.1-dev.json.gz
+	reference/generate "$(SQUAD)"
+
+clients: ## other people's clients, with which tests ask the server
+	[ -x reference/clients/.venv/bin/python ] || python3 -m venv reference/clients/.venv
+	reference/clients/.venv/bin/pip install --quiet --disable-pip-version-check -r reference/clients/requirements.txt
+
+bench: bench-serve bench-swarm bench-overload ## every benchmark, as tables
+
+bench-serve: ## Bakeoff, FastAPI with onnxruntime and FastAPI with transformers under the same load
+	cargo run --release --locked -- compare bench/serve.toml --html target/bench/serve.html
+
+bench-swarm: ## requests/s that one core of Bakeoff, Locust and wrk can make
+	python3 bench/swarm.py
+
+bench-overload: ## goodput and waiting of Bakeoff and FastAPI when up to three times their capacity is asked
+	python3 bench/overload.py
