@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use bakeoff_report::{FailureCause, Measurement, RequestStats, Second, Times};
+use bakeoff_report::{FailureCause, Measurement, RequestStats, Second, SecondOfName, Times};
 
 use crate::check::Cause;
 use crate::plan::Plan;
-use crate::recorder::{MOST_CAUSES, OTHER_CAUSES, Occurrences, Recorder};
+use crate::recorder::{MOST_CAUSES, OTHER_CAUSES, Occurrences, Recorder, TaskRecord};
 
 /// A measurement as it grows.
 #[derive(Debug)]
@@ -25,6 +25,12 @@ pub(crate) struct Collector {
 #[derive(Debug, Default)]
 struct OpenSecond {
     users: u32,
+    /// By entry of the measurement's requests; empty until a thread has handed it over.
+    by_name: Vec<OpenSecondOfName>,
+}
+
+#[derive(Debug, Default)]
+struct OpenSecondOfName {
     requests: u64,
     failures: u64,
     response_times: Times,
@@ -38,6 +44,7 @@ impl Collector {
                 method: task.method.to_string(),
                 name: task.name.clone(),
                 response_times: Times::new(),
+                service_times: Times::new(),
                 failure_times: Times::new(),
                 completed_in_period: 0,
                 failed_in_period: 0,
@@ -64,8 +71,10 @@ impl Collector {
             requests,
             failures: Vec::new(),
             timeline: Vec::new(),
+            marks: Vec::new(),
             lag: Times::new(),
             unfinished: 0,
+            arrivals: None,
             connections_opened: 0,
             interrupted: false,
         };
@@ -85,6 +94,7 @@ impl Collector {
         for (task, &entry) in recorder.tasks.iter().zip(&self.entries) {
             let stats = &mut self.measurement.requests[entry];
             stats.response_times.merge(&task.response_times);
+            stats.service_times.merge(&task.service_times);
             stats.failure_times.merge(&task.failure_times);
             stats.completed_in_period += task.completed_in_period;
             stats.failed_in_period += task.failed_in_period;
@@ -93,11 +103,13 @@ impl Collector {
                 add_failures(&mut self.measurement.failures, stats, cause, *seen);
             }
         }
+        let names = self.measurement.requests.len();
         let second = self.open.entry(recorder.second).or_default();
         second.users += recorder.users;
-        second.requests += recorder.requests;
-        second.failures += recorder.failures;
-        second.response_times.merge(&recorder.response_times);
+        second.by_name.resize_with(names, OpenSecondOfName::default);
+        for (task, &entry) in recorder.tasks.iter().zip(&self.entries) {
+            second.by_name[entry].add(task);
+        }
         self.expected[recorder.thread] = if recorder.last {
             u64::MAX
         } else {
@@ -127,13 +139,7 @@ impl Collector {
         {
             let index = timeline.len() as u64;
             let second = self.open.remove(&index).unwrap_or_default();
-            timeline.push(Second {
-                since_start: Duration::from_secs(index),
-                users: second.users,
-                requests: second.requests,
-                failures: second.failures,
-                response_times: second.response_times.encode(),
-            });
+            timeline.push(second.close(Duration::from_secs(index)));
         }
         let closed = timeline.len() > before;
         if closed {
@@ -152,6 +158,48 @@ impl Collector {
             });
         }
         closed
+    }
+}
+
+impl OpenSecond {
+    /// The second as it goes into the timeline.
+    fn close(self, since_start: Duration) -> Second {
+        let mut all = OpenSecondOfName::default();
+        for name in &self.by_name {
+            all.requests += name.requests;
+            all.failures += name.failures;
+            all.response_times.merge(&name.response_times);
+        }
+        let by_name = if self.by_name.len() > 1 {
+            self.by_name.iter().map(OpenSecondOfName::encode).collect()
+        } else {
+            Vec::new()
+        };
+        Second {
+            since_start,
+            users: self.users,
+            requests: all.requests,
+            failures: all.failures,
+            response_times: all.response_times.encode(),
+            by_name,
+        }
+    }
+}
+
+impl OpenSecondOfName {
+    fn add(&mut self, task: &TaskRecord) {
+        self.requests += task.requests;
+        self.failures += task.failures;
+        self.response_times.merge(&task.response_times);
+        self.response_times.merge(&task.unmeasured_times);
+    }
+
+    fn encode(&self) -> SecondOfName {
+        SecondOfName {
+            requests: self.requests,
+            failures: self.failures,
+            response_times: self.response_times.encode(),
+        }
     }
 }
 

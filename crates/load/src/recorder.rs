@@ -40,10 +40,6 @@ pub(crate) struct Recorder {
     pub(crate) users: u32,
     /// Whether this is the last of the thread.
     pub(crate) last: bool,
-    /// Requests over in this second, planned in the measured period or not.
-    pub(crate) requests: u64,
-    pub(crate) failures: u64,
-    pub(crate) response_times: Times,
     /// Requests begun that were planned in the measured period.
     pub(crate) begun: u64,
     /// How late requests of the measured period were sent.
@@ -54,8 +50,15 @@ pub(crate) struct Recorder {
 /// The requests of one task.
 #[derive(Debug, Default)]
 pub(crate) struct TaskRecord {
+    /// Requests over in this second, planned in the measured period or not.
+    pub(crate) requests: u64,
+    pub(crate) failures: u64,
+    /// Of the requests that were planned in the measured period and succeeded.
     pub(crate) response_times: Times,
+    pub(crate) service_times: Times,
     pub(crate) failure_times: Times,
+    /// Response times of the successes that were planned before or after the measured period.
+    pub(crate) unmeasured_times: Times,
     pub(crate) completed_in_period: u64,
     pub(crate) failed_in_period: u64,
     pub(crate) body_bytes: u64,
@@ -77,9 +80,6 @@ impl Recorder {
             thread: 0,
             users: 0,
             last: false,
-            requests: 0,
-            failures: 0,
-            response_times: Times::new(),
             begun: 0,
             lag: Times::new(),
             tasks: (0..tasks).map(|_| TaskRecord::default()).collect(),
@@ -90,23 +90,28 @@ impl Recorder {
     pub(crate) fn record(&mut self, finished: Finished) {
         let time = finished.done.saturating_sub(finished.planned);
         let task = &mut self.tasks[finished.task];
-        let failed = finished.failure.is_some();
-        self.requests += 1;
-        task.completed_in_period += u64::from(finished.in_period);
-        if failed {
-            self.failures += 1;
-            task.failed_in_period += u64::from(finished.in_period);
-        } else {
-            self.response_times.record(time);
+        let failed = u64::from(finished.failure.is_some());
+        task.requests += 1;
+        task.failures += failed;
+        if finished.in_period {
+            task.completed_in_period += 1;
+            task.failed_in_period += failed;
         }
         if !finished.measured {
+            if finished.failure.is_none() {
+                task.unmeasured_times.record(time);
+            }
             return;
         }
         self.lag
             .record(finished.sent.saturating_sub(finished.planned));
         task.body_bytes += finished.body_bytes;
         match finished.failure {
-            None => task.response_times.record(time),
+            None => {
+                task.response_times.record(time);
+                task.service_times
+                    .record(finished.done.saturating_sub(finished.sent));
+            }
             Some(cause) => {
                 task.failure_times.record(time);
                 task.count(cause, finished.done);
@@ -116,24 +121,24 @@ impl Recorder {
 
     /// Forgets everything and keeps the memory.
     pub(crate) fn clear(&mut self) {
-        (self.requests, self.failures, self.begun) = (0, 0, 0);
+        self.begun = 0;
         self.last = false;
-        self.response_times.clear();
         self.lag.clear();
-        for task in &mut self.tasks {
-            (
-                task.completed_in_period,
-                task.failed_in_period,
-                task.body_bytes,
-            ) = (0, 0, 0);
-            task.response_times.clear();
-            task.failure_times.clear();
-            task.causes.clear();
-        }
+        self.tasks.iter_mut().for_each(TaskRecord::clear);
     }
 }
 
 impl TaskRecord {
+    fn clear(&mut self) {
+        (self.requests, self.failures, self.body_bytes) = (0, 0, 0);
+        (self.completed_in_period, self.failed_in_period) = (0, 0);
+        self.response_times.clear();
+        self.service_times.clear();
+        self.failure_times.clear();
+        self.unmeasured_times.clear();
+        self.causes.clear();
+    }
+
     fn count(&mut self, cause: Cause, at: Duration) {
         let known = self.causes.len() < MOST_CAUSES || self.causes.contains_key(&cause);
         let cause = if known { cause } else { OTHER_CAUSES };
@@ -202,14 +207,24 @@ mod tests {
             (0, 0, 0)
         );
         assert_eq!(
-            (
-                recorder.requests,
-                recorder.failures,
-                recorder.response_times.count()
-            ),
+            (task.requests, task.failures, task.unmeasured_times.count()),
             (2, 1, 1)
         );
         assert!(task.causes.is_empty());
+    }
+
+    #[test]
+    fn service_time_runs_from_the_sent_request_and_response_time_from_the_planned_one() {
+        let mut recorder = Recorder::new(1);
+        recorder.record(Finished {
+            sent: Duration::from_millis(8),
+            failure: None,
+            ..failed(String::new())
+        });
+        let task = &recorder.tasks[0];
+        assert_eq!(task.response_times.max(), Some(Duration::from_millis(5)));
+        assert_eq!(task.service_times.max(), Some(Duration::from_millis(2)));
+        assert_eq!(recorder.lag.max(), Some(Duration::from_millis(3)));
     }
 
     #[test]
@@ -218,7 +233,10 @@ mod tests {
         recorder.record(failed("status 500".to_owned()));
         recorder.clear();
         assert_eq!(
-            recorder.requests + recorder.failures + recorder.begun + recorder.tasks[0].body_bytes,
+            recorder.begun
+                + recorder.tasks[0].requests
+                + recorder.tasks[0].failures
+                + recorder.tasks[0].body_bytes,
             0
         );
         assert_eq!(

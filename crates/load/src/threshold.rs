@@ -236,6 +236,7 @@ mod tests {
             method: "GET".to_owned(),
             name: "/".to_owned(),
             response_times: Times::new(),
+            service_times: Times::new(),
             failure_times: Times::new(),
             completed_in_period: 20,
             failed_in_period: 1,
@@ -255,8 +256,10 @@ mod tests {
             requests: vec![stats],
             failures: Vec::new(),
             timeline: Vec::new(),
+            marks: Vec::new(),
             lag: Times::new(),
             unfinished: 0,
+            arrivals: None,
             connections_opened: 1,
             interrupted: false,
         }

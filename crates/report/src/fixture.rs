@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use bakeoff_report::{
-    Contender, ContenderKind, EncodedTimes, Experiment, FailureCause, LeftOut, Machine,
+    Contender, ContenderKind, EncodedTimes, Experiment, FailureCause, LeftOut, Machine, Mark,
     Measurement, Plan, PrimaryMetric, Problem, RequestStats, Run, Second, Times, Usage,
 };
 use rand::rngs::StdRng;
@@ -36,6 +36,7 @@ pub(crate) fn measurement(
             method: "POST".to_owned(),
             name: name.to_owned(),
             response_times: times(ok_ms),
+            service_times: times(ok_ms),
             failure_times: times(failed_ms),
             completed_in_period: ok_ms.len() as u64 + failures,
             failed_in_period: failures,
@@ -48,9 +49,15 @@ pub(crate) fn measurement(
             requests: ok_ms.len() as u64 + failures,
             failures,
             response_times: times(ok_ms).encode(),
+            by_name: Vec::new(),
+        }],
+        marks: vec![Mark {
+            at: Duration::from_millis(900),
+            what: "all users started".to_owned(),
         }],
         lag: times(&vec![0; ok_ms.len() + failed_ms.len()]),
         unfinished: 0,
+        arrivals: None,
         connections_opened: 70,
         interrupted: false,
     }
@@ -222,11 +229,13 @@ fn plausible_measurement(rate: f64, spread: f64, random: &mut StdRng) -> Measure
             requests,
             failures: 0,
             response_times,
+            by_name: Vec::new(),
         });
     }
     let mut measurement = measurement("/question_answering", &[], &[], 5);
     let stats = &mut measurement.requests[0];
-    stats.response_times = merged.0;
+    stats.response_times = merged.0.clone();
+    stats.service_times = merged.0;
     stats.completed_in_period = completed;
     stats.body_bytes = 71 * completed;
     Measurement {

@@ -33,7 +33,9 @@ pub use experiment::{
 };
 pub use interpretation::{Paragraph, verdict_sentence};
 pub use record::{ExperimentRecord, LoadTestRecord, RecordError};
-pub use run::{FailureCause, LoadTest, Measurement, RequestStats, Second, Usage};
+pub use run::{
+    Arrivals, FailureCause, LoadTest, Mark, Measurement, RequestStats, Second, SecondOfName, Usage,
+};
 pub use statistics::{ConfidenceInterval, Estimate};
 pub use summary::{PERCENTILES, Summary, SummaryRow};
 pub use times::{EncodedTimes, Times};

@@ -40,11 +40,15 @@ pub struct Measurement {
     pub failures: Vec<FailureCause>,
     /// One entry per second from the first user on, warm-up included.
     pub timeline: Vec<Second>,
+    /// What happened to the load while it ran, in the order of time.
+    pub marks: Vec<Mark>,
     /// Sent minus planned: how late the generator itself was.
     pub lag: Times,
     /// Requests planned in the period that had no answer when waiting for them was given up.
     pub unfinished: u64,
-    /// TCP connections opened, warm-up included.
+    /// The arrivals of an open model; `None` where users make the load.
+    pub arrivals: Option<Arrivals>,
+    /// Connections opened, warm-up included.
     pub connections_opened: u64,
     /// Whether the load was ended before its time.
     pub interrupted: bool,
@@ -59,6 +63,8 @@ pub struct RequestStats {
     pub name: String,
     /// From the planned start to the last byte, of the requests that succeeded.
     pub response_times: Times,
+    /// From the sent request to the last byte, of the same requests: without what the generator was late by.
+    pub service_times: Times,
     /// From the planned start to the failure, of the requests that failed.
     pub failure_times: Times,
     /// Requests, successful or not, that completed inside the measured period.
@@ -79,6 +85,24 @@ impl RequestStats {
     pub fn failures(&self) -> u64 {
         self.failure_times.count()
     }
+}
+
+/// What an open model planned in the measured period, whatever came of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Arrivals {
+    /// Arrivals that were due.
+    pub planned: u64,
+    /// Those of them that were not sent, because as many requests as allowed were in flight already.
+    pub not_sent: u64,
+}
+
+/// Something that happened to a load while it ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// When, from the start of the load.
+    pub at: Duration,
+    /// What, as a sentence fragment: `70 users at 10/s asked for`.
+    pub what: String,
 }
 
 /// Failed requests of one name with one cause.
@@ -105,6 +129,20 @@ pub struct Second {
     pub since_start: Duration,
     /// Users active at its end.
     pub users: u32,
+    /// Requests completed in it, successful or not.
+    pub requests: u64,
+    /// Requests failed in it.
+    pub failures: u64,
+    /// Response times of the requests that succeeded in it.
+    pub response_times: EncodedTimes,
+    /// The same for each entry of the measurement's `requests`, in their order; empty where there is one entry only,
+    /// which the figures above are those of.
+    pub by_name: Vec<SecondOfName>,
+}
+
+/// One second of the requests of one method and name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SecondOfName {
     /// Requests completed in it, successful or not.
     pub requests: u64,
     /// Requests failed in it.

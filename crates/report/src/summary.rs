@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::run::{FailureCause, Measurement, RequestStats};
+use crate::run::{Arrivals, FailureCause, Measurement, RequestStats};
 use crate::times::Times;
 
 /// The percentiles that every report shows, the ones that Locust prints at the end of a run.
@@ -30,6 +30,8 @@ pub struct Summary {
     pub lag: Times,
     /// Requests that had no answer when waiting for them was given up.
     pub unfinished: u64,
+    /// The arrivals of an open model; `None` where users made the load.
+    pub arrivals: Option<Arrivals>,
     /// TCP connections opened, warm-up included.
     pub connections_opened: u64,
     /// The sum of the measured periods.
@@ -45,6 +47,8 @@ pub struct SummaryRow {
     pub name: String,
     /// Response times of the requests that succeeded.
     pub response_times: Times,
+    /// Service times of the same requests: from the sent request, not from the planned one.
+    pub service_times: Times,
     /// Times to failure of the requests that failed, kept apart from the response times.
     pub failure_times: Times,
     /// Requests, successful or not, that completed inside the measured periods.
@@ -85,6 +89,13 @@ impl Summary {
         );
         self.lag.merge(&other.lag);
         self.unfinished = self.unfinished.saturating_add(other.unfinished);
+        self.arrivals = match (self.arrivals, other.arrivals) {
+            (Some(one), Some(other)) => Some(Arrivals {
+                planned: one.planned.saturating_add(other.planned),
+                not_sent: one.not_sent.saturating_add(other.not_sent),
+            }),
+            (one, other) => one.or(other),
+        };
         self.connections_opened = self
             .connections_opened
             .saturating_add(other.connections_opened);
@@ -120,6 +131,7 @@ impl Summary {
             failures: merge_failures(measurement.failures.iter().cloned()),
             lag: measurement.lag.clone(),
             unfinished: measurement.unfinished,
+            arrivals: measurement.arrivals,
             connections_opened: measurement.connections_opened,
             period: measurement.period,
         }
@@ -188,6 +200,7 @@ impl SummaryRow {
             method: stats.method.clone(),
             name: stats.name.clone(),
             response_times: stats.response_times.clone(),
+            service_times: stats.service_times.clone(),
             failure_times: stats.failure_times.clone(),
             completed_in_period: stats.completed_in_period,
             failed_in_period: stats.failed_in_period,
@@ -198,6 +211,7 @@ impl SummaryRow {
 
     fn merge(&mut self, other: &Self) {
         self.response_times.merge(&other.response_times);
+        self.service_times.merge(&other.service_times);
         self.failure_times.merge(&other.failure_times);
         self.completed_in_period = self
             .completed_in_period

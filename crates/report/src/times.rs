@@ -5,6 +5,7 @@
     reason = "the ranges that a histogram could refuse are constants here"
 )]
 
+use std::fmt;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -20,12 +21,24 @@ const INITIAL_RANGE_US: u64 = 1_000_000;
 /// beside the exact sum, minimum and maximum.
 ///
 /// Percentiles of several distributions come from [`Times::merge`], never from averaging theirs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Times {
     histogram: Histogram<u64>,
     sum_us: u64,
     min_us: u64,
     max_us: u64,
+}
+
+/// Without the thousands of counters.
+impl fmt::Debug for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Times")
+            .field("count", &self.count())
+            .field("min", &self.min())
+            .field("median", &self.quantile(0.5))
+            .field("max", &self.max())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Equal where they are stored as the same bytes. Histograms that have room for different ranges are equal

@@ -5,7 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::{RecordError, unit};
-use crate::run::{FailureCause, Measurement, RequestStats, Second, Usage};
+use crate::run::{
+    Arrivals, FailureCause, Mark, Measurement, RequestStats, Second, SecondOfName, Usage,
+};
 use crate::times::{EncodedTimes, Times};
 
 /// [`Measurement`] at rest.
@@ -22,11 +24,29 @@ pub struct MeasurementRecord {
     pub users: u32,
     pub interrupted: bool,
     pub unfinished: u64,
+    pub arrivals: Option<ArrivalsRecord>,
     pub connections_opened: u64,
     pub requests: Vec<RequestStatsRecord>,
     pub failures: Vec<FailureCauseRecord>,
     pub lag: TimesRecord,
     pub timeline: Vec<SecondRecord>,
+    pub marks: Vec<MarkRecord>,
+}
+
+/// [`Arrivals`] at rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArrivalsRecord {
+    pub planned: u64,
+    pub not_sent: u64,
+}
+
+/// [`Mark`] at rest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarkRecord {
+    pub at_ms: f64,
+    pub what: String,
 }
 
 /// [`RequestStats`] at rest.
@@ -43,6 +63,7 @@ pub struct RequestStatsRecord {
     pub failed_in_period: u64,
     pub body_bytes: u64,
     pub response_times: TimesRecord,
+    pub service_times: TimesRecord,
     pub failure_times: TimesRecord,
 }
 
@@ -72,6 +93,16 @@ pub struct FailureCauseRecord {
 pub struct SecondRecord {
     pub since_start_ms: f64,
     pub users: u32,
+    pub requests: u64,
+    pub failures: u64,
+    pub response_times: TimesRecord,
+    pub by_name: Vec<SecondOfNameRecord>,
+}
+
+/// [`SecondOfName`] at rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondOfNameRecord {
     pub requests: u64,
     pub failures: u64,
     pub response_times: TimesRecord,
@@ -112,11 +143,13 @@ impl From<&Measurement> for MeasurementRecord {
             users: measurement.users,
             interrupted: measurement.interrupted,
             unfinished: measurement.unfinished,
+            arrivals: measurement.arrivals.map(Into::into),
             connections_opened: measurement.connections_opened,
             requests: measurement.requests.iter().map(Into::into).collect(),
             failures: measurement.failures.iter().map(Into::into).collect(),
             lag: (&measurement.lag.encode()).into(),
             timeline: measurement.timeline.iter().map(Into::into).collect(),
+            marks: measurement.marks.iter().map(Into::into).collect(),
         }
     }
 }
@@ -146,9 +179,53 @@ impl TryFrom<MeasurementRecord> for Measurement {
                 .map(TryInto::try_into)
                 .collect::<Result<_, _>>()?,
             lag: decoded("lag", &record.lag)?.1,
+            marks: record
+                .marks
+                .into_iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, _>>()?,
             unfinished: record.unfinished,
+            arrivals: record.arrivals.map(Into::into),
             connections_opened: record.connections_opened,
             interrupted: record.interrupted,
+        })
+    }
+}
+
+impl From<Arrivals> for ArrivalsRecord {
+    fn from(arrivals: Arrivals) -> Self {
+        Self {
+            planned: arrivals.planned,
+            not_sent: arrivals.not_sent,
+        }
+    }
+}
+
+impl From<ArrivalsRecord> for Arrivals {
+    fn from(record: ArrivalsRecord) -> Self {
+        Self {
+            planned: record.planned,
+            not_sent: record.not_sent,
+        }
+    }
+}
+
+impl From<&Mark> for MarkRecord {
+    fn from(mark: &Mark) -> Self {
+        Self {
+            at_ms: unit::ms(mark.at),
+            what: mark.what.clone(),
+        }
+    }
+}
+
+impl TryFrom<MarkRecord> for Mark {
+    type Error = RecordError;
+
+    fn try_from(record: MarkRecord) -> Result<Self, RecordError> {
+        Ok(Self {
+            at: unit::duration("at_ms", record.at_ms)?,
+            what: record.what,
         })
     }
 }
@@ -162,6 +239,7 @@ impl From<&RequestStats> for RequestStatsRecord {
             failed_in_period: stats.failed_in_period,
             body_bytes: stats.body_bytes,
             response_times: (&stats.response_times.encode()).into(),
+            service_times: (&stats.service_times.encode()).into(),
             failure_times: (&stats.failure_times.encode()).into(),
         }
     }
@@ -173,6 +251,7 @@ impl TryFrom<RequestStatsRecord> for RequestStats {
     fn try_from(record: RequestStatsRecord) -> Result<Self, RecordError> {
         Ok(Self {
             response_times: decoded("response_times", &record.response_times)?.1,
+            service_times: decoded("service_times", &record.service_times)?.1,
             failure_times: decoded("failure_times", &record.failure_times)?.1,
             method: record.method,
             name: record.name,
@@ -219,7 +298,30 @@ impl From<&Second> for SecondRecord {
             requests: second.requests,
             failures: second.failures,
             response_times: (&second.response_times).into(),
+            by_name: second.by_name.iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl From<&SecondOfName> for SecondOfNameRecord {
+    fn from(second: &SecondOfName) -> Self {
+        Self {
+            requests: second.requests,
+            failures: second.failures,
+            response_times: (&second.response_times).into(),
+        }
+    }
+}
+
+impl TryFrom<SecondOfNameRecord> for SecondOfName {
+    type Error = RecordError;
+
+    fn try_from(record: SecondOfNameRecord) -> Result<Self, RecordError> {
+        Ok(Self {
+            requests: record.requests,
+            failures: record.failures,
+            response_times: decoded("response_times", &record.response_times)?.0,
+        })
     }
 }
 
@@ -233,6 +335,11 @@ impl TryFrom<SecondRecord> for Second {
             requests: record.requests,
             failures: record.failures,
             response_times: decoded("response_times", &record.response_times)?.0,
+            by_name: record
+                .by_name
+                .into_iter()
+                .map(TryInto::try_into)
+                .collect::<Result<_, _>>()?,
         })
     }
 }
