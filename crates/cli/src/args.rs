@@ -7,7 +7,7 @@
 
 mod serve;
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,6 +49,18 @@ pub(crate) struct SwarmArgs {
     /// Users started per second [default: the scenario's]
     #[arg(short = 'r', long, env = "LOCUST_SPAWN_RATE", value_name = "RATE", value_parser = spawn_rate)]
     pub(crate) spawn_rate: Option<f64>,
+    /// Requests that arrive per second whatever became of those before, instead of users
+    #[arg(long, env = "BAKEOFF_ARRIVAL_RATE", value_name = "RATE", value_parser = spawn_rate, conflicts_with_all = ["users", "spawn_rate"])]
+    pub(crate) arrival_rate: Option<f64>,
+    /// Requests in flight at which further arrivals are counted and not sent [default: the scenario's, else 1000]
+    #[arg(long, env = "BAKEOFF_MAX_IN_FLIGHT", value_name = "N", conflicts_with_all = ["users", "spawn_rate"])]
+    pub(crate) max_in_flight: Option<NonZeroU32>,
+    /// End after so many tasks of all users together
+    #[arg(short, long, env = "LOCUST_ITERATIONS", value_name = "N")]
+    pub(crate) iterations: Option<NonZeroU64>,
+    /// Measure only once all users have started; the run time begins then
+    #[arg(long, env = "LOCUST_RESET_STATS", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) reset_stats: bool,
     /// How long to run, such as 60s or 1h30m [default: the scenario's, else until ctrl-C]
     #[arg(short = 't', long, env = "LOCUST_RUN_TIME", value_name = "TIME", value_parser = duration)]
     pub(crate) run_time: Option<Duration>,

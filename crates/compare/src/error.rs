@@ -27,6 +27,12 @@ pub enum CompareError {
     /// The experiment's scenario cannot be used.
     #[error(transparent)]
     Scenario(#[from] bakeoff_load::ScenarioError),
+    /// The experiment's scenario makes a load that a comparison cannot.
+    #[error("{} has stages or an arrival rate; a comparison needs `users` in the scenario or in the experiment", scenario.display())]
+    NoUsers {
+        /// The scenario file.
+        scenario: PathBuf,
+    },
     /// A name on the command line that is no contender's.
     #[error("no contender is named `{name}`; there are {known}")]
     UnknownContender {

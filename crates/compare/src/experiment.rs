@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::{Duration, Instant, SystemTime};
 
-use bakeoff_load::{LoadConfig, Phase, Progress, Scenario};
+use bakeoff_load::{LoadConfig, Phase, Progress, Scenario, Workload};
 use bakeoff_report::{Experiment, LeftOut, Plan, Problem, Run, Usage};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -61,6 +61,8 @@ pub struct Turn<'a> {
 pub struct Comparison {
     file: ExperimentFile,
     scenario: Scenario,
+    users: NonZeroU32,
+    spawn_rate: f64,
     contenders: Vec<Prepared>,
 }
 
@@ -68,10 +70,27 @@ impl Comparison {
     /// Loads the experiment's scenario.
     ///
     /// # Errors
-    /// [`CompareError::Scenario`].
+    /// [`CompareError::Scenario`], and [`CompareError::NoUsers`] where it is no load of users.
     pub fn new(file: ExperimentFile) -> Result<Self, CompareError> {
         let scenario = Scenario::open(&file.scenario)?;
+        let (users, spawn_rate) = match (file.users, &scenario.load().workload) {
+            (
+                users,
+                Workload::Users {
+                    users: of_scenario,
+                    spawn_rate,
+                },
+            ) => (users.unwrap_or(*of_scenario), *spawn_rate),
+            (Some(users), _) => (users, f64::from(users.get())),
+            (None, _) => {
+                return Err(CompareError::NoUsers {
+                    scenario: file.scenario,
+                });
+            }
+        };
         Ok(Self {
+            users,
+            spawn_rate,
             file,
             scenario,
             contenders: Vec::new(),
@@ -131,7 +150,7 @@ impl Comparison {
                 same_ratio: self.file.same_ratio,
                 baseline: self.file.baseline.clone(),
                 blocks: self.file.blocks.get(),
-                users: self.users().get(),
+                users: self.users.get(),
                 warm_up: self.file.warm_up,
                 measure: self.file.measure,
                 seed: self.file.seed,
@@ -190,10 +209,6 @@ impl Comparison {
         Ok(())
     }
 
-    fn users(&self) -> NonZeroU32 {
-        self.file.users.unwrap_or(self.scenario.load().users)
-    }
-
     fn take_turn(
         &self,
         contender: &Prepared,
@@ -219,11 +234,15 @@ impl Comparison {
             (!matches!(contender.config.launch, Launch::Url(_))).then(|| began.elapsed());
         let config = self.load_config(running.address(), turn.block);
         let mut meter = UsageMeter::default();
-        let mut measurement =
-            bakeoff_load::run(&self.scenario, &config, stage.stop, &mut |progress| {
+        let mut measurement = bakeoff_load::run(
+            &self.scenario,
+            &config,
+            &stage.stop.clone().into(),
+            &mut |progress| {
                 meter.follow(progress.phase, running.as_mut());
                 (stage.observe)(Event::Load(turn, progress));
-            })?;
+            },
+        )?;
         if let Some(how) = running.ended() {
             // What it did until then is shown, but is no basis for a comparison.
             measurement.interrupted = true;
@@ -251,8 +270,11 @@ impl Comparison {
     fn load_config(&self, host: &str, block: u32) -> LoadConfig {
         LoadConfig {
             host: host.to_owned(),
-            users: self.users(),
-            spawn_rate: self.scenario.load().spawn_rate,
+            workload: Workload::Users {
+                users: self.users,
+                spawn_rate: self.spawn_rate,
+            },
+            iterations: None,
             run_time: Some(self.file.measure),
             warm_up: Some(self.file.warm_up),
             stop_timeout: STOP_TIMEOUT,

@@ -52,6 +52,11 @@ impl Client {
         }
     }
 
+    /// Closes its connection, if it has one.
+    pub(crate) fn disconnect(&mut self) {
+        self.wire.connection = None;
+    }
+
     /// Sends the request for `choice`, waits for the answer until `limit`, and checks it.
     pub(crate) async fn send(&mut self, plan: &Plan, choice: Choice, limit: Instant) -> Outcome {
         let task = &plan.tasks[choice.task];

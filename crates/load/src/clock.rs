@@ -10,8 +10,7 @@ pub(crate) const FAR: Duration = Duration::from_hours(10 * 365 * 24);
 #[derive(Debug)]
 pub(crate) struct Clock {
     start: Instant,
-    /// When the measured period begins.
-    pub(crate) from: Duration,
+    from_nanos: AtomicU64,
     /// When it is meant to end.
     pub(crate) until: Option<Duration>,
     end_nanos: AtomicU64,
@@ -25,7 +24,7 @@ impl Clock {
         let end_nanos = AtomicU64::new(until.map_or(u64::MAX, nanos));
         Self {
             start: Instant::now(),
-            from,
+            from_nanos: AtomicU64::new(nanos(from)),
             until,
             end_nanos,
         }
@@ -45,6 +44,16 @@ impl Clock {
         self.start + time.min(FAR)
     }
 
+    /// When the measured period begins.
+    pub(crate) fn from(&self) -> Duration {
+        Duration::from_nanos(self.from_nanos.load(Ordering::Relaxed))
+    }
+
+    /// Lets the measured period begin now.
+    pub(crate) fn begin_now(&self) {
+        self.from_nanos.store(nanos(self.now()), Ordering::Relaxed);
+    }
+
     /// When the load ends, as far as that is known.
     pub(crate) fn end(&self) -> Duration {
         Duration::from_nanos(self.end_nanos.load(Ordering::Relaxed))
@@ -58,7 +67,7 @@ impl Clock {
 
     /// Whether `time` is in the measured period.
     pub(crate) fn measures(&self, time: Duration) -> bool {
-        time >= self.from && time < self.end()
+        time >= self.from() && time < self.end()
     }
 }
 

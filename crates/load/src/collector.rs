@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use bakeoff_report::{FailureCause, Measurement, RequestStats, Second, SecondOfName, Times};
+use bakeoff_report::{
+    Arrivals, FailureCause, Measurement, RequestStats, Second, SecondOfName, Times,
+};
 
 use crate::check::Cause;
 use crate::plan::Plan;
-use crate::recorder::{MOST_CAUSES, OTHER_CAUSES, Occurrences, Recorder, TaskRecord};
+use crate::recorder::{MOST_CAUSES, OTHER_CAUSES, Occurrences, Part, Recorder, TaskRecord};
 
 /// A measurement as it grows.
 #[derive(Debug)]
@@ -20,11 +22,14 @@ pub(crate) struct Collector {
     /// Per thread: the first second that it has not handed over yet.
     expected: Vec<u64>,
     begun: u64,
+    /// How often the figures have begun anew.
+    epoch: u32,
 }
 
 #[derive(Debug, Default)]
 struct OpenSecond {
-    users: u32,
+    /// By thread.
+    users: Vec<u32>,
     /// By entry of the measurement's requests; empty until a thread has handed it over.
     by_name: Vec<OpenSecondOfName>,
 }
@@ -84,13 +89,47 @@ impl Collector {
             open: BTreeMap::new(),
             expected: vec![0; threads],
             begun: 0,
+            epoch: 0,
+        }
+    }
+
+    /// Lets the figures begin anew: what was seen in an earlier epoch than `epoch` goes into the timeline alone.
+    pub(crate) fn reset(&mut self, epoch: u32) {
+        (self.epoch, self.begun) = (epoch, 0);
+        let measurement = &mut self.measurement;
+        measurement.lag.clear();
+        measurement.failures.clear();
+        measurement.arrivals = measurement.arrivals.map(|_| Arrivals::default());
+        for stats in &mut measurement.requests {
+            stats.response_times.clear();
+            stats.service_times.clear();
+            stats.failure_times.clear();
+            (stats.completed_in_period, stats.failed_in_period) = (0, 0);
+            stats.body_bytes = 0;
         }
     }
 
     /// Adds what a thread saw in one second. True where that second is now known of all threads.
     pub(crate) fn add(&mut self, recorder: &Recorder) -> bool {
+        if recorder.epoch == self.epoch {
+            self.add_figures(recorder);
+        }
+        self.add_second(recorder);
+        self.expected[recorder.thread] = match recorder.part {
+            Part::Rest => recorder.second + 1,
+            Part::Beginning => recorder.second,
+            Part::Last => u64::MAX,
+        };
+        self.close_seconds()
+    }
+
+    fn add_figures(&mut self, recorder: &Recorder) {
         self.begun += recorder.begun;
         self.measurement.lag.merge(&recorder.lag);
+        if let Some(arrivals) = &mut self.measurement.arrivals {
+            arrivals.planned += recorder.arrived;
+            arrivals.not_sent += recorder.not_sent;
+        }
         for (task, &entry) in recorder.tasks.iter().zip(&self.entries) {
             let stats = &mut self.measurement.requests[entry];
             stats.response_times.merge(&task.response_times);
@@ -103,19 +142,19 @@ impl Collector {
                 add_failures(&mut self.measurement.failures, stats, cause, *seen);
             }
         }
+    }
+
+    fn add_second(&mut self, recorder: &Recorder) {
         let names = self.measurement.requests.len();
+        let threads = self.expected.len();
         let second = self.open.entry(recorder.second).or_default();
-        second.users += recorder.users;
+        second.users.resize(threads, 0);
+        // A thread that has handed this second over before, when the figures began anew, counts once.
+        second.users[recorder.thread] = recorder.users;
         second.by_name.resize_with(names, OpenSecondOfName::default);
         for (task, &entry) in recorder.tasks.iter().zip(&self.entries) {
             second.by_name[entry].add(task);
         }
-        self.expected[recorder.thread] = if recorder.last {
-            u64::MAX
-        } else {
-            recorder.second + 1
-        };
-        self.close_seconds()
     }
 
     /// Requests that were begun and are not over: at the end, those that were given up.
@@ -177,7 +216,7 @@ impl OpenSecond {
         };
         Second {
             since_start,
-            users: self.users,
+            users: self.users.iter().sum(),
             requests: all.requests,
             failures: all.failures,
             response_times: all.response_times.encode(),

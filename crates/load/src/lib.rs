@@ -21,20 +21,25 @@
 //!     check = [{ status = 200 }, { json = "/answer", kind = "string" }]
 //! "#;
 //! let scenario = Scenario::parse(text, Path::new("qa.toml"))?;
-//! assert_eq!(scenario.load().users.get(), 70);
+//! assert_eq!(scenario.tasks().len(), 1);
 //! assert_eq!(scenario.tasks()[0].name(), "/question_answering");
 //! # Ok::<(), bakeoff_load::ScenarioError>(())
 //! ```
 
+mod alarm;
+mod arrivals;
 mod check;
 mod client;
 mod clock;
 mod collector;
 mod connection;
+mod control;
+mod crowd;
 mod error;
 mod host;
 mod pacer;
 mod plan;
+mod population;
 mod recorder;
 mod run;
 mod scenario;
@@ -42,9 +47,13 @@ mod sequence;
 mod threshold;
 mod timeout;
 mod user;
+mod visitors;
 mod worker;
 
+pub use arrivals::{Arrivals, Rate, Spacing};
+pub use control::Control;
 pub use error::{HostError, LoadError, NotCorrect, ScenarioError};
-pub use run::{LoadConfig, Phase, Progress, check_once, run};
-pub use scenario::{Load, Scenario, Task, WaitTime};
+pub use population::Stage;
+pub use run::{LoadConfig, Phase, Progress, Workload, check_once, run};
+pub use scenario::{Load, MAX_IN_FLIGHT, Scenario, Task, WaitTime};
 pub use threshold::{Broken, Threshold};

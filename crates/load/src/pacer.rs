@@ -34,6 +34,11 @@ impl Pacer {
             WaitTime::Between(shortest, longest) => {
                 wait(self.random.random_range(shortest..=longest))
             }
+            WaitTime::Poisson(mean) => {
+                let share: f64 = self.random.random();
+                // 1 - share lies above zero, where the logarithm is finite.
+                wait(mean.mul_f64(-(1.0 - share).ln()))
+            }
             WaitTime::ConstantPacing(pacing) => planned.saturating_add(pacing).max(done).min(FAR),
         }
     }
@@ -80,6 +85,17 @@ mod tests {
     fn without_waiting_the_next_request_is_planned_when_the_last_is_done() {
         let mut pacer = Pacer::new(WaitTime::Constant(Duration::ZERO), 1);
         assert_eq!(pacer.next(millis(10), millis(17)), millis(17));
+    }
+
+    #[test]
+    fn exponential_waits_have_the_mean_that_was_asked_for() {
+        let mut pacer = Pacer::new(WaitTime::Poisson(millis(100)), 1);
+        let waits: Duration = (0..10_000).map(|_| pacer.next(millis(0), millis(0))).sum();
+        // Four standard deviations of the mean, which are 1 ms each.
+        assert!(
+            (waits.as_secs_f64() / 10.0 - 100.0).abs() < 4.0,
+            "{waits:?}"
+        );
     }
 
     proptest! {

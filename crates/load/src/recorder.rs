@@ -32,19 +32,34 @@ pub(crate) struct Finished {
 /// Counts requests as they end; its size does not depend on how many.
 #[derive(Debug)]
 pub(crate) struct Recorder {
+    /// How often the figures had begun anew.
+    pub(crate) epoch: u32,
     /// The second, from the start of the load.
     pub(crate) second: u64,
     /// The thread whose users these are.
     pub(crate) thread: usize,
     /// Users of the thread that were active at the end of the second.
     pub(crate) users: u32,
-    /// Whether this is the last of the thread.
-    pub(crate) last: bool,
+    pub(crate) part: Part,
+    /// Arrivals of an open model in the measured period, and those of them that were not sent.
+    pub(crate) arrived: u64,
+    pub(crate) not_sent: u64,
     /// Requests begun that were planned in the measured period.
     pub(crate) begun: u64,
     /// How late requests of the measured period were sent.
     pub(crate) lag: Times,
     pub(crate) tasks: Vec<TaskRecord>,
+}
+
+/// Which part of its second a recorder holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All of it, or what is left of it.
+    Rest,
+    /// What there was until the figures began anew within it; the rest follows.
+    Beginning,
+    /// The rest of the thread's last second.
+    Last,
 }
 
 /// The requests of one task.
@@ -76,10 +91,13 @@ pub(crate) struct Occurrences {
 impl Recorder {
     pub(crate) fn new(tasks: usize) -> Self {
         Self {
+            epoch: 0,
             second: 0,
             thread: 0,
             users: 0,
-            last: false,
+            part: Part::Rest,
+            arrived: 0,
+            not_sent: 0,
             begun: 0,
             lag: Times::new(),
             tasks: (0..tasks).map(|_| TaskRecord::default()).collect(),
@@ -121,8 +139,8 @@ impl Recorder {
 
     /// Forgets everything and keeps the memory.
     pub(crate) fn clear(&mut self) {
-        self.begun = 0;
-        self.last = false;
+        (self.begun, self.arrived, self.not_sent) = (0, 0, 0);
+        self.part = Part::Rest;
         self.lag.clear();
         self.tasks.iter_mut().for_each(TaskRecord::clear);
     }

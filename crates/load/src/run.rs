@@ -1,22 +1,25 @@
 //! Puts a load on a server: starts the threads, collects what they saw and reports how far they are.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use bakeoff_report::Measurement;
+use bakeoff_report::{Mark, Measurement};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 use tokio::task::LocalSet;
-use tokio_util::sync::CancellationToken;
 
+use crate::arrivals::Arrivals;
 use crate::client::Client;
 use crate::clock::Clock;
 use crate::collector::Collector;
+use crate::control::{Command, Control};
+use crate::crowd::Crowd;
 use crate::host::Host;
-use crate::pacer::spawn_time;
 use crate::plan::Plan;
+use crate::population::{Population, Stage};
 use crate::recorder::Recorder;
 use crate::sequence::Choice;
 use crate::worker::{self, Handover, Shared, UserCount};
@@ -33,12 +36,12 @@ const LOOK_UP: Duration = Duration::from_millis(50);
 pub struct LoadConfig {
     /// The base address, such as `http://127.0.0.1:8000`.
     pub host: String,
-    /// Users active at once when all are started.
-    pub users: NonZeroU32,
-    /// Users started per second; positive.
-    pub spawn_rate: f64,
-    /// The length of the measured period; `None` measures until stopped.
+    /// What makes the load.
+    pub workload: Workload,
+    /// The length of the measured period; `None` measures until stopped, or to the end of the stages.
     pub run_time: Option<Duration>,
+    /// Tasks begun by all users together, after which the load ends; `None` for any number.
+    pub iterations: Option<NonZeroU64>,
     /// `None`: everything counts, from the first user on, as in Locust.
     /// `Some`: the measured period begins this long after the last user was started.
     pub warm_up: Option<Duration>,
@@ -46,8 +49,51 @@ pub struct LoadConfig {
     pub stop_timeout: Duration,
     /// What random choices derive from: the same seed gives each user the same requests and wait times.
     pub seed: u64,
-    /// Threads that drive users; no more than there are users are started.
+    /// Threads that make the load.
     pub threads: NonZeroUsize,
+}
+
+/// What makes a load.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Workload {
+    /// Users, each of whom waits for an answer before the next request.
+    Users {
+        /// Users active at once when all are started.
+        users: NonZeroU32,
+        /// Users started per second; positive.
+        spawn_rate: f64,
+    },
+    /// Users, more and fewer of them in stages.
+    Stages(Vec<Stage>),
+    /// Requests that arrive whatever became of those before.
+    Arrivals(Arrivals),
+}
+
+impl Workload {
+    fn population(&self) -> Population {
+        match self {
+            Self::Users { users, spawn_rate } => Population::constant(*users, *spawn_rate),
+            Self::Stages(stages) => Population::staged(stages),
+            Self::Arrivals(_) => Population::staged(&[]),
+        }
+    }
+
+    /// How long it goes on by itself; `None` where nothing ends it.
+    fn duration(&self) -> Option<Duration> {
+        match self {
+            Self::Stages(stages) => Some(stages.iter().map(|stage| stage.duration).sum()),
+            Self::Users { .. } | Self::Arrivals(_) => None,
+        }
+    }
+
+    /// The rates at which users start, which all have to be above zero.
+    fn spawn_rates(&self) -> Vec<f64> {
+        match self {
+            Self::Users { spawn_rate, .. } => vec![*spawn_rate],
+            Self::Stages(stages) => stages.iter().map(|stage| stage.spawn_rate).collect(),
+            Self::Arrivals(_) => Vec::new(),
+        }
+    }
 }
 
 /// What a running load is at.
@@ -70,13 +116,13 @@ pub struct Progress<'a> {
     pub phase: Phase,
     /// The time since it started.
     pub elapsed: Duration,
-    /// Users active now.
+    /// Users active now; in an open model, requests in flight.
     pub users: u32,
     /// What was measured so far; its `unfinished` requests are those in flight.
     pub so_far: &'a Measurement,
 }
 
-/// Runs `scenario` until its time is over or `stop` is cancelled, and blocks until then.
+/// Runs `scenario` until its time is over or `control` stops it, and blocks until then.
 ///
 /// After that, requests in flight are waited for up to the stop timeout and counted as unfinished if still
 /// without an answer. `observe` is called on this thread at each change of phase and once a second;
@@ -84,19 +130,14 @@ pub struct Progress<'a> {
 pub fn run(
     scenario: &Scenario,
     config: &LoadConfig,
-    stop: &CancellationToken,
+    control: &Control,
     observe: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<Measurement, LoadError> {
-    if config.spawn_rate.is_nan() || config.spawn_rate <= 0.0 {
-        return Err(LoadError::SpawnRate {
-            spawn_rate: config.spawn_rate,
-        });
+    let impossible = |rate: &f64| rate.is_nan() || *rate <= 0.0;
+    if let Some(spawn_rate) = config.workload.spawn_rates().into_iter().find(impossible) {
+        return Err(LoadError::SpawnRate { spawn_rate });
     }
-    let most_threads = config.users.try_into().unwrap_or(config.threads);
-    let config = LoadConfig {
-        threads: config.threads.min(most_threads),
-        ..config.clone()
-    };
+    let population = config.workload.population();
     let runtimes = (0..config.threads.get())
         .map(|_| runtime())
         .collect::<Result<Vec<_>, _>>()?;
@@ -104,8 +145,11 @@ pub fn run(
     let addresses = runtimes[0].block_on(host.resolve())?;
     let plan = Plan::new(scenario, &host, config.seed)?;
     let started_at = SystemTime::now();
-    let collector = Collector::new(&plan, config.threads.get(), started_at);
-    let all_started = spawn_time(config.users.get() - 1, config.spawn_rate);
+    let mut collector = Collector::new(&plan, config.threads.get(), started_at);
+    if let Workload::Arrivals(_) = config.workload {
+        collector.measurement.arrivals = Some(bakeoff_report::Arrivals::default());
+    }
+    let all_started = population.first_complete();
     let from = config.warm_up.map_or(Duration::ZERO, |warm_up| {
         all_started.saturating_add(warm_up)
     });
@@ -113,16 +157,20 @@ pub fn run(
         plan,
         wait_time: scenario.load().wait_time,
         addresses,
-        clock: Clock::start(from, config.run_time),
-        stop: stop.child_token(),
+        clock: Clock::start(from, config.run_time.or(config.workload.duration())),
+        stop: control.stopped().child_token(),
         users: UserCount::default(),
         connections_opened: Arc::default(),
-        config,
+        iterations_left: AtomicU64::new(config.iterations.map_or(u64::MAX, NonZeroU64::get)),
+        epoch: AtomicU32::new(0),
+        config: config.clone(),
     });
     Ok(Load {
         shared,
         collector,
         all_started,
+        population: watch::Sender::new(Arc::new(population)),
+        control,
         phase: None,
         observe,
     }
@@ -175,8 +223,10 @@ fn runtime() -> Result<Runtime, LoadError> {
 struct Load<'a> {
     shared: Arc<Shared>,
     collector: Collector,
-    /// When the last user starts.
+    /// When the users wanted last are all there.
     all_started: Duration,
+    population: watch::Sender<Arc<Population>>,
+    control: &'a Control,
     /// The phase that was last observed.
     phase: Option<Phase>,
     observe: &'a mut dyn FnMut(&Progress<'_>),
@@ -193,8 +243,10 @@ impl Load<'_> {
                     full: full.clone(),
                     cleared: cleared.clone(),
                 };
+                let crowd = Crowd::new(self.population.subscribe());
                 scope.spawn(move || {
-                    LocalSet::new().block_on(&runtime, worker::drive(shared, thread, handover));
+                    let driven = worker::drive(shared, thread, crowd, handover);
+                    LocalSet::new().block_on(&runtime, driven);
                 });
             }
             drop(full);
@@ -204,8 +256,13 @@ impl Load<'_> {
             self.collect(&filled, &clear);
         });
         self.bring_up_to_date();
-        let Shared { clock, .. } = &*self.shared;
-        let interrupted = clock.until.is_some_and(|until| clock.end() < until);
+        let Shared {
+            clock,
+            iterations_left,
+            ..
+        } = &*self.shared;
+        let cut_short = clock.until.is_some_and(|until| clock.end() < until);
+        let interrupted = cut_short && iterations_left.load(Ordering::Relaxed) > 0;
         let unfinished = self.collector.unfinished();
         Measurement {
             interrupted,
@@ -217,6 +274,7 @@ impl Load<'_> {
     /// Takes what the threads hand over until all of them are done.
     fn collect(&mut self, filled: &Receiver<Recorder>, clear: &Sender<Recorder>) {
         loop {
+            self.obey();
             if self.phase != Some(self.phase_now()) {
                 self.observe();
             }
@@ -234,6 +292,34 @@ impl Load<'_> {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// Does what was asked for.
+    fn obey(&mut self) {
+        for command in self.control.take_commands() {
+            let clock = &self.shared.clock;
+            let now = clock.now();
+            match command {
+                Command::Users { users, rate } => {
+                    let mut population = Population::clone(&self.population.borrow());
+                    population.change(now, users, rate);
+                    self.all_started = now + population.last_complete(now);
+                    self.population.send_replace(Arc::new(population));
+                    self.mark(now, format!("{users} users at {rate}/s"));
+                }
+                Command::Reset => {
+                    clock.begin_now();
+                    let epoch = self.shared.epoch.fetch_add(1, Ordering::Relaxed) + 1;
+                    self.collector.reset(epoch);
+                    self.mark(now, "statistics reset".to_owned());
+                }
+            }
+            self.observe();
+        }
+    }
+
+    fn mark(&mut self, at: Duration, what: String) {
+        self.collector.measurement.marks.push(Mark { at, what });
     }
 
     fn observe(&mut self) {
@@ -259,8 +345,9 @@ impl Load<'_> {
         } = &*self.shared;
         let measurement = &mut self.collector.measurement;
         let over = clock.now().min(clock.end());
-        measurement.warm_up = clock.from.min(over);
-        measurement.period = over.saturating_sub(clock.from);
+        let from = clock.from();
+        measurement.warm_up = from.min(over);
+        measurement.period = over.saturating_sub(from);
         measurement.users = users.most.load(Ordering::Relaxed);
         measurement.connections_opened = connections_opened.load(Ordering::Relaxed);
     }
@@ -270,7 +357,7 @@ impl Load<'_> {
         match clock.now() {
             now if now >= clock.end() || self.shared.stop.is_cancelled() => Phase::Draining,
             now if now < self.all_started => Phase::Spawning,
-            now if now < clock.from => Phase::WarmUp,
+            now if now < clock.from() => Phase::WarmUp,
             _ => Phase::Measuring,
         }
     }
@@ -279,7 +366,7 @@ impl Load<'_> {
     fn until_next_phase(&self) -> Duration {
         let clock = &self.shared.clock;
         let now = clock.now();
-        let changes = [self.all_started, clock.from, clock.end()];
+        let changes = [self.all_started, clock.from(), clock.end()];
         changes
             .iter()
             .filter_map(|change| change.checked_sub(now))

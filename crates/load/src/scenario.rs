@@ -1,13 +1,13 @@
 //! What users do, read from a file and made ready to send.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::Path;
 use std::time::Duration;
 
 use bakeoff_report::Measurement;
 
 use crate::host::Host;
-use crate::{Broken, ScenarioError, Threshold};
+use crate::{Arrivals, Broken, ScenarioError, Stage, Threshold, Workload};
 
 mod file;
 mod source;
@@ -22,6 +22,9 @@ pub use task::Task;
 
 use file::{File, LoadTable};
 use source::Source;
+
+/// Requests in flight at which arrivals are turned away, where the file does not say.
+pub const MAX_IN_FLIGHT: NonZeroU32 = NonZeroU32::new(1000).expect("it is not zero");
 
 /// A load as a file describes it: parsed, validated, and its requests made from the rows of its data files.
 #[derive(Debug, Clone)]
@@ -116,14 +119,14 @@ impl Scenario {
 }
 
 /// How many users, how fast, for how long.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Load {
-    /// Users active at once when all are started; 1 where the file does not say.
-    pub users: NonZeroU32,
-    /// Users started per second; positive; 1 where the file does not say.
-    pub spawn_rate: f64,
+    /// What makes the load; one user where the file does not say.
+    pub workload: Workload,
     /// The measured period; `None` runs until stopped.
     pub run_time: Option<Duration>,
+    /// Tasks begun by all users together, after which the load ends.
+    pub iterations: Option<NonZeroU64>,
     /// How long a user waits between requests; not at all where the file does not say.
     pub wait_time: WaitTime,
 }
@@ -135,27 +138,60 @@ pub enum WaitTime {
     Constant(Duration),
     /// Uniformly random from the first to the second after every answer.
     Between(Duration, Duration),
+    /// Exponentially random around this mean after every answer.
+    Poisson(Duration),
     /// Requests start this far apart, or as soon as the answer came where it took longer.
     ConstantPacing(Duration),
 }
 
 fn load(source: &Source<'_>, table: LoadTable) -> Result<Load, ScenarioError> {
-    if let Some(stages) = table.stages {
-        let problem = "`stages` is not supported yet; use `users`, `spawn_rate` and `run_time`";
-        return Err(source.wrong(&stages.span(), problem));
-    }
-    if let Some(arrival_rate) = table.arrival_rate {
-        let problem = "`arrival_rate` is not supported yet; use `users` and `wait_time`";
-        return Err(source.wrong(&arrival_rate.span(), problem));
-    }
+    let iterations = table.iterations.map(|count| NonZeroU64::from(count.0));
+    let run_time = table.run_time.map(|period| period.0);
+    let wait_time = table.wait_time.map(|wait| wait.0);
     Ok(Load {
-        users: table.users.map_or(NonZeroU32::MIN, |users| users.0),
-        spawn_rate: table.spawn_rate.map_or(1.0, |rate| rate.0),
-        run_time: table.run_time.map(|period| period.0),
-        wait_time: table
-            .wait_time
-            .map_or(WaitTime::Constant(Duration::ZERO), |wait| wait.0),
+        workload: workload(source, table)?,
+        run_time,
+        iterations,
+        wait_time: wait_time.unwrap_or(WaitTime::Constant(Duration::ZERO)),
     })
+}
+
+fn workload(source: &Source<'_>, table: LoadTable) -> Result<Workload, ScenarioError> {
+    let spawn_rate = table.spawn_rate.map_or(1.0, |rate| rate.0);
+    let of_users = table.users.is_some() || table.spawn_rate.is_some();
+    match (table.arrival_rate, table.stages) {
+        (None, None) => Ok(Workload::Users {
+            users: table.users.map_or(NonZeroU32::MIN, |users| users.0),
+            spawn_rate,
+        }),
+        (None, Some(stages)) if table.users.is_some() => {
+            let problem = "`stages` say how many users there are; leave out `users`";
+            Err(source.wrong(&stages.span(), problem))
+        }
+        (None, Some(stages)) if stages.get_ref().is_empty() => {
+            Err(source.wrong(&stages.span(), "`stages` needs at least one stage"))
+        }
+        (None, Some(stages)) => Ok(Workload::Stages(
+            stages
+                .into_inner()
+                .into_iter()
+                .map(|stage| Stage {
+                    duration: stage.duration.0,
+                    users: stage.users,
+                    spawn_rate: stage.spawn_rate.map_or(spawn_rate, |rate| rate.0),
+                })
+                .collect(),
+        )),
+        (Some(rate), stages) if of_users || stages.is_some() || table.wait_time.is_some() => {
+            let problem = "with `arrival_rate` requests arrive by themselves; leave out `users`, `spawn_rate`, `stages` and `wait_time`";
+            Err(source.wrong(&rate.span(), problem))
+        }
+        (Some(rate), _) => Ok(Workload::Arrivals(Arrivals {
+            rates: rate.into_inner().0,
+            spacing: table.arrivals.unwrap_or_default().into(),
+            max_in_flight: table.max_in_flight.map_or(MAX_IN_FLIGHT, |count| count.0),
+        })),
+    }
 }
 
 fn threshold(

@@ -1,4 +1,4 @@
-//! One thread and its users.
+//! One thread and the users or arrivals that it drives.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -12,11 +12,16 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::alarm::Alarm;
+use crate::client::Client;
 use crate::clock::{Clock, FAR};
+use crate::crowd::Crowd;
 use crate::plan::Plan;
-use crate::recorder::{Finished, Recorder};
+use crate::recorder::{Finished, Part, Recorder};
+use crate::sequence::Choice;
 use crate::user::User;
-use crate::{LoadConfig, WaitTime};
+use crate::visitors::Visitors;
+use crate::{LoadConfig, WaitTime, Workload};
 
 /// What all threads of a load share.
 #[derive(Debug)]
@@ -29,9 +34,32 @@ pub(crate) struct Shared {
     pub(crate) stop: CancellationToken,
     pub(crate) users: UserCount,
     pub(crate) connections_opened: Arc<AtomicU64>,
+    /// Iterations that may still be begun; `u64::MAX` for any number.
+    pub(crate) iterations_left: AtomicU64,
+    /// How often the figures have begun anew.
+    pub(crate) epoch: AtomicU32,
 }
 
-/// Users active in all threads.
+impl Shared {
+    /// Whether one more iteration may begin. The load ends once none may.
+    pub(crate) fn begin_iteration(&self) -> bool {
+        if self.config.iterations.is_none() {
+            return true;
+        }
+        let left = &self.iterations_left;
+        let one_less = |left: u64| left.checked_sub(1);
+        match left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less) {
+            Ok(before) if before > 1 => true,
+            last => {
+                self.clock.end_now();
+                self.stop.cancel();
+                last.is_ok()
+            }
+        }
+    }
+}
+
+/// Users active in all threads, or in an open model requests in flight.
 #[derive(Debug, Default)]
 pub(crate) struct UserCount {
     pub(crate) active: AtomicU32,
@@ -45,11 +73,11 @@ pub(crate) struct Handover {
     pub(crate) cleared: Receiver<Recorder>,
 }
 
-/// One of the threads that drive users.
+/// One of the threads that make the load.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
-    thread: usize,
+    pub(crate) thread: usize,
     handover: Handover,
     state: RefCell<State>,
 }
@@ -60,9 +88,9 @@ struct State {
     users: u32,
 }
 
-/// Drives every user whose index leaves the remainder `thread` by the number of threads, until all are done.
-/// Must run within a `LocalSet`.
-pub(crate) async fn drive(shared: Arc<Shared>, thread: usize, handover: Handover) {
+/// Drives every user whose index leaves the remainder `thread` by the number of threads, or that share of the arrivals,
+/// until the load is over. Must run within a `LocalSet`.
+pub(crate) async fn drive(shared: Arc<Shared>, thread: usize, crowd: Crowd, handover: Handover) {
     let state = State {
         recorder: Recorder::new(shared.plan.tasks.len()),
         users: 0,
@@ -73,27 +101,36 @@ pub(crate) async fn drive(shared: Arc<Shared>, thread: usize, handover: Handover
         handover,
         state: RefCell::new(state),
     });
-    let mut users = JoinSet::new();
-    let config = &worker.shared.config;
-    for index in (0..config.users.get())
-        .skip(thread)
-        .step_by(config.threads.get())
-    {
-        users.spawn_local(User::new(Rc::clone(&worker), index).live());
+    let mut tasks = JoinSet::new();
+    let mut crowd = Crew {
+        worker: Rc::clone(&worker),
+        crowd,
+        next: thread,
+    };
+    if let Workload::Arrivals(arrivals) = &worker.shared.config.workload {
+        let visitors = Visitors::new(Rc::clone(&worker), arrivals);
+        match Alarm::new() {
+            Ok(alarm) => _ = tasks.spawn_local(visitors.come(alarm)),
+            Err(error) => panic!("no timer of the kernel's for arrivals: {error}"),
+        }
+    } else {
+        crowd.employ(&mut tasks);
     }
     let second = Duration::from_secs(1);
     let mut ticks = interval_at(Instant::from_std(worker.shared.clock.at(second)), second);
+    let mut over = std::pin::pin!(worker.over());
     let mut given_up = std::pin::pin!(worker.given_up());
     loop {
         tokio::select! {
-            user = users.join_next() => match user {
-                None => break,
+            task = tasks.join_next(), if !tasks.is_empty() => match task {
                 Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-                Some(_) => (),
+                _ => (),
             },
+            () = crowd.crowd.changed() => crowd.employ(&mut tasks),
             _ = ticks.tick() => worker.hand_over_before(worker.shared.clock.now()),
+            () = &mut over, if tasks.is_empty() => break,
             () = &mut given_up => {
-                users.shutdown().await;
+                tasks.shutdown().await;
                 break;
             }
         }
@@ -101,47 +138,86 @@ pub(crate) async fn drive(shared: Arc<Shared>, thread: usize, handover: Handover
     worker.hand_over_last();
 }
 
+/// The users of one thread that there are so far.
+struct Crew {
+    worker: Rc<Worker>,
+    crowd: Crowd,
+    next: usize,
+}
+
+impl Crew {
+    /// Makes a task for each user of this thread that is wanted at any time and has none yet.
+    fn employ(&mut self, tasks: &mut JoinSet<()>) {
+        while let Ok(index) = u32::try_from(self.next)
+            && index < self.crowd.most()
+        {
+            let user = User::new(Rc::clone(&self.worker), index, self.crowd.clone());
+            tasks.spawn_local(user.live());
+            self.next += self.worker.shared.config.threads.get();
+        }
+    }
+}
+
 impl Worker {
-    /// Waits until `planned` and gives the time then; `None` if the load ends before.
-    pub(crate) async fn wait_until(&self, planned: Duration) -> Option<Duration> {
-        let Shared { clock, stop, .. } = &*self.shared;
-        if planned >= clock.end() {
-            return None;
+    /// Sends the request for `choice`, waits for its answer and counts it.
+    /// Returns whether there was no connection to send it on.
+    pub(crate) async fn request(
+        &self,
+        client: &mut Client,
+        choice: Choice,
+        planned: Duration,
+        sent: Duration,
+    ) -> bool {
+        let Shared { plan, clock, .. } = &*self.shared;
+        let measured = clock.measures(planned);
+        if measured {
+            self.recorder(|recorder| recorder.begun += 1);
         }
-        let now = clock.now();
-        if planned <= now {
-            return Some(now);
-        }
-        tokio::select! {
-            () = sleep_until(Instant::from_std(clock.at(planned))) => (),
-            () = stop.cancelled() => clock.end_now(),
-        }
-        (planned < clock.end()).then(|| clock.now())
+        let limit = clock.at(sent.saturating_add(plan.tasks[choice.task].timeout));
+        let outcome = client.send(plan, choice, limit).await;
+        let done = clock.since_start(outcome.done);
+        self.record(Finished {
+            task: choice.task,
+            planned,
+            sent,
+            done,
+            // The figures may have begun anew in the meantime.
+            measured: measured && planned >= clock.from(),
+            in_period: clock.measures(done),
+            body_bytes: outcome.body_bytes,
+            failure: outcome.failure,
+        });
+        outcome.not_connected
     }
 
-    /// Notes that a request planned in the measured period is begun.
-    pub(crate) fn begin(&self) {
-        self.state.borrow_mut().recorder.begun += 1;
+    /// Notes an arrival of an open model.
+    pub(crate) fn arrived(&self, planned: Duration) {
+        let measured = self.shared.clock.measures(planned);
+        self.recorder(|recorder| recorder.arrived += u64::from(measured));
+    }
+
+    /// Notes an arrival that is not sent because too many requests are in flight.
+    pub(crate) fn turned_away(&self, planned: Duration) {
+        let measured = self.shared.clock.measures(planned);
+        self.recorder(|recorder| recorder.not_sent += u64::from(measured));
     }
 
     /// Counts a request that is over.
-    pub(crate) fn record(&self, finished: Finished) {
+    fn record(&self, finished: Finished) {
         if finished.done.as_secs() > self.state.borrow().recorder.second {
             self.hand_over_before(finished.done);
         }
-        self.state.borrow_mut().recorder.record(finished);
+        self.recorder(|recorder| recorder.record(finished));
     }
 
-    pub(crate) fn user_started(&self) {
-        self.state.borrow_mut().users += 1;
-        let UserCount { active, most } = &self.shared.users;
-        let before = active.fetch_add(1, Ordering::Relaxed);
-        most.fetch_max(before + 1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn user_ended(&self) {
-        self.state.borrow_mut().users -= 1;
-        self.shared.users.active.fetch_sub(1, Ordering::Relaxed);
+    /// Lets `change` note something. What belongs to figures that have begun anew since is handed over first.
+    fn recorder(&self, change: impl FnOnce(&mut Recorder)) {
+        let epoch = self.shared.epoch.load(Ordering::Relaxed);
+        if self.state.borrow().recorder.epoch != epoch {
+            self.hand_over_now(Part::Beginning);
+            self.state.borrow_mut().recorder.epoch = epoch;
+        }
+        change(&mut self.state.borrow_mut().recorder);
     }
 
     /// Hands the second over that was under way, if `now` is no longer in it.
@@ -149,49 +225,89 @@ impl Worker {
     /// A thread does not wait for a collector that is seconds behind: it goes on with the same recorder,
     /// so that nothing is lost but how the requests were spread over those seconds.
     fn hand_over_before(&self, now: Duration) {
+        if now.as_secs() > self.state.borrow().recorder.second {
+            self.hand_over_now(Part::Rest);
+            self.state.borrow_mut().recorder.second = now.as_secs();
+        }
+    }
+
+    fn hand_over_now(&self, part: Part) {
         let State { recorder, users } = &mut *self.state.borrow_mut();
-        if now.as_secs() <= recorder.second {
+        if self.handover.full.is_full() {
             return;
         }
-        if !self.handover.full.is_full() {
-            let next = self
-                .handover
-                .cleared
-                .try_recv()
-                .unwrap_or_else(|_| Recorder::new(self.shared.plan.tasks.len()));
-            let mut full = std::mem::replace(recorder, next);
-            (full.thread, full.users) = (self.thread, *users);
-            if let Err(rejected) = self.handover.full.try_send(full) {
-                *recorder = rejected.into_inner();
-            }
+        let mut next = self
+            .handover
+            .cleared
+            .try_recv()
+            .unwrap_or_else(|_| Recorder::new(self.shared.plan.tasks.len()));
+        (next.second, next.epoch) = (recorder.second, recorder.epoch);
+        let mut full = std::mem::replace(recorder, next);
+        (full.thread, full.users, full.part) = (self.thread, *users, part);
+        if let Err(rejected) = self.handover.full.try_send(full) {
+            *recorder = rejected.into_inner();
         }
-        recorder.second = now.as_secs();
     }
 
     /// Hands over what is left, waiting until there is room.
     fn hand_over_last(&self) {
         let State { recorder, users } = &mut *self.state.borrow_mut();
         let mut last = std::mem::replace(recorder, Recorder::new(0));
-        (last.thread, last.users, last.last) = (self.thread, *users, true);
+        (last.thread, last.users, last.part) = (self.thread, *users, Part::Last);
         // Nobody receives only when the collector is gone, and with it whoever wanted the result.
         let _ = self.handover.full.send(last);
     }
 
-    /// Ends when requests in flight are no longer waited for.
-    async fn given_up(&self) {
-        let Shared {
-            clock,
-            stop,
-            config,
-            ..
-        } = &*self.shared;
+    /// Ends when the load does: nothing is begun any more.
+    async fn over(&self) {
+        let Shared { clock, stop, .. } = &*self.shared;
         tokio::select! {
             () = sleep_until(Instant::from_std(clock.at(clock.until.unwrap_or(FAR)))) => (),
             () = stop.cancelled() => clock.end_now(),
         }
+    }
+
+    /// Ends when requests in flight are no longer waited for.
+    async fn given_up(&self) {
+        self.over().await;
+        let Shared { clock, config, .. } = &*self.shared;
         sleep_until(Instant::from_std(
             clock.at(clock.end().saturating_add(config.stop_timeout)),
         ))
         .await;
+    }
+}
+
+/// Counts a user, or a request of an open model, as active for as long as it is kept.
+#[derive(Debug)]
+pub(crate) struct Active(Rc<Worker>);
+
+impl Active {
+    pub(crate) fn new(worker: &Rc<Worker>) -> Self {
+        let UserCount { active, most } = &worker.shared.users;
+        let before = active.fetch_add(1, Ordering::Relaxed);
+        most.fetch_max(before + 1, Ordering::Relaxed);
+        Self::counted(worker)
+    }
+
+    /// One more, unless there are `limit` already.
+    pub(crate) fn within(worker: &Rc<Worker>, limit: u32) -> Option<Self> {
+        let UserCount { active, most } = &worker.shared.users;
+        let one_more = |active: u32| (active < limit).then(|| active + 1);
+        let before = active.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        most.fetch_max(before.ok()? + 1, Ordering::Relaxed);
+        Some(Self::counted(worker))
+    }
+
+    fn counted(worker: &Rc<Worker>) -> Self {
+        worker.state.borrow_mut().users += 1;
+        Self(Rc::clone(worker))
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.state.borrow_mut().users -= 1;
+        self.0.shared.users.active.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -6,9 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::Router;
-use bakeoff_load::{LoadConfig, Scenario, run};
+use bakeoff_load::{Control, LoadConfig, Scenario, Workload, run};
 use bakeoff_report::RequestStats;
-use tokio_util::sync::CancellationToken;
 
 #[test]
 fn memory_does_not_grow_with_the_number_of_requests() {
@@ -30,8 +29,11 @@ fn memory_does_not_grow_with_the_number_of_requests() {
     let scenario = Scenario::parse("[[task]]\npath = \"/\"", Path::new("scenario.toml")).unwrap();
     let config = LoadConfig {
         host,
-        users: NonZeroU32::new(10).unwrap(),
-        spawn_rate: 10.0,
+        workload: Workload::Users {
+            users: NonZeroU32::new(10).unwrap(),
+            spawn_rate: 10.0,
+        },
+        iterations: None,
         run_time: Some(Duration::from_secs(4)),
         warm_up: None,
         stop_timeout: Duration::from_secs(10),
@@ -40,20 +42,15 @@ fn memory_does_not_grow_with_the_number_of_requests() {
     };
     // Requests and memory in bytes at the end of each second.
     let mut seconds = Vec::new();
-    let measurement = run(
-        &scenario,
-        &config,
-        &CancellationToken::new(),
-        &mut |progress| {
-            let requests: u64 = progress
-                .so_far
-                .requests
-                .iter()
-                .map(RequestStats::requests)
-                .sum();
-            seconds.push((requests, resident_bytes().unwrap()));
-        },
-    );
+    let measurement = run(&scenario, &config, &Control::new(), &mut |progress| {
+        let requests: u64 = progress
+            .so_far
+            .requests
+            .iter()
+            .map(RequestStats::requests)
+            .sum();
+        seconds.push((requests, resident_bytes().unwrap()));
+    });
     measurement.unwrap();
     // In the first two seconds the histograms are made.
     let (first, last) = (seconds[seconds.len() / 2], seconds.last().unwrap());

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use bakeoff_load::LoadConfig;
+use bakeoff_load::{LoadConfig, Workload};
 use bakeoff_report::render::html::{UPLOT_CSS, UPLOT_JS};
 use serde_json::json;
 
@@ -42,10 +42,11 @@ pub(crate) fn router(swarm: Arc<Swarm>) -> Router {
 /// What the start form shows before anybody has typed.
 async fn settings(State(swarm): State<Arc<Swarm>>) -> impl IntoResponse {
     let defaults = swarm.defaults();
+    let (users, spawn_rate) = users_and_rate(&defaults.workload);
     Json(json!({
         "scenario": swarm.scenario().name(),
-        "user_count": defaults.users,
-        "spawn_rate": defaults.spawn_rate,
+        "user_count": users,
+        "spawn_rate": spawn_rate,
         "host": defaults.host,
         "run_time_seconds": defaults.run_time.map(|time| time.as_secs()),
     }))
@@ -83,14 +84,8 @@ async fn start(
 /// The form's values over the defaults.
 fn config_of(form: SwarmForm, defaults: &LoadConfig) -> Result<LoadConfig, String> {
     let mut config = defaults.clone();
-    if let Some(users) = form.user_count {
-        config.users = NonZeroU32::new(users).ok_or("user_count must be above zero")?;
-    }
-    if let Some(rate) = form.spawn_rate {
-        config.spawn_rate = rate;
-    }
-    if !(config.spawn_rate.is_finite() && config.spawn_rate > 0.0) {
-        return Err("spawn_rate must be a number above zero".to_owned());
+    if form.user_count.is_some() || form.spawn_rate.is_some() {
+        config.workload = users_of(&form, defaults)?;
     }
     if let Some(host) = form.host.filter(|host| !host.is_empty()) {
         config.host = host;
@@ -101,6 +96,28 @@ fn config_of(form: SwarmForm, defaults: &LoadConfig) -> Result<LoadConfig, Strin
         config.run_time = Some(time.ok_or("run_time must be a time such as 60s or 1h30m")?);
     }
     Ok(config)
+}
+
+/// As many users as the form asks for.
+fn users_of(form: &SwarmForm, defaults: &LoadConfig) -> Result<Workload, String> {
+    let (users, rate) = users_and_rate(&defaults.workload);
+    let users = form.user_count.unwrap_or(users.get());
+    let spawn_rate = form.spawn_rate.unwrap_or(rate);
+    if !(spawn_rate.is_finite() && spawn_rate > 0.0) {
+        return Err("spawn_rate must be a number above zero".to_owned());
+    }
+    Ok(Workload::Users {
+        users: NonZeroU32::new(users).ok_or("user_count must be above zero")?,
+        spawn_rate,
+    })
+}
+
+/// The users of a load; one at one per second where it is none of users.
+fn users_and_rate(workload: &Workload) -> (NonZeroU32, f64) {
+    match workload {
+        Workload::Users { users, spawn_rate } => (*users, *spawn_rate),
+        Workload::Stages(_) | Workload::Arrivals(_) => (NonZeroU32::MIN, 1.0),
+    }
 }
 
 async fn stop(State(swarm): State<Arc<Swarm>>) -> Json<Outcome> {

@@ -3,9 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use bakeoff_load::{LoadConfig, Phase, Progress, Scenario};
+use bakeoff_load::{Control, LoadConfig, Phase, Progress, Scenario};
 use bakeoff_report::Measurement;
-use tokio_util::sync::CancellationToken;
 
 /// A scenario that can be started and stopped again and again, and what its last load measured.
 #[derive(Debug)]
@@ -40,7 +39,7 @@ pub(crate) enum State {
 
 #[derive(Debug)]
 struct Running {
-    stop: CancellationToken,
+    control: Control,
     thread: JoinHandle<()>,
 }
 
@@ -96,11 +95,11 @@ impl Swarm {
             measurement: None,
             error: None,
         };
-        let stop = CancellationToken::new();
-        let (scenario, status, stopped) = (
+        let control = Control::new();
+        let (scenario, status, in_hand) = (
             Arc::clone(&self.scenario),
             Arc::clone(&self.status),
-            stop.clone(),
+            control.clone(),
         );
         let thread = std::thread::spawn(move || {
             let observe = |progress: &Progress<'_>| {
@@ -109,7 +108,7 @@ impl Swarm {
                 status.users = progress.users;
                 status.measurement = Some(progress.so_far.clone());
             };
-            let outcome = bakeoff_load::run(&scenario, &config, &stopped, &mut { observe });
+            let outcome = bakeoff_load::run(&scenario, &config, &in_hand, &mut { observe });
             let mut status = lock(&status);
             (status.state, status.users) = (State::Stopped, 0);
             match outcome {
@@ -117,14 +116,14 @@ impl Swarm {
                 Err(error) => status.error = Some(error.to_string()),
             }
         });
-        *running = Some(Running { stop, thread });
+        *running = Some(Running { control, thread });
         Ok(())
     }
 
     /// Asks the load to end; its requests in flight are waited for in its own thread.
     pub(crate) fn stop(&self) {
         if let Some(running) = &*lock(&self.running) {
-            running.stop.cancel();
+            running.control.stop();
         }
     }
 
@@ -132,7 +131,7 @@ impl Swarm {
     pub(crate) fn finish(&self) -> Option<Measurement> {
         let running = lock(&self.running).take();
         if let Some(running) = running {
-            running.stop.cancel();
+            running.control.stop();
             // A panic of the load was printed; what it measured until then is in the status.
             let _ = running.thread.join();
         }

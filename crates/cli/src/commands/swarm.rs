@@ -1,11 +1,13 @@
 //! `bakeoff swarm`: puts a load on a server.
 
 use std::io;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use bakeoff_load::{LoadConfig, Progress, Scenario};
+use bakeoff_load::{
+    Arrivals, LoadConfig, MAX_IN_FLIGHT, Progress, Rate, Scenario, Spacing, Workload,
+};
 use bakeoff_report::{LoadTest, Measurement, RequestStats, render};
 
 use crate::args::SwarmArgs;
@@ -27,7 +29,7 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
         Some(bakeoff_load::run(
             &scenario,
             &config,
-            &stop,
+            &stop.into(),
             &mut |progress| table.show(progress),
         )?)
     } else {
@@ -60,10 +62,10 @@ fn load_config(args: &SwarmArgs, scenario: &Scenario) -> anyhow::Result<LoadConf
     })?;
     Ok(LoadConfig {
         host: host.to_owned(),
-        users: args.users.unwrap_or(scenario.load().users),
-        spawn_rate: args.spawn_rate.unwrap_or(scenario.load().spawn_rate),
+        workload: workload(args, &scenario.load().workload),
+        iterations: args.iterations.or(scenario.load().iterations),
         run_time: args.run_time.or(scenario.load().run_time),
-        warm_up: None,
+        warm_up: args.reset_stats.then_some(Duration::ZERO),
         stop_timeout: args.stop_timeout,
         seed: args.seed,
         threads: args
@@ -71,6 +73,33 @@ fn load_config(args: &SwarmArgs, scenario: &Scenario) -> anyhow::Result<LoadConf
             .or_else(|| std::thread::available_parallelism().ok())
             .unwrap_or(NonZeroUsize::MIN),
     })
+}
+
+/// What the command line asks for, over what the scenario does: a rate of arrivals, or users.
+fn workload(args: &SwarmArgs, of_scenario: &Workload) -> Workload {
+    if let Some(rate) = args.arrival_rate {
+        return Workload::Arrivals(Arrivals {
+            rates: vec![Rate::constant(rate)],
+            spacing: Spacing::Poisson,
+            max_in_flight: args.max_in_flight.unwrap_or(MAX_IN_FLIGHT),
+        });
+    }
+    let asked = args.users.is_some() || args.spawn_rate.is_some();
+    match of_scenario.clone() {
+        Workload::Users { users, spawn_rate } => Workload::Users {
+            users: args.users.unwrap_or(users),
+            spawn_rate: args.spawn_rate.unwrap_or(spawn_rate),
+        },
+        _ if asked => Workload::Users {
+            users: args.users.unwrap_or(NonZeroU32::MIN),
+            spawn_rate: args.spawn_rate.unwrap_or(1.0),
+        },
+        Workload::Arrivals(arrivals) => Workload::Arrivals(Arrivals {
+            max_in_flight: args.max_in_flight.unwrap_or(arrivals.max_in_flight),
+            ..arrivals
+        }),
+        stages @ Workload::Stages(_) => stages,
+    }
 }
 
 fn show(args: &SwarmArgs, test: &LoadTest) -> anyhow::Result<()> {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::WaitTime;
+use crate::arrivals::{self, Spacing};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,8 +31,19 @@ pub(super) struct LoadTable {
     pub(super) spawn_rate: Option<Rate>,
     pub(super) run_time: Option<Period>,
     pub(super) wait_time: Option<Wait>,
-    pub(super) stages: Option<Spanned<Value>>,
-    pub(super) arrival_rate: Option<Spanned<Value>>,
+    pub(super) stages: Option<Spanned<Vec<StageTable>>>,
+    pub(super) iterations: Option<Count>,
+    pub(super) arrival_rate: Option<Spanned<ArrivalRate>>,
+    pub(super) arrivals: Option<SpacingName>,
+    pub(super) max_in_flight: Option<Count>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StageTable {
+    pub(super) duration: Period,
+    pub(super) users: u32,
+    pub(super) spawn_rate: Option<Rate>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -128,8 +140,8 @@ impl TryFrom<Value> for Rate {
     type Error = String;
 
     fn try_from(value: Value) -> Result<Self, String> {
-        let rate = number(&value).filter(|rate| rate.is_finite() && *rate > 0.0);
-        rate.map(Self)
+        positive(&value)
+            .map(Self)
             .ok_or_else(|| format!("must be a number above 0, not {value}"))
     }
 }
@@ -150,7 +162,62 @@ impl TryFrom<Value> for Period {
     }
 }
 
-/// How long users wait, in one of four ways to write it.
+/// How arrivals are spread.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SpacingName {
+    #[default]
+    Poisson,
+    Even,
+}
+
+impl From<SpacingName> for Spacing {
+    fn from(name: SpacingName) -> Self {
+        match name {
+            SpacingName::Poisson => Self::Poisson,
+            SpacingName::Even => Self::Even,
+        }
+    }
+}
+
+/// A rate of arrivals: a number, `{ from, to, over }`, or several of the latter.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Value")]
+pub(super) struct ArrivalRate(pub(super) Vec<arrivals::Rate>);
+
+impl TryFrom<Value> for ArrivalRate {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let rates = match &value {
+            Value::Array(rates) if !rates.is_empty() => rates.iter().map(ramp).collect(),
+            Value::Table(_) => ramp(&value).map(|rate| vec![rate]),
+            _ => positive(&value).map(|rate| vec![arrivals::Rate::constant(rate)]),
+        };
+        rates.map(Self).ok_or_else(|| {
+            format!(
+                "must be a number of requests per second above 0, {{ from = 10, to = 100, over = \"60s\" }} \
+                 or a list of such ramps, not {value}"
+            )
+        })
+    }
+}
+
+fn ramp(value: &Value) -> Option<arrivals::Rate> {
+    let table = value.as_table().filter(|table| table.len() == 3)?;
+    let rate = |key| number(table.get(key)?).filter(|rate| rate.is_finite() && *rate >= 0.0);
+    Some(arrivals::Rate {
+        from: rate("from")?,
+        to: rate("to")?,
+        over: duration(table.get("over")?).filter(|over| !over.is_zero())?,
+    })
+}
+
+fn positive(value: &Value) -> Option<f64> {
+    number(value).filter(|rate| rate.is_finite() && *rate > 0.0)
+}
+
+/// How long users wait, in one of five ways to write it.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "Value")]
 pub(super) struct Wait(pub(super) WaitTime);
@@ -161,7 +228,7 @@ impl TryFrom<Value> for Wait {
     fn try_from(value: Value) -> Result<Self, String> {
         wait_time(&value).map(Self).ok_or_else(|| {
             format!(
-                "must be a duration such as \"1s\", {{ between = [\"1s\", \"3s\"] }}, {{ constant_pacing = \"2s\" }} \
+                "must be a duration such as \"1s\", {{ between = [\"1s\", \"3s\"] }}, {{ constant_pacing = \"2s\" }}, {{ poisson = 0.5 }} \
                  or {{ constant_throughput = 0.5 }} (requests per second of one user), not {value}"
             )
         })
@@ -184,14 +251,16 @@ fn wait_time(value: &Value) -> Option<WaitTime> {
         "constant_pacing" => duration(value)
             .filter(|pacing| !pacing.is_zero())
             .map(WaitTime::ConstantPacing),
-        "constant_throughput" => {
-            let rate = number(value).filter(|rate| *rate > 0.0)?;
-            Duration::try_from_secs_f64(rate.recip())
-                .ok()
-                .map(WaitTime::ConstantPacing)
-        }
+        "constant_throughput" => period_of(value).map(WaitTime::ConstantPacing),
+        "poisson" => period_of(value).map(WaitTime::Poisson),
         _ => None,
     }
+}
+
+/// The mean time between what happens at this rate per second.
+fn period_of(rate: &Value) -> Option<Duration> {
+    let rate = number(rate).filter(|rate| *rate > 0.0)?;
+    Duration::try_from_secs_f64(rate.recip()).ok()
 }
 
 /// A number, whole or not.

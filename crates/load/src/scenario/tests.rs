@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
+use crate::{Rate, Spacing};
 
 const TASK: &str = "[[task]]\npath = \"/\"\n";
 
@@ -75,8 +76,11 @@ fn a_whole_scenario_is_read() {
     assert_eq!(
         *scenario.load(),
         Load {
-            users,
-            spawn_rate: 10.0,
+            workload: Workload::Users {
+                users,
+                spawn_rate: 10.0,
+            },
+            iterations: None,
             run_time,
             wait_time
         }
@@ -118,16 +122,63 @@ fn what_a_file_leaves_out_is_as_in_locust() {
     let scenario = parse(TASK).unwrap();
     assert_eq!((scenario.name(), scenario.host()), ("qa", None));
     let load = Load {
-        users: NonZeroU32::MIN,
-        spawn_rate: 1.0,
+        workload: Workload::Users {
+            users: NonZeroU32::MIN,
+            spawn_rate: 1.0,
+        },
         run_time: None,
+        iterations: None,
         wait_time: WaitTime::Constant(Duration::ZERO),
     };
     assert_eq!(*scenario.load(), load);
 }
 
 #[test]
-fn wait_times_are_written_in_four_ways() {
+fn a_load_can_be_of_stages_or_of_arrivals() {
+    let workload = |load: &str| {
+        let scenario = parse(&format!("[load]\n{load}\n{TASK}")).unwrap();
+        scenario.load().workload.clone()
+    };
+    let stage = |seconds, users, spawn_rate| Stage {
+        duration: Duration::from_secs(seconds),
+        users,
+        spawn_rate,
+    };
+    let stages = "spawn_rate = 5\nstages = [{ duration = \"30s\", users = 20 }, { duration = \"1m\", users = 0, spawn_rate = 1 }]";
+    assert_eq!(
+        workload(stages),
+        Workload::Stages(vec![stage(30, 20, 5.0), stage(60, 0, 1.0)])
+    );
+    let arrivals = |rates: Vec<Rate>, spacing, max_in_flight| {
+        Workload::Arrivals(Arrivals {
+            rates,
+            spacing,
+            max_in_flight: NonZeroU32::new(max_in_flight).unwrap(),
+        })
+    };
+    let ramp = Rate {
+        from: 10.0,
+        to: 100.5,
+        over: Duration::from_mins(1),
+    };
+    let even = "arrivals = \"even\"\nmax_in_flight = 7";
+    assert_eq!(
+        workload("arrival_rate = 50"),
+        arrivals(vec![Rate::constant(50.0)], Spacing::Poisson, 1000)
+    );
+    for rate in [
+        "{ from = 10, to = 100.5, over = \"60s\" }",
+        "[{ from = 10, to = 100.5, over = \"60s\" }]",
+    ] {
+        assert_eq!(
+            workload(&format!("arrival_rate = {rate}\n{even}")),
+            arrivals(vec![ramp], Spacing::Even, 7)
+        );
+    }
+}
+
+#[test]
+fn wait_times_are_written_in_five_ways() {
     let wait_time = |value: &str| {
         parse(&format!("[load]\nwait_time = {value}\n{TASK}"))
             .unwrap()
@@ -240,11 +291,39 @@ fn a_mistake_is_named_with_its_file_line_and_key() {
         ),
         (
             "[load]\nstages = [{ users = 3 }]\n",
-            "2: `stages` is not supported yet",
+            "2: missing key `duration`",
         ),
         (
-            "[load]\narrival_rate = 50.0\n",
-            "2: `arrival_rate` is not supported yet",
+            "[load]\nstages = []\n",
+            "2: `stages` needs at least one stage",
+        ),
+        (
+            "[load]\nusers = 2\nstages = [{ duration = \"1s\", users = 3 }]\n",
+            "3: `stages` say how many users there are",
+        ),
+        (
+            "[load]\narrival_rate = 0\n",
+            "2: `arrival_rate` must be a number of requests per second above 0",
+        ),
+        (
+            "[load]\narrival_rate = { from = 1, to = -1, over = \"1s\" }\n",
+            "2: `arrival_rate` must be",
+        ),
+        (
+            "[load]\nusers = 2\narrival_rate = 50\n",
+            "3: with `arrival_rate` requests arrive by themselves",
+        ),
+        (
+            "[load]\narrivals = \"often\"\n",
+            "2: `arrivals` must be another value than `often`",
+        ),
+        (
+            "[load]\nmax_in_flight = 0\n",
+            "2: `max_in_flight` must be a whole number of at least 1",
+        ),
+        (
+            "[load]\niterations = -3\n",
+            "2: `iterations` must be a whole number of at least 1",
         ),
         (
             "host = \"https://example.org\"\n",

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderMap, Method, Uri};
-use bakeoff_load::{LoadConfig, LoadError, NotCorrect, Scenario, check_once, run};
-use tokio_util::sync::CancellationToken;
+use bakeoff_load::{Control, LoadConfig, LoadError, NotCorrect, Scenario, check_once, run};
 
-use crate::server::{ONE_TASK, Server, config, failures, measure, millis, requests, scenario};
+use crate::server::{
+    ONE_TASK, Server, config, failures, measure, millis, requests, scenario, users_at,
+};
 
 /// Requests as a server got them.
 type Log = Arc<Mutex<Vec<(Method, Uri, HeaderMap, String)>>>;
@@ -167,11 +168,10 @@ async fn one_correct_answer_to_each_task_is_enough() {
 fn a_load_that_cannot_start_says_why() {
     let error = |host: &str, spawn_rate: f64| {
         let config = LoadConfig {
-            spawn_rate,
+            workload: users_at(1, spawn_rate),
             ..config(host, 1, Duration::from_mins(1))
         };
-        let stop = CancellationToken::new();
-        run(&scenario(ONE_TASK), &config, &stop, &mut |_| {
+        run(&scenario(ONE_TASK), &config, &Control::new(), &mut |_| {
             panic!("nothing runs")
         })
         .unwrap_err()
@@ -192,7 +192,7 @@ fn a_load_that_cannot_start_says_why() {
     let result = run(
         &odd,
         &config("http://127.0.0.1:80", 1, millis(1)),
-        &CancellationToken::new(),
+        &Control::new(),
         &mut |_| (),
     );
     assert_eq!(

@@ -11,7 +11,7 @@ use bakeoff_report::Times;
 
 use crate::server::{
     ONE_TASK, Seen, Server, config, failures, measure, measure_until, millis, over, requests,
-    scenario,
+    scenario, users_at,
 };
 
 /// A server that answers "hello" after `delay`, and its count.
@@ -109,7 +109,7 @@ fn the_warm_up_is_left_out_but_in_the_timeline() {
     };
     let server = Server::start(Router::new().route("/", get(answer)));
     let config = LoadConfig {
-        spawn_rate: 20.0,
+        workload: users_at(4, 20.0),
         warm_up: Some(millis(400)),
         ..config(&server.url, 4, millis(300))
     };
@@ -136,7 +136,7 @@ fn the_warm_up_is_left_out_but_in_the_timeline() {
 fn the_measured_period_begins_after_the_last_user_was_started() {
     let (server, _) = server(millis(1));
     let config = LoadConfig {
-        spawn_rate: 2.0,
+        workload: users_at(4, 2.0),
         warm_up: Some(millis(50)),
         ..config(&server.url, 4, millis(200))
     };

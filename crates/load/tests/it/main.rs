@@ -8,3 +8,5 @@ mod counting;
 mod misbehaviour;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+mod workloads;

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use axum::Router;
-use bakeoff_load::{LoadConfig, Progress, Scenario, run};
+use bakeoff_load::{Control, LoadConfig, Progress, Scenario, Workload, run};
 use bakeoff_report::Measurement;
 use tokio_util::sync::CancellationToken;
 
@@ -122,9 +122,9 @@ pub(crate) fn scenario(text: &str) -> Scenario {
 pub(crate) fn config(url: &str, users: u32, run_time: Duration) -> LoadConfig {
     LoadConfig {
         host: url.to_owned(),
-        users: NonZeroU32::new(users).unwrap(),
-        spawn_rate: f64::from(users),
+        workload: users_at(users, f64::from(users)),
         run_time: Some(run_time),
+        iterations: None,
         warm_up: None,
         stop_timeout: Duration::from_secs(10),
         seed: 1,
@@ -132,9 +132,17 @@ pub(crate) fn config(url: &str, users: u32, run_time: Duration) -> LoadConfig {
     }
 }
 
+/// So many users, started at so many per second.
+pub(crate) fn users_at(users: u32, spawn_rate: f64) -> Workload {
+    Workload::Users {
+        users: NonZeroU32::new(users).unwrap(),
+        spawn_rate,
+    }
+}
+
 /// Runs to the end.
 pub(crate) fn measure(scenario: &Scenario, config: &LoadConfig) -> Measurement {
-    run(scenario, config, &CancellationToken::new(), &mut |_| ()).unwrap()
+    run(scenario, config, &Control::new(), &mut |_| ()).unwrap()
 }
 
 /// Runs until `enough`, asked at each observation.
@@ -143,13 +151,13 @@ pub(crate) fn measure_until(
     config: &LoadConfig,
     mut enough: impl FnMut(&Progress<'_>) -> bool,
 ) -> Measurement {
-    let stop = CancellationToken::new();
+    let control = Control::new();
     let mut observe = |progress: &Progress<'_>| {
         if enough(progress) {
-            stop.cancel();
+            control.stop();
         }
     };
-    run(scenario, config, &stop, &mut observe).unwrap()
+    run(scenario, config, &control, &mut observe).unwrap()
 }
 
 pub(crate) fn requests(measurement: &Measurement) -> u64 {

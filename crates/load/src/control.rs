@@ -1,0 +1,77 @@
+//! The hand on a running load.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+/// Stops a running load, changes how many users it has, and lets its figures begin anew.
+///
+/// Clones act on the same load. What is asked for is done within a twentieth of a second.
+#[derive(Debug, Clone, Default)]
+pub struct Control {
+    stop: CancellationToken,
+    commands: Arc<Mutex<Vec<Command>>>,
+}
+
+/// What can be asked of a running load.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Command {
+    /// From now on so many users, started or stopped at so many per second.
+    Users { users: u32, rate: f64 },
+    /// What is planned from now on is measured, and nothing before.
+    Reset,
+}
+
+impl Control {
+    /// A control of a load that has not begun.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends the load; requests in flight are waited for up to the stop timeout.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Asks for `users`, started or stopped at `spawn_rate` per second. A rate that is not above zero is ignored.
+    pub fn set_users(&self, users: u32, spawn_rate: f64) {
+        if spawn_rate.is_finite() && spawn_rate > 0.0 {
+            self.ask(Command::Users {
+                users,
+                rate: spawn_rate,
+            });
+        }
+    }
+
+    /// Lets the measured period begin anew; the timeline goes on.
+    pub fn reset(&self) {
+        self.ask(Command::Reset);
+    }
+
+    /// The token that [`Control::stop`] cancels.
+    pub fn stopped(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    pub(crate) fn take_commands(&self) -> Vec<Command> {
+        std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn ask(&self, command: Command) {
+        // A list of commands is whole whatever happened to the thread that held it.
+        self.commands
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(command);
+    }
+}
+
+/// A control that ends its load when `stop` is cancelled.
+impl From<CancellationToken> for Control {
+    fn from(stop: CancellationToken) -> Self {
+        Self {
+            stop,
+            commands: Arc::default(),
+        }
+    }
+}

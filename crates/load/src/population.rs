@@ -1,0 +1,245 @@
+//! Says which users are active when. Pure: given a time it answers; it never sleeps.
+//!
+//! Users are numbered from 0, and the last to start is the first to stop. So a user is active while more users than
+//! its number are wanted, and all there is to know is how the wanted number changes over time.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use crate::clock::FAR;
+use crate::pacer::spawn_time;
+
+/// How many users are wanted over time: one change after another.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Population(Vec<Change>);
+
+/// The way from one number of users to another, and all the time after it until the next change.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Change {
+    at: Duration,
+    from: u32,
+    to: u32,
+    /// Users started or stopped per second.
+    rate: f64,
+}
+
+/// A part of a load with its own number of users.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stage {
+    /// How long it lasts, the time included in which users start or stop.
+    pub duration: Duration,
+    /// Users wanted.
+    pub users: u32,
+    /// Users started or stopped per second until there are that many; positive.
+    pub spawn_rate: f64,
+}
+
+impl Population {
+    /// From none to `users`.
+    pub(crate) fn constant(users: NonZeroU32, spawn_rate: f64) -> Self {
+        Self(vec![Change {
+            at: Duration::ZERO,
+            from: 0,
+            to: users.get(),
+            rate: spawn_rate,
+        }])
+    }
+
+    /// One stage after another; without any, nobody.
+    pub(crate) fn staged(stages: &[Stage]) -> Self {
+        let mut population = Self(Vec::new());
+        let mut at = Duration::ZERO;
+        for stage in stages {
+            population.change(at, stage.users, stage.spawn_rate);
+            at = at.saturating_add(stage.duration).min(FAR);
+        }
+        population
+    }
+
+    /// From `at` on, which is no earlier than the last change, `users` are wanted.
+    pub(crate) fn change(&mut self, at: Duration, users: u32, rate: f64) {
+        let from = self.count(at);
+        self.0.push(Change {
+            at,
+            from,
+            to: users,
+            rate,
+        });
+    }
+
+    /// Users active at `time`.
+    pub(crate) fn count(&self, time: Duration) -> u32 {
+        let change = self.0.iter().rev().find(|change| change.at <= time);
+        change.map_or(0, |change| change.count(time.saturating_sub(change.at)))
+    }
+
+    /// The most users that are wanted at any time.
+    pub(crate) fn most(&self) -> u32 {
+        self.0.iter().map(|change| change.to).max().unwrap_or(0)
+    }
+
+    /// When the users wanted first are all there.
+    pub(crate) fn first_complete(&self) -> Duration {
+        self.0.first().map_or(Duration::ZERO, |change| {
+            change.at + change.moment(change.to.saturating_sub(1))
+        })
+    }
+
+    /// How long after `time`, the moment of the last change, the users wanted last are all there.
+    pub(crate) fn last_complete(&self, time: Duration) -> Duration {
+        self.0.last().map_or(Duration::ZERO, |change| {
+            let last = change.from.abs_diff(change.to).saturating_sub(1);
+            (change.at + spawn_time(last, change.rate)).saturating_sub(time)
+        })
+    }
+
+    /// When `user` is active first, from `time` on; `None` if never as far as is known.
+    pub(crate) fn next_start(&self, user: u32, time: Duration) -> Option<Duration> {
+        self.next(user, time, true)
+    }
+
+    /// When `user` is not active first, from `time` on; `None` if it is not known to stop.
+    pub(crate) fn next_stop(&self, user: u32, time: Duration) -> Option<Duration> {
+        self.next(user, time, false)
+    }
+
+    /// When it first is so, from `time` on, that `user` is active or not.
+    fn next(&self, user: u32, time: Duration, active: bool) -> Option<Duration> {
+        if (self.count(time) > user) == active {
+            return Some(time);
+        }
+        let ends = self.0.iter().skip(1).map(|next| next.at).chain([FAR]);
+        self.0
+            .iter()
+            .zip(ends)
+            .filter(|(_, end)| *end > time)
+            .filter(|(change, _)| change.turns(user, active))
+            .map(|(change, end)| (change.at + change.moment(user), end))
+            .find(|(moment, end)| *moment > time && moment < end)
+            .map(|(moment, _)| moment)
+    }
+}
+
+impl Change {
+    fn count(&self, since: Duration) -> u32 {
+        let all = self.from.abs_diff(self.to);
+        // How many have started or stopped by then: their moments only ever grow.
+        let (mut low, mut high) = (0, all);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if spawn_time(middle, self.rate) <= since {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        if self.to > self.from {
+            self.from + low
+        } else {
+            self.from - low
+        }
+    }
+
+    /// Whether this change makes `user` active, or not.
+    fn turns(&self, user: u32, active: bool) -> bool {
+        let (from, to) = if active {
+            (self.from, self.to)
+        } else {
+            (self.to, self.from)
+        };
+        (from..to).contains(&user)
+    }
+
+    /// How long after its beginning the change reaches `user`, which it starts or stops.
+    fn moment(&self, user: u32) -> Duration {
+        let before = if self.to > self.from {
+            user.saturating_sub(self.from)
+        } else {
+            self.from.saturating_sub(1).saturating_sub(user)
+        };
+        spawn_time(before, self.rate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn stage(duration: u64, users: u32, spawn_rate: f64) -> Stage {
+        Stage {
+            duration: seconds(duration),
+            users,
+            spawn_rate,
+        }
+    }
+
+    #[test]
+    fn users_start_at_the_rate_and_stay() {
+        let population = Population::constant(NonZeroU32::new(5).unwrap(), 2.0);
+        let counts = [0, 1, 2, 3, 100].map(|time| population.count(seconds(time)));
+        assert_eq!(counts, [2, 4, 5, 5, 5]);
+        assert_eq!(population.first_complete(), seconds(2));
+        assert_eq!(population.next_start(4, Duration::ZERO), Some(seconds(2)));
+        assert_eq!(population.next_start(5, Duration::ZERO), None);
+        assert_eq!(population.next_stop(4, seconds(2)), None);
+    }
+
+    #[test]
+    fn the_last_to_start_is_the_first_to_stop() {
+        let population = Population::staged(&[stage(10, 4, 4.0), stage(10, 1, 1.0)]);
+        let counts = [0, 9, 10, 11, 12, 99].map(|time| population.count(seconds(time)));
+        assert_eq!(counts, [4, 4, 3, 2, 1, 1]);
+        let stops = [0, 1, 2, 3].map(|user| population.next_stop(user, seconds(1)));
+        assert_eq!(
+            stops,
+            [
+                None,
+                Some(seconds(12)),
+                Some(seconds(11)),
+                Some(seconds(10))
+            ]
+        );
+    }
+
+    #[test]
+    fn a_change_before_all_have_started_goes_on_from_where_they_are() {
+        let mut population = Population::constant(NonZeroU32::new(100).unwrap(), 1.0);
+        population.change(seconds(9), 0, 5.0);
+        let counts = [8, 9, 10, 11].map(|time| population.count(seconds(time)));
+        assert_eq!(counts, [9, 5, 0, 0]);
+        assert_eq!(population.next_start(50, Duration::ZERO), None);
+        population.change(seconds(20), 3, 3.0);
+        assert_eq!(population.next_start(2, seconds(11)), Some(seconds(20)));
+        assert_eq!(population.most(), 100);
+    }
+
+    proptest! {
+        #[test]
+        fn starts_and_stops_agree_with_the_count(
+            stages in prop::collection::vec((1_u64..20, 0_u32..30, 0.3..9.0), 1..5),
+            user in 0_u32..30,
+            time in 0_u64..80,
+        ) {
+            let stages: Vec<_> = stages.into_iter().map(|(time, users, rate)| stage(time, users, rate)).collect();
+            let population = Population::staged(&stages);
+            let active = |time: Duration| population.count(time) > user;
+            let time = seconds(time);
+            let (start, stop) = (population.next_start(user, time), population.next_stop(user, time));
+            let (same, turn) = if active(time) { (start, stop) } else { (stop, start) };
+            prop_assert_eq!(same, Some(time));
+            let nanosecond = Duration::from_nanos(1);
+            if let Some(turn) = turn {
+                prop_assert_ne!(active(turn), active(time));
+                prop_assert_eq!(active(turn.saturating_sub(nanosecond)), active(time));
+            } else {
+                prop_assert_eq!(active(FAR), active(time));
+            }
+        }
+    }
+}

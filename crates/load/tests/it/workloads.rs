@@ -1,0 +1,253 @@
+//! Loads other than a steady number of users.
+
+use std::num::{NonZeroU32, NonZeroU64};
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use bakeoff_load::{Arrivals, Control, LoadConfig, Rate, Spacing, Stage, Workload, run};
+use bakeoff_report::{Measurement, Times};
+
+use crate::server::{
+    ONE_TASK, Seen, Server, config, failures, measure, millis, requests, scenario,
+};
+
+/// A server that answers after `delay`.
+fn server(delay: Duration) -> (Server, Seen) {
+    let seen = Seen::default();
+    let counted = seen.clone();
+    let answer = get(move || {
+        counted.one_more();
+        async move { tokio::time::sleep(delay).await }
+    });
+    (Server::start(Router::new().route("/", answer)), seen)
+}
+
+fn arrivals(rate: f64, spacing: Spacing, max_in_flight: u32) -> Workload {
+    Workload::Arrivals(Arrivals {
+        rates: vec![Rate::constant(rate)],
+        spacing,
+        max_in_flight: NonZeroU32::new(max_in_flight).unwrap(),
+    })
+}
+
+fn response_times(measurement: &Measurement) -> &Times {
+    &measurement.requests[0].response_times
+}
+
+#[test]
+fn stages_say_how_many_users_there_are_and_how_long_it_lasts() {
+    let (server, seen) = server(millis(5));
+    let stage = |duration, users| Stage {
+        duration: millis(duration),
+        users,
+        spawn_rate: 1000.0,
+    };
+    let config = LoadConfig {
+        workload: Workload::Stages(vec![stage(1500, 6), stage(1000, 2), stage(1000, 4)]),
+        run_time: None,
+        ..config(&server.url, 1, millis(1))
+    };
+    let measurement = measure(&scenario(ONE_TASK), &config);
+    let users: Vec<u32> = measurement
+        .timeline
+        .iter()
+        .map(|second| second.users)
+        .collect();
+    assert_eq!(
+        (&users[..3], measurement.users),
+        (&[6, 2, 4][..], 6),
+        "{users:?}"
+    );
+    assert_eq!(measurement.period, millis(3500));
+    assert_eq!(
+        (requests(&measurement), failures(&measurement)),
+        (seen.count(), 0)
+    );
+    assert!(!measurement.interrupted);
+}
+
+#[test]
+fn users_can_be_more_and_fewer_while_it_runs() {
+    let (server, seen) = server(millis(5));
+    let config = config(&server.url, 2, Duration::from_mins(1));
+    let control = Control::new();
+    let mut seen_users = Vec::new();
+    let measurement = run(&scenario(ONE_TASK), &config, &control, &mut |progress| {
+        if seen_users.last() != Some(&progress.users) {
+            seen_users.push(progress.users);
+        }
+        match progress.so_far.timeline.len() {
+            1 => control.set_users(9, 1000.0),
+            2 => control.set_users(3, 1000.0),
+            3.. => control.stop(),
+            _ => (),
+        }
+    })
+    .unwrap();
+    let users: Vec<u32> = measurement
+        .timeline
+        .iter()
+        .map(|second| second.users)
+        .take(3)
+        .collect();
+    assert_eq!(users, [2, 9, 3]);
+    assert_eq!(measurement.marks[0].what, "9 users at 1000/s");
+    assert_eq!(requests(&measurement), seen.count());
+}
+
+#[test]
+fn figures_that_begin_anew_leave_out_what_was_before() {
+    let (server, seen) = server(millis(5));
+    let config = config(&server.url, 4, Duration::from_mins(1));
+    let control = Control::new();
+    let mut before = 0;
+    let measurement = run(
+        &scenario(ONE_TASK),
+        &config,
+        &control,
+        &mut |progress| match progress.so_far.timeline.len() {
+            1 if before == 0 => {
+                before = requests(progress.so_far);
+                control.reset();
+            }
+            2.. => control.stop(),
+            _ => (),
+        },
+    )
+    .unwrap();
+    assert!(before > 20, "{before}");
+    let (all, counted) = (seen.count(), requests(&measurement));
+    assert!(
+        counted + before <= all && counted > 20,
+        "{counted} of {all} after {before}"
+    );
+    assert_eq!(measurement.unfinished, 0);
+    let over: u64 = measurement
+        .timeline
+        .iter()
+        .map(|second| second.requests)
+        .sum();
+    assert_eq!(over, all);
+    assert!(measurement.warm_up > Duration::from_secs(1));
+}
+
+#[test]
+fn as_many_tasks_as_asked_for_are_done_and_no_more() {
+    let (server, seen) = server(millis(2));
+    let config = LoadConfig {
+        iterations: NonZeroU64::new(101),
+        ..config(&server.url, 7, Duration::from_mins(1))
+    };
+    let measurement = measure(&scenario(ONE_TASK), &config);
+    assert_eq!((requests(&measurement), seen.count()), (101, 101));
+    assert!(!measurement.interrupted && measurement.period < Duration::from_secs(30));
+}
+
+#[test]
+fn arrivals_come_at_their_rate_whatever_the_server_does() {
+    let (server, seen) = server(millis(300));
+    let config = LoadConfig {
+        workload: arrivals(100.0, Spacing::Even, 1000),
+        ..config(&server.url, 1, Duration::from_secs(2))
+    };
+    let measurement = measure(&scenario(ONE_TASK), &config);
+    let arrived = measurement.arrivals.unwrap();
+    assert_eq!((arrived.planned, arrived.not_sent), (200, 0));
+    assert_eq!(
+        (requests(&measurement), seen.count(), measurement.unfinished),
+        (200, 200, 0)
+    );
+    // Some thirty are always under way, each on a connection that is used again.
+    assert!(
+        (28..60).contains(&measurement.connections_opened),
+        "{}",
+        measurement.connections_opened
+    );
+}
+
+#[test]
+fn arrivals_over_the_limit_in_flight_are_counted_and_not_sent() {
+    let (server, seen) = server(millis(1000));
+    let config = LoadConfig {
+        workload: arrivals(50.0, Spacing::Even, 5),
+        ..config(&server.url, 1, millis(800))
+    };
+    let measurement = measure(&scenario(ONE_TASK), &config);
+    let arrived = measurement.arrivals.unwrap();
+    assert_eq!((arrived.planned, arrived.not_sent), (40, 35));
+    assert_eq!((requests(&measurement), seen.count()), (5, 5));
+}
+
+#[test]
+fn a_server_that_stalls_for_a_second_delays_a_tenth_of_ten_seconds_of_arrivals() {
+    // From the second second to the third, nothing is answered: those who come then wait for its end.
+    let start = std::time::Instant::now();
+    let answer = get(move || async move {
+        let now = start.elapsed();
+        let left = Duration::from_secs(3).saturating_sub(now);
+        if left <= Duration::from_secs(1) {
+            tokio::time::sleep(left).await;
+        }
+    });
+    let server = Server::start(Router::new().route("/", answer));
+    let config = LoadConfig {
+        workload: arrivals(100.0, Spacing::Even, 1000),
+        ..config(&server.url, 1, Duration::from_secs(10))
+    };
+    let measurement = measure(&scenario(ONE_TASK), &config);
+    let times = response_times(&measurement);
+    assert_eq!(times.count(), 1000);
+    let of = |share: f64| times.quantile(share).unwrap();
+    assert!(
+        of(0.89) < millis(100) && of(0.92) > millis(100),
+        "{:?} {:?}",
+        of(0.89),
+        of(0.92)
+    );
+    assert!(
+        of(0.95) >= millis(450) && of(0.95) <= millis(600),
+        "{:?}",
+        of(0.95)
+    );
+    assert!(times.max().unwrap() >= millis(950));
+}
+
+#[test]
+fn known_delays_come_back_within_a_millisecond_and_a_hundredth() {
+    for delay in [20, 200] {
+        let (server, _) = server(millis(delay));
+        let config = LoadConfig {
+            workload: arrivals(50.0, Spacing::Poisson, 1000),
+            ..config(&server.url, 1, Duration::from_secs(2))
+        };
+        let measurement = measure(&scenario(ONE_TASK), &config);
+        let median = response_times(&measurement).quantile(0.5).unwrap();
+        // The server's own timer is up to a millisecond late, and never early.
+        let most = millis(delay) + millis(2) + millis(delay) / 100;
+        assert!(
+            median >= millis(delay) && median <= most,
+            "{median:?} for {delay} ms"
+        );
+    }
+}
+
+#[test]
+fn requests_in_flight_when_a_user_has_to_stop_are_finished() {
+    let (server, seen) = server(millis(400));
+    let stage = |users| Stage {
+        duration: millis(600),
+        users,
+        spawn_rate: 1000.0,
+    };
+    let config = LoadConfig {
+        workload: Workload::Stages(vec![stage(3), stage(1)]),
+        run_time: None,
+        ..config(&server.url, 1, millis(1))
+    };
+    let measurement = measure(&scenario(ONE_TASK), &config);
+    assert_eq!(
+        (requests(&measurement), measurement.unfinished),
+        (seen.count(), 0)
+    );
+}
