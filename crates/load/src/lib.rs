@@ -45,6 +45,7 @@ mod user;
 mod worker;
 
 pub use error::{HostError, LoadError, NotCorrect, ScenarioError};
+pub use host::check_host;
 pub use run::{LoadConfig, Phase, Progress, check_once, run};
 pub use scenario::{Load, Scenario, Task, WaitTime};
 pub use threshold::{Broken, Threshold};
