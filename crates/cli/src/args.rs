@@ -62,7 +62,7 @@ pub(crate) struct SwarmArgs {
     #[arg(long, env = "LOCUST_RESET_STATS", value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) reset_stats: bool,
     /// How long to run, such as 60s or 1h30m [default: the scenario's, else until ctrl-C]
-    #[arg(short = 't', long, env = "LOCUST_RUN_TIME", value_name = "TIME", value_parser = duration)]
+    #[arg(short = 't', long, env = "LOCUST_RUN_TIME", value_name = "TIME", value_parser = positive_duration)]
     pub(crate) run_time: Option<Duration>,
     /// How long requests in flight at the end may take before they count as unfinished
     #[arg(short = 's', long, env = "LOCUST_STOP_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "10s")]

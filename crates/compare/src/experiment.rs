@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::{Duration, Instant, SystemTime};
 
-use bakeoff_load::{LoadConfig, Phase, Progress, Scenario, Workload};
+use bakeoff_load::{LoadConfig, LoadError, NotCorrect, Phase, Progress, Scenario, Workload};
 use bakeoff_report::{Experiment, LeftOut, Plan, Problem, Run, Usage};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -14,6 +14,7 @@ use crate::contender::docker::Docker;
 use crate::contender::{Consumption, Missing, Preparation, Prepared, Running, remove_abandoned};
 use crate::error::CompareError;
 use crate::file::{ExperimentFile, Launch};
+use crate::ready::NotReady;
 use crate::{machine, ready};
 
 /// How often a starting contender is asked whether it is ready.
@@ -33,6 +34,13 @@ pub enum Event<'a> {
     },
     /// A contender cannot take part.
     LeftOut(&'a LeftOut),
+    /// The baseline cannot take part, and another contender takes its place.
+    NewBaseline {
+        /// Who was to be the baseline.
+        left_out: &'a str,
+        /// Who is it now.
+        baseline: &'a str,
+    },
     /// A contender is being started.
     Starting(Turn<'a>),
     /// The load is on.
@@ -98,7 +106,8 @@ impl Comparison {
     }
 
     /// Runs the set-up of every contender and returns an experiment without runs. A contender whose tools are missing
-    /// is left out of it. Cancelling `stop` ends it early.
+    /// is left out of it; where that is the baseline, the first that takes part takes its place.
+    /// Cancelling `stop` ends it early.
     ///
     /// # Errors
     /// [`CompareError::NoContender`] when none is left.
@@ -141,6 +150,7 @@ impl Comparison {
         if self.contenders.is_empty() && !stop.is_cancelled() {
             return Err(CompareError::NoContender);
         }
+        let baseline = self.baseline(&mut left_out, observe);
         Ok(Experiment {
             name: self.scenario.name().to_owned(),
             started_at,
@@ -148,7 +158,7 @@ impl Comparison {
             plan: Plan {
                 primary: self.file.primary,
                 same_ratio: self.file.same_ratio,
-                baseline: self.file.baseline.clone(),
+                baseline,
                 blocks: self.file.blocks.get(),
                 users: self.users.get(),
                 warm_up: self.file.warm_up,
@@ -164,17 +174,38 @@ impl Comparison {
         })
     }
 
+    /// The contender that the others are compared with: the file's, or the first of those who take part without it.
+    fn baseline(&self, left_out: &mut [LeftOut], observe: &mut dyn FnMut(Event<'_>)) -> String {
+        let wanted = &self.file.baseline;
+        let missing = left_out.iter_mut().find(|other| other.name == *wanted);
+        let (Some(missing), Some(first)) = (missing, self.contenders.first()) else {
+            return wanted.clone();
+        };
+        let baseline = &first.config.name;
+        missing.reason = format!(
+            "{}; it was to be the baseline, and {baseline} takes its place",
+            missing.reason
+        );
+        observe(Event::NewBaseline {
+            left_out: wanted,
+            baseline,
+        });
+        baseline.clone()
+    }
+
     /// Runs every block and adds what happens to `experiment`, so that nothing measured is lost whatever ends it.
     /// Cancelling `stop` ends it early; no process and no container is left behind.
     ///
     /// # Errors
-    /// [`CompareError::Load`]; a contender's own failure is a [`Problem`] instead.
+    /// [`CompareError::Load`], for what no waiting mends; a contender's own failure is a [`Problem`] instead.
     pub fn run(
         &self,
         experiment: &mut Experiment,
         stop: &CancellationToken,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), CompareError> {
+        // True until the end is reached, so that a panic or an error leaves it so.
+        experiment.interrupted = true;
         let blocks = self.file.blocks.get();
         let turns = blocks.saturating_mul(u32::try_from(self.contenders.len()).unwrap_or(u32::MAX));
         let mut random = StdRng::seed_from_u64(self.file.seed);
@@ -184,7 +215,6 @@ impl Comparison {
             order.shuffle(&mut random);
             for contender in order {
                 if stop.is_cancelled() {
-                    experiment.interrupted = true;
                     return Ok(());
                 }
                 let turn = Turn {
@@ -224,11 +254,14 @@ impl Comparison {
                 return Ok(());
             }
         };
-        if let Err(what) = self.wait_until_correct(contender, running.as_mut(), stage.stop) {
-            if !stage.stop.is_cancelled() {
+        match self.wait_until_correct(contender, running.as_mut(), stage.stop) {
+            Ok(()) => {}
+            Err(_) if stage.stop.is_cancelled() => return Ok(()),
+            Err(Unready::Never(error)) => return Err(error.into()),
+            Err(Unready::Failed(what)) => {
                 stage.problem(turn, with_log(&what, running.as_mut()));
+                return Ok(());
             }
-            return Ok(());
         }
         let cold_start =
             (!matches!(contender.config.launch, Launch::Url(_))).then(|| began.elapsed());
@@ -290,51 +323,90 @@ impl Comparison {
         contender: &Prepared,
         running: &mut dyn Running,
         stop: &CancellationToken,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unready> {
         let limit = contender.config.ready_timeout;
         let deadline = Instant::now() + limit;
         let ready = contender.config.ready.as_deref();
         loop {
-            let wrong = match ready.filter(|path| !ready::answers_200(running.address(), path)) {
-                Some(path) => format!("GET {path} was not answered with 200"),
-                None => match self.first_answer(running.address(), deadline, stop) {
-                    Ok(()) => break,
-                    Err(wrong) if ready.is_some() => return Err(wrong),
-                    Err(wrong) => wrong,
+            let wrong = match ask_ready(running.address(), ready, deadline)? {
+                Some(not_ready) => not_ready,
+                None => match self.first_answer(running.address(), deadline, stop)? {
+                    None => break,
+                    Some(wrong) if ready.is_some() => return Err(Unready::Failed(wrong)),
+                    Some(wrong) => wrong,
                 },
             };
             if let Some(how) = running.ended() {
-                return Err(format!("{how} before it was ready"));
+                return Err(Unready::Failed(format!("{how} before it was ready")));
             }
             if stop.is_cancelled() {
-                return Err("stopped".into());
+                return Err(Unready::Failed("stopped".into()));
             }
             if Instant::now() >= deadline {
-                return Err(format!("{wrong} within {} s", limit.as_secs()));
+                let limit = humantime::format_duration(limit);
+                return Err(Unready::Failed(format!(
+                    "not ready within {limit}: {wrong}"
+                )));
             }
             std::thread::sleep(READY_POLL);
         }
         running.ended().map_or(Ok(()), |how| {
-            Err(format!("{how}, and something else answers at its address"))
+            let what = format!("{how}, and something else answers at its address");
+            Err(Unready::Failed(what))
         })
     }
 
-    /// Sends one request of each task and checks the answers.
+    /// Sends one request of each task and checks the answers; says what is wrong with them.
     fn first_answer(
         &self,
         address: &str,
         deadline: Instant,
         stop: &CancellationToken,
-    ) -> Result<(), String> {
+    ) -> Result<Option<String>, LoadError> {
         let rest = deadline.saturating_duration_since(Instant::now());
         let check = bakeoff_load::check_once(&self.scenario, address, rest);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| format!("no runtime for its first request: {error}"))?;
-        let answer = runtime.block_on(stop.run_until_cancelled(check));
-        let checked = answer.ok_or("stopped")?;
-        checked.map_err(|wrong| format!("its first answer was wrong: {wrong}"))
+            .map_err(LoadError::Thread)?;
+        match runtime.block_on(stop.run_until_cancelled(check)) {
+            None => Ok(Some("stopped".into())),
+            Some(Ok(())) => Ok(None),
+            Some(Err(NotCorrect::Load(error))) => Err(error),
+            Some(Err(wrong)) => Ok(Some(format!("its first answer was wrong: {wrong}"))),
+        }
+    }
+}
+
+/// Why a contender was not ready in time.
+#[derive(Debug)]
+enum Unready {
+    /// It did not do what it should.
+    Failed(String),
+    /// No request can be sent to it, however long it is waited for.
+    Never(LoadError),
+}
+
+impl From<LoadError> for Unready {
+    fn from(error: LoadError) -> Self {
+        Self::Never(error)
+    }
+}
+
+/// Asks a contender at its path, if it has one, whether it is ready; says what is in the way.
+fn ask_ready(
+    address: &str,
+    path: Option<&str>,
+    deadline: Instant,
+) -> Result<Option<String>, LoadError> {
+    let Some(path) = path else { return Ok(None) };
+    let rest = deadline.saturating_duration_since(Instant::now());
+    match ready::ask(address, path, rest) {
+        Ok(()) => Ok(None),
+        Err(NotReady::Resolve { host, source }) => Err(LoadError::Resolve { host, source }),
+        Err(wrong) => Ok(Some(format!(
+            "GET {path} was not answered with 200 ({wrong})"
+        ))),
     }
 }
 

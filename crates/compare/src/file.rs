@@ -104,7 +104,8 @@ pub enum Image {
 pub enum Network {
     /// Published on a free port of 127.0.0.1.
     Bridge,
-    /// The container shares the host's network.
+    /// The container shares the host's network: its command decides where it listens. One that listens on 0.0.0.0,
+    /// as images do, can be reached from other machines; a `command` with `--host 127.0.0.1` keeps it here.
     Host,
 }
 
@@ -394,11 +395,10 @@ impl RawContender {
                 return Err(format!("`process` of `{name}` is empty; name a program"));
             }
             (None, Some(docker), None) => Launch::Docker(docker.resolve(&name, folder)?),
-            (None, None, Some(url)) if url.starts_with("http://") => Launch::Url(url),
             (None, None, Some(url)) => {
-                return Err(format!(
-                    "`url` of `{name}` is `{url}`; it must begin with http://"
-                ));
+                bakeoff_load::check_host(&url)
+                    .map_err(|error| format!("`url` of `{name}`: {error}"))?;
+                Launch::Url(url)
             }
             _ => {
                 return Err(format!(

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -12,12 +12,14 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::contender::process::command;
+use crate::contender::process::{command, mark_of_set_up};
 use crate::contender::{Missing, Preparation};
 use crate::file::ContenderConfig;
 
 /// How often a running step is looked at.
 const POLL: Duration = Duration::from_millis(20);
+/// How many lines of a step that failed are shown.
+const SHOWN_LINES: usize = 8;
 
 /// Runs the set-up of `config` unless it was done with the same commands and the same files.
 /// Returns whether it was run.
@@ -67,10 +69,9 @@ fn run_step(words: &[String], directory: &Path, stop: &CancellationToken) -> Res
     if status.success() {
         return Ok(());
     }
-    let last = said.lines().rev().find(|line| !line.trim().is_empty());
-    let last = last.unwrap_or("it said nothing").trim();
+    let why = last_words(&said);
     Err(Missing {
-        reason: format!("its set-up `{line}` failed ({status}): {last}"),
+        reason: format!("its set-up `{line}` failed ({status}): {why}"),
         remedy: format!(
             "run it by hand in {} to see all of its output",
             directory.display()
@@ -78,16 +79,18 @@ fn run_step(words: &[String], directory: &Path, stop: &CancellationToken) -> Res
     })
 }
 
-/// Runs a command to its end, or until `stop` is cancelled, and returns what it wrote to stderr.
+/// Runs a command to its end, or until `stop` is cancelled, and returns what it wrote to stdout and stderr.
 fn run_to_end(
     words: &[String],
     directory: &Path,
     stop: &CancellationToken,
 ) -> std::io::Result<(ExitStatus, String)> {
     let mut said = tempfile::tempfile()?;
+    let (mark, owner) = mark_of_set_up();
     let mut child = command(words, directory)
+        .env(mark, owner)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(said.try_clone()?)
         .stderr(said.try_clone()?)
         .process_group(0)
         .spawn()?;
@@ -103,6 +106,20 @@ fn run_to_end(
         std::thread::sleep(POLL);
     };
     Ok((status, read_all(&mut said)?))
+}
+
+/// What a failed command said at last, on one line: from the first of these lines that calls itself an error.
+fn last_words(said: &str) -> String {
+    // pip ends with an offer of its newest version, whatever happened.
+    let is_useful = |line: &&str| !line.is_empty() && !line.starts_with("[notice]");
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(is_useful).collect();
+    let last = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
+    let is_error = |line: &&str| line.to_ascii_lowercase().starts_with("error");
+    let first = last.iter().position(is_error).unwrap_or(0);
+    match last[first..].join(" ") {
+        nothing if nothing.is_empty() => "it said nothing".to_owned(),
+        words => words,
+    }
 }
 
 fn read_all(file: &mut File) -> std::io::Result<String> {
@@ -123,7 +140,8 @@ fn stamp(config: &ContenderConfig) -> PathBuf {
 fn fingerprint(config: &ContenderConfig) -> String {
     let mut hash = Sha256::new();
     // Environments of Python hold absolute paths, so that one that was moved has to be made again.
-    if let Ok(directory) = std::path::absolute(&config.directory) {
+    // Whichever way an experiment file reaches the folder, it is the same one, with the same stamp.
+    if let Ok(directory) = config.directory.join(".").canonicalize() {
         hash.update(directory.as_os_str().as_encoded_bytes());
     }
     for words in &config.setup {
@@ -144,8 +162,68 @@ fn fingerprint(config: &ContenderConfig) -> String {
     })
 }
 
-/// The input file that a word of a command names. Hidden folders hold what the commands themselves make.
+/// The input file that a word of a command names. Hidden folders, such as `.venv`, hold what the commands themselves make.
 fn named_file(word: &str, directory: &Path) -> Option<PathBuf> {
     let path = directory.join(word);
-    (!word.starts_with('.') && path.is_file()).then_some(path)
+    (!is_in_hidden_folder(Path::new(word)) && path.is_file()).then_some(path)
+}
+
+fn is_in_hidden_folder(path: &Path) -> bool {
+    let mut components = path
+        .components()
+        .skip_while(|part| *part == Component::CurDir);
+    let first = components.next();
+    let is_hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
+    matches!(first, Some(Component::Normal(name)) if is_hidden(name)) && components.next().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_are_all_files_but_those_in_hidden_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().join("contender");
+        std::fs::create_dir_all(directory.join(".venv/bin")).unwrap();
+        for file in [
+            "requirements.txt",
+            "contender/install.sh",
+            "contender/.env",
+            "contender/.venv/bin/pip",
+        ] {
+            std::fs::write(folder.path().join(file), "content").unwrap();
+        }
+        for (word, is_input) in [
+            ("install.sh", true),
+            ("./install.sh", true),
+            (".env", true),
+            ("../requirements.txt", true),
+            (".venv/bin/pip", false),
+            ("./.venv/bin/pip", false),
+            (".venv", false),
+            ("-r", false),
+        ] {
+            assert_eq!(named_file(word, &directory).is_some(), is_input, "{word}");
+        }
+    }
+
+    #[test]
+    fn last_words_are_those_that_explain() {
+        for (said, words) in [
+            ("", "it said nothing"),
+            (
+                "Collecting a\nERROR: No matching distribution found for a\n\n\
+                [notice] A new release of pip is available: 23.0 -> 25.1\n[notice] To update, run: pip install\n",
+                "ERROR: No matching distribution found for a",
+            ),
+            (
+                "The environment was not created because ensurepip is not\navailable.\n\n    apt install python3-venv\n",
+                "The environment was not created because ensurepip is not available. apt install python3-venv",
+            ),
+            ("1\n2\n3\n4\n5\n6\n7\n8\n9\n", "2 3 4 5 6 7 8 9"),
+        ] {
+            assert_eq!(last_words(said), words);
+        }
+    }
 }

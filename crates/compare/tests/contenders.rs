@@ -5,9 +5,12 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::Duration;
 
 use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile};
+use bakeoff_load::LoadError;
 use bakeoff_report::Experiment;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -53,17 +56,21 @@ fn answer_everything(listener: &TcpListener) {
 /// Runs an experiment of `contenders` in a folder of its own.
 fn run(folder: &Path, contenders: &str) -> Result<Experiment, CompareError> {
     fs::write(folder.join("scenario.toml"), SCENARIO).unwrap();
+    let stop = CancellationToken::new();
+    let mut comparison = comparison(folder, contenders)?;
+    let mut experiment = comparison.prepare(&stop, &mut |_| {})?;
+    comparison.run(&mut experiment, &stop, &mut |_| {})?;
+    Ok(experiment)
+}
+
+fn comparison(folder: &Path, contenders: &str) -> Result<Comparison, CompareError> {
     let header =
         "scenario = \"scenario.toml\"\nblocks = 2\nmeasure = \"300ms\"\nwarm_up = \"100ms\"\n";
     let file = ExperimentFile::parse(
         &format!("{header}{contenders}"),
         &folder.join("bakeoff.toml"),
     )?;
-    let stop = CancellationToken::new();
-    let mut comparison = Comparison::new(file)?;
-    let mut experiment = comparison.prepare(&stop, &mut |_| {})?;
-    comparison.run(&mut experiment, &stop, &mut |_| {})?;
-    Ok(experiment)
+    Comparison::new(file)
 }
 
 /// A contender that behaves: this test binary, started again as a server. Its name stands in its command line.
@@ -102,6 +109,7 @@ fn every_contender_is_measured_once_in_every_block() {
         assert!(stats.requests() > 0 && stats.failures() == 0, "{stats:?}");
         assert!(run.cold_start.is_some());
         assert!(run.usage.unwrap().peak_memory_bytes > 0);
+        assert!(run.usage.unwrap().cpu > Duration::ZERO);
     }
 }
 
@@ -143,7 +151,9 @@ fn contender_that_never_gets_ready_is_given_up_and_its_children_are_ended() {
     let experiment = run(folder.path(), stubborn).unwrap();
     let what = &experiment.problems[0].what;
     assert!(
-        what.contains("was not answered with 200 within") && what.contains("still loading"),
+        what.contains(
+            "not ready within 200ms: GET / was not answered with 200 (connection refused)"
+        ) && what.contains("still loading"),
         "{what}"
     );
     assert_eq!(processes_with("987654"), Vec::<String>::new());
@@ -165,6 +175,100 @@ fn missing_program_leaves_the_contender_out_and_the_rest_runs() {
         run(folder.path(), missing),
         Err(CompareError::NoContender)
     ));
+}
+
+#[test]
+fn first_who_takes_part_takes_the_place_of_a_baseline_that_is_left_out() {
+    let folder = TempDir::new().unwrap();
+    let missing = "[[contender]]\nname = \"ghost\"\nprocess = [\"no-such-program-anywhere\"]\n";
+    let contenders = missing.to_owned() + &server("one") + &server("two");
+    fs::write(folder.path().join("scenario.toml"), SCENARIO).unwrap();
+    let mut comparison = comparison(folder.path(), &contenders).unwrap();
+    let mut said = Vec::new();
+    let mut observe = |event: Event<'_>| {
+        if let Event::NewBaseline { left_out, baseline } = event {
+            said.push(format!("{baseline} for {left_out}"));
+        }
+    };
+    let experiment = comparison
+        .prepare(&CancellationToken::new(), &mut observe)
+        .unwrap();
+    assert_eq!(experiment.plan.baseline, "one");
+    assert_eq!(said, ["one for ghost"]);
+    let reason = &experiment.left_out[0].reason;
+    assert!(reason.contains("one takes its place"), "{reason}");
+}
+
+/// Serves every connection with `answer`, then closes it.
+fn answer_once_a_connection(listener: TcpListener, answer: &'static [u8]) {
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut buffer = [0; 4096];
+            let _ = stream.read(&mut buffer);
+            let _ = stream.write_all(answer);
+        }
+    });
+}
+
+#[test]
+fn server_elsewhere_that_misbehaves_is_a_problem_that_says_how() {
+    let cases: [(&[u8], &str, &str); 3] = [
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhal",
+            "",
+            "its first answer was wrong: task `/`: ",
+        ),
+        (
+            b"\x00\x01 no HTTP at all\r\n\r\n",
+            "ready = \"/\"\n",
+            "GET / was not answered with 200 (the answer is no HTTP)",
+        ),
+        (
+            b"HTTP/1.1 503 Busy\r\n\r\n",
+            "ready = \"/\"\n",
+            "GET / was not answered with 200 (status 503)",
+        ),
+    ];
+    for (answer, ready, expected) in cases {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        answer_once_a_connection(listener, answer);
+        check_problem(&format!("url = \"http://{address}\"\n{ready}"), expected);
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let refusing = listener.local_addr().unwrap();
+    drop(listener);
+    check_problem(&format!("url = \"http://{refusing}\"\n"), "refused");
+}
+
+#[track_caller]
+fn check_problem(contender: &str, expected: &str) {
+    let folder = TempDir::new().unwrap();
+    let contender =
+        format!("[[contender]]\nname = \"there\"\nready_timeout = \"200ms\"\n{contender}");
+    let experiment = run(folder.path(), &contender).unwrap();
+    assert_eq!((experiment.runs.len(), experiment.problems.len()), (0, 2));
+    let what = &experiment.problems[0].what;
+    assert!(
+        what.contains("not ready within 200ms: ") && what.contains(expected),
+        "{what}"
+    );
+}
+
+#[test]
+fn what_no_waiting_mends_is_not_waited_for() {
+    let folder = TempDir::new().unwrap();
+    for ready in ["", "ready = \"/\"\n"] {
+        let nowhere = format!(
+            "[[contender]]\nname = \"nowhere\"\nurl = \"http://no-such-host.invalid\"\n{ready}"
+        );
+        let error = run(folder.path(), &nowhere).unwrap_err();
+        assert!(
+            matches!(error, CompareError::Load(LoadError::Resolve { .. })),
+            "{error}"
+        );
+    }
 }
 
 #[test]
@@ -198,6 +302,56 @@ fn set_up_runs_once_and_again_when_a_file_it_names_changes() {
         "{:?}",
         error.left_out
     );
+}
+
+#[test]
+fn folder_reached_in_two_ways_is_set_up_once() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir_all(folder.path().join("service")).unwrap();
+    fs::create_dir_all(folder.path().join("experiments")).unwrap();
+    let set_up = |directory: &str| {
+        server("one")
+            + &format!(
+                "directory = \"{directory}\"\nsetup = [[\"sh\", \"-c\", \"echo once >> times\"]]\n"
+            )
+    };
+    run(folder.path(), &set_up("service")).unwrap();
+    run(&folder.path().join("experiments"), &set_up("../service")).unwrap();
+    let times = fs::read_to_string(folder.path().join("service/times")).unwrap();
+    assert_eq!(times, "once\n");
+}
+
+#[test]
+fn set_up_that_fails_is_explained_by_what_it_said_on_stdout_too() {
+    let folder = TempDir::new().unwrap();
+    let set_up = "setup = [[\"sh\", \"-c\", \"echo ensurepip is not available; exit 1\"]]\n";
+    let experiment = run(folder.path(), &(server("two") + &server("one") + set_up)).unwrap();
+    let reason = &experiment.left_out[0].reason;
+    assert!(
+        reason.contains("(exit status: 1): ensurepip is not available"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn panic_keeps_what_was_measured_and_leaves_nothing_behind() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("scenario.toml"), SCENARIO).unwrap();
+    let stop = CancellationToken::new();
+    let mut comparison = comparison(folder.path(), &server("marked-434343")).unwrap();
+    let mut experiment = comparison.prepare(&stop, &mut |_| {}).unwrap();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        comparison.run(&mut experiment, &stop, &mut |event| {
+            assert!(
+                !matches!(event, Event::Load(turn, _) if turn.block == 2),
+                "meant to panic"
+            );
+        })
+    }));
+    assert!(outcome.is_err());
+    assert!(experiment.interrupted);
+    assert_eq!(experiment.runs.len(), 1);
+    assert_eq!(processes_with("marked-434343"), Vec::<String>::new());
 }
 
 #[test]

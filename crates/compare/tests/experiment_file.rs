@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use bakeoff_compare::{ExperimentFile, Launch};
+use bakeoff_compare::{Comparison, ExperimentFile, Launch};
+use bakeoff_load::Scenario;
 
 const GOOD: &str = r#"
 scenario = "scenarios/hello.toml"
@@ -49,6 +50,10 @@ fn mistakes_are_named_with_file_line_key_and_what_would_be_right() {
         ("measure = \"soon\"", "write it like \"5s\""),
         ("same = \"5\"", "such as \"5%\""),
         ("users = 0", "nonzero"),
+        ("warm_up = \"later\"", "duration"),
+        ("warm_up = 1", "duration"),
+        ("seed = -1", "u64"),
+        ("seed = \"lucky\"", "u64"),
         ("primary = \"speed\"", "requests_per_second"),
         ("usres = 5", "unknown field `usres`, expected one of"),
     ];
@@ -80,7 +85,23 @@ fn contenders_must_make_sense() {
         ),
         (
             contender("name = \"a\"\nurl = \"ftp://x\""),
-            "must begin with http://",
+            "is no address of a server",
+        ),
+        (
+            contender("name = \"a\"\nurl = \"http://x:99999\""),
+            "is no address of a server",
+        ),
+        (
+            contender("name = \"a\"\nurl = \"https://x\""),
+            "https is not supported",
+        ),
+        (
+            contender("name = \"a\"\nurl = \"http://x\"\nready_timeout = \"0s\""),
+            "a time above zero is needed",
+        ),
+        (
+            contender("name = \"a\"\nurl = \"http://x\"\nready_timeout = \"soon\""),
+            "write it like \"5s\"",
         ),
         (contender("name = \"a\"\nprocess = []"), "is empty"),
         (
@@ -131,4 +152,34 @@ fn only_keeps_the_named_and_knows_the_rest() {
     assert_eq!(error, "no contender is named `three`; there are one, two");
     file.only(&["one".to_owned()]).unwrap();
     assert_eq!((file.contenders.len(), file.baseline.as_str()), (1, "one"));
+}
+
+#[test]
+fn every_file_that_comes_with_bakeoff_is_valid() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let in_folder = |folder: &str| std::fs::read_dir(root.join(folder)).unwrap();
+    let files = in_folder(".")
+        .chain(in_folder("experiments"))
+        .chain(in_folder("bench"))
+        .chain(in_folder("scenarios"))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        });
+    let mut experiments = 0;
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        if text.contains("[[contender]]") {
+            let file = ExperimentFile::open(&path).unwrap();
+            Comparison::new(file).unwrap();
+            experiments += 1;
+        } else if text.contains("[[task]]") || text.contains("[task.json]") {
+            Scenario::open(&path).unwrap();
+        }
+    }
+    assert!(
+        experiments >= 3,
+        "only {experiments} experiments were found"
+    );
 }

@@ -9,6 +9,12 @@ use hyper::http::uri::Scheme;
 
 use crate::{HostError, LoadError};
 
+/// Whether `host` is an address that a load can be put on, such as `http://127.0.0.1:8000`.
+/// Whether it resolves and answers is not asked.
+pub fn check_host(host: &str) -> Result<(), HostError> {
+    Host::parse(host).map(|_| ())
+}
+
 /// A base address: where requests go and what their paths begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Host {

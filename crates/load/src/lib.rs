@@ -53,6 +53,7 @@ mod worker;
 pub use arrivals::{Arrivals, Rate, Spacing};
 pub use control::Control;
 pub use error::{HostError, LoadError, NotCorrect, ScenarioError};
+pub use host::check_host;
 pub use population::Stage;
 pub use run::{LoadConfig, Phase, Progress, Workload, check_once, run};
 pub use scenario::{Load, MAX_IN_FLIGHT, Scenario, Task, WaitTime};

@@ -161,6 +161,11 @@ impl Preparing {
                     left_out.name, left_out.reason, left_out.remedy
                 ));
             }
+            Event::NewBaseline { left_out, baseline } => {
+                self.steps.say(&format!(
+                    "baseline: {baseline}, since {left_out} is left out"
+                ));
+            }
             _ => {}
         }
     }
@@ -198,7 +203,7 @@ impl Measuring {
                     turn.contender, turn.block, problem.what
                 ));
             }
-            Event::Preparing { .. } | Event::LeftOut(_) => {}
+            Event::Preparing { .. } | Event::LeftOut(_) | Event::NewBaseline { .. } => {}
         }
     }
 

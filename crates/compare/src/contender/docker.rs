@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
+use bollard::models::{ContainerCreateBody, ContainerStatsResponse, HostConfig, PortBinding};
 use bollard::query_parameters::{
     CreateContainerOptions, CreateImageOptionsBuilder, ListContainersOptionsBuilder,
     LogsOptionsBuilder, RemoveContainerOptionsBuilder, StatsOptionsBuilder,
@@ -380,21 +380,25 @@ impl Running for RunningContainer {
                 .await
                 .transpose()
         };
-        let stats = self.docker.wait(one).ok()??;
-        let cpu = stats.cpu_stats?.cpu_usage?.total_usage?;
-        let memory = stats.memory_stats?;
-        // The page cache can be taken away at any time: as the `docker stats` command does, it does not count.
-        // cgroup v2 calls it inactive_file, v1 total_inactive_file.
-        let counters = memory.stats.unwrap_or_default();
-        let cache = counters
-            .get("total_inactive_file")
-            .or_else(|| counters.get("inactive_file"))
-            .copied();
-        Some(Consumption {
-            cpu: Duration::from_nanos(cpu),
-            memory_bytes: memory.usage?.saturating_sub(cache.unwrap_or(0)),
-        })
+        consumption_in(self.docker.wait(one).ok()??)
     }
+}
+
+/// What the engine's statistics say of a container; `None` where they leave something out.
+fn consumption_in(stats: ContainerStatsResponse) -> Option<Consumption> {
+    let cpu = stats.cpu_stats?.cpu_usage?.total_usage?;
+    let memory = stats.memory_stats?;
+    // The page cache can be taken away at any time: as the `docker stats` command does, it does not count.
+    // cgroup v2 calls it inactive_file, v1 total_inactive_file.
+    let counters = memory.stats.unwrap_or_default();
+    let cache = counters
+        .get("total_inactive_file")
+        .or_else(|| counters.get("inactive_file"))
+        .copied();
+    Some(Consumption {
+        cpu: Duration::from_nanos(cpu),
+        memory_bytes: memory.usage?.saturating_sub(cache.unwrap_or(0)),
+    })
 }
 
 impl Drop for RunningContainer {
@@ -407,5 +411,40 @@ impl Drop for RunningContainer {
             .docker
             .wait(self.docker.client.stop_container(&self.id, Some(options)));
         remove(&self.docker, &self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(stats: &str, expected: Option<(u64, u64)>) {
+        let consumption = consumption_in(serde_json::from_str(stats).unwrap());
+        let figures = consumption.map(|seen| {
+            let cpu = u64::try_from(seen.cpu.as_nanos()).unwrap();
+            (cpu, seen.memory_bytes)
+        });
+        assert_eq!(figures, expected, "{stats}");
+    }
+
+    #[test]
+    fn statistics_of_both_versions_of_control_groups_are_read() {
+        check(
+            include_str!("docker/stats-cgroup-v1.json"),
+            Some((1_234_567_890, 104_857_600 - 20_971_520)),
+        );
+        check(
+            include_str!("docker/stats-cgroup-v2.json"),
+            Some((987_654_000, 52_428_800 - 4_194_304)),
+        );
+    }
+
+    #[test]
+    fn container_that_has_ended_has_no_figures() {
+        check(
+            r#"{ "cpu_stats": { "cpu_usage": { "total_usage": 5 } }, "memory_stats": {} }"#,
+            None,
+        );
+        check(r#"{ "memory_stats": { "usage": 5 } }"#, None);
     }
 }

@@ -34,6 +34,12 @@ fn place() -> String {
     format!("{} {}", boot.trim(), namespace.display())
 }
 
+/// What a process wrote that had this one's id before it.
+#[cfg(test)]
+pub(super) fn gone_process() -> String {
+    format!("{} {} 1", place(), std::process::id())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,7 +47,7 @@ mod tests {
     #[test]
     fn only_owners_that_ran_here_can_be_gone() {
         assert!(!is_gone(&this_process()));
-        assert!(is_gone(&format!("{} {} 1", place(), std::process::id())));
+        assert!(is_gone(&gone_process()));
         assert!(!is_gone("another-boot pid:[1] 1 1"));
         assert!(!is_gone(""));
     }

@@ -92,6 +92,11 @@ fn log_file() -> std::io::Result<(File, File)> {
     Ok((file.into_file(), append))
 }
 
+/// The environment variable that marks a set-up step, and its value: a step of a run that was killed is ended like a contender.
+pub(crate) fn mark_of_set_up() -> (&'static str, String) {
+    (MARK, format!("{} set-up", owner::this_process()))
+}
+
 /// `words` as a command that runs in `directory`; a program given by a relative path is looked for there too.
 pub(crate) fn command(words: &[String], directory: &Path) -> Command {
     let program = Path::new(&words[0]);
@@ -126,7 +131,7 @@ pub(super) fn end_abandoned() {
     }
 }
 
-/// The mark of a contender's process: the process that started it, and its port.
+/// The mark of a contender's process: the process that started it, and its port; or of a step of its set-up.
 fn mark_of(process: &Process) -> Option<String> {
     let mark = process.environ().ok()?.remove(OsStr::new(MARK))?;
     mark.into_string().ok()
@@ -288,5 +293,33 @@ impl Drop for RunningProcess {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn only_processes_of_owners_that_are_gone_are_ended() {
+        let marked = |owner: &str| {
+            command(&["sleep".to_owned(), "600".to_owned()], Path::new(""))
+                .env(MARK, format!("{owner} 8000"))
+                .spawn()
+                .unwrap()
+        };
+        let mut abandoned = marked(&owner::gone_process());
+        let mut owned = marked(&owner::this_process());
+        // Looked for again where the first look came too early to see a process that has only just been started.
+        let ended = (0..1000).find_map(|_| {
+            end_abandoned();
+            abandoned.try_wait().unwrap()
+        });
+        assert_eq!(ended.and_then(|status| status.signal()), Some(9));
+        assert_eq!(owned.try_wait().unwrap(), None);
+        owned.kill().unwrap();
+        owned.wait().unwrap();
     }
 }

@@ -27,10 +27,10 @@ pub fn render_experiment(experiment: &Experiment, terminal: Terminal) -> String 
     let pieces = [
         section::contenders(&analysis),
         section::side_by_side(experiment, &analysis),
+        section::verdicts(experiment, &analysis),
         section::interpretation(&analysis),
         section::missing(experiment),
         section::setup(experiment, &analysis),
-        section::verdicts(experiment, &analysis),
     ];
     terminal.document(&experiment.name, &pieces.concat())
 }

@@ -1,6 +1,7 @@
 //! Builds an image from a folder, the way `docker build` does.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use bollard::query_parameters::BuildImageOptionsBuilder;
@@ -167,13 +168,30 @@ impl Ignored {
     /// Whether a folder is kept, or a later pattern may keep something in it.
     fn may_hold_kept(&self, folder: &Path) -> bool {
         let kept_inside = |pattern: &Pattern| {
-            pattern.keeps && Path::new(pattern.glob.glob().glob()).starts_with(folder)
+            pattern.keeps && may_match_inside(Path::new(pattern.glob.glob().glob()), folder)
         };
         folder.as_os_str().is_empty()
             || !self.matches(folder)
             || self.dockerfile.starts_with(folder)
             || self.patterns.iter().any(kept_inside)
     }
+}
+
+/// Whether `pattern` may match something below `folder`. What it cannot rule out it allows: that only costs a look.
+fn may_match_inside(pattern: &Path, folder: &Path) -> bool {
+    let mut parts = pattern.iter();
+    for name in folder {
+        let Some(part) = parts.next().map(OsStr::to_string_lossy) else {
+            return false;
+        };
+        if part == "**" {
+            return true;
+        }
+        if !part.contains(['*', '?', '[', '{', '\\']) && *part != name.to_string_lossy() {
+            return false;
+        }
+    }
+    parts.next().is_some()
 }
 
 #[cfg(test)]
@@ -230,6 +248,25 @@ mod tests {
         assert_eq!(
             packed("# all but one\n*\n!models/model.onnx\n", &files),
             ["Dockerfile", "models/model.onnx", "added"]
+        );
+    }
+
+    #[test]
+    fn later_glob_brings_files_back_from_any_folder() {
+        let files = ["app.py", "deep/er/app.py", "deep/er/data.bin", "pkg/a/b.py"];
+        assert_eq!(
+            packed("*\n!**/*.py\n", &files),
+            [
+                "Dockerfile",
+                "app.py",
+                "deep/er/app.py",
+                "pkg/a/b.py",
+                "added"
+            ]
+        );
+        assert_eq!(
+            packed("*\n!*/a/*.py\n", &files),
+            ["Dockerfile", "pkg/a/b.py", "added"]
         );
     }
 }
