@@ -1,9 +1,10 @@
-//! How results are shown: on a terminal, as Markdown, as JSON and as one HTML page.
+//! How results are shown: on a terminal, as Markdown, as JSON, as one HTML page, and in the formats of others.
 //!
 //! The content is put together once, piece by piece; a renderer only decides how each piece looks.
 
 pub mod html;
 pub mod json;
+pub mod locust_csv;
 pub mod markdown;
 pub mod terminal;
 

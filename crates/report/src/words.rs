@@ -102,6 +102,24 @@ pub(crate) fn moment(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(writable(time)).to_string()
 }
 
+/// The moment so long after another, as [`moment`] has it.
+pub(crate) fn moment_after(start: SystemTime, since: Duration) -> String {
+    moment(after(start, since))
+}
+
+/// The Unix time in whole seconds, so long after a moment.
+pub(crate) fn epoch_second(start: SystemTime, since: Duration) -> u64 {
+    after(start, since)
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+/// A record may hold any time; what no clock can tell is left out.
+fn after(start: SystemTime, since: Duration) -> SystemTime {
+    start.checked_add(since).unwrap_or(start)
+}
+
 /// A moment in UTC, to the nanosecond.
 pub(crate) fn exact_moment(time: SystemTime) -> String {
     humantime::format_rfc3339_nanos(writable(time)).to_string()
