@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use bakeoff_report::{
     Arrivals, Contender, ContenderKind, EncodedTimes, Experiment, FailureCause, LeftOut, LoadTest,
     Machine, Mark, Measurement, Plan, PrimaryMetric, Problem, RequestStats, Run, Second,
-    SecondOfName, Times, Usage,
+    SecondOfName, ThresholdOutcome, Times, Usage,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -370,6 +370,20 @@ fn count_failure(failures: &mut Vec<FailureCause>, stats: &RequestStats, second:
         first_seen: seen,
         last_seen: seen,
     });
+}
+
+/// A threshold that was kept and one that was not.
+pub(crate) fn thresholds() -> [ThresholdOutcome; 2] {
+    [
+        ThresholdOutcome {
+            threshold: "response_time.p95 below 500ms".to_owned(),
+            failure: None,
+        },
+        ThresholdOutcome {
+            threshold: "fail_ratio below 0.01".to_owned(),
+            failure: Some("was 0.012 & rising".to_owned()),
+        },
+    ]
 }
 
 /// A standard normal number, by the method of Box and Muller.

@@ -4,8 +4,11 @@
 
 pub mod html;
 pub mod json;
+pub mod junit;
 pub mod locust_csv;
+pub mod locust_json;
 pub mod markdown;
+pub mod prometheus;
 pub mod terminal;
 
 mod chart;

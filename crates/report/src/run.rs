@@ -182,6 +182,15 @@ pub(crate) struct SecondFigures<'a> {
     pub(crate) response_times: &'a EncodedTimes,
 }
 
+/// What came of one threshold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ThresholdOutcome {
+    /// The metric with its limit: `response_time.p95 below 500ms`.
+    pub threshold: String,
+    /// How it was broken, such as `was 612ms`; `None` where it was kept.
+    pub failure: Option<String>,
+}
+
 /// What a contender consumed during the measured period, memory looked at about once a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Usage {

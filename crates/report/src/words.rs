@@ -7,6 +7,11 @@ pub(crate) fn ms(time: Duration) -> String {
     figure(time.as_secs_f64() * 1e3)
 }
 
+/// A time in milliseconds to the microsecond, for a file rather than a reader.
+pub(crate) fn exact_ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
 /// A figure with about three significant digits, and thousands set apart.
 pub(crate) fn figure(value: f64) -> String {
     match value.abs() {
@@ -109,10 +114,18 @@ pub(crate) fn moment_after(start: SystemTime, since: Duration) -> String {
 
 /// The Unix time in whole seconds, so long after a moment.
 pub(crate) fn epoch_second(start: SystemTime, since: Duration) -> u64 {
+    epoch(start, since).as_secs()
+}
+
+/// The same with its fraction.
+pub(crate) fn epoch_seconds(start: SystemTime, since: Duration) -> f64 {
+    epoch(start, since).as_secs_f64()
+}
+
+fn epoch(start: SystemTime, since: Duration) -> Duration {
     after(start, since)
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default()
-        .as_secs()
 }
 
 /// A record may hold any time; what no clock can tell is left out.
@@ -161,6 +174,13 @@ mod tests {
             (f64::NAN, "–"),
         ] {
             assert_eq!(figure(value), text);
+        }
+    }
+
+    #[test]
+    fn milliseconds_in_files_keep_their_microseconds() {
+        for (us, text) in [(1, "0.001"), (1234, "1.234"), (10_000, "10")] {
+            assert_eq!(exact_ms(Duration::from_micros(us)).to_string(), text);
         }
     }
 

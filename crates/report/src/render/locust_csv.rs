@@ -5,7 +5,6 @@
 //! where Locust writes 0 for all but the percentiles.
 //! Nothing of a warm-up is in the statistics, as with Locust's `--reset-stats`.
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use crate::run::Measurement;
@@ -109,12 +108,10 @@ fn rate(per_second: Option<f64>) -> String {
 }
 
 fn optional_ms(time: Option<Duration>) -> String {
-    time.map_or_else(|| NOT_AVAILABLE.to_owned(), |time| ms(time).to_string())
-}
-
-/// Milliseconds to the microsecond, with as many decimals as that takes.
-pub(super) fn ms(time: Duration) -> impl Display {
-    (time.as_secs_f64() * 1e6).round() / 1e3
+    time.map_or_else(
+        || NOT_AVAILABLE.to_owned(),
+        |time| words::exact_ms(time).to_string(),
+    )
 }
 
 /// The rows as Python's `csv.writer` writes them.
@@ -181,12 +178,5 @@ mod tests {
             csv.contains("POST,\"a,\"\"b\"\"\",1,0,1,1,1,1,64,"),
             "{csv}"
         );
-    }
-
-    #[test]
-    fn times_keep_their_microseconds() {
-        for (us, text) in [(1, "0.001"), (1234, "1.234"), (10_000, "10")] {
-            assert_eq!(ms(Duration::from_micros(us)).to_string(), text);
-        }
     }
 }

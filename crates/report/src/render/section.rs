@@ -240,6 +240,49 @@ pub(super) fn setup(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> 
     pieces
 }
 
+/// What was put on the server, and how well.
+pub(super) fn in_one_line(test: &LoadTest, summary: &Summary) -> String {
+    let measurement = &test.measurement;
+    let load = match summary.arrivals {
+        Some(arrivals) => format!(
+            "{}, {} of them not sent",
+            words::several(
+                usize::try_from(arrivals.planned).unwrap_or(usize::MAX),
+                "arrival"
+            ),
+            words::count(arrivals.not_sent)
+        ),
+        None => words::several(measurement.users as usize, "user"),
+    };
+    let lag = summary.lag_p99().map_or_else(String::new, |lag| {
+        format!(", 99 % sent at most {} ms late", words::ms(lag))
+    });
+    let interrupted = if measurement.interrupted {
+        ", ended before its time"
+    } else {
+        ""
+    };
+    format!(
+        "Load on {}: {load}, {} measured{lag}, {} unfinished{interrupted}.",
+        test.host,
+        words::seconds(measurement.period),
+        words::count(summary.unfinished)
+    )
+}
+
+/// What to know about figures that lack some of the load.
+pub(super) fn not_sent(summary: &Summary) -> Option<String> {
+    let arrivals = summary.arrivals.filter(|arrivals| arrivals.not_sent > 0)?;
+    Some(format!(
+        "{} not sent because the limit of requests in flight was reached: the figures are those of the rest.",
+        if arrivals.not_sent == 1 {
+            "1 arrival was".to_owned()
+        } else {
+            format!("{} arrivals were", words::count(arrivals.not_sent))
+        }
+    ))
+}
+
 /// Everything about one load test.
 pub(super) fn load_test(test: &LoadTest) -> Vec<Piece> {
     let mut pieces = measurement(&test.measurement);

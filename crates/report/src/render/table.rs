@@ -29,11 +29,7 @@ pub(super) fn statistics(summary: &Summary) -> Table {
             Cell::words(&row.method),
             Cell::words(&row.name),
             Cell::figure(words::count(row.requests())),
-            Cell::figure(format!(
-                "{} ({})",
-                words::count(row.failures()),
-                words::percent(row.fail_ratio())
-            )),
+            Cell::figure(failures_with_share(row)),
             Cell::optional(row.median().map(words::ms)),
             Cell::optional(times.mean().map(words::ms)),
             Cell::optional(times.min().map(words::ms)),
@@ -46,13 +42,62 @@ pub(super) fn statistics(summary: &Summary) -> Table {
     Table {
         caption: "Request statistics; response times of successful requests in ms".to_owned(),
         header: header.map(str::to_owned).into(),
-        rows: summary
-            .rows
-            .iter()
-            .chain([&summary.total])
-            .map(row)
-            .collect(),
+        rows: rows(summary, row),
     }
+}
+
+/// The few figures that fit a summary; times in milliseconds.
+pub(super) fn in_short(summary: &Summary) -> Table {
+    let header = [
+        "Type",
+        "Name",
+        "# reqs",
+        "# fails",
+        "req/s",
+        "failures/s",
+        "Median",
+        "95 %",
+        "99 %",
+        "Max",
+    ];
+    let row = |row: &SummaryRow| {
+        let times = &row.response_times;
+        vec![
+            Cell::words(&row.method),
+            Cell::words(&row.name),
+            Cell::figure(words::count(row.requests())),
+            Cell::figure(failures_with_share(row)),
+            Cell::optional(row.requests_per_second().map(words::figure)),
+            Cell::optional(row.failures_per_second().map(words::figure)),
+            Cell::optional(row.median().map(words::ms)),
+            Cell::optional(times.quantile(0.95).map(words::ms)),
+            Cell::optional(times.quantile(0.99).map(words::ms)),
+            Cell::optional(times.max().map(words::ms)),
+        ]
+    };
+    Table {
+        caption: "Requests; response times of successful requests in ms".to_owned(),
+        header: header.map(str::to_owned).into(),
+        rows: rows(summary, row),
+    }
+}
+
+/// A row for each name, and one for all of them.
+fn rows(summary: &Summary, row: impl Fn(&SummaryRow) -> Vec<Cell>) -> Vec<Vec<Cell>> {
+    summary
+        .rows
+        .iter()
+        .chain([&summary.total])
+        .map(row)
+        .collect()
+}
+
+fn failures_with_share(row: &SummaryRow) -> String {
+    format!(
+        "{} ({})",
+        words::count(row.failures()),
+        words::percent(row.fail_ratio())
+    )
 }
 
 /// Locust's table of percentiles, in milliseconds.
@@ -72,12 +117,7 @@ pub(super) fn percentiles(summary: &Summary) -> Table {
     Table {
         caption: "Response time percentiles of successful requests in ms".to_owned(),
         header,
-        rows: summary
-            .rows
-            .iter()
-            .chain([&summary.total])
-            .map(row)
-            .collect(),
+        rows: rows(summary, row),
     }
 }
 
