@@ -12,6 +12,7 @@ pub mod prometheus;
 pub mod terminal;
 
 mod chart;
+mod current;
 mod document;
 mod section;
 mod table;
