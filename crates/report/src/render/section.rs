@@ -331,10 +331,12 @@ pub(super) fn load_test(test: &LoadTest) -> Vec<Piece> {
 
 /// What the vertical lines in the charts say.
 fn marks(measurement: &Measurement) -> Option<Piece> {
-    let marks: Vec<String> = measurement
-        .marks
-        .iter()
-        .map(|mark| format!("At {}: {}.", words::seconds(mark.at), mark.what))
+    let marks: Vec<String> = (1..)
+        .zip(&measurement.marks)
+        .map(|(number, mark)| {
+            let at = words::seconds(mark.at);
+            format!("Mark {number}, at {at}: {}.", mark.what)
+        })
         .collect();
     (!marks.is_empty()).then_some(Piece::List(marks))
 }
