@@ -48,8 +48,55 @@
       ctx.fillStyle = style("--quiet");
       ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
       ctx.textBaseline = "top";
+      ctx.textAlign = "left";
       if (edge(chart.measured[0]) - bbox.left > 60 * devicePixelRatio) {
         ctx.fillText("warm-up", bbox.left + 6 * devicePixelRatio, bbox.top + 4 * devicePixelRatio);
+      }
+      ctx.restore();
+    };
+  }
+
+  // Vertical lines with their texts in the first row that has room, or with their numbers where texts would cover the chart.
+  // What would run out on the right stands left of its line.
+  function drawMarks(chart) {
+    return (plot) => {
+      const { ctx, bbox } = plot;
+      const scale = devicePixelRatio;
+      const rows = [];
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+      ctx.clip();
+      ctx.font = `${12 * scale}px system-ui, sans-serif`;
+      ctx.textBaseline = "top";
+      ctx.textAlign = "left";
+      ctx.lineJoin = "round";
+      const short = bbox.width < 480 * scale || chart.marks.length > 6;
+      for (const [index, [at, what]] of chart.marks.entries()) {
+        const text = short ? String(index + 1) : what;
+        const x = plot.valToPos(at, "x", true);
+        if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) continue;
+        ctx.strokeStyle = style("--ink");
+        ctx.lineWidth = scale;
+        ctx.setLineDash([2 * scale, 3 * scale]);
+        ctx.beginPath();
+        ctx.moveTo(x, bbox.top);
+        ctx.lineTo(x, bbox.top + bbox.height);
+        ctx.stroke();
+        ctx.setLineDash([]);
+        const width = ctx.measureText(text).width;
+        const right = x + 5 * scale;
+        const fits = right + width <= bbox.left + bbox.width;
+        const from = fits ? right : Math.max(bbox.left + 4 * scale, x - 5 * scale - width);
+        let row = rows.findIndex((end) => end < from);
+        if (row < 0) row = rows.length;
+        rows[row] = from + width + 8 * scale;
+        const y = bbox.top + (20 + row * 16) * scale;
+        ctx.strokeStyle = style("--paper");
+        ctx.lineWidth = 4 * scale;
+        ctx.strokeText(text, from, y);
+        ctx.fillStyle = style("--ink");
+        ctx.fillText(text, from, y);
       }
       ctx.restore();
     };
@@ -59,7 +106,9 @@
     const byShare = chart.axis === "share";
     const axis = { stroke: style("--quiet"), grid: { stroke: style("--line"), width: 1 }, ticks: { stroke: style("--line") } };
     const values = chart.y.flat().filter((value) => value != null && value > 0);
-    const [least, most] = [Math.min(...values), Math.max(...values)];
+    // The texts of marks stand above the lines.
+    const headroom = chart.marks.length ? 1.4 : 1.1;
+    const [least, most] = values.length ? [Math.min(...values), Math.max(...values)] : [1, 10];
     return {
       width,
       height: Math.round(Math.min(380, Math.max(260, width * 0.42))),
@@ -67,7 +116,7 @@
       cursor: { drag: { x: false, y: false }, points: { size: 8 } },
       scales: {
         x: { time: false, range: (_, low, high) => (byShare ? [0, 4] : [low, high]) },
-        y: byShare ? { distr: 3, range: () => [least / 1.15, most * 1.15] } : { range: (_, low, high) => [0, Math.max(high, 1e-3) * 1.1] },
+        y: byShare ? { distr: 3, range: () => [least / 1.15, most * 1.15] } : { range: (_, low, high) => [0, Math.max(high, 1e-3) * headroom] },
       },
       axes: [
         { ...axis, label: byShare ? "share of requests" : "seconds since the start of the load", labelSize: 26, ...(byShare ? sharesAxis(chart) : { incrs: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600] }) },
@@ -81,10 +130,11 @@
       ],
       hooks: {
         drawClear: [markMeasured(chart)],
+        draw: [drawMarks(chart)],
         setCursor: [(plot) => {
           const at = plot.cursor.idx;
           if (at == null) return;
-          const where = byShare ? percentile(chart.x[at]) : `second ${chart.x[at]}`;
+          const where = byShare ? percentile(chart.x[at]) : chart.step > 1 ? `seconds ${chart.x[at]} to ${chart.x[at] + chart.step}` : `second ${chart.x[at]}`;
           readout.textContent = `${where}: ${chart.names.map((name, index) => `${name} ${number(chart.y[index][at])}`).join(" · ")}`;
         }],
       },
@@ -133,9 +183,29 @@
     });
   }
 
+  // One box above the charts that have a choice: all requests, or those of one name.
+  const choice = { index: -1, listeners: [] };
+
+  function offerChoice() {
+    const first = [...document.querySelectorAll(".plot")].find((box) => charts[box.dataset.chart]?.choices.length);
+    if (!first) return;
+    const label = document.createElement("label");
+    label.className = "choice";
+    const select = document.createElement("select");
+    const names = charts[first.dataset.chart].choices.map(({ name }) => name);
+    select.append(...["all requests", ...names].map((name, index) => new Option(name, String(index - 1))));
+    select.addEventListener("change", () => {
+      choice.index = Number(select.value);
+      choice.listeners.forEach((redraw) => redraw());
+    });
+    label.append("Charts of ", select);
+    first.closest("figure").before(label);
+  }
+
   function show(box) {
-    const chart = charts[box.dataset.chart];
-    if (!chart || chart.x.length === 0) return;
+    const whole = charts[box.dataset.chart];
+    if (!whole || whole.x.length === 0) return;
+    const chart = { ...whole };
     const readout = document.createElement("p");
     readout.className = "readout";
     readout.setAttribute("aria-live", "polite");
@@ -143,6 +213,7 @@
     let plot = null;
     const draw = () => {
       if (plot) plot.destroy();
+      chart.y = whole.choices[choice.index]?.y ?? whole.y;
       plot = new uPlot(options(chart, box.clientWidth, readout), [chart.x, ...chart.y], box);
       hidden.forEach((series) => plot.setSeries(series, { show: false }));
     };
@@ -160,7 +231,14 @@
       draw();
     }).observe(box);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+    if (whole.choices.length) {
+      choice.listeners.push(() => {
+        readout.textContent = "";
+        draw();
+      });
+    }
   }
 
+  offerChoice();
   document.querySelectorAll(".plot").forEach(show);
 })();

@@ -1,9 +1,9 @@
-//! Writes the HTML report of an experiment that never happened, to look at the page: `cargo run --example sample_report PATH`.
+//! Writes the HTML reports of an experiment and of a load test that never happened, to look at the pages: `cargo run --example sample_report PATH`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bakeoff_report::{LoadTest, render};
+use bakeoff_report::render;
 
 #[path = "../src/fixture.rs"]
 #[expect(dead_code, reason = "the tests use the rest")]
@@ -15,13 +15,8 @@ fn main() -> ExitCode {
     };
     let mut experiment = fixture::plausible_experiment();
     "Sample report: all data is synthetic".clone_into(&mut experiment.name);
-    let test = LoadTest {
-        name: "Sample load test: all data is synthetic".to_owned(),
-        host: "http://127.0.0.1:8000".to_owned(),
-        bakeoff_version: experiment.bakeoff_version.clone(),
-        machine: experiment.machine.clone(),
-        measurement: experiment.runs[0].measurement.clone(),
-    };
+    let mut test = fixture::load_test(&["/a", "/b", "/question_answering"], 600);
+    "Sample load test: all data is synthetic".clone_into(&mut test.name);
     let pages = [
         (path.clone(), render::html::render_experiment(&experiment)),
         (

@@ -3,8 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use bakeoff_report::{
-    Contender, ContenderKind, EncodedTimes, Experiment, FailureCause, LeftOut, Machine, Mark,
-    Measurement, Plan, PrimaryMetric, Problem, RequestStats, Run, Second, Times, Usage,
+    Arrivals, Contender, ContenderKind, EncodedTimes, Experiment, FailureCause, LeftOut, LoadTest,
+    Machine, Mark, Measurement, Plan, PrimaryMetric, Problem, RequestStats, Run, Second,
+    SecondOfName, ThresholdOutcome, Times, Usage,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -96,17 +97,21 @@ pub(crate) fn empty_experiment(names: &[&str], baseline: &str) -> Experiment {
             measure: Duration::from_secs(5),
             seed: 7,
         },
-        machine: Machine {
-            cpu: "Example CPU 3000".to_owned(),
-            cores: 2,
-            memory_bytes: 8_000_000_000,
-            os: "Linux 6.1".to_owned(),
-        },
+        machine: machine(),
         contenders: contenders.collect(),
         left_out: Vec::new(),
         runs: Vec::new(),
         problems: Vec::new(),
         interrupted: false,
+    }
+}
+
+fn machine() -> Machine {
+    Machine {
+        cpu: "Example CPU 3000".to_owned(),
+        cores: 2,
+        memory_bytes: 8_000_000_000,
+        os: "Linux 6.1".to_owned(),
     }
 }
 
@@ -244,6 +249,141 @@ fn plausible_measurement(rate: f64, spread: f64, random: &mut StdRng) -> Measure
         lag: merged.1,
         ..measurement
     }
+}
+
+/// An open model's load with these names over so many seconds, the first two of them warm-up: the rate rises in steps,
+/// `/b` and what follows it is slower than `/a`, and the last name fails now and then.
+pub(crate) fn load_test(names: &[&str], seconds: u64) -> LoadTest {
+    let mut random = StdRng::seed_from_u64(5);
+    let mut measurement = Measurement {
+        warm_up: Duration::from_secs(2),
+        marks: [
+            (0.0, "10 arrivals/s"),
+            (seconds as f64 / 2.0, "20 arrivals/s"),
+        ]
+        .map(|(at, what)| Mark {
+            at: Duration::from_secs_f64(at),
+            what: what.to_owned(),
+        })
+        .into(),
+        ..measurement(names[0], &[], &[], seconds - 2)
+    };
+    (measurement.timeline, measurement.failures) = (Vec::new(), Vec::new());
+    let empty = measurement.requests.swap_remove(0);
+    measurement.requests = names
+        .iter()
+        .map(|name| RequestStats {
+            method: if *name == "/a" { "GET" } else { "POST" }.to_owned(),
+            name: (*name).to_owned(),
+            ..empty.clone()
+        })
+        .collect();
+    for second in 0..seconds {
+        let rate = if second < seconds / 2 { 10 } else { 20 };
+        load_second(&mut measurement, second, rate, &mut random);
+    }
+    if names.len() == 1 {
+        measurement
+            .timeline
+            .iter_mut()
+            .for_each(|second| second.by_name.clear());
+    }
+    let sent: u64 = measurement
+        .requests
+        .iter()
+        .map(RequestStats::requests)
+        .sum();
+    measurement.unfinished = 1;
+    measurement.arrivals = Some(Arrivals {
+        planned: sent + 4,
+        not_sent: 3,
+    });
+    LoadTest {
+        name: "a load".to_owned(),
+        host: "http://127.0.0.1:8000".to_owned(),
+        bakeoff_version: "0.1.0".to_owned(),
+        machine: machine(),
+        measurement,
+    }
+}
+
+/// One second in which each name is asked for `rate` times.
+fn load_second(measurement: &mut Measurement, second: u64, rate: u64, random: &mut StdRng) {
+    let measured = Duration::from_secs(second) >= measurement.warm_up;
+    let mut all = Times::new();
+    let mut by_name = Vec::new();
+    let last = measurement.requests.len() - 1;
+    for (index, stats) in measurement.requests.iter_mut().enumerate() {
+        let failures = u64::from(index == last && second % 4 == 3);
+        let (mut response_times, mut service_times) = (Times::new(), Times::new());
+        for _ in failures..rate {
+            let service = 0.02 * (index + 1) as f64 * (0.3 * gauss(random)).exp();
+            let waited = service * 0.02 * (rate * second) as f64 / (second + 10) as f64;
+            service_times.record(Duration::from_secs_f64(service));
+            response_times.record(Duration::from_secs_f64(service + waited));
+        }
+        all.merge(&response_times);
+        by_name.push(SecondOfName {
+            requests: rate,
+            failures,
+            response_times: response_times.encode(),
+        });
+        if !measured {
+            continue;
+        }
+        stats.response_times.merge(&response_times);
+        stats.service_times.merge(&service_times);
+        stats.completed_in_period += rate;
+        stats.failed_in_period += failures;
+        stats.body_bytes += 71 * rate;
+        for _ in 0..failures {
+            stats.failure_times.record(Duration::from_millis(30));
+            count_failure(&mut measurement.failures, stats, second);
+        }
+        for _ in 0..rate {
+            let lag = Duration::from_micros(random.random_range(5..90));
+            measurement.lag.record(lag);
+        }
+    }
+    measurement.timeline.push(Second {
+        since_start: Duration::from_secs(second),
+        users: u32::try_from(rate).unwrap_or(0) / 2,
+        requests: by_name.iter().map(|name| name.requests).sum(),
+        failures: by_name.iter().map(|name| name.failures).sum(),
+        response_times: all.encode(),
+        by_name,
+    });
+}
+
+fn count_failure(failures: &mut Vec<FailureCause>, stats: &RequestStats, second: u64) {
+    let seen = Duration::from_secs(second);
+    if let Some(cause) = failures.first_mut() {
+        cause.occurrences += 1;
+        cause.last_seen = seen;
+        return;
+    }
+    failures.push(FailureCause {
+        method: stats.method.clone(),
+        name: stats.name.clone(),
+        cause: "answer was \"no\", expected \"yes, <b>\"".to_owned(),
+        occurrences: 1,
+        first_seen: seen,
+        last_seen: seen,
+    });
+}
+
+/// A threshold that was kept and one that was not.
+pub(crate) fn thresholds() -> [ThresholdOutcome; 2] {
+    [
+        ThresholdOutcome {
+            threshold: "response_time.p95 below 500ms".to_owned(),
+            failure: None,
+        },
+        ThresholdOutcome {
+            threshold: "fail_ratio below 0.01".to_owned(),
+            failure: Some("was 0.012 & rising".to_owned()),
+        },
+    ]
 }
 
 /// A standard normal number, by the method of Box and Muller.

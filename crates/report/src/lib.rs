@@ -34,7 +34,8 @@ pub use experiment::{
 pub use interpretation::{Paragraph, verdict_sentence};
 pub use record::{ExperimentRecord, LoadTestRecord, RecordError};
 pub use run::{
-    Arrivals, FailureCause, LoadTest, Mark, Measurement, RequestStats, Second, SecondOfName, Usage,
+    Arrivals, FailureCause, LoadTest, Mark, Measurement, RequestStats, Second, SecondOfName,
+    ThresholdOutcome, Usage,
 };
 pub use statistics::{ConfidenceInterval, Estimate};
 pub use summary::{PERCENTILES, Summary, SummaryRow};

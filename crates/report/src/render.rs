@@ -1,13 +1,18 @@
-//! How results are shown: on a terminal, as Markdown, as JSON and as one HTML page.
+//! How results are shown: on a terminal, as Markdown, as JSON, as one HTML page, and in the formats of others.
 //!
 //! The content is put together once, piece by piece; a renderer only decides how each piece looks.
 
 pub mod html;
 pub mod json;
+pub mod junit;
+pub mod locust_csv;
+pub mod locust_json;
 pub mod markdown;
+pub mod prometheus;
 pub mod terminal;
 
 mod chart;
+mod current;
 mod document;
 mod section;
 mod table;

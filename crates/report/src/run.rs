@@ -151,6 +151,46 @@ pub struct SecondOfName {
     pub response_times: EncodedTimes,
 }
 
+impl Second {
+    /// The figures of all requests.
+    pub(crate) fn of_all(&self) -> SecondFigures<'_> {
+        SecondFigures {
+            requests: self.requests,
+            failures: self.failures,
+            response_times: &self.response_times,
+        }
+    }
+
+    /// The figures of one entry of the measurement's `requests`; `None` where the record has none.
+    pub(crate) fn of_entry(&self, entry: usize) -> Option<SecondFigures<'_>> {
+        if self.by_name.is_empty() {
+            return (entry == 0).then(|| self.of_all());
+        }
+        self.by_name.get(entry).map(|second| SecondFigures {
+            requests: second.requests,
+            failures: second.failures,
+            response_times: &second.response_times,
+        })
+    }
+}
+
+/// The figures of one second, of all requests or of one entry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SecondFigures<'a> {
+    pub(crate) requests: u64,
+    pub(crate) failures: u64,
+    pub(crate) response_times: &'a EncodedTimes,
+}
+
+/// What came of one threshold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ThresholdOutcome {
+    /// The metric with its limit: `response_time.p95 below 500ms`.
+    pub threshold: String,
+    /// How it was broken, such as `was 612ms`; `None` where it was kept.
+    pub failure: Option<String>,
+}
+
 /// What a contender consumed during the measured period, memory looked at about once a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Usage {

@@ -110,6 +110,20 @@ impl Times {
         (count > 0).then(|| Duration::from_secs_f64(self.sum_us as f64 / count as f64 / 1e6))
     }
 
+    /// The exact sum of all times.
+    pub fn sum(&self) -> Duration {
+        Duration::from_micros(self.sum_us)
+    }
+
+    /// The distinct times, ascending, with the number of each: to three significant digits and never outside the exact
+    /// extremes, as [`Times::quantile`] gives them.
+    pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
+        self.histogram.iter_recorded().map(|bucket| {
+            let us = bucket.value_iterated_to().clamp(self.min_us, self.max_us);
+            (Duration::from_micros(us), bucket.count_at_value())
+        })
+    }
+
     /// The exact shortest time; `None` without times.
     pub fn min(&self) -> Option<Duration> {
         (self.count() > 0).then(|| Duration::from_micros(self.min_us))
@@ -239,6 +253,22 @@ mod tests {
                 times.quantile(quantile);
             }
         }
+    }
+
+    #[test]
+    fn buckets_are_what_quantiles_give() {
+        let times = times(&[5, 5, 1234, 98_765]);
+        let buckets: Vec<_> = times.buckets().collect();
+        assert_eq!(
+            buckets,
+            [
+                (times.quantile(0.5).unwrap(), 2),
+                (times.quantile(0.75).unwrap(), 1),
+                (times.quantile(1.0).unwrap(), 1)
+            ]
+        );
+        assert_eq!(times.sum(), Duration::from_millis(100_009));
+        assert_eq!(Times::new().buckets().count(), 0);
     }
 
     #[test]

@@ -7,6 +7,11 @@ pub(crate) fn ms(time: Duration) -> String {
     figure(time.as_secs_f64() * 1e3)
 }
 
+/// A time in milliseconds to the microsecond, for a file rather than a reader.
+pub(crate) fn exact_ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
 /// A figure with about three significant digits, and thousands set apart.
 pub(crate) fn figure(value: f64) -> String {
     match value.abs() {
@@ -102,6 +107,32 @@ pub(crate) fn moment(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(writable(time)).to_string()
 }
 
+/// The moment so long after another, as [`moment`] has it.
+pub(crate) fn moment_after(start: SystemTime, since: Duration) -> String {
+    moment(after(start, since))
+}
+
+/// The Unix time in whole seconds, so long after a moment.
+pub(crate) fn epoch_second(start: SystemTime, since: Duration) -> u64 {
+    epoch(start, since).as_secs()
+}
+
+/// The same with its fraction.
+pub(crate) fn epoch_seconds(start: SystemTime, since: Duration) -> f64 {
+    epoch(start, since).as_secs_f64()
+}
+
+fn epoch(start: SystemTime, since: Duration) -> Duration {
+    after(start, since)
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+/// A record may hold any time; what no clock can tell is left out.
+fn after(start: SystemTime, since: Duration) -> SystemTime {
+    start.checked_add(since).unwrap_or(start)
+}
+
 /// A moment in UTC, to the nanosecond.
 pub(crate) fn exact_moment(time: SystemTime) -> String {
     humantime::format_rfc3339_nanos(writable(time)).to_string()
@@ -143,6 +174,13 @@ mod tests {
             (f64::NAN, "–"),
         ] {
             assert_eq!(figure(value), text);
+        }
+    }
+
+    #[test]
+    fn milliseconds_in_files_keep_their_microseconds() {
+        for (us, text) in [(1, "0.001"), (1234, "1.234"), (10_000, "10")] {
+            assert_eq!(exact_ms(Duration::from_micros(us)).to_string(), text);
         }
     }
 

@@ -1,14 +1,17 @@
 //! The figures behind the charts.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::document::{Axis, Cell, Chart, Line, Table};
+use super::document::{Axis, Cell, Chart, Choice, Line, Mark, Table};
 use crate::analysis::Analysis;
 use crate::experiment::Experiment;
-use crate::run::Measurement;
+use crate::run::{Measurement, RequestStats};
 use crate::times::Times;
 use crate::words;
+
+mod history;
+
+use history::{History, Moment, Value};
 
 /// One chart per quantity, with a line for each contender.
 pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec<Chart> {
@@ -20,6 +23,7 @@ pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec
     let Some(first) = experiment.runs.first() else {
         return Vec::new();
     };
+    let step = history::step(experiment.runs.iter().map(|run| &run.measurement));
     let histories: Vec<(String, History)> = measured
         .iter()
         .map(|result| {
@@ -29,10 +33,11 @@ pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec
                 .filter(|run| run.contender == result.contender.name);
             (
                 result.contender.name.clone(),
-                History::of(runs.map(|run| &run.measurement)),
+                History::of_all(step, runs.map(|run| &run.measurement)),
             )
         })
         .collect();
+    let seconds = seconds(histories.iter().map(|(_, history)| history));
     let curves: Vec<(String, &Times)> = measured
         .iter()
         .map(|result| {
@@ -43,11 +48,16 @@ pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec
         })
         .collect();
     let over_time = |id, title: &str, unit, value: Value| {
-        let lines = histories
-            .iter()
-            .map(|(name, history)| (name.clone(), history.line(value)))
-            .collect();
-        time_chart(id, title, unit, (lines, period(&first.measurement)))
+        let lines = histories.iter().map(|(name, history)| Line {
+            name: name.clone(),
+            y: history.line(&seconds, value),
+        });
+        let chart = time_chart((id, title, unit), step, &seconds, lines.collect());
+        Chart {
+            measured: Some(period(&first.measurement)),
+            description: chart.description + " The runs of all blocks are put together.",
+            ..chart
+        }
     };
     vec![
         percentile_chart(&curves),
@@ -70,47 +80,117 @@ pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec
     ]
 }
 
-/// The same for one load test, with several quantities in one chart where they share a unit.
+/// The same for one load test, with several quantities in one chart where they share a unit,
+/// and a choice of request names.
 pub(super) fn of_measurement(measurement: &Measurement) -> Vec<Chart> {
-    let history = History::of([measurement]);
-    let over_time = |id, title: &str, unit, lines: &[(&str, Value)]| {
-        let lines = lines
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), history.line(*value)))
-            .collect();
-        time_chart(id, title, unit, (lines, period(measurement)))
+    let step = history::step([measurement]);
+    let all = History::of_all(step, [measurement]);
+    let by_name: Vec<(String, History)> = (0..)
+        .zip(named(measurement))
+        .map(|(entry, (name, _))| (name, History::of_entry(step, measurement, entry)))
+        .collect();
+    let seconds = seconds([&all]);
+    let over_time = |id, title: &str, unit, values: &[(&str, Value)]| {
+        let y = |history: &History| -> Vec<_> {
+            values
+                .iter()
+                .map(|(_, value)| history.line(&seconds, *value))
+                .collect()
+        };
+        let lines = values.iter().zip(y(&all)).map(|((name, _), y)| Line {
+            name: (*name).to_owned(),
+            y,
+        });
+        let choices = by_name.iter().map(|(name, history)| Choice {
+            name: name.clone(),
+            y: y(history),
+        });
+        Chart {
+            choices: choices.collect(),
+            marks: marks(measurement),
+            measured: Some(period(measurement)),
+            ..time_chart((id, title, unit), step, &seconds, lines.collect())
+        }
     };
-    let mut times = Times::new();
-    measurement
-        .requests
-        .iter()
-        .for_each(|stats| times.merge(&stats.response_times));
-    let median: Value = |moment| moment.quantile_ms(0.5);
-    let p95: Value = |moment| moment.quantile_ms(0.95);
+    let rates: [(&str, Value); 2] = [
+        ("requests", Moment::requests),
+        ("failures", Moment::failures),
+    ];
+    let times: [(&str, Value); 3] = [
+        ("median", |moment| moment.quantile_ms(0.5)),
+        ("95th percentile", |moment| moment.quantile_ms(0.95)),
+        ("99th percentile", |moment| moment.quantile_ms(0.99)),
+    ];
+    let users = over_time(
+        "users",
+        "Users over time",
+        "users",
+        &[("users", Moment::users)],
+    );
     vec![
         over_time(
             "rate",
             "Requests per second over time",
             "requests/s",
-            &[
-                ("requests", Moment::requests),
-                ("failures", Moment::failures),
-            ],
+            &rates,
         ),
-        over_time(
-            "times",
-            "Response times over time",
-            "ms",
-            &[("median", median), ("95th percentile", p95)],
-        ),
-        over_time(
-            "users",
-            "Users over time",
-            "users",
-            &[("users", Moment::users)],
-        ),
-        percentile_chart(&[("all requests".to_owned(), &times)]),
+        over_time("times", "Response times over time", "ms", &times),
+        Chart {
+            choices: Vec::new(),
+            ..users
+        },
+        percentiles_of(measurement),
     ]
+}
+
+/// Response times by percentile, and service times where they are something else.
+fn percentiles_of(measurement: &Measurement) -> Chart {
+    let (mut response, mut service) = (Times::new(), Times::new());
+    for stats in &measurement.requests {
+        response.merge(&stats.response_times);
+        service.merge(&stats.service_times);
+    }
+    let curves = |response, service| {
+        let response = ("response time".to_owned(), response);
+        let service = ("service time".to_owned(), service);
+        if measurement.arrivals.is_some() {
+            vec![response, service]
+        } else {
+            vec![response]
+        }
+    };
+    let choices = named(measurement).map(|(name, stats)| {
+        let chart = percentile_chart(&curves(&stats.response_times, &stats.service_times));
+        Choice {
+            name,
+            y: chart.lines.into_iter().map(|line| line.y).collect(),
+        }
+    });
+    Chart {
+        choices: choices.collect(),
+        ..percentile_chart(&curves(&response, &service))
+    }
+}
+
+/// What a reader can choose instead of all requests; nothing where there is one name only.
+fn named(measurement: &Measurement) -> impl Iterator<Item = (String, &RequestStats)> {
+    let several = measurement.requests.len() > 1;
+    measurement
+        .requests
+        .iter()
+        .filter(move |_| several)
+        .map(|stats| (format!("{} {}", stats.method, stats.name), stats))
+}
+
+fn marks(measurement: &Measurement) -> Vec<Mark> {
+    measurement
+        .marks
+        .iter()
+        .map(|mark| Mark {
+            x: rounded(mark.at.as_secs_f64()),
+            text: mark.what.clone(),
+        })
+        .collect()
 }
 
 /// The chart's figures in full, or for a percentile curve at the percentiles named on its axis.
@@ -140,9 +220,17 @@ pub(super) fn as_table(chart: &Chart) -> Table {
         )
     });
     Table {
-        caption: format!("{} ({})", chart.title, chart.unit),
+        caption: format!("{}{} ({})", chart.title, of_all(chart), chart.scale()),
         header: header.collect(),
         rows: rows.collect(),
+    }
+}
+
+fn of_all(chart: &Chart) -> &'static str {
+    if chart.choices.is_empty() {
+        ""
+    } else {
+        ", all requests"
     }
 }
 
@@ -155,109 +243,36 @@ pub(super) const SHARES: [(f64, &str); 5] = [
     (4.0, "99.99 %"),
 ];
 
-/// A figure of one second.
-type Value = fn(&Moment) -> Option<f64>;
-
-/// The same figure of every second.
-type BySecond = BTreeMap<u64, f64>;
-
-/// What happened second by second, several runs laid over each other.
-#[derive(Default)]
-struct History(BTreeMap<u64, Moment>);
-
-/// The same second of several runs.
-#[derive(Default)]
-struct Moment {
-    runs: u64,
-    users: u64,
-    requests: u64,
-    failures: u64,
-    times: Times,
-}
-
-impl History {
-    fn of<'a>(measurements: impl IntoIterator<Item = &'a Measurement>) -> Self {
-        let mut history = Self::default();
-        for second in measurements
-            .into_iter()
-            .flat_map(|measurement| &measurement.timeline)
-        {
-            let moment = history.0.entry(second.since_start.as_secs()).or_default();
-            moment.runs += 1;
-            moment.users += u64::from(second.users);
-            moment.requests = moment.requests.saturating_add(second.requests);
-            moment.failures = moment.failures.saturating_add(second.failures);
-            if let Some(times) = second.response_times.decode() {
-                moment.times.merge(&times);
-            }
-        }
-        history
-    }
-
-    fn line(&self, value: Value) -> BySecond {
-        self.0
-            .iter()
-            .filter_map(|(second, moment)| Some((*second, value(moment)?)))
-            .collect()
-    }
-}
-
-impl Moment {
-    fn users(&self) -> Option<f64> {
-        self.per_run(self.users)
-    }
-
-    fn requests(&self) -> Option<f64> {
-        self.per_run(self.requests)
-    }
-
-    fn failures(&self) -> Option<f64> {
-        self.per_run(self.failures)
-    }
-
-    fn quantile_ms(&self, quantile: f64) -> Option<f64> {
-        self.times.quantile(quantile).map(milliseconds)
-    }
-
-    fn per_run(&self, sum: u64) -> Option<f64> {
-        (self.runs > 0).then(|| rounded(sum as f64 / self.runs as f64))
-    }
+/// Every second that a point of one of these begins with.
+fn seconds<'a>(histories: impl IntoIterator<Item = &'a History>) -> Vec<u64> {
+    let mut seconds: Vec<u64> = histories.into_iter().flat_map(History::seconds).collect();
+    seconds.sort_unstable();
+    seconds.dedup();
+    seconds
 }
 
 fn time_chart(
-    id: &'static str,
-    title: &str,
-    unit: &'static str,
-    (lines, measured): (Vec<(String, BySecond)>, (f64, f64)),
+    (id, title, unit): (&'static str, &str, &'static str),
+    step: u64,
+    seconds: &[u64],
+    lines: Vec<Line>,
 ) -> Chart {
-    let mut seconds: Vec<u64> = lines
-        .iter()
-        .flat_map(|(_, line)| line.keys().copied())
-        .collect();
-    seconds.sort_unstable();
-    seconds.dedup();
-    let names: Vec<&str> = lines.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
     Chart {
         id,
         title: title.to_owned(),
         description: format!(
-            "{title}, in {unit}, for {}, by seconds since the start of the load; the runs of all blocks together.",
+            "{title}, in {unit}, for {}, by seconds since the start of the load.",
             words::list(&names)
         ),
         axis: Axis::Seconds,
         unit,
-        lines: lines
-            .iter()
-            .map(|(name, line)| Line {
-                name: name.clone(),
-                y: seconds
-                    .iter()
-                    .map(|second| line.get(second).copied())
-                    .collect(),
-            })
-            .collect(),
-        x: seconds.into_iter().map(|second| second as f64).collect(),
-        measured: Some(measured),
+        x: seconds.iter().map(|second| *second as f64).collect(),
+        step,
+        lines,
+        choices: Vec::new(),
+        marks: Vec::new(),
+        measured: None,
     }
 }
 
@@ -298,6 +313,9 @@ fn percentile_chart(curves: &[(String, &Times)]) -> Chart {
         unit: "ms",
         lines: lines.collect(),
         x,
+        step: 1,
+        choices: Vec::new(),
+        marks: Vec::new(),
         measured: None,
     }
 }

@@ -155,9 +155,25 @@ pub(super) struct Chart {
     pub(super) axis: Axis,
     pub(super) unit: &'static str,
     pub(super) x: Vec<f64>,
+    /// How many seconds a point stands for, on an axis of seconds.
+    pub(super) step: u64,
     pub(super) lines: Vec<Line>,
+    /// What the lines can be of instead of everything.
+    pub(super) choices: Vec<Choice>,
+    pub(super) marks: Vec<Mark>,
     /// The measured period, in seconds from the start of the load; the rest is warm-up.
     pub(super) measured: Option<(f64, f64)>,
+}
+
+impl Chart {
+    /// The unit, and what a point stands for if it is more than a second.
+    pub(super) fn scale(&self) -> String {
+        if self.step > 1 {
+            format!("{}, in steps of {} s", self.unit, self.step)
+        } else {
+            self.unit.to_owned()
+        }
+    }
 }
 
 /// What runs from left to right.
@@ -174,4 +190,19 @@ pub(super) enum Axis {
 pub(super) struct Line {
     pub(super) name: String,
     pub(super) y: Vec<Option<f64>>,
+}
+
+/// The lines of a chart for a part of what it shows.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Choice {
+    pub(super) name: String,
+    /// By line of the chart.
+    pub(super) y: Vec<Vec<Option<f64>>>,
+}
+
+/// A vertical line with a text.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Mark {
+    pub(super) x: f64,
+    pub(super) text: String,
 }

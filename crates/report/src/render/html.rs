@@ -121,7 +121,7 @@ fn value(index: usize, piece: &Piece) -> Value {
             id => chart.id,
             title => &chart.title,
             description => &chart.description,
-            unit => chart.unit,
+            scale => chart.scale(),
             table => table_value(&chart::as_table(chart)),
         },
     }
@@ -166,6 +166,9 @@ fn chart_data(chart: &Chart) -> serde_json::Value {
     json!({
         "axis": axis,
         "unit": chart.unit,
+        "step": chart.step,
+        "marks": chart.marks.iter().map(|mark| json!([mark.x, mark.text])).collect::<Vec<_>>(),
+        "choices": chart.choices.iter().map(|choice| json!({"name": choice.name, "y": choice.y})).collect::<Vec<_>>(),
         "measured": chart.measured.map(|(from, to)| [from, to]),
         "shares": chart::SHARES,
         "names": chart.lines.iter().map(|line| &line.name).collect::<Vec<_>>(),

@@ -1,9 +1,11 @@
 //! Results as Markdown, for a pull request or a wiki.
 
-use super::document::{Cell, Piece, Table};
-use super::section;
+use super::document::{Cell, Judgement, Piece, Table, Tone};
+use super::{section, table};
 use crate::analysis::Analysis;
 use crate::experiment::Experiment;
+use crate::run::{LoadTest, ThresholdOutcome};
+use crate::summary::Summary;
 
 /// Verdict and figures first, details below.
 pub fn render_experiment(experiment: &Experiment) -> String {
@@ -16,10 +18,41 @@ pub fn render_experiment(experiment: &Experiment) -> String {
         section::missing(experiment),
         section::setup(experiment, &analysis),
     ];
-    let title = format!("# {}\n", escaped(&experiment.name));
-    let pieces: Vec<String> = [title]
+    document(&experiment.name, &pieces.concat())
+}
+
+/// A short summary for the page of a build job: thresholds, requests by name and in total, failures.
+pub fn render_load_test(test: &LoadTest, outcomes: &[ThresholdOutcome]) -> String {
+    let summary = Summary::of([&test.measurement]);
+    let mut pieces = vec![Piece::Paragraph(section::in_one_line(test, &summary))];
+    if !outcomes.is_empty() {
+        pieces.push(Piece::Verdicts(outcomes.iter().map(judgement).collect()));
+    }
+    pieces.push(Piece::Table(table::in_short(&summary)));
+    pieces.extend(section::not_sent(&summary).map(Piece::Paragraph));
+    pieces.extend(table::failures(&summary).map(Piece::Table));
+    document(&test.name, &pieces)
+}
+
+fn judgement(outcome: &ThresholdOutcome) -> Judgement {
+    match &outcome.failure {
+        None => Judgement {
+            tone: Tone::Good,
+            label: "Kept".to_owned(),
+            sentence: outcome.threshold.clone(),
+        },
+        Some(failure) => Judgement {
+            tone: Tone::Bad,
+            label: "Broken".to_owned(),
+            sentence: format!("{}: {failure}", outcome.threshold),
+        },
+    }
+}
+
+fn document(title: &str, pieces: &[Piece]) -> String {
+    let pieces: Vec<String> = [format!("# {}\n", escaped(title))]
         .into_iter()
-        .chain(pieces.concat().iter().filter_map(piece))
+        .chain(pieces.iter().filter_map(piece))
         .collect();
     pieces.join("\n")
 }
@@ -104,6 +137,19 @@ mod tests {
     #[test]
     fn an_experiment() {
         insta::assert_snapshot!(render_experiment(&fixture::plausible_experiment()));
+    }
+
+    #[test]
+    fn a_load_test() {
+        let test = fixture::load_test(&["/a", "/b"], 16);
+        insta::assert_snapshot!(render_load_test(&test, &fixture::thresholds()));
+    }
+
+    #[test]
+    fn a_load_of_users_without_thresholds() {
+        let mut test = fixture::load_test(&["/a"], 16);
+        test.measurement.arrivals = None;
+        insta::assert_snapshot!(render_load_test(&test, &[]));
     }
 
     #[test]

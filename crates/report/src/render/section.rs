@@ -8,6 +8,7 @@ use crate::experiment::{Experiment, Machine};
 use crate::interpretation::verdict_sentence;
 use crate::run::{LoadTest, Measurement};
 use crate::summary::Summary;
+use crate::times::Times;
 use crate::verdict::Verdict;
 use crate::words;
 
@@ -158,9 +159,9 @@ pub(super) fn contenders(analysis: &Analysis) -> Vec<Piece> {
 
 /// Locust's tables of one summary.
 pub(super) fn statistics(summary: &Summary) -> Vec<Piece> {
-    let tables = [table::statistics(summary), table::percentiles(summary)];
-    tables
+    [table::statistics(summary)]
         .into_iter()
+        .chain(table::percentiles(summary))
         .chain(table::failures(summary))
         .map(Piece::Table)
         .collect()
@@ -240,10 +241,79 @@ pub(super) fn setup(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> 
     pieces
 }
 
+/// What was put on the server, and how well.
+pub(super) fn in_one_line(test: &LoadTest, summary: &Summary) -> String {
+    let measurement = &test.measurement;
+    let load = match summary.arrivals {
+        Some(arrivals) => format!(
+            "{}, {} of them not sent",
+            words::several(
+                usize::try_from(arrivals.planned).unwrap_or(usize::MAX),
+                "arrival"
+            ),
+            words::count(arrivals.not_sent)
+        ),
+        None => words::several(measurement.users as usize, "user"),
+    };
+    let lag = summary.lag_p99().map_or_else(String::new, |lag| {
+        format!(", 99 % sent at most {} ms late", words::ms(lag))
+    });
+    let interrupted = if measurement.interrupted {
+        ", ended before its time"
+    } else {
+        ""
+    };
+    format!(
+        "Load on {}: {load}, {} measured{lag}, {} unfinished{interrupted}.",
+        test.host,
+        words::seconds(measurement.period),
+        words::count(summary.unfinished)
+    )
+}
+
+/// What an open model has come to so far, in a few lines.
+pub(super) fn open_model(summary: &Summary) -> Vec<String> {
+    let Some(arrivals) = summary.arrivals else {
+        return Vec::new();
+    };
+    let percentiles = |what: &str, times: &Times| {
+        let ms = |quantile| {
+            times
+                .quantile(quantile)
+                .map_or_else(|| "–".to_owned(), words::ms)
+        };
+        let (median, p95, p99) = (ms(0.5), ms(0.95), ms(0.99));
+        format!("{what} 50 % {median}, 95 % {p95}, 99 % {p99}")
+    };
+    vec![
+        format!(
+            "{} arrivals planned, {} not sent",
+            words::count(arrivals.planned),
+            words::count(arrivals.not_sent)
+        ),
+        percentiles("Response time (ms):", &summary.total.response_times),
+        percentiles("Service time (ms):", &summary.total.service_times),
+    ]
+}
+
+/// What to know about figures that lack some of the load.
+pub(super) fn not_sent(summary: &Summary) -> Option<String> {
+    let arrivals = summary.arrivals.filter(|arrivals| arrivals.not_sent > 0)?;
+    Some(format!(
+        "{} not sent because the limit of requests in flight was reached: the figures are those of the rest.",
+        if arrivals.not_sent == 1 {
+            "1 arrival was".to_owned()
+        } else {
+            format!("{} arrivals were", words::count(arrivals.not_sent))
+        }
+    ))
+}
+
 /// Everything about one load test.
 pub(super) fn load_test(test: &LoadTest) -> Vec<Piece> {
     let mut pieces = measurement(&test.measurement);
     pieces.push(Piece::Heading(2, "Charts".to_owned()));
+    pieces.extend(marks(&test.measurement));
     pieces.extend(
         chart::of_measurement(&test.measurement)
             .into_iter()
@@ -259,6 +329,18 @@ pub(super) fn load_test(test: &LoadTest) -> Vec<Piece> {
     pieces
 }
 
+/// What the vertical lines in the charts say.
+fn marks(measurement: &Measurement) -> Option<Piece> {
+    let marks: Vec<String> = (1..)
+        .zip(&measurement.marks)
+        .map(|(number, mark)| {
+            let at = words::seconds(mark.at);
+            format!("Mark {number}, at {at}: {}.", mark.what)
+        })
+        .collect();
+    (!marks.is_empty()).then_some(Piece::List(marks))
+}
+
 /// The final tables of one measurement, and what to know about them.
 pub(super) fn measurement(measurement: &Measurement) -> Vec<Piece> {
     let summary = Summary::of([measurement]);
@@ -268,13 +350,26 @@ pub(super) fn measurement(measurement: &Measurement) -> Vec<Piece> {
             "Ended before its time: the figures cover what was measured until then.".to_owned(),
         ));
     }
+    pieces.extend(not_sent(&summary).map(Piece::Paragraph));
     pieces.extend(statistics(&summary));
+    pieces.push(Piece::List(notes(measurement, &summary)));
+    pieces
+}
+
+fn notes(measurement: &Measurement, summary: &Summary) -> Vec<String> {
     let mut notes = vec![format!(
         "Measured for {} with up to {}, after {} of warm-up that is left out.",
         words::seconds(measurement.period),
         words::several(measurement.users as usize, "user"),
         words::seconds(measurement.warm_up)
     )];
+    if let Some(arrivals) = summary.arrivals {
+        notes.push(format!(
+            "{} arrivals planned, {} of them not sent.",
+            words::count(arrivals.planned),
+            words::count(arrivals.not_sent)
+        ));
+    }
     if let Some(lag) = summary.lag_p99() {
         notes.push(format!(
             "The generator sent 99 % of the requests at most {} ms after their time.",
@@ -287,12 +382,14 @@ pub(super) fn measurement(measurement: &Measurement) -> Vec<Piece> {
     ));
     if summary.unfinished > 0 {
         notes.push(format!(
-            "{} requests had no answer when waiting was given up.",
-            words::count(summary.unfinished)
+            "{} had no answer when waiting was given up.",
+            words::several(
+                usize::try_from(summary.unfinished).unwrap_or(usize::MAX),
+                "request"
+            )
         ));
     }
-    pieces.push(Piece::List(notes));
-    pieces
+    notes
 }
 
 fn machine(machine: &Machine) -> String {

@@ -1,10 +1,12 @@
 //! The tables that Locust shows, and those that put contenders side by side.
 
+use super::current::{Current, Rates};
 use super::document::{Cell, Table};
 use crate::analysis::{Analysis, ContenderResult};
 use crate::comparison::{Comparison, Metric};
 use crate::experiment::{ContenderKind, Experiment, Plan};
 use crate::summary::{PERCENTILES, Summary, SummaryRow};
+use crate::times::Times;
 use crate::verdict::Verdict;
 use crate::words;
 
@@ -29,11 +31,7 @@ pub(super) fn statistics(summary: &Summary) -> Table {
             Cell::words(&row.method),
             Cell::words(&row.name),
             Cell::figure(words::count(row.requests())),
-            Cell::figure(format!(
-                "{} ({})",
-                words::count(row.failures()),
-                words::percent(row.fail_ratio())
-            )),
+            Cell::figure(failures_with_share(row)),
             Cell::optional(row.median().map(words::ms)),
             Cell::optional(times.mean().map(words::ms)),
             Cell::optional(times.min().map(words::ms)),
@@ -46,38 +44,140 @@ pub(super) fn statistics(summary: &Summary) -> Table {
     Table {
         caption: "Request statistics; response times of successful requests in ms".to_owned(),
         header: header.map(str::to_owned).into(),
-        rows: summary
-            .rows
-            .iter()
-            .chain([&summary.total])
-            .map(row)
-            .collect(),
+        rows: rows(summary, row),
     }
 }
 
-/// Locust's table of percentiles, in milliseconds.
-pub(super) fn percentiles(summary: &Summary) -> Table {
+/// The few figures that fit a summary; times in milliseconds.
+pub(super) fn in_short(summary: &Summary) -> Table {
+    let header = [
+        "Type",
+        "Name",
+        "# reqs",
+        "# fails",
+        "req/s",
+        "failures/s",
+        "Median",
+        "95 %",
+        "99 %",
+        "Max",
+    ];
+    let row = |row: &SummaryRow| {
+        let times = &row.response_times;
+        vec![
+            Cell::words(&row.method),
+            Cell::words(&row.name),
+            Cell::figure(words::count(row.requests())),
+            Cell::figure(failures_with_share(row)),
+            Cell::optional(row.requests_per_second().map(words::figure)),
+            Cell::optional(row.failures_per_second().map(words::figure)),
+            Cell::optional(row.median().map(words::ms)),
+            Cell::optional(times.quantile(0.95).map(words::ms)),
+            Cell::optional(times.quantile(0.99).map(words::ms)),
+            Cell::optional(times.max().map(words::ms)),
+        ]
+    };
+    Table {
+        caption: "Requests; response times of successful requests in ms".to_owned(),
+        header: header.map(str::to_owned).into(),
+        rows: rows(summary, row),
+    }
+}
+
+/// A row for each name, and one for all of them.
+fn rows(summary: &Summary, row: impl Fn(&SummaryRow) -> Vec<Cell>) -> Vec<Vec<Cell>> {
+    summary
+        .rows
+        .iter()
+        .chain([&summary.total])
+        .map(row)
+        .collect()
+}
+
+fn failures_with_share(row: &SummaryRow) -> String {
+    format!(
+        "{} ({})",
+        words::count(row.failures()),
+        words::percent(row.fail_ratio())
+    )
+}
+
+/// The table that Locust prints while a load runs: response times so far in milliseconds, and the rates of now.
+pub(super) fn live(summary: &Summary, current: &Current) -> Table {
+    let header = [
+        "Type",
+        "Name",
+        "# reqs",
+        "# fails",
+        "Avg",
+        "Min",
+        "Max",
+        "Med",
+        "req/s",
+        "failures/s",
+    ];
+    let rates = current.by_name.iter().chain([&current.total]);
+    let rows = summary.rows.iter().chain([&summary.total]).zip(rates);
+    let row = |(row, rates): (&SummaryRow, &Rates)| {
+        let times = &row.response_times;
+        vec![
+            Cell::words(&row.method),
+            Cell::words(&row.name),
+            Cell::figure(words::count(row.requests())),
+            Cell::figure(failures_with_share(row)),
+            Cell::optional(times.mean().map(words::ms)),
+            Cell::optional(times.min().map(words::ms)),
+            Cell::optional(times.max().map(words::ms)),
+            Cell::optional(row.median().map(words::ms)),
+            Cell::figure(words::figure(rates.requests)),
+            Cell::figure(words::figure(rates.failures)),
+        ]
+    };
+    Table {
+        caption: String::new(),
+        header: header.map(str::to_owned).into(),
+        rows: rows.map(row).collect(),
+    }
+}
+
+/// Locust's table of percentiles, in milliseconds. Where arrivals are planned, a second one tells how much of the
+/// response times was the service, the rest being waiting to be sent.
+pub(super) fn percentiles(summary: &Summary) -> Vec<Table> {
+    let (response, service): (Selected, Selected) =
+        (|row| &row.response_times, |row| &row.service_times);
+    if summary.arrivals.is_none() {
+        let caption = "Response time percentiles of successful requests in ms";
+        return vec![percentiles_of(summary, caption, response)];
+    }
+    let of = |what, start| {
+        format!("{what} time percentiles of successful requests in ms, from the {start}")
+    };
+    vec![
+        percentiles_of(summary, &of("Response", "planned arrival"), response),
+        percentiles_of(summary, &of("Service", "sent request"), service),
+    ]
+}
+
+type Selected = fn(&SummaryRow) -> &Times;
+
+fn percentiles_of(summary: &Summary, caption: &str, times: Selected) -> Table {
     let mut header = vec!["Type".to_owned(), "Name".to_owned()];
     header.extend(PERCENTILES.map(words::percentile));
     header.push("# reqs".to_owned());
-    let row = |row: &SummaryRow| {
-        let mut cells = vec![Cell::words(&row.method), Cell::words(&row.name)];
-        match row.percentiles() {
-            Some(times) => cells.extend(times.map(|time| Cell::figure(words::ms(time)))),
-            None => cells.extend(PERCENTILES.map(|_| Cell::optional(None))),
-        }
-        cells.push(Cell::figure(words::count(row.response_times.count())));
-        cells
-    };
+    let row =
+        |row: &SummaryRow| {
+            let times = times(row);
+            let mut cells = vec![Cell::words(&row.method), Cell::words(&row.name)];
+            cells.extend(PERCENTILES.map(|percentile| {
+                Cell::optional(times.quantile(percentile / 100.0).map(words::ms))
+            }));
+            cells.push(Cell::figure(words::count(times.count())));
+            cells
+        };
     Table {
-        caption: "Response time percentiles of successful requests in ms".to_owned(),
+        caption: caption.to_owned(),
         header,
-        rows: summary
-            .rows
-            .iter()
-            .chain([&summary.total])
-            .map(row)
-            .collect(),
+        rows: rows(summary, row),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle};
 
+use super::current::Current;
 use super::document::{Cell, Judgement, Piece, Table, Tone};
 use super::{section, table};
 use crate::analysis::Analysis;
@@ -40,27 +41,24 @@ pub fn render_measurement(measurement: &Measurement, terminal: Terminal) -> Stri
     terminal.pieces(&section::measurement(measurement))
 }
 
-/// A compact table of a load that is still running.
+/// The table of a load that is still running, in Locust's columns: its rates are those of the last ten seconds.
 pub fn render_live(measurement: &Measurement, terminal: Terminal) -> String {
+    let summary = Summary::of([measurement]);
+    let current = Current::of(measurement);
     let now = measurement.timeline.last();
-    // The last second may not be over, so that its count would be too low.
-    let seconds: Vec<_> = measurement.timeline.iter().rev().skip(1).take(10).collect();
-    let completed: u64 = seconds.iter().map(|second| second.requests).sum();
-    let rate = if seconds.is_empty() {
-        0.0
-    } else {
-        completed as f64 / seconds.len() as f64
-    };
-    let line = format!(
-        "{} s, {}, {} requests/s over the last {}",
+    let mut live = table::live(&summary, &current);
+    live.caption = format!(
+        "{} s, {}, {} requests/s over the last {}; times so far in ms",
         now.map_or(0, |second| second.since_start.as_secs()),
         words::several(now.map_or(0, |second| second.users) as usize, "user"),
-        words::figure(rate),
-        words::several(seconds.len(), "second"),
+        words::figure(current.total.requests),
+        words::several(current.seconds, "second"),
     );
-    let mut statistics = table::statistics(&Summary::of([measurement]));
-    statistics.caption = line;
-    terminal.table(&statistics)
+    let lines: String = section::open_model(&summary)
+        .iter()
+        .map(|line| terminal.wrapped("", line))
+        .collect();
+    terminal.table(&live) + &lines
 }
 
 impl Terminal {
@@ -263,6 +261,14 @@ mod tests {
             .swap_remove(0)
             .measurement;
         insta::assert_snapshot!(render_live(&measurement, WIDE));
+    }
+
+    #[test]
+    fn an_open_model_while_it_runs_and_at_its_end() {
+        let measurement = fixture::load_test(&["/a", "/b"], 16).measurement;
+        insta::assert_snapshot!("open_model", render_measurement(&measurement, WIDE));
+        insta::assert_snapshot!("open_model_live", render_live(&measurement, WIDE));
+        insta::assert_snapshot!("open_model_live_narrow", render_live(&measurement, NARROW));
     }
 
     #[test]

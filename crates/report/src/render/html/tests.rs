@@ -1,22 +1,12 @@
 use super::*;
 use crate::fixture;
 
-fn load_test() -> LoadTest {
-    let mut experiment = fixture::plausible_experiment();
-    LoadTest {
-        name: "a load".to_owned(),
-        host: "http://127.0.0.1:8000".to_owned(),
-        bakeoff_version: "0.1.0".to_owned(),
-        machine: experiment.machine,
-        measurement: experiment.runs.swap_remove(0).measurement,
-    }
-}
-
-fn pages() -> [String; 3] {
+fn pages() -> [String; 4] {
     [
         render_experiment(&fixture::plausible_experiment()),
         render_experiment(&fixture::empty_experiment(&[], "gone")),
-        render_load_test(&load_test()),
+        render_load_test(&fixture::load_test(&["/a"], 5)),
+        render_load_test(&fixture::load_test(&["/a", "/b"], 5)),
     ]
 }
 
@@ -87,6 +77,21 @@ fn names_are_text_everywhere() {
     assert!(!page.contains("<img") && !page.contains("<script>alert"));
     assert_eq!(page.matches("</script>").count(), 3);
     assert_eq!(data(&page)["rate"]["names"][0], evil);
+}
+
+#[test]
+fn marks_and_choices_are_text() {
+    let evil = "</script><script>alert(1)</script>";
+    let mut test = fixture::load_test(&["/a", evil], 3);
+    test.measurement.marks[0].what = evil.to_owned();
+    let page = render_load_test(&test);
+    assert_eq!(page.matches("</script>").count(), 3);
+    let data = data(&page);
+    assert_eq!(data["rate"]["marks"][0][1], evil);
+    assert_eq!(
+        data["rate"]["choices"][1]["name"],
+        format!("POST {evil}").as_str()
+    );
 }
 
 #[test]
@@ -163,4 +168,58 @@ fn a_percentile_curve_ends_with_its_last_request() {
     // 100 requests tell percentiles up to 99 %, two of the four decades of 20 steps.
     assert_eq!((known, curve.len()), (41, 81));
     assert!(curve[..41].iter().all(|known| *known));
+}
+
+#[test]
+fn the_markup_of_a_load_test() {
+    let test = fixture::load_test(&["/a", "/b"], 5);
+    insta::assert_snapshot!(markup(&render_load_test(&test)));
+}
+
+#[test]
+fn charts_of_a_load_test_are_in_total_and_by_name() {
+    let data = data(&render_load_test(&fixture::load_test(&["/a", "/b"], 6)));
+    for chart in ["rate", "times", "percentiles"] {
+        let chart = &data[chart];
+        let names: Vec<_> = chart["choices"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|choice| choice["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, ["GET /a", "POST /b"]);
+        let lines = chart["y"].as_array().unwrap().len();
+        assert_eq!(chart["choices"][1]["y"].as_array().unwrap().len(), lines);
+    }
+    assert_eq!(data["rate"]["y"][0][5], 40.0);
+    assert_eq!(data["rate"]["choices"][0]["y"][0][5], 20.0);
+    assert_eq!(data["users"]["choices"], serde_json::json!([]));
+    let one = render_load_test(&fixture::load_test(&["/a"], 6));
+    assert!(one.contains(r#""choices":[]"#) && !one.contains(r#""choices":[{"#));
+}
+
+#[test]
+fn marks_are_lines_in_the_charts_over_time() {
+    let data = data(&render_load_test(&fixture::load_test(&["/a"], 6)));
+    let marks = serde_json::json!([[0.0, "10 arrivals/s"], [3.0, "20 arrivals/s"]]);
+    for chart in ["rate", "times", "users"] {
+        assert_eq!(data[chart]["marks"], marks);
+    }
+    assert_eq!(data["percentiles"]["marks"], serde_json::json!([]));
+}
+
+#[test]
+fn a_second_without_successes_is_a_gap_in_the_response_times() {
+    let mut test = fixture::load_test(&["/a"], 6);
+    test.measurement.timeline[3].response_times = crate::Times::new().encode();
+    let data = data(&render_load_test(&test));
+    assert!(data["times"]["y"][0][3].is_null());
+    assert!(data["times"]["y"][0][4].is_f64());
+}
+
+#[test]
+fn ten_minutes_of_three_names_stay_under_300_kb() {
+    let page = render_load_test(&fixture::load_test(&["/a", "/b", "/c"], 600));
+    assert!(page.len() < 300_000, "{} bytes", page.len());
+    assert_eq!(data(&page)["rate"]["x"].as_array().unwrap().len(), 300);
 }
