@@ -1,8 +1,11 @@
 //! What an answer must be to count as a success.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use hyper::StatusCode;
+use hyper::header::{HeaderMap, HeaderName};
+use regex::bytes::Regex;
 use serde_json::Value;
 
 use crate::scenario::Kind;
@@ -15,14 +18,45 @@ pub(crate) type Cause = Cow<'static, str>;
 pub(crate) struct Checks {
     /// The one status that is right; without it, every status below 400 is.
     pub(crate) status: Option<StatusCode>,
+    pub(crate) headers: Vec<HeaderCheck>,
     pub(crate) body: Vec<BodyCheck>,
+    pub(crate) at_least_bytes: Option<u64>,
+    pub(crate) at_most_bytes: Option<u64>,
+    /// From the sent request to the last byte.
+    pub(crate) within: Option<Duration>,
+}
+
+/// What a task demands of a header of its answers.
+#[derive(Debug, Clone)]
+pub(crate) struct HeaderCheck {
+    pub(crate) name: HeaderName,
+    /// `None` where any value is right.
+    pub(crate) value: Option<TextCheck>,
+}
+
+/// What a text must be.
+#[derive(Debug, Clone)]
+pub(crate) enum TextCheck {
+    Equal(String),
+    Contains(String),
+    Matches(Regex),
+}
+
+/// An answer as checks see it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answer<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: &'a HeaderMap,
+    /// May be empty where no check needs it.
+    pub(crate) body: &'a [u8],
+    pub(crate) body_bytes: u64,
+    pub(crate) took: Duration,
 }
 
 /// What a task demands of the body of its answers.
 #[derive(Debug, Clone)]
 pub(crate) enum BodyCheck {
-    /// The body contains this text.
-    Contains(String),
+    Text(TextCheck),
     /// The body is JSON and has a value at this pointer (RFC 6901).
     Json {
         pointer: String,
@@ -37,21 +71,36 @@ impl Checks {
         !self.body.is_empty()
     }
 
-    /// What is wrong with an answer; `body` may be empty where no check needs it.
-    pub(crate) fn failure(&self, status: StatusCode, body: &[u8]) -> Option<Cause> {
+    /// What is wrong with an answer.
+    pub(crate) fn failure(&self, answer: Answer<'_>) -> Option<Cause> {
+        let status = answer.status;
         let right = self
             .status
             .map_or(status.as_u16() < 400, |expected| status == expected);
         if !right {
             return Some(format!("status {}", status.as_u16()).into());
         }
-        if self.body.is_empty() {
-            return None;
-        }
+        self.wrong_header(answer.headers)
+            .or_else(|| self.wrong_body(answer.body))
+            .or_else(|| self.wrong_size_or_time(answer))
+    }
+
+    fn wrong_header(&self, headers: &HeaderMap) -> Option<Cause> {
+        self.headers.iter().find_map(|HeaderCheck { name, value }| {
+            let Some(found) = headers.get(name) else {
+                return Some(format!("check failed: header {name} is missing").into());
+            };
+            let wrong = value.as_ref()?.wrong(found.as_bytes())?;
+            Some(format!("check failed: header {name} {wrong}").into())
+        })
+    }
+
+    fn wrong_body(&self, body: &[u8]) -> Option<Cause> {
         let mut json = None;
         self.body.iter().find_map(|check| match check {
-            BodyCheck::Contains(text) => (!contains(body, text.as_bytes()))
-                .then(|| format!("check failed: the body does not contain {text:?}").into()),
+            BodyCheck::Text(text) => text
+                .wrong(body)
+                .map(|wrong| format!("check failed: the body {wrong}").into()),
             BodyCheck::Json {
                 pointer,
                 kind,
@@ -61,6 +110,36 @@ impl Checks {
                 None => Some("check failed: the body is not JSON".into()),
             },
         })
+    }
+
+    fn wrong_size_or_time(&self, answer: Answer<'_>) -> Option<Cause> {
+        let bytes = answer.body_bytes;
+        if let Some(least) = self.at_least_bytes.filter(|least| bytes < *least) {
+            return Some(format!("check failed: the body has fewer than {least} bytes").into());
+        }
+        if let Some(most) = self.at_most_bytes.filter(|most| bytes > *most) {
+            return Some(format!("check failed: the body has more than {most} bytes").into());
+        }
+        let limit = self.within.filter(|limit| answer.took > *limit)?;
+        let limit = humantime::format_duration(limit);
+        Some(format!("check failed: took longer than {limit}").into())
+    }
+}
+
+impl TextCheck {
+    /// What is wrong with `text`, after its name.
+    fn wrong(&self, text: &[u8]) -> Option<String> {
+        match self {
+            Self::Equal(expected) => {
+                (text != expected.as_bytes()).then(|| format!("is not {expected:?}"))
+            }
+            Self::Contains(part) => {
+                (!contains(text, part.as_bytes())).then(|| format!("does not contain {part:?}"))
+            }
+            Self::Matches(regex) => {
+                (!regex.is_match(text)).then(|| format!("does not match {:?}", regex.as_str()))
+            }
+        }
     }
 }
 
@@ -144,15 +223,35 @@ mod tests {
 
     use super::*;
 
-    fn json_check(pointer: &str, kind: Option<Kind>, equal: Option<Value>) -> Checks {
+    /// What `checks` say of a quick answer.
+    fn failure(checks: &Checks, status: u16, body: &[u8]) -> Option<String> {
+        let headers = HeaderMap::from_iter([(
+            hyper::header::CONTENT_TYPE,
+            "application/json".parse().unwrap(),
+        )]);
+        let answer = Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: &headers,
+            body,
+            body_bytes: body.len() as u64,
+            took: Duration::from_millis(5),
+        };
+        checks.failure(answer).map(Cow::into_owned)
+    }
+
+    fn body_check(check: BodyCheck) -> Checks {
         Checks {
-            status: None,
-            body: vec![BodyCheck::Json {
-                pointer: pointer.to_owned(),
-                kind,
-                equal,
-            }],
+            body: vec![check],
+            ..Checks::default()
         }
+    }
+
+    fn json_check(pointer: &str, kind: Option<Kind>, equal: Option<Value>) -> Checks {
+        body_check(BodyCheck::Json {
+            pointer: pointer.to_owned(),
+            kind,
+            equal,
+        })
     }
 
     #[test]
@@ -165,9 +264,7 @@ mod tests {
             (500, Some("status 500")),
         ] {
             assert_eq!(
-                checks
-                    .failure(StatusCode::from_u16(status).unwrap(), b"")
-                    .as_deref(),
+                super::tests::failure(&checks, status, b"").as_deref(),
                 failure
             );
         }
@@ -178,13 +275,10 @@ mod tests {
     fn an_expected_status_is_the_only_right_one() {
         let checks = Checks {
             status: Some(StatusCode::NOT_FOUND),
-            body: Vec::new(),
+            ..Checks::default()
         };
-        assert_eq!(checks.failure(StatusCode::NOT_FOUND, b""), None);
-        assert_eq!(
-            checks.failure(StatusCode::OK, b"").as_deref(),
-            Some("status 200")
-        );
+        assert_eq!(failure(&checks, 404, b""), None);
+        assert_eq!(failure(&checks, 200, b"").as_deref(), Some("status 200"));
     }
 
     #[test]
@@ -218,35 +312,81 @@ mod tests {
                 Some("check failed: the body is not an array"),
             ),
             (
-                Checks {
-                    status: None,
-                    body: vec![BodyCheck::Contains("score".to_owned())],
-                },
+                body_check(BodyCheck::Text(TextCheck::Contains("score".to_owned()))),
                 None,
             ),
             (
-                Checks {
-                    status: None,
-                    body: vec![BodyCheck::Contains("xyz".to_owned())],
-                },
+                body_check(BodyCheck::Text(TextCheck::Contains("xyz".to_owned()))),
                 Some("check failed: the body does not contain \"xyz\""),
             ),
         ];
         for (checks, failure) in cases {
-            assert_eq!(
-                checks.failure(StatusCode::OK, body).as_deref(),
-                failure,
-                "{checks:?}"
-            );
-            assert_eq!(
-                checks.failure(StatusCode::BAD_GATEWAY, body).as_deref(),
-                Some("status 502")
-            );
+            let found = super::tests::failure(&checks, 200, body);
+            assert_eq!(found.as_deref(), failure, "{checks:?}");
+            let found = super::tests::failure(&checks, 502, body);
+            assert_eq!(found.as_deref(), Some("status 502"));
         }
-        let not_json = json_check("", None, None).failure(StatusCode::OK, b"<html>");
+        let not_json = failure(&json_check("", None, None), 200, b"<html>");
         assert_eq!(
             not_json.as_deref(),
             Some("check failed: the body is not JSON")
         );
+    }
+    #[test]
+    fn headers_size_and_time_are_checked() {
+        let header = |name: &str, value| Checks {
+            headers: vec![HeaderCheck {
+                name: name.parse().unwrap(),
+                value,
+            }],
+            ..Checks::default()
+        };
+        let regex = |pattern: &str| Some(TextCheck::Matches(Regex::new(pattern).unwrap()));
+        let sized = |least, most| Checks {
+            at_least_bytes: least,
+            at_most_bytes: most,
+            ..Checks::default()
+        };
+        let within = |millis| Checks {
+            within: Some(Duration::from_millis(millis)),
+            ..Checks::default()
+        };
+        let cases = [
+            (header("content-type", None), None),
+            (header("content-type", regex("^application/")), None),
+            (
+                header(
+                    "content-type",
+                    Some(TextCheck::Equal("text/html".to_owned())),
+                ),
+                Some("check failed: header content-type is not \"text/html\""),
+            ),
+            (
+                header("content-type", regex("^text/")),
+                Some("check failed: header content-type does not match \"^text/\""),
+            ),
+            (
+                header("x-id", None),
+                Some("check failed: header x-id is missing"),
+            ),
+            (sized(Some(3), Some(3)), None),
+            (
+                sized(Some(4), None),
+                Some("check failed: the body has fewer than 4 bytes"),
+            ),
+            (
+                sized(None, Some(2)),
+                Some("check failed: the body has more than 2 bytes"),
+            ),
+            (within(5), None),
+            (within(4), Some("check failed: took longer than 4ms")),
+        ];
+        for (checks, expected) in cases {
+            assert_eq!(
+                failure(&checks, 200, b"abc").as_deref(),
+                expected,
+                "{checks:?}"
+            );
+        }
     }
 }

@@ -8,9 +8,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::{Request, Response, StatusCode};
+use hyper::http::response::Parts;
+use hyper::{Request, Response};
 
-use crate::check::Cause;
+use crate::check::{Answer, Cause};
 use crate::connection::{Connection, NoAnswer};
 use crate::plan::Plan;
 use crate::sequence::Choice;
@@ -60,6 +61,7 @@ impl Client {
     /// Sends the request for `choice`, waits for the answer until `limit`, and checks it.
     pub(crate) async fn send(&mut self, plan: &Plan, choice: Choice, limit: Instant) -> Outcome {
         let task = &plan.tasks[choice.task];
+        let sent = Instant::now();
         let exchange = self
             .wire
             .exchange(plan.request(choice), task.checks.need_body());
@@ -67,12 +69,18 @@ impl Client {
         // Before the checks: their time is ours, not the server's.
         let done = Instant::now();
         let failure = match exchanged {
-            Some(Ok((status, body_bytes))) => {
+            Some(Ok((head, body_bytes))) => {
                 let too_long = task.checks.need_body() && body_bytes > LONGEST_CHECKED_BODY as u64;
                 let failure = if too_long {
                     Some("check failed: the body is longer than 16 MiB".into())
                 } else {
-                    task.checks.failure(status, &self.wire.body)
+                    task.checks.failure(Answer {
+                        status: head.status,
+                        headers: &head.headers,
+                        body: &self.wire.body,
+                        body_bytes,
+                        took: done.saturating_duration_since(sent),
+                    })
                 };
                 return Outcome {
                     done,
@@ -124,7 +132,7 @@ impl Wire {
         &mut self,
         request: Request<Full<Bytes>>,
         keep_body: bool,
-    ) -> Result<(StatusCode, u64), Failure> {
+    ) -> Result<(Parts, u64), Failure> {
         let mut request = request;
         let kept = keep_body.then_some(&mut self.body);
         if let Some(connection) = &mut self.connection {
@@ -143,12 +151,12 @@ impl Wire {
     }
 }
 
-/// Reads the rest of an answer into `kept`, or past it. Gives its status and the length of its body.
+/// Reads the rest of an answer into `kept`, or past it. Gives its head and the length of its body.
 async fn receive(
     connection: &mut Connection,
     sent: Result<Response<Incoming>, NoAnswer>,
     kept: Option<&mut Vec<u8>>,
-) -> Result<(StatusCode, u64), Failure> {
+) -> Result<(Parts, u64), Failure> {
     let response = sent.map_err(|problem| match problem {
         NoAnswer::Unsent(_) => Failure::NoAnswer("connection closed before the request".into()),
         NoAnswer::Failed(cause) => Failure::NoAnswer(cause),
@@ -165,6 +173,5 @@ async fn receive(
             connection.read(body, keep).await
         }
     };
-    read.map(|length| (head.status, length))
-        .map_err(Failure::NoAnswer)
+    read.map(|length| (head, length)).map_err(Failure::NoAnswer)
 }

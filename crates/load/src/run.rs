@@ -23,7 +23,7 @@ use crate::population::{Population, Stage};
 use crate::recorder::Recorder;
 use crate::sequence::Choice;
 use crate::worker::{self, Handover, Shared, UserCount};
-use crate::{LoadError, NotCorrect, Scenario};
+use crate::{Broken, LoadError, NotCorrect, Scenario, Threshold};
 
 /// Seconds that a thread can be ahead of the collector before it stops telling them apart.
 const SECONDS_AHEAD: usize = 8;
@@ -170,6 +170,7 @@ pub fn run(
         collector,
         all_started,
         population: watch::Sender::new(Arc::new(population)),
+        thresholds: scenario.thresholds(),
         control,
         phase: None,
         observe,
@@ -226,6 +227,7 @@ struct Load<'a> {
     /// When the users wanted last are all there.
     all_started: Duration,
     population: watch::Sender<Arc<Population>>,
+    thresholds: &'a [Threshold],
     control: &'a Control,
     /// The phase that was last observed.
     phase: Option<Phase>,
@@ -286,6 +288,7 @@ impl Load<'_> {
                     let _ = clear.try_send(recorder);
                     if second_over {
                         self.observe();
+                        self.give_up_if_hopeless();
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => (),
@@ -315,6 +318,25 @@ impl Load<'_> {
                 }
             }
             self.observe();
+        }
+    }
+
+    /// Ends the load where a threshold that is to do so is broken.
+    fn give_up_if_hopeless(&mut self) {
+        if self.shared.stop.is_cancelled() {
+            return;
+        }
+        let measurement = &self.collector.measurement;
+        let hopeless = self
+            .thresholds
+            .iter()
+            .find_map(|threshold| threshold.aborts(measurement));
+        if let Some(broken) = hopeless {
+            let now = self.shared.clock.now();
+            self.shared.clock.end_now();
+            self.shared.stop.cancel();
+            let Broken { metric, limit, .. } = broken;
+            self.mark(now, format!("given up: {metric} is not {limit}"));
         }
     }
 

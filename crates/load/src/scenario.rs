@@ -9,6 +9,7 @@ use bakeoff_report::Measurement;
 use crate::host::Host;
 use crate::{Arrivals, Broken, ScenarioError, Stage, Threshold, Workload};
 
+mod check;
 mod file;
 mod source;
 mod task;
@@ -25,6 +26,9 @@ use source::Source;
 
 /// Requests in flight at which arrivals are turned away, where the file does not say.
 pub const MAX_IN_FLIGHT: NonZeroU32 = NonZeroU32::new(1000).expect("it is not zero");
+
+/// What must have been measured before a threshold ends a load, where the file does not say.
+const ABORT_AFTER: Duration = Duration::from_secs(5);
 
 /// A load as a file describes it: parsed, validated, and its requests made from the rows of its data files.
 #[derive(Debug, Clone)]
@@ -68,13 +72,8 @@ impl Scenario {
             .tasks
             .into_iter()
             .map(|table| task::build(&source, table))
-            .collect::<Result<_, _>>()?;
-        let threshold = |table| threshold(&source, table);
-        let thresholds = file
-            .thresholds
-            .iter()
-            .map(threshold)
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
+        let thresholds = thresholds(&source, &file.thresholds, &tasks)?;
         Ok(Self {
             name,
             host,
@@ -194,6 +193,24 @@ fn workload(source: &Source<'_>, table: LoadTable) -> Result<Workload, ScenarioE
     }
 }
 
+fn thresholds(
+    source: &Source<'_>,
+    tables: &[file::ThresholdTable],
+    tasks: &[Task],
+) -> Result<Vec<Threshold>, ScenarioError> {
+    let unknown =
+        |name: &&toml::Spanned<String>| tasks.iter().all(|task| task.name != *name.get_ref());
+    let mut names = tables.iter().filter_map(|table| table.name.as_ref());
+    if let Some(name) = names.find(unknown) {
+        let problem = format!("`name` is {:?}, which no task has", name.get_ref());
+        return Err(source.wrong(&name.span(), &problem));
+    }
+    tables
+        .iter()
+        .map(|table| threshold(source, table))
+        .collect()
+}
+
 fn threshold(
     source: &Source<'_>,
     table: &file::ThresholdTable,
@@ -219,9 +236,12 @@ fn threshold(
             "a [[threshold]] needs `above`, `below` or both",
         ));
     }
+    let abort_after = table.abort_after.map_or(ABORT_AFTER, |after| after.0);
     Ok(Threshold {
         metric,
+        name: table.name.as_ref().map(|name| name.get_ref().clone()),
         above,
         below,
+        abort_after: table.abort_on.then_some(abort_after),
     })
 }

@@ -4,14 +4,18 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bakeoff_report::{Measurement, Times};
+use bakeoff_report::{Measurement, RequestStats, Times};
 
 /// A limit on one metric of a measurement.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Threshold {
     pub(crate) metric: Metric,
+    /// The request name that it is about; `None` for all requests together.
+    pub(crate) name: Option<String>,
     pub(crate) above: Option<f64>,
     pub(crate) below: Option<f64>,
+    /// How much must have been measured before it can end a load; `None` where it never does.
+    pub(crate) abort_after: Option<Duration>,
 }
 
 /// A threshold that a measurement did not keep.
@@ -25,11 +29,13 @@ pub struct Broken {
     pub value: Option<String>,
 }
 
-/// What a threshold is about, over all requests together.
+/// What a threshold is about.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Metric {
     /// Response times of successful requests, in seconds.
     ResponseTime(Statistic),
+    /// The same without what the generator was late by, in seconds.
+    ServiceTime(Statistic),
     /// Finished requests.
     Requests,
     /// Failed requests.
@@ -57,16 +63,30 @@ impl Threshold {
     ///
     /// What was not measured (response times without a success) is not kept.
     pub fn broken(&self, measurement: &Measurement) -> Option<Broken> {
-        let value = self.metric.value(measurement);
+        let value = self.metric.value(measurement, self.name.as_deref());
         let kept = value.is_some_and(|value| {
             self.above.is_none_or(|above| value > above)
                 && self.below.is_none_or(|below| value < below)
         });
         (!kept).then(|| Broken {
-            metric: self.metric.to_string(),
+            metric: self.subject(),
             limit: self.limits(),
             value: value.map(|value| self.metric.in_words(value)),
         })
+    }
+
+    /// Whether `measurement`, of a load that goes on, breaks this threshold beyond hope.
+    pub(crate) fn aborts(&self, measurement: &Measurement) -> Option<Broken> {
+        let after = self.abort_after?;
+        let broken = (measurement.period >= after).then(|| self.broken(measurement))?;
+        broken.filter(|broken| broken.value.is_some())
+    }
+
+    fn subject(&self) -> String {
+        match &self.name {
+            None => self.metric.to_string(),
+            Some(name) => format!("{} of {name}", self.metric),
+        }
     }
 
     /// A limit for `metric` from what the file says, as a number and as a duration where it is one.
@@ -76,7 +96,7 @@ impl Threshold {
         duration: Option<Duration>,
     ) -> Result<f64, &'static str> {
         match metric {
-            Metric::ResponseTime(_) => duration
+            Metric::ResponseTime(_) | Metric::ServiceTime(_) => duration
                 .map(|duration| duration.as_secs_f64())
                 .ok_or("must be a duration such as \"500ms\""),
             Metric::FailRatio => number
@@ -102,35 +122,33 @@ impl Threshold {
 
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.metric, self.limits())
+        write!(f, "{} {}", self.subject(), self.limits())
     }
 }
 
 impl Metric {
-    fn value(self, measurement: &Measurement) -> Option<f64> {
-        let all = &measurement.requests;
-        let requests = || {
-            all.iter()
-                .map(bakeoff_report::RequestStats::requests)
-                .sum::<u64>() as f64
+    fn value(self, measurement: &Measurement, name: Option<&str>) -> Option<f64> {
+        let all: Vec<_> = measurement
+            .requests
+            .iter()
+            .filter(|stats| name.is_none_or(|name| stats.name == name))
+            .collect();
+        let times = |of: fn(&RequestStats) -> &Times, statistic: Statistic| {
+            let mut times = Times::new();
+            for stats in &all {
+                times.merge(of(stats));
+            }
+            statistic.of(&times).map(|time| time.as_secs_f64())
         };
-        let failures = || {
-            all.iter()
-                .map(bakeoff_report::RequestStats::failures)
-                .sum::<u64>() as f64
-        };
+        let requests = || all.iter().map(|stats| stats.requests()).sum::<u64>() as f64;
+        let failures = || all.iter().map(|stats| stats.failures()).sum::<u64>() as f64;
         let per_second = |count: u64| {
             let seconds = measurement.period.as_secs_f64();
             (seconds > 0.0).then(|| count as f64 / seconds)
         };
         match self {
-            Self::ResponseTime(statistic) => {
-                let mut times = Times::new();
-                for stats in all {
-                    times.merge(&stats.response_times);
-                }
-                statistic.of(&times).map(|time| time.as_secs_f64())
-            }
+            Self::ResponseTime(statistic) => times(|stats| &stats.response_times, statistic),
+            Self::ServiceTime(statistic) => times(|stats| &stats.service_times, statistic),
             Self::Requests => Some(requests()),
             Self::Failures => Some(failures()),
             Self::FailRatio => (requests() > 0.0).then(|| failures() / requests()),
@@ -145,7 +163,7 @@ impl Metric {
 
     fn in_words(self, value: f64) -> String {
         match self {
-            Self::ResponseTime(_) => {
+            Self::ResponseTime(_) | Self::ServiceTime(_) => {
                 let micros = Duration::try_from_secs_f64(value)
                     .unwrap_or(Duration::MAX)
                     .as_micros();
@@ -186,18 +204,21 @@ impl FromStr for Metric {
                     .then_some(Statistic::Percentile(percent))
             }
         };
-        match (
-            text,
-            text.strip_prefix("response_time.").and_then(statistic),
-        ) {
-            (_, Some(statistic)) => Ok(Self::ResponseTime(statistic)),
-            ("requests", _) => Ok(Self::Requests),
-            ("failures", _) => Ok(Self::Failures),
-            ("fail_ratio", _) => Ok(Self::FailRatio),
-            ("requests_per_second", _) => Ok(Self::RequestsPerSecond),
-            ("failures_per_second", _) => Ok(Self::FailuresPerSecond),
+        let of_times = |prefix| text.strip_prefix(prefix).and_then(statistic);
+        if let Some(statistic) = of_times("response_time.") {
+            return Ok(Self::ResponseTime(statistic));
+        }
+        if let Some(statistic) = of_times("service_time.") {
+            return Ok(Self::ServiceTime(statistic));
+        }
+        match text {
+            "requests" => Ok(Self::Requests),
+            "failures" => Ok(Self::Failures),
+            "fail_ratio" => Ok(Self::FailRatio),
+            "requests_per_second" => Ok(Self::RequestsPerSecond),
+            "failures_per_second" => Ok(Self::FailuresPerSecond),
             _ => Err(format!(
-                "must be response_time.p95 (or another percentile, .min, .mean, .median, .max), requests, failures, \
+                "must be response_time.p95 (or another percentile, .min, .mean, .median, .max), the same of service_time, requests, failures, \
                  fail_ratio, requests_per_second or failures_per_second, not {text:?}"
             )),
         }
@@ -207,12 +228,8 @@ impl FromStr for Metric {
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ResponseTime(Statistic::Min) => f.write_str("response_time.min"),
-            Self::ResponseTime(Statistic::Mean) => f.write_str("response_time.mean"),
-            Self::ResponseTime(Statistic::Max) => f.write_str("response_time.max"),
-            Self::ResponseTime(Statistic::Percentile(percent)) => {
-                write!(f, "response_time.p{percent}")
-            }
+            Self::ResponseTime(statistic) => write!(f, "response_time.{statistic}"),
+            Self::ServiceTime(statistic) => write!(f, "service_time.{statistic}"),
             Self::Requests => f.write_str("requests"),
             Self::Failures => f.write_str("failures"),
             Self::FailRatio => f.write_str("fail_ratio"),
@@ -222,11 +239,20 @@ impl fmt::Display for Metric {
     }
 }
 
+impl fmt::Display for Statistic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Min => f.write_str("min"),
+            Self::Mean => f.write_str("mean"),
+            Self::Max => f.write_str("max"),
+            Self::Percentile(percent) => write!(f, "p{percent}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
-
-    use bakeoff_report::RequestStats;
 
     use super::*;
 
@@ -268,8 +294,10 @@ mod tests {
     fn below(metric: &str, below: f64) -> Threshold {
         Threshold {
             metric: metric.parse().unwrap(),
+            name: None,
             above: None,
             below: Some(below),
+            abort_after: None,
         }
     }
 
@@ -292,8 +320,10 @@ mod tests {
             let broken = |above, below| {
                 Threshold {
                     metric,
+                    name: None,
                     above,
                     below,
+                    abort_after: None,
                 }
                 .broken(&measurement())
                 .is_some()
@@ -329,6 +359,34 @@ mod tests {
             ..below("fail_ratio", 0.01)
         };
         assert_eq!(both.to_string(), "fail_ratio above 0.0000 and below 0.0100");
+    }
+
+    #[test]
+    fn a_threshold_can_be_about_one_request_name() {
+        let of = |name: &str| Threshold {
+            name: Some(name.to_owned()),
+            ..below("response_time.max", 0.1)
+        };
+        let broken = of("/").broken(&measurement()).unwrap();
+        assert_eq!(broken.metric, "response_time.max of /");
+        assert_eq!(of("/other").broken(&measurement()).unwrap().value, None);
+    }
+
+    #[test]
+    fn a_load_is_given_up_once_enough_was_measured_and_only_where_that_is_asked_for() {
+        let aborting = |after| Threshold {
+            abort_after: after,
+            ..below("response_time.max", 0.1)
+        };
+        let aborts = |threshold: &Threshold| threshold.aborts(&measurement()).is_some();
+        assert!(!aborts(&aborting(None)));
+        assert!(aborts(&aborting(Some(Duration::from_secs(10)))));
+        assert!(!aborts(&aborting(Some(Duration::from_secs(11)))));
+        let kept = Threshold {
+            below: Some(10.0),
+            ..aborting(Some(Duration::ZERO))
+        };
+        assert!(!aborts(&kept));
     }
 
     #[test]

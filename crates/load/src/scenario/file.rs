@@ -86,10 +86,36 @@ pub(crate) enum Order {
 #[serde(deny_unknown_fields)]
 pub(super) struct CheckTable {
     pub(super) status: Option<u16>,
+    pub(super) header: Option<String>,
     pub(super) json: Option<String>,
     pub(super) kind: Option<Kind>,
     pub(super) equal: Option<Spanned<Value>>,
     pub(super) contains: Option<String>,
+    pub(super) matches: Option<String>,
+    pub(super) at_least_bytes: Option<u64>,
+    pub(super) at_most_bytes: Option<u64>,
+    pub(super) within: Option<Period>,
+}
+
+impl CheckTable {
+    /// The keys that are given, in the order of the fields.
+    pub(super) fn keys(&self) -> Vec<&'static str> {
+        [
+            ("status", self.status.is_some()),
+            ("header", self.header.is_some()),
+            ("json", self.json.is_some()),
+            ("kind", self.kind.is_some()),
+            ("equal", self.equal.is_some()),
+            ("contains", self.contains.is_some()),
+            ("matches", self.matches.is_some()),
+            ("at_least_bytes", self.at_least_bytes.is_some()),
+            ("at_most_bytes", self.at_most_bytes.is_some()),
+            ("within", self.within.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(key, given)| given.then_some(key))
+        .collect()
+    }
 }
 
 /// What a JSON value can be.
@@ -108,8 +134,13 @@ pub(crate) enum Kind {
 #[serde(deny_unknown_fields)]
 pub(super) struct ThresholdTable {
     pub(super) metric: Spanned<String>,
+    /// The request name that it is about; all of them where there is none.
+    pub(super) name: Option<Spanned<String>>,
     pub(super) above: Option<Spanned<Value>>,
     pub(super) below: Option<Spanned<Value>>,
+    #[serde(default)]
+    pub(super) abort_on: bool,
+    pub(super) abort_after: Option<Period>,
 }
 
 /// A whole number of at least one.

@@ -6,15 +6,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::Method;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, StatusCode};
 use toml::Spanned;
 
-use super::file::{CheckTable, DataTable, Order, TaskTable};
+use super::check;
+use super::file::{DataTable, Order, TaskTable};
 use super::source::Source;
 use super::template::{Json, NoColumn, Row, Text, percent_encoded};
 use crate::ScenarioError;
-use crate::check::{BodyCheck, Checks};
+use crate::check::Checks;
 
 /// How long an answer may take where a task does not say.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -22,7 +23,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// One kind of request.
 #[derive(Debug, Clone)]
 pub struct Task {
-    name: String,
+    pub(super) name: String,
     weight: NonZeroU32,
     pub(crate) method: Method,
     pub(crate) path: PerRow<String>,
@@ -119,7 +120,7 @@ pub(super) fn build(source: &Source<'_>, table: Spanned<TaskTable>) -> Result<Ta
             .data
             .as_ref()
             .map_or(Order::Sequential, |data| data.order),
-        checks: checks(source, table.check)?,
+        checks: check::build(source, table.check)?,
         timeout: table.timeout.map_or(TIMEOUT, |timeout| timeout.0),
     })
 }
@@ -320,68 +321,4 @@ fn headers(
         }
         Ok(headers)
     })
-}
-
-fn checks(source: &Source<'_>, tables: Vec<Spanned<CheckTable>>) -> Result<Checks, ScenarioError> {
-    let mut checks = Checks::default();
-    for table in tables {
-        let place = table.span();
-        let wrong = |problem: &str| Err(source.wrong(&place, problem));
-        match table.into_inner() {
-            CheckTable {
-                status: Some(status),
-                json: None,
-                kind: None,
-                equal: None,
-                contains: None,
-            } => {
-                let Ok(status) = StatusCode::from_u16(status) else {
-                    return wrong(&format!("`status` must be from 100 to 999, not {status}"));
-                };
-                if checks.status.replace(status).is_some() {
-                    return wrong("a task can check for one `status` only");
-                }
-            }
-            CheckTable {
-                status: None,
-                json: Some(pointer),
-                kind,
-                equal,
-                contains: None,
-            } => {
-                if !pointer.is_empty() && !pointer.starts_with('/') {
-                    return wrong(&format!(
-                        "`json` must be a JSON pointer such as \"/answer\", not {pointer:?}"
-                    ));
-                }
-                let equal = match equal.map(|value| Json::parse(value.get_ref())) {
-                    None => None,
-                    Some(Ok(value)) if value.column().is_none() => value.fill(&Row::new()).ok(),
-                    Some(Ok(_)) => return wrong("`equal` cannot have columns to fill in"),
-                    Some(Err(problem)) => return wrong(&format!("`equal` {problem}")),
-                };
-                checks.body.push(BodyCheck::Json {
-                    pointer,
-                    kind,
-                    equal,
-                });
-            }
-            CheckTable {
-                status: None,
-                json: None,
-                kind: None,
-                equal: None,
-                contains: Some(text),
-            } => {
-                checks.body.push(BodyCheck::Contains(text));
-            }
-            _ => {
-                return wrong(
-                    "a check is one of { status = 200 }, { json = \"/answer\", kind = \"string\" }, \
-                     { json = \"/score\", equal = 1 } and { contains = \"text\" }",
-                );
-            }
-        }
-    }
-    Ok(checks)
 }
