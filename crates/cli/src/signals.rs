@@ -37,8 +37,8 @@ pub(crate) struct ServerSignals {
 /// What SIGHUP is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HangUp {
-    /// The terminal has gone, and the program goes too.
-    Stops,
+    /// Nothing: the terminal may go, the server stays.
+    Ignored,
     /// What was read at the start is read again.
     Reloads,
 }
@@ -50,8 +50,13 @@ pub(crate) fn server_signals(hang_up: HangUp) -> anyhow::Result<ServerSignals> {
     in_thread(async move |mut signals| {
         loop {
             let signal = signals.any().await;
-            if signal == SignalKind::hangup() && hang_up == HangUp::Reloads {
-                told.reload.notify_one();
+            if signal == SignalKind::hangup() {
+                match hang_up {
+                    HangUp::Reloads => told.reload.notify_one(),
+                    HangUp::Ignored => {
+                        tracing::info!("SIGHUP ignored: there are no API keys to read again");
+                    }
+                }
             } else if told.stop.is_cancelled() {
                 told.end.cancel();
             } else {

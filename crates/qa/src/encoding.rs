@@ -43,7 +43,7 @@ struct ContextToken {
 
 impl EncodedQuestion {
     pub(crate) fn new(tokenizer: &Tokenizer, question: &Question) -> Result<Self, BackendError> {
-        let encoding = guard::no_panic(|| {
+        let encoding = guard::no_panic_on_text(|| {
             tokenizer.encode_char_offsets((question.question(), question.context()), true)
         })?;
         let sequences = encoding.get_sequence_ids();

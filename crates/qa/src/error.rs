@@ -32,7 +32,9 @@ pub enum AnswerError {
         max_seq_len: usize,
     },
     /// The window is longer than the model's positions.
-    #[error("`max_seq_len` is {max_seq_len}, this model takes at most {limit} tokens")]
+    #[error(
+        "`max_seq_len` is {max_seq_len}, this model takes at most {limit} tokens, which is too few for this text"
+    )]
     WindowTooLong {
         /// The window asked for, in tokens.
         max_seq_len: usize,

@@ -16,6 +16,13 @@ pub(crate) fn no_panic<T>(
         .unwrap_or_else(|payload| Err(format!("gave up: {}", message(&*payload)).into()))
 }
 
+/// As [`no_panic`], for what sees a request's text, which the panic's message may hold: so the error does not.
+pub(crate) fn no_panic_on_text<T>(
+    read: impl FnOnce() -> Result<T, BackendError>,
+) -> Result<T, BackendError> {
+    panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("gave up".into()))
+}
+
 /// What the panic said.
 fn message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
@@ -35,6 +42,13 @@ mod tests {
         assert_eq!(failed(|| panic!("{} heads", 2)), "gave up: 2 heads");
         assert_eq!(failed(|| panic::panic_any(7)), "gave up: no reason given");
         assert_eq!(failed(|| Err("no tail".into())), "no tail");
+    }
+
+    #[test]
+    fn a_panic_over_text_is_an_error_without_its_message() {
+        let failed = no_panic_on_text::<()>(|| panic!("no token for `secret`"));
+        assert_eq!(failed.unwrap_err().to_string(), "gave up");
+        assert_eq!(no_panic_on_text(|| Ok(7)).unwrap(), 7);
     }
 
     #[test]

@@ -154,13 +154,15 @@ impl QuestionAnswering {
             limits.max_seq_len,
             limits.doc_stride,
         )?;
-        Ok(Prepared::new(
-            question,
-            options,
-            encoded,
-            windows,
-            self.class_token_id,
-        ))
+        let prepared = Prepared::new(question, options, encoded, windows, self.class_token_id);
+        // As in the reference, which only fails where a window is really that long. None is longer than the first.
+        if prepared.tokens(0) > self.max_seq_len() {
+            return Err(AnswerError::WindowTooLong {
+                max_seq_len: limits.max_seq_len,
+                limit: self.max_seq_len(),
+            });
+        }
+        Ok(prepared)
     }
 
     /// What the model says about each sequence of `batch`, in their order. Works on the thread that calls it.
@@ -193,16 +195,12 @@ impl QuestionAnswering {
     }
 
     fn limits(&self, options: &Options) -> Result<Limits, AnswerError> {
-        let limit = self.max_seq_len();
         let default = || {
             DEFAULT_MAX_SEQ_LEN
                 .min(self.settings.model_max_length)
-                .min(limit)
+                .min(self.max_seq_len())
         };
         let max_seq_len = options.max_seq_len.map_or_else(default, usize::from);
-        if max_seq_len > limit {
-            return Err(AnswerError::WindowTooLong { max_seq_len, limit });
-        }
         let doc_stride = options
             .doc_stride
             .unwrap_or(DEFAULT_DOC_STRIDE.min(max_seq_len / 2));

@@ -150,10 +150,10 @@ fn windows_longer_than_the_model_or_shorter_than_their_stride_are_refused() {
         max_seq_len: NonZeroUsize::new(513),
         ..Options::default()
     };
-    let refused = answer(&FAST, "Where?", "Here.", &longer).unwrap_err();
+    let refused = answer(&FAST, "Where?", &"here ".repeat(600), &longer).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "`max_seq_len` is 513, this model takes at most 512 tokens"
+        "`max_seq_len` is 513, this model takes at most 512 tokens, which is too few for this text"
     );
     let stride = Options {
         doc_stride: Some(385),
@@ -164,6 +164,19 @@ fn windows_longer_than_the_model_or_shorter_than_their_stride_are_refused() {
         refused.to_string(),
         "`doc_stride` (385) is larger than `max_seq_len` (384)"
     );
+}
+
+#[test]
+fn a_window_longer_than_the_model_takes_texts_that_fit_the_model() {
+    let longer = Options {
+        max_seq_len: NonZeroUsize::new(1000),
+        ..Options::default()
+    };
+    // `where ?` and three special tokens beside it.
+    for (context_tokens, answered) in [(1, true), (507, true), (508, false)] {
+        let answers = answer(&FAST, "Where?", &"here ".repeat(context_tokens), &longer);
+        assert_eq!(answers.is_ok(), answered, "{context_tokens}");
+    }
 }
 
 #[test]

@@ -28,8 +28,9 @@ pub struct ServeConfig {
     /// How long after the start of a shutdown requests are still taken, so that load balancers have time to notice
     /// that `/ready` says 503.
     pub drain_delay: Duration,
-    /// How long after that requests in flight may take until they are cut off.
-    pub drain_time: Duration,
+    /// How long after that requests in flight may take until they are cut off. `None` for a second more than
+    /// [`Limits::timeout`], within which every request is answered.
+    pub drain_time: Option<Duration>,
 }
 
 /// When requests are refused for want of capacity, with status 429.
@@ -59,7 +60,8 @@ pub struct Limits {
     pub read_timeout: Duration,
     /// How long a connection may stay open without a request, or a client may take nothing of its answer.
     pub idle_timeout: Duration,
-    /// Connections at once; more wait to be accepted, probes included. The private listener has its own.
+    /// Connections at once; more wait to be accepted, probes included. The private listener has its own. Where the
+    /// system gives fewer open files than that and a reserve, it is as many as they suffice for, with a warning.
     pub max_connections: NonZeroU32,
     /// How long a request may take from the arrival of its head to its answer; status 504.
     pub timeout: Duration,
@@ -75,8 +77,8 @@ pub struct Access {
 }
 
 impl Default for ServeConfig {
-    /// A worker per physical core, batches of 128 tokens, the answers of transformers 4.57, no delay and 8 seconds to
-    /// drain: less than the 10 seconds that `docker stop` waits before it kills.
+    /// A worker per physical core, batches of 128 tokens, the answers of transformers 4.57, no delay and all the time
+    /// that requests may take to drain.
     fn default() -> Self {
         Self {
             threads: physical_cores(),
@@ -86,8 +88,16 @@ impl Default for ServeConfig {
             access: Access::default(),
             compat: Compat::default(),
             drain_delay: Duration::ZERO,
-            drain_time: Duration::from_secs(8),
+            drain_time: None,
         }
+    }
+}
+
+impl ServeConfig {
+    /// The longest that a drain takes after its delay.
+    pub(crate) fn longest_drain(&self) -> Duration {
+        self.drain_time
+            .unwrap_or_else(|| self.limits.timeout.saturating_add(Duration::from_secs(1)))
     }
 }
 
@@ -120,5 +130,19 @@ impl Default for Limits {
             max_connections: const { NonZeroU32::new(2048).expect("is not zero") },
             timeout: Duration::from_mins(1),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drain_outlasts_every_request_unless_told_otherwise() {
+        let mut config = ServeConfig::default();
+        config.limits.timeout = Duration::from_mins(5);
+        assert_eq!(config.longest_drain(), Duration::from_secs(301));
+        config.drain_time = Some(Duration::from_secs(8));
+        assert_eq!(config.longest_drain(), Duration::from_secs(8));
     }
 }

@@ -6,7 +6,10 @@ mod correlation;
 mod deadline;
 mod observation;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -130,11 +133,10 @@ async fn observe(State(edge): State<Arc<Edge>>, mut request: Request, next: Next
     let mut response = next.run(request).await;
     observation.finish(response.status());
     let timing = response.extensions_mut().remove::<Timing>();
+    let timing = server_timing(timing.as_ref(), arrived.elapsed());
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, request_id);
-    if let Some(timing) = timing {
-        headers.insert(SERVER_TIMING, server_timing(&timing));
-    }
+    headers.insert(SERVER_TIMING, timing);
     if edge.shutdown.is_cancelled() {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -149,7 +151,7 @@ async fn guard(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
         deadline.unwrap_or_else(|| Deadline(Instant::now() + edge.limits.timeout));
     let body = TimedBody::wrap(body, edge.limits.read_timeout, deadline);
     if let Some(keys) = &edge.keys
-        && !is_open(head.uri.path())
+        && !is_open(&head.method, head.uri.path())
         && let Err(refusal) = check_key(keys, &head)
     {
         body::discard_for(&head.headers, body, edge.limits.max_body_bytes).await;
@@ -162,9 +164,13 @@ async fn guard(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
         .unwrap_or_else(|_| Refusal::TimedOut.into_response())
 }
 
-/// Whether a path is for those without a key: the probes of orchestrators and load balancers.
-fn is_open(path: &str) -> bool {
-    matches!(path, "/health" | "/ready") || path.starts_with("/v2/health/")
+/// Whether a path is for those without a key: the probes of orchestrators and load balancers, and the page of
+/// documentation, which a browser opens without a key and which has a field for one. It tells nobody's secret.
+pub(crate) fn is_open(method: &Method, path: &str) -> bool {
+    matches!(path, "/health" | "/ready" | "/docs" | "/openapi.json")
+        || path.starts_with("/v2/health/")
+        // Leads to the page.
+        || (path == "/" && method == Method::GET)
 }
 
 fn check_key(keys: &ApiKeys, head: &request::Parts) -> Result<(), Refusal> {
@@ -184,15 +190,19 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
         .then(|| token.trim_ascii())
 }
 
-/// Where the time went, in milliseconds, as browsers show it.
-fn server_timing(timing: &Timing) -> HeaderValue {
-    let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
-    let text = format!(
-        "queue;dur={:.3}, tokenize;dur={:.3}, inference;dur={:.3}",
-        ms(timing.queue),
-        ms(timing.tokenization),
-        ms(timing.inference)
-    );
+/// Where the time went, in milliseconds, as browsers show it: the steps of an answer, and in any case the whole.
+fn server_timing(timing: Option<&Timing>, total: Duration) -> HeaderValue {
+    let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
+    let total = format!("total;dur={:.3}", ms(total));
+    let text = match timing {
+        None => total,
+        Some(timing) => format!(
+            "queue;dur={:.3}, tokenize;dur={:.3}, inference;dur={:.3}, {total}",
+            ms(timing.queue),
+            ms(timing.tokenization),
+            ms(timing.inference)
+        ),
+    };
     HeaderValue::try_from(text).expect("digits and punctuation make a header")
 }
 

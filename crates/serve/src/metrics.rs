@@ -81,7 +81,7 @@ impl Metrics {
         self.padding_tokens.inc_by(padding_tokens as u64);
     }
 
-    /// What waits in the queue now.
+    /// What waits in the queue now; the tokens of what is on its way there included.
     pub(crate) fn queue(&self, items: usize, tokens: usize) {
         self.queue_items.set(saturated(items));
         self.queue_tokens.set(saturated(tokens));
@@ -165,7 +165,10 @@ impl Default for Metrics {
                 "Tokens of padding that went through the model.",
             ),
             queue_items: new.gauge("bakeoff_queue_items", "Questions that wait for a worker."),
-            queue_tokens: new.gauge("bakeoff_queue_tokens", "Tokens that wait for a worker."),
+            queue_tokens: new.gauge(
+                "bakeoff_queue_tokens",
+                "Tokens that wait for a worker, or are expected of questions on their way there.",
+            ),
             registry,
         }
     }

@@ -13,6 +13,7 @@ use utoipa::{
 };
 
 use crate::{
+    edge,
     refusal::Shape,
     routes::{about, hugging_face, open_inference, question_answering},
     wire::problem::{Detail, ErrorBody},
@@ -72,7 +73,7 @@ impl Modify for Refusals {
                         Shape::Detail => "Detail",
                         Shape::Error => "Error",
                     };
-                    Refusals::add(path, operation, schema);
+                    Refusals::add((&method, path), operation, schema);
                 }
             }
         }
@@ -80,16 +81,15 @@ impl Modify for Refusals {
 }
 
 impl Refusals {
-    fn add(path: &str, operation: &mut Operation, schema: &str) {
+    fn add((method, path): (&Method, &str), operation: &mut Operation, schema: &str) {
         let mut add = |status: &str, response: Response| {
             let responses = &mut operation.responses.responses;
             responses.insert(status.to_owned(), response.into());
         };
         let refusal = |description: &str| refusal(description, schema).build();
-        let probe = path.contains("health") || path == "/ready";
         let ready = path.ends_with("/ready");
         let asks = operation.request_body.is_some();
-        if !probe {
+        if !edge::is_open(method, path) {
             let header = text_header("The scheme of the key: `Bearer`.");
             let unauthorized =
                 self::refusal("The server wants a key and got none of its own.", schema)

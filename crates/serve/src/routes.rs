@@ -259,7 +259,12 @@ impl Failure {
 impl From<ItemError> for Failure {
     fn from(error: ItemError) -> Self {
         match error {
-            ItemError::Answer(AnswerError::Tokenizer(source) | AnswerError::Backend(source)) => {
+            // Its cause may hold the text.
+            ItemError::Answer(AnswerError::Tokenizer(_)) => {
+                tracing::error!("the tokenizer failed on a valid question");
+                Self::Bug
+            }
+            ItemError::Answer(AnswerError::Backend(source)) => {
                 tracing::error!(error = %source, "the model failed on a valid question");
                 Self::Bug
             }

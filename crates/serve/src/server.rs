@@ -2,6 +2,7 @@
 
 mod accept;
 mod connection;
+mod open_files;
 
 use std::{convert::Infallible, future, net::SocketAddr, sync::Arc};
 
@@ -85,7 +86,8 @@ impl Server {
 
     /// Serves until the shutdown is asked for, and then in three steps. At once `/ready` says 503 and every response
     /// closes its connection; requests are still taken for `drain_delay`. Then new connections are refused, idle ones
-    /// are closed, and the requests that had arrived are answered, for `drain_time` at most.
+    /// are closed, and the requests that had arrived are answered, for `drain_time` at most,
+    /// which is longer than any of them may take unless it was chosen to be shorter.
     ///
     /// So no request is lost if the delay is longer than a load balancer takes to notice: it sends no new ones, and
     /// connections that are still open at the end of the delay have been idle throughout.
@@ -98,6 +100,9 @@ impl Server {
         model: Arc<QuestionAnswering>,
         signals: Signals,
     ) -> Result<Drained, ServeError> {
+        let mut config = config.clone();
+        config.limits.max_connections = open_files::make_room(config.limits.max_connections);
+        let config = &config;
         let keys = config.access.api_key_file.as_deref();
         let keys = keys.map(ApiKeys::open).transpose()?.map(Arc::new);
         let cors = edge::cors(&config.access)?;
@@ -149,17 +154,20 @@ impl Server {
             (Router::new(), routes)
         };
         let limits = Arc::new(edge.limits.clone());
-        let connections = |name, app, stopping| Connections {
+        let connections = |name, places, app, stopping| Connections {
             name,
+            places,
             app,
             limits: Arc::clone(&limits),
             metrics: Arc::clone(&service.metrics),
             stopping,
         };
-        let public = connections("public", edge::wrap(routes, edge, cors), stopping);
+        let places = limits.max_connections;
+        let public = connections("public", places, edge::wrap(routes, edge, cors), stopping);
         // The private listener shows the drain to its end.
         let drained = CancellationToken::new();
-        let private = connections("private", private_routes, drained.clone());
+        let places = open_files::PRIVATE_CONNECTIONS;
+        let private = connections("private", places, private_routes, drained.clone());
 
         let answer = async {
             let answered = async {
@@ -198,7 +206,7 @@ async fn drain(config: &ServeConfig, shutdown: &CancellationToken, stopping: &Ca
         time::sleep(config.drain_delay).await;
     }
     stopping.cancel();
-    time::sleep(config.drain_time).await;
+    time::sleep(config.longest_drain()).await;
 }
 
 /// Reads the keys again whenever that is asked for; never returns.

@@ -89,7 +89,7 @@ struct LimitArgs {
     /// The largest head of a request; larger ones, and those with over 100 header lines, are refused with 431
     #[arg(long, env = "BAKEOFF_MAX_HEADER_BYTES", value_name = "N", default_value_t = DEFAULTS.limits.max_header_bytes)]
     max_header_bytes: NonZeroUsize,
-    /// Connections at once; more wait to be accepted, probes included: see --metrics-port
+    /// Connections at once; more wait to be accepted, probes included: see --metrics-port. Fewer where the system gives fewer open files, which is logged
     #[arg(long, env = "BAKEOFF_MAX_CONNECTIONS", value_name = "N", default_value_t = DEFAULTS.limits.max_connections)]
     max_connections: NonZeroU32,
 }
@@ -97,7 +97,7 @@ struct LimitArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Access")]
 struct AccessArgs {
-    /// File with one API key a line, any of which clients must send as `Authorization: Bearer KEY`; probes need none. # starts a comment. SIGHUP has it read again
+    /// File with one API key a line, any of which clients must send as `Authorization: Bearer KEY`; probes and /docs need none. # starts a comment. SIGHUP has it read again
     #[arg(long, env = "BAKEOFF_API_KEY_FILE", value_name = "FILE")]
     api_key_file: Option<PathBuf>,
     /// Web origin, such as http://localhost:3000, whose pages may ask, or * for all; may be repeated [default: none]
@@ -141,9 +141,9 @@ struct ShutdownArgs {
     /// How long requests are still taken while /ready says 503 and responses close their connections; behind a load balancer, longer than it takes to notice
     #[arg(long, env = "BAKEOFF_DRAIN_DELAY", value_name = "TIME", default_value_t = Time(DEFAULTS.drain_delay))]
     drain_delay: Time,
-    /// How long after that requests in flight may take
-    #[arg(long, env = "BAKEOFF_DRAIN_TIME", value_name = "TIME", default_value_t = Time(DEFAULTS.drain_time))]
-    drain_time: Time,
+    /// How long after that requests in flight may take; those that take longer are cut off [default: --timeout and a second, within which every request is answered]
+    #[arg(long, env = "BAKEOFF_DRAIN_TIME", value_name = "TIME")]
+    drain_time: Option<Time>,
 }
 
 /// How log lines look.
@@ -183,7 +183,7 @@ impl ServeArgs {
             },
             compat: self.compat,
             drain_delay: self.shutdown.drain_delay.0,
-            drain_time: self.shutdown.drain_time.0,
+            drain_time: self.shutdown.drain_time.map(|time| time.0),
         }
     }
 }

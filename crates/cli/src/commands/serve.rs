@@ -15,10 +15,11 @@ use crate::signals::{HangUp, ServerSignals, server_signals};
 /// Serves the model of `args` until a signal, and answers what is in flight before it returns.
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     log_to_stderr(args.watch.log_format);
+    log_panics();
     let config = args.config();
     let signals = server_signals(match config.access.api_key_file {
         Some(_) => HangUp::Reloads,
-        None => HangUp::Stops,
+        None => HangUp::Ignored,
     })?;
     let model = open_model(args.model.as_deref())?;
     // Connections are cheap beside inference: one thread carries them, the cores are the workers'.
@@ -61,6 +62,15 @@ fn log_to_stderr(format: LogFormat) {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
     }
+}
+
+/// Has panics logged by their place alone: what they say may hold a request's text.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let thread = std::thread::current();
+        tracing::error!(place, thread = thread.name(), "panicked");
+    }));
 }
 
 /// Opens the private listener, if there is to be one, and says where the server is.
@@ -139,5 +149,54 @@ fn with_hint(error: ServeError) -> anyhow::Error {
             "weights and tokenizer of the model folder may not belong together",
         ),
         other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::panic;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn panics_are_logged_by_their_place_without_what_they_say() {
+        let log = Log::default();
+        let writer = log.clone();
+        let lines = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_writer(move || writer.clone())
+            .finish();
+        let before = panic::take_hook();
+        log_panics();
+        let caught = tracing::subscriber::with_default(lines, || {
+            panic::catch_unwind(|| panic!("a {} question", "secret"))
+        });
+        panic::set_hook(before);
+        assert!(caught.is_err());
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["message"], "panicked");
+        assert!(
+            line["place"].as_str().unwrap().contains("serve.rs:"),
+            "{line}"
+        );
+        assert!(!text.contains("secret"), "{text}");
     }
 }

@@ -5,8 +5,10 @@
 //! A `sh` block holds commands whose output does not matter.
 //! A `python` block says what it prints in lines that start with `# prints `.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
@@ -66,6 +68,44 @@ fn the_python_of_docs_serving_md_works_as_written() {
         assert_eq!(all_of(&output).trim_end(), expected.join("\n"), "{program}");
     }
     assert!(programs > 0, "no programs were found");
+}
+
+#[test]
+fn the_defaults_of_docs_serving_md_are_those_of_the_program() {
+    let help = bakeoff(&["serve", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let page = fs::read_to_string(root().join("docs/serving.md")).unwrap();
+    let mut documented = BTreeSet::new();
+    for row in page.lines().filter(|line| line.starts_with("| `--")) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let flag = cells[1].split('`').nth(1).unwrap();
+        let (_, of_flag) = help.split_once(&format!("{flag} <")).unwrap();
+        let (_, default) = of_flag.split_once("[default: ").unwrap();
+        let (default, _) = default.split_once(']').unwrap();
+        assert_eq!(plain(cells[2]), plain(default), "{flag}");
+        documented.insert(flag.to_owned());
+    }
+    let limits = help
+        .split([' ', ','])
+        .filter(|word| word.starts_with("--max-"));
+    for limit in limits {
+        assert!(documented.contains(limit), "{limit} is not in the table");
+    }
+}
+
+/// A size in bytes or a time in milliseconds, however it is written.
+fn plain(text: &str) -> u128 {
+    let text = text.trim_matches('"').replace(',', "");
+    for (unit, size) in [("", 1), (" KiB", 1024), (" MiB", 1024 * 1024)] {
+        let number = text
+            .strip_suffix(unit)
+            .and_then(|number| number.parse::<u128>().ok());
+        if let Some(number) = number {
+            return number * size;
+        }
+    }
+    humantime::parse_duration(&text).unwrap().as_millis()
 }
 
 #[test]
@@ -176,8 +216,11 @@ struct Session {
 
 impl Session {
     fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // The commands name folders of the repository.
+        symlink(root().join("models"), folder.path().join("models")).unwrap();
         Self {
-            folder: tempfile::tempdir().unwrap(),
+            folder,
             server: None,
         }
     }

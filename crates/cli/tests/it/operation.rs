@@ -75,6 +75,42 @@ fn keys_open_the_api_and_are_read_again_on_sighup() {
 }
 
 #[test]
+fn documentation_needs_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = keys(folder.path(), "key");
+    let file = path.to_str().unwrap();
+    let server = Server::start(&[
+        "serve",
+        "--port",
+        "0",
+        "--threads",
+        "1",
+        "--api-key-file",
+        file,
+    ]);
+    for path in ["/docs", "/openapi.json"] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+    }
+    assert_eq!(server.get("/").status, 307);
+    for path in ["/info", "/v2/models/minilm-squad"] {
+        assert_eq!(server.get(path).status, 401, "{path}");
+    }
+    assert_eq!(server.post_json("/", QUESTION).status, 401);
+}
+
+#[test]
+fn sighup_without_keys_changes_nothing() {
+    let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
+    send_signal(&server.child, "HUP");
+    server.line_with("SIGHUP ignored");
+    assert_eq!(
+        server.post_json("/question_answering", QUESTION).status,
+        200
+    );
+    server.end("TERM").expect(0, &[]);
+}
+
+#[test]
 fn unusable_settings_are_the_users_mistake() {
     let folder = tempfile::tempdir().unwrap();
     let with = |arguments: &[&str]| {
@@ -226,6 +262,25 @@ fn errors_hold_no_path_of_the_file_system() {
     }
 }
 
+/// The address in what the server says about a URL.
+fn authority(said: &str) -> &str {
+    let (_, address) = said.split_once("http://").unwrap();
+    address.split('/').next().unwrap()
+}
+
+/// A whole response, head and all.
+fn get(authority: &str, path: &str) -> String {
+    let mut connection = TcpStream::connect(authority).unwrap();
+    write!(
+        connection,
+        "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut text = String::new();
+    connection.read_to_string(&mut text).unwrap();
+    text
+}
+
 #[test]
 fn metrics_have_a_port_of_their_own_on_request() {
     let server = Server::start(&[
@@ -238,24 +293,12 @@ fn metrics_have_a_port_of_their_own_on_request() {
         "0",
     ]);
     let said = server.line_with("metrics are at");
-    let authority = said
-        .split("http://")
-        .nth(1)
-        .unwrap()
-        .split('/')
-        .next()
-        .unwrap();
     assert_eq!(server.get("/metrics").status, 404);
     assert_eq!(
         server.post_json("/question_answering", QUESTION).status,
         200
     );
-    let mut private = TcpStream::connect(authority).unwrap();
-    private
-        .write_all(b"GET /metrics HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n")
-        .unwrap();
-    let mut text = String::new();
-    private.read_to_string(&mut text).unwrap();
+    let text = get(authority(&said), "/metrics");
     for part in [
         "content-type: text/plain; version=0.0.4",
         r#"bakeoff_requests_total{route="/question_answering",status="200"} 1"#,
@@ -294,15 +337,22 @@ fn system_short_of_files_is_outlived() {
     let program = bakeoff(&[]).get_program().to_owned();
     let mut limited = Command::new("sh");
     limited
-        .args(["-c", "ulimit -n 40; exec \"$0\" serve --port 0 --threads 1"])
+        .args([
+            "-c",
+            "ulimit -n 80; exec \"$0\" serve --port 0 --threads 1 --metrics-port 0",
+        ])
         .arg(program)
         .env("NO_COLOR", "1");
     let server = Server::spawn(&mut limited);
+    let said = server.line_with("metrics are at");
+    let private = authority(&said);
+    server.line_with("fewer connections at once than asked for");
     server.line_with("ready");
-    let greedy: Vec<_> = (0..60)
+    let greedy: Vec<_> = (0..100)
         .map(|_| TcpStream::connect(&server.authority).unwrap())
         .collect();
-    server.line_with("cannot accept connections for the moment");
+    // The public listener takes no more, and the probes of the private one are answered all the same.
+    assert!(get(private, "/ready").starts_with("HTTP/1.1 200 OK\r\n"));
     drop(greedy);
     assert_eq!(
         server.post_json("/question_answering", QUESTION).status,

@@ -34,6 +34,28 @@ fn bundled_model_answers_and_sigterm_ends_it_with_0() {
     server.end("TERM").expect(0, &[]);
 }
 
+/// A golden case of both versions: "answers of three tokens".
+#[test]
+fn older_compat_keeps_equal_texts_apart() {
+    let context = "The Eiffel Tower is a wrought-iron lattice tower on the Champ de Mars in Paris, France. It is named after \
+                   the engineer Gustave Eiffel, whose company designed and built the tower from 1887 to 1889.";
+    let body = serde_json::json!({
+        "question": "Who designed the tower?", "context": context, "max_answer_len": 3, "top_k": 4,
+    });
+    let eiffels = |compat: &str| {
+        let server = Server::start(&["serve", "--port", "0", "--threads", "1", "--compat", compat]);
+        let answers = server
+            .post_json("/question_answering", &body.to_string())
+            .json();
+        let answers = answers.as_array().unwrap();
+        answers
+            .iter()
+            .filter(|answer| answer["answer"] == "Eiffel")
+            .count()
+    };
+    assert_eq!((eiffels("4.57"), eiffels("4.52")), (1, 2));
+}
+
 #[test]
 fn ctrl_c_ends_it_with_0() {
     Server::start(&["serve", "--port", "0", "--threads", "1"])

@@ -1,4 +1,4 @@
-use std::{fs, time::Duration};
+use std::fs;
 
 use axum::{Extension, body::Body, http::StatusCode, routing::post};
 use http_body_util::BodyExt;
@@ -111,13 +111,17 @@ async fn requests_without_a_key_answer_401_with_a_challenge() {
 }
 
 #[tokio::test]
-async fn only_probes_need_no_key() {
+async fn only_probes_and_documentation_need_no_key() {
     let bench = bench(defaults(), Some("key"), &[]);
     let cases = [
         ("/health", StatusCode::OK),
         // Not routes here, which is found out only by those who may pass.
         ("/ready", StatusCode::NOT_FOUND),
         ("/v2/health/live", StatusCode::NOT_FOUND),
+        ("/docs", StatusCode::NOT_FOUND),
+        ("/openapi.json", StatusCode::NOT_FOUND),
+        ("/", StatusCode::NOT_FOUND),
+        ("/info", StatusCode::UNAUTHORIZED),
         ("/metrics", StatusCode::UNAUTHORIZED),
         ("/nowhere", StatusCode::UNAUTHORIZED),
         ("/health/", StatusCode::UNAUTHORIZED),
@@ -130,6 +134,9 @@ async fn only_probes_need_no_key() {
             "{path}"
         );
     }
+    // The same path, but the Inference API.
+    let response = bench.send("POST", "/", &[]).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     let response = bench
         .send("GET", "/metrics", &[("authorization", "Bearer key")])
         .await;
@@ -209,16 +216,34 @@ async fn answers_say_where_the_time_went_and_which_request_they_are_for() {
     let response = bench
         .send("POST", "/answer/1", &[("x-request-id", "order-66")])
         .await;
-    assert_eq!(
-        response.headers()["server-timing"],
-        "queue;dur=1.500, tokenize;dur=0.250, inference;dur=12.000"
-    );
+    let timing = response.headers()["server-timing"].to_str().unwrap();
+    let steps = "queue;dur=1.500, tokenize;dur=0.250, inference;dur=12.000, total;dur=";
+    assert!(timing.starts_with(steps), "{timing}");
     assert_eq!(response.headers()["x-request-id"], "order-66");
     let response = bench
         .send("GET", "/health", &[("x-request-id", "two words")])
         .await;
-    assert!(!response.headers().contains_key("server-timing"));
     assert_eq!(response.headers()["x-request-id"].len(), 32);
+}
+
+#[tokio::test]
+async fn refusals_say_how_long_they_took() {
+    let limits = Limits {
+        timeout: Duration::from_millis(20),
+        ..defaults()
+    };
+    let bench = bench(limits, Some("key"), &[]);
+    let key = ("authorization", "Bearer key");
+    for (path, headers) in [
+        ("/answer/1", &[][..]),
+        ("/nowhere", &[key]),
+        ("/never", &[key]),
+    ] {
+        let response = bench.send("POST", path, headers).await;
+        assert!(!response.status().is_success(), "{path}");
+        let timing = response.headers()["server-timing"].to_str().unwrap();
+        assert!(timing.starts_with("total;dur="), "{path}: {timing}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::config::Admission;
 /// Lets a request of `tokens` join those that wait, or says after what time there will be room for it.
 ///
 /// There is room while all that waits stays within `max_queue_tokens`. A request that is larger than that on its own
-/// is let into an empty queue only, and then takes no room away from others: else a long list would shut them out.
+/// takes no room away from others, or a long list would shut them out; there is room for it unless another such one waits.
 ///
 /// Nor may the expected wait exceed `max_queue_delay`. Requests take turns ([`super::schedule`]): until this one has had
 /// its `tokens`, each of the others gets as many at most, or one turn. So the wait is not that for all that waits, but
@@ -24,16 +24,17 @@ pub(crate) fn admit(
     tokens: usize,
 ) -> Result<(), Duration> {
     let limit = limits.max_queue_tokens.get();
-    let (mut all, mut counted, mut ahead) = (0_usize, 0_usize, 0_usize);
+    let (mut counted, mut oversized, mut ahead) = (0_usize, 0_usize, 0_usize);
     for share in waiting {
-        all += share.left;
         ahead += share.left.min(tokens.max(TURN_TOKENS));
         if share.brought <= limit {
             counted += share.left;
+        } else {
+            oversized += share.left;
         }
     }
     let excess = if tokens > limit {
-        all
+        oversized
     } else {
         (counted + tokens).saturating_sub(limit)
     };
@@ -103,9 +104,21 @@ mod tests {
     }
 
     #[test]
-    fn a_request_larger_than_the_queue_waits_until_it_is_empty_and_shuts_nobody_out() {
-        check(&[(300, 300)], 1001, seconds(3));
+    fn a_request_larger_than_the_queue_joins_those_that_are_not() {
+        check(&[(50, 50), (50, 50), (50, 50)], 1001, Ok(()));
+        check(&[(100, 100), (100, 100)], 5000, Ok(()));
+        check(&[(150, 150), (150, 150)], 5000, seconds(1));
+    }
+
+    #[test]
+    fn of_requests_larger_than_the_queue_one_waits_at_a_time() {
         check(&[(5000, 300)], 1001, seconds(3));
+        // What others have left is not waited for.
+        check(&[(5000, 100), (50, 50)], 1001, seconds(1));
+    }
+
+    #[test]
+    fn a_request_larger_than_the_queue_shuts_nobody_out() {
         check(&[(5000, 5000)], 200, Ok(()));
         // Still its own place when little is left of it.
         check(&[(5000, 950)], 200, Ok(()));

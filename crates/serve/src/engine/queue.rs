@@ -59,6 +59,13 @@ struct State {
     closed: bool,
 }
 
+impl State {
+    /// Tokens that wait for a worker, those included that are only expected: what admission counts.
+    fn tokens(&self) -> usize {
+        self.schedule.tokens() + self.expected.values().sum::<usize>()
+    }
+}
+
 impl Queue {
     pub(crate) fn new(config: &ServeConfig, metrics: Arc<Metrics>) -> Self {
         Self {
@@ -97,6 +104,7 @@ impl Queue {
         let request = state.next_request;
         state.next_request += 1;
         state.expected.insert(request, tokens);
+        self.count(&state);
         Ok(Ticket {
             queue: Arc::clone(self),
             request,
@@ -165,8 +173,7 @@ impl Queue {
     /// How many tokens wait for a worker, those included that are only expected.
     #[cfg(test)]
     pub(crate) fn tokens(&self) -> usize {
-        let state = self.lock();
-        state.schedule.tokens() + state.expected.values().sum::<usize>()
+        self.lock().tokens()
     }
 
     /// Whether nobody in the queue has gone.
@@ -186,8 +193,7 @@ impl Queue {
     }
 
     fn count(&self, state: &State) {
-        self.metrics
-            .queue(state.schedule.items(), state.schedule.tokens());
+        self.metrics.queue(state.schedule.items(), state.tokens());
     }
 
     /// No code panics while it holds the lock, so a poisoned one is as good as any.

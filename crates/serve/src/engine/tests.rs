@@ -332,17 +332,29 @@ async fn overload_is_refused_at_once_and_over_when_the_queue_has_drained() {
     let waiting = bench.line_up(&["one", "two"]).await;
     let refused = bench.engine.answer(items(&["three"]), never()).await;
     assert!(matches!(refused, Err(Refused::Overloaded(_))));
-    let refused = bench.engine.answer(items(&["a", "b", "c"]), never()).await;
-    assert!(matches!(refused, Err(Refused::Overloaded(_))));
     assert_eq!(bench.engine.queue.tokens(), 14);
+
+    // More than the queue holds by itself, of which one may wait.
+    let large = bench.ask(items(&["x"; 10]));
+    bench.until_waiting(12).await;
+    let refused = bench.engine.answer(items(&["y"; 10]), never()).await;
+    assert!(matches!(refused, Err(Refused::Overloaded(_))));
 
     bench.release();
     for running in waiting.into_iter().chain([blocked]) {
         answered(running).await;
     }
-    // More than the queue holds, but the queue is empty.
-    let large = bench.ask(items(&["a", "b", "c"]));
-    assert_eq!(answered(large).await.items.len(), 3);
+    assert_eq!(answered(large).await.items.len(), 10);
+}
+
+#[tokio::test]
+async fn a_place_that_is_reserved_shows_until_it_is_given_back() {
+    let bench = start(config()).await;
+    let shows = |line: &str| bench.engine.metrics.encode().contains(line);
+    let ticket = bench.engine.queue.reserve(100).unwrap();
+    assert!(shows("bakeoff_queue_tokens 100\n"));
+    drop(ticket);
+    assert!(shows("bakeoff_queue_tokens 0\n"));
 }
 
 #[tokio::test]

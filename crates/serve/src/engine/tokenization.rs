@@ -15,6 +15,8 @@ use super::{Item, ItemError, Refused, TextWork};
 pub(crate) struct PreparedItem {
     pub(crate) outcome: Result<Prepared, ItemError>,
     pub(crate) tokenization: Duration,
+    /// What it counts towards [`MOST_TOKENS`].
+    cost_tokens: usize,
 }
 
 /// Text that makes a token, roughly: what English makes with a vocabulary of words and their pieces.
@@ -23,6 +25,10 @@ const BYTES_PER_TOKEN: usize = 4;
 /// Items of a list that are turned into tokens in one go have about this much text. Between two goes others have
 /// theirs, and a list whose client has gone is given up.
 const CHUNK_BYTES: usize = 16 * 1024;
+
+/// Text that counts as a token at least, also where it makes fewer, or none because the question failed: looking at it
+/// takes time all the same, and a list can hold the same long context a thousand times.
+const MOST_BYTES_PER_TOKEN: usize = 8;
 
 /// A list with more tokens is given up: it takes 100 bytes a token while it waits, and minutes to answer.
 const MOST_TOKENS: usize = 1024 * 1024;
@@ -62,7 +68,7 @@ pub(crate) async fn prepare(
         let chunk = text_work.run(chunk_bytes, work).await;
         // Panics are caught inside.
         let chunk = chunk.map_err(|_| Refused::Stopped)?;
-        tokens += chunk.iter().map(PreparedItem::tokens).sum::<usize>();
+        tokens += chunk.iter().map(|item| item.cost_tokens).sum::<usize>();
         prepared.extend(chunk);
         if tokens > MOST_TOKENS && items.peek().is_some() {
             return Err(Refused::TooLarge {
@@ -79,28 +85,25 @@ fn bytes(item: &Item) -> usize {
 
 fn prepare_one(item: Item, model: &QuestionAnswering) -> PreparedItem {
     let started = Instant::now();
+    let least_tokens = bytes(&item) / MOST_BYTES_PER_TOKEN;
     // Unwind safe because nothing of a question that panicked is kept.
     let prepare = AssertUnwindSafe(|| model.prepare(item.question, item.options));
     let outcome = match catch_unwind(prepare) {
         Ok(prepared) => prepared.map_err(ItemError::Answer),
         Err(_) => Err(ItemError::Panicked),
     };
+    let tokens = outcome.as_ref().map_or(0, tokens);
     PreparedItem {
         outcome,
         tokenization: started.elapsed(),
+        cost_tokens: tokens.max(least_tokens),
     }
 }
 
-impl PreparedItem {
-    /// What the model will read, over all windows.
-    pub(crate) fn tokens(&self) -> usize {
-        let prepared = self.outcome.as_ref();
-        prepared.map_or(0, |prepared| {
-            (0..prepared.windows())
-                .map(|window| prepared.tokens(window))
-                .sum()
-        })
-    }
+/// What the model will read, over all windows.
+fn tokens(prepared: &Prepared) -> usize {
+    let windows = 0..prepared.windows();
+    windows.map(|window| prepared.tokens(window)).sum()
 }
 
 #[cfg(test)]
@@ -133,14 +136,15 @@ mod tests {
         };
         let items = vec![item("a", "b"), too_long, item("a", &"b ".repeat(600))];
         let prepared = prepare(items, &model, &text_work()).await.unwrap();
-        assert_eq!(prepared[0].tokens(), 5);
+        let read = |item: &PreparedItem| tokens(item.outcome.as_ref().unwrap());
+        assert_eq!(read(&prepared[0]), 5);
         let failed = prepared[1].outcome.as_ref().unwrap_err();
         assert!(matches!(
             failed,
             ItemError::Answer(AnswerError::QuestionTooLong { .. })
         ));
         // A window of 384, of which the context has 380, and another with the rest and the 128 that they share.
-        assert_eq!(prepared[2].tokens(), 384 + 4 + 600 - (380 - 128));
+        assert_eq!(read(&prepared[2]), 384 + 4 + 600 - (380 - 128));
     }
 
     #[tokio::test]
@@ -172,7 +176,7 @@ mod tests {
         let prepared = prepare(vec![large.clone()], &model, &text_work())
             .await
             .unwrap();
-        let tokens = prepared[0].tokens();
+        let tokens = tokens(prepared[0].outcome.as_ref().unwrap());
         assert!((MOST_TOKENS / 3..MOST_TOKENS).contains(&tokens), "{tokens}");
         let refused = prepare(vec![large; 1000], &model, &text_work()).await;
         assert_eq!(
@@ -181,6 +185,21 @@ mod tests {
                 limit_tokens: MOST_TOKENS
             }
         );
+    }
+
+    #[tokio::test]
+    async fn a_list_of_long_items_that_fail_is_given_up() {
+        let (model, _) = Fake::model();
+        // Too many windows, and a question too long for any.
+        let mut windows = item("a", &"hay ".repeat(100_000));
+        windows.options.doc_stride = Some(379);
+        let question = item(&"who ".repeat(300), &"hay ".repeat(100_000));
+        for failing in [windows, question] {
+            let alone = prepare(vec![failing.clone()], &model, &text_work()).await;
+            assert!(alone.unwrap()[0].outcome.is_err());
+            let refused = prepare(vec![failing; 1000], &model, &text_work()).await;
+            assert!(matches!(refused, Err(Refused::TooLarge { .. })));
+        }
     }
 
     #[test]
@@ -192,7 +211,7 @@ mod tests {
              clarity by those who had never heard it, and for its brevity by those who had.",
         );
         let estimate = estimate_tokens(std::slice::from_ref(&item));
-        let tokens = prepare_one(item, &model).tokens();
+        let tokens = tokens(&prepare_one(item, &model).outcome.unwrap());
         assert!(
             estimate.abs_diff(tokens) * 4 < tokens,
             "{estimate} for {tokens}"

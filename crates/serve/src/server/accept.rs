@@ -1,6 +1,6 @@
 //! Accepts connections, as many as may be open at once, and sees each of them to its end.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, num::NonZeroU32, sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{
@@ -22,6 +22,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Connections {
     pub(super) app: Router,
     pub(super) limits: Arc<Limits>,
+    /// Connections at once.
+    pub(super) places: NonZeroU32,
     pub(super) metrics: Arc<Metrics>,
     /// What the metrics call the listener.
     pub(super) name: &'static str,
@@ -32,7 +34,7 @@ pub(super) struct Connections {
 impl Connections {
     /// Serves until `stopping` is cancelled and the last connection has ended; dropping the future cuts them off.
     pub(super) async fn serve(self, listener: TcpListener) {
-        let places = usize::try_from(self.limits.max_connections.get()).unwrap_or(usize::MAX);
+        let places = usize::try_from(self.places.get()).unwrap_or(usize::MAX);
         let places = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
         let mut open = JoinSet::new();
         while let Some((stream, place)) = self.next(&listener, &places).await {

@@ -29,7 +29,7 @@ struct Running {
 fn config() -> ServeConfig {
     ServeConfig {
         threads: NonZeroUsize::MIN,
-        drain_time: Duration::from_mins(10),
+        drain_time: Some(Duration::from_mins(10)),
         ..ServeConfig::default()
     }
 }
@@ -219,7 +219,7 @@ async fn during_the_drain_delay_requests_are_answered_and_their_connections_clos
 #[tokio::test]
 async fn drain_ends_when_its_time_is_over() {
     let mut server = start(ServeConfig {
-        drain_time: Duration::ZERO,
+        drain_time: Some(Duration::ZERO),
         ..config()
     })
     .await;

@@ -50,6 +50,18 @@ struct InfoLimits {
     max_seq_len: usize,
     /// How long an answer may take, in seconds.
     timeout_seconds: f64,
+    /// The largest head of a request.
+    max_header_bytes: usize,
+    /// How long the head of a request may take to arrive, and then its body, in seconds.
+    read_timeout_seconds: f64,
+    /// How long a connection may stay open without a request, in seconds.
+    idle_timeout_seconds: f64,
+    /// Connections at once.
+    max_connections: u32,
+    /// Tokens that may wait for a worker.
+    max_queue_tokens: usize,
+    /// The longest that a question may have to wait for a worker, in seconds.
+    max_queue_delay_seconds: f64,
 }
 
 impl Info {
@@ -73,6 +85,12 @@ impl Info {
                 max_context_chars: limits.max_context_chars.get(),
                 max_seq_len: model.max_seq_len(),
                 timeout_seconds: limits.timeout.as_secs_f64(),
+                max_header_bytes: limits.max_header_bytes.get(),
+                read_timeout_seconds: limits.read_timeout.as_secs_f64(),
+                idle_timeout_seconds: limits.idle_timeout.as_secs_f64(),
+                max_connections: limits.max_connections.get(),
+                max_queue_tokens: config.admission.max_queue_tokens.get(),
+                max_queue_delay_seconds: config.admission.max_queue_delay.as_secs_f64(),
             },
         }
     }

@@ -137,4 +137,7 @@ async fn info_tells_model_version_and_limits() {
     assert_eq!(body["threads"], 1);
     assert_eq!(body["limits"]["max_items"], 1000);
     assert_eq!(body["limits"]["max_seq_len"], 512);
+    assert_eq!(body["limits"]["max_header_bytes"], 16 * 1024);
+    assert_eq!(body["limits"]["max_queue_tokens"], 262_144);
+    assert_eq!(body["limits"]["max_queue_delay_seconds"], 10.0);
 }
