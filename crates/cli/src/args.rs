@@ -36,6 +36,10 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub(crate) struct SwarmArgs {
     /// Scenario file: what users do
     #[arg(short = 'f', long, env = "BAKEOFF_SCENARIO", value_name = "FILE")]
@@ -96,9 +100,33 @@ pub(crate) struct SwarmArgs {
     /// Write a report that a browser shows
     #[arg(long, env = "LOCUST_HTML", value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
-    /// Print the record of the run as JSON to stdout, and everything else to stderr
+    /// Write PREFIX_stats.csv, _stats_history.csv, _failures.csv and _exceptions.csv while it runs, as Locust does
+    #[arg(long, env = "LOCUST_CSV", value_name = "PREFIX")]
+    pub(crate) csv: Option<PathBuf>,
+    /// With a row for each request name in _stats_history.csv
+    #[arg(long, env = "LOCUST_CSV_FULL_HISTORY", requires = "csv", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) csv_full_history: bool,
+    /// Print the statistics as Locust's JSON to stdout, and everything else to stderr
     #[arg(long)]
     pub(crate) json: bool,
+    /// Write the same to PREFIX.json
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) json_file: Option<PathBuf>,
+    /// Write the whole record of the run as JSON
+    #[arg(long, env = "BAKEOFF_RECORD", value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Write a summary as Markdown; where GITHUB_STEP_SUMMARY is set, it is added to that file in any case
+    #[arg(long, env = "BAKEOFF_MARKDOWN", value_name = "FILE")]
+    pub(crate) markdown: Option<PathBuf>,
+    /// Write the thresholds as JUnit XML
+    #[arg(long, env = "BAKEOFF_JUNIT", value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Print the final statistics alone, none while it runs
+    #[arg(long, env = "LOCUST_ONLY_SUMMARY", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) only_summary: bool,
+    /// Print no statistics at all
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Args)]

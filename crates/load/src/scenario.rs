@@ -4,10 +4,10 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::Path;
 use std::time::Duration;
 
-use bakeoff_report::Measurement;
+use bakeoff_report::{Measurement, ThresholdOutcome};
 
 use crate::host::Host;
-use crate::{Arrivals, Broken, ScenarioError, Stage, Threshold, Workload};
+use crate::{Arrivals, ScenarioError, Stage, Threshold, Workload};
 
 mod check;
 mod file;
@@ -108,12 +108,16 @@ impl Scenario {
         &self.thresholds
     }
 
-    /// The thresholds that `measurement` did not keep.
-    pub fn broken_thresholds(&self, measurement: &Measurement) -> Vec<Broken> {
-        self.thresholds
-            .iter()
-            .filter_map(|threshold| threshold.broken(measurement))
-            .collect()
+    /// How `measurement` stands to each threshold.
+    pub fn threshold_outcomes(&self, measurement: &Measurement) -> Vec<ThresholdOutcome> {
+        let outcome = |threshold: &Threshold| ThresholdOutcome {
+            threshold: threshold.to_string(),
+            failure: threshold.broken(measurement).map(|broken| {
+                let value = broken.value.as_deref().unwrap_or("not measured");
+                format!("was {value}")
+            }),
+        };
+        self.thresholds.iter().map(outcome).collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! `bakeoff swarm`: puts a load on a server.
 
+mod files;
+
 use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::{Duration, Instant};
@@ -8,10 +10,10 @@ use anyhow::anyhow;
 use bakeoff_load::{
     Arrivals, LoadConfig, MAX_IN_FLIGHT, Progress, Rate, Scenario, Spacing, Workload,
 };
-use bakeoff_report::{LoadTest, Measurement, RequestStats, render};
+use bakeoff_report::{LoadTest, Measurement, RequestStats, ThresholdOutcome, render};
 
 use crate::args::SwarmArgs;
-use crate::commands::compare::{terminal, write};
+use crate::commands::compare::terminal;
 use crate::exit::{Exit, hinted};
 use crate::output::{data, say};
 use crate::signals::stop_token;
@@ -25,15 +27,15 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
     let config = load_config(args, &scenario)?;
     let stop = stop_token()?;
     let measurement = if args.headless {
-        let mut table = LiveTable::default();
-        Some(bakeoff_load::run(
-            &scenario,
-            &config,
-            &stop.into(),
-            &mut |progress| table.show(progress),
-        )?)
+        let mut live = Live::new(args)?;
+        let control = stop.clone().into();
+        let outcome = bakeoff_load::run(&scenario, &config, &control, &mut |progress| {
+            live.show(progress);
+        })?;
+        live.end(&outcome)?;
+        Some(outcome)
     } else {
-        super::web::run(args, scenario.clone(), config.clone(), stop)?
+        super::web::run(args, scenario.clone(), config.clone(), stop.clone())?
     };
     // A page that nobody started a load from has measured nothing.
     let Some(measurement) = measurement else {
@@ -46,8 +48,10 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
         machine: bakeoff_compare::describe_machine(),
         measurement,
     };
+    let outcomes = scenario.threshold_outcomes(&test.measurement);
     show(args, &test)?;
-    Ok(judge(&scenario, &test.measurement))
+    files::write_all(args, &test, &outcomes)?;
+    Ok(judge(&outcomes, &test.measurement, stop.is_cancelled()))
 }
 
 /// The command line's wishes over the scenario's.
@@ -106,56 +110,83 @@ fn show(args: &SwarmArgs, test: &LoadTest) -> anyhow::Result<()> {
     let tables = |terminal| render::terminal::render_measurement(&test.measurement, terminal);
     if args.json {
         say(&tables(terminal(&io::stderr())));
-        data(&render::json::render_load_test(test))?;
+        data(&render::locust_json::render(&test.measurement))
+    } else if args.quiet {
+        Ok(())
     } else {
-        data(&tables(terminal(&io::stdout())))?;
+        data(&tables(terminal(&io::stdout())))
     }
-    if let Some(path) = &args.html {
-        write(path, &render::html::render_load_test(test))?;
-        say(&format!("wrote {}", path.display()));
-    }
-    Ok(())
 }
 
 /// Failed requests and broken thresholds make a failed run.
-fn judge(scenario: &Scenario, measurement: &Measurement) -> Exit {
-    let broken = scenario.broken_thresholds(measurement);
-    for threshold in &broken {
-        let value = threshold.value.as_deref().unwrap_or("not measured");
-        say(&format!(
-            "threshold broken: {} must be {}, was {value}",
-            threshold.metric, threshold.limit
-        ));
+fn judge(outcomes: &[ThresholdOutcome], measurement: &Measurement, stopped: bool) -> Exit {
+    let mut broken = false;
+    for outcome in outcomes {
+        if let Some(failure) = &outcome.failure {
+            broken = true;
+            say(&format!(
+                "threshold broken: {}: {failure}",
+                outcome.threshold
+            ));
+        }
     }
     let failures: u64 = measurement
         .requests
         .iter()
         .map(RequestStats::failures)
         .sum();
-    if measurement.interrupted {
+    if measurement.interrupted && stopped {
         Exit::Interrupted
-    } else if failures > 0 || !broken.is_empty() {
+    } else if failures > 0 || broken {
         Exit::Failed
     } else {
         Exit::Done
     }
 }
 
-/// The statistics so far, every few seconds on stderr.
-#[derive(Default)]
-struct LiveTable {
+/// What is shown and written while it runs: the statistics so far, every few seconds on stderr, and the CSV files.
+struct Live {
+    quiet: bool,
     last: Option<Instant>,
+    csv: Option<files::Csv>,
+    problem: Option<anyhow::Error>,
 }
 
-impl LiveTable {
+impl Live {
+    fn new(args: &SwarmArgs) -> anyhow::Result<Self> {
+        let csv = args.csv.as_ref();
+        Ok(Self {
+            quiet: args.quiet || args.only_summary,
+            last: None,
+            csv: csv
+                .map(|prefix| files::Csv::create(prefix, args.csv_full_history))
+                .transpose()?,
+            problem: None,
+        })
+    }
+
     fn show(&mut self, progress: &Progress<'_>) {
-        if self.last.is_some_and(|last| last.elapsed() < TABLE_EVERY) {
-            return;
+        if let Some(csv) = &mut self.csv
+            && let Err(problem) = csv.update(progress.so_far)
+        {
+            // Said once; the load goes on, and its end tells that they are not whole.
+            self.csv = None;
+            self.problem = Some(problem);
         }
-        self.last = Some(Instant::now());
-        say(&render::terminal::render_live(
-            progress.so_far,
-            terminal(&io::stderr()),
-        ));
+        let due = self.last.is_none_or(|last| last.elapsed() >= TABLE_EVERY);
+        if due && !self.quiet {
+            self.last = Some(Instant::now());
+            let table = render::terminal::render_live(progress.so_far, terminal(&io::stderr()));
+            say(&table);
+        }
+    }
+
+    /// Writes the last of the files.
+    fn end(self, measurement: &Measurement) -> anyhow::Result<()> {
+        match (self.problem, self.csv) {
+            (Some(problem), _) => Err(problem),
+            (None, Some(mut csv)) => csv.update(measurement),
+            (None, None) => Ok(()),
+        }
     }
 }

@@ -71,9 +71,69 @@ fn answered_load_ends_with_0_and_its_statistics() {
 }
 
 #[test]
-fn json_record_keeps_to_its_schema() {
+fn every_file_that_is_asked_for_is_written() {
+    let folder = folder_with(&format!(
+        "{SCENARIO}[[threshold]]\nmetric = \"fail_ratio\"\nbelow = 0.5\n"
+    ));
+    let host = server(HELLO);
+    let files = "--csv out/x --csv-full-history --json-file y --record z.json --markdown m.md --junit j.xml -u 5";
+    let mut args = vec!["swarm", "--headless", "-f", "s.toml", "-H", &host];
+    args.extend(files.split(' '));
+    let ended = Ended::of(
+        bakeoff(&args)
+            .current_dir(folder.path())
+            .env("GITHUB_STEP_SUMMARY", folder.path().join("summary.md"))
+            .output()
+            .unwrap(),
+    );
+    ended.expect(0, &["wrote z.json", "wrote j.xml"]);
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    let record: Value = serde_json::from_str(&read("z.json")).unwrap();
+    assert_schema(&record, "run.schema.json");
+    assert_eq!(record["measurement"]["users"], 5);
+    let requests = record["summary"]["total"]["requests"].as_u64().unwrap();
+    let stats = read("out/x_stats.csv");
+    let total = stats.lines().last().unwrap();
+    assert!(
+        total.starts_with(&format!(",Aggregated,{requests},0,")),
+        "{stats}"
+    );
+    assert!(read("out/x_stats_history.csv").lines().count() > 1);
+    assert_eq!(read("out/x_failures.csv").lines().count(), 1);
+    assert_eq!(
+        read("out/x_exceptions.csv"),
+        "Count,Message,Traceback,Nodes\r\n"
+    );
+    let json: Value = serde_json::from_str(&read("y.json")).unwrap();
+    assert_eq!(json[0]["num_requests"], requests);
+    assert!(read("j.xml").contains("failures=\"0\""));
+    assert!(read("m.md").contains("/hello"));
+    assert_eq!(read("summary.md"), read("m.md"));
+}
+
+#[test]
+fn json_on_stdout_is_locusts() {
     let folder = folder_with(SCENARIO);
+    let host = server(HELLO);
     let ended = run(
+        folder.path(),
+        &["swarm", "--headless", "-f", "s.toml", "-H", &host, "--json"],
+    );
+    ended.expect(0, &["Aggregated"]);
+    let rows: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(
+        (&rows[0]["name"], &rows[0]["method"]),
+        (&"/hello".into(), &"GET".into())
+    );
+    assert_eq!(rows.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn files_that_cannot_be_written_are_named_before_the_load_begins() {
+    let folder = folder_with(SCENARIO);
+    fs::write(folder.path().join("file"), "").unwrap();
+    let host = server(HELLO);
+    run(
         folder.path(),
         &[
             "swarm",
@@ -81,16 +141,81 @@ fn json_record_keeps_to_its_schema() {
             "-f",
             "s.toml",
             "-H",
-            &server(HELLO),
-            "--json",
-            "-u",
-            "5",
+            &host,
+            "--csv",
+            "file/x",
         ],
+    )
+    .expect(3, &["cannot write file/x_stats_history.csv"]);
+}
+
+#[test]
+fn arrivals_stages_and_iterations_are_asked_for_on_the_command_line_or_in_the_file() {
+    let folder = folder_with(SCENARIO);
+    let host = server(HELLO);
+    let of = |flags: &str| {
+        let mut args = vec![
+            "swarm",
+            "--headless",
+            "-f",
+            "s.toml",
+            "-H",
+            &host,
+            "--record",
+            "r.json",
+        ];
+        args.extend(flags.split(' '));
+        run(folder.path(), &args).expect(0, &[]);
+        let text = fs::read_to_string(folder.path().join("r.json")).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["measurement"].take()
+    };
+    let arrived = of("--arrival-rate 50 -t 2");
+    let planned = arrived["arrivals"]["planned"].as_f64().unwrap();
+    // Four standard deviations around a hundred.
+    assert!((planned - 100.0).abs() < 40.0, "{planned}");
+    assert_eq!(
+        of("-i 7")["requests"][0]["completed_in_period"]
+            .as_u64()
+            .map(|n| n <= 7),
+        Some(true)
     );
-    ended.expect(0, &[]);
-    let record: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_schema(&record, "run.schema.json");
-    assert_eq!(record["measurement"]["users"], 5);
+    assert_eq!(of("--reset-stats -r 2 -u 3 -t 1")["warm_up_ms"], 1000.0);
+    run(
+        folder.path(),
+        &[
+            "swarm",
+            "-f",
+            "s.toml",
+            "-H",
+            &host,
+            "--arrival-rate",
+            "5",
+            "-u",
+            "2",
+        ],
+    )
+    .expect(2, &["--users"]);
+}
+
+#[test]
+fn a_hopeless_load_is_given_up_and_fails() {
+    let threshold = "[[threshold]]\nmetric = \"response_time.max\"\nbelow = \"1us\"\nabort_on = true\nabort_after = \"1s\"\n";
+    let folder = folder_with(&format!("{SCENARIO}{threshold}"));
+    let host = server(HELLO);
+    run(
+        folder.path(),
+        &[
+            "swarm",
+            "--headless",
+            "-f",
+            "s.toml",
+            "-H",
+            &host,
+            "-t",
+            "1h",
+        ],
+    )
+    .expect(1, &["threshold broken: response_time.max below 1us"]);
 }
 
 #[test]

@@ -124,32 +124,35 @@ impl Pending {
     }
 
     /// Notes what the model, started at `started`, said about a window. The thread that brings the last one of an item
-    /// turns all of them into answers. Returns where the item's time went, if this was its end.
+    /// turns all of them into answers, after `count` was told where its time went.
     pub(crate) fn finish(
         &self,
         window: &Window,
         started: Instant,
         said: Result<Logits, ItemError>,
-    ) -> Option<Timing> {
+        count: impl FnOnce(&Timing),
+    ) {
         let outcome = match said {
-            Ok(logits) => self.answers(window, &self.logits_with(window, started, logits)?),
+            Ok(logits) => match self.logits_with(window, started, logits) {
+                Some(logits) => self.answers(window, &logits),
+                None => return,
+            },
             Err(error) => Err(error),
         };
         let mut progress = self.lock();
         progress.last_started = progress.last_started.max(started);
         // Done already when another window of the item has failed.
         if progress.reply.is_none() || progress.outcomes[window.item].is_some() {
-            return None;
+            return;
         }
         progress.outcomes[window.item] = Some(outcome);
         progress.open -= 1;
+        count(&Timing {
+            tokenization: self.tokenization[window.item],
+            ..self.timing(started)
+        });
         let last_started = progress.last_started;
         progress.reply_if_done(self.timing(last_started));
-        let timing = self.timing(started);
-        Some(Timing {
-            tokenization: self.tokenization[window.item],
-            ..timing
-        })
     }
 
     /// The logits of every window of the item with these, if they are all there now and somebody wants them.

@@ -102,9 +102,9 @@ impl Worker {
 
     fn finish(&self, taken: &Taken, started: Instant, said: Result<Logits, ItemError>) {
         let failed = said.is_err();
-        if let Some(timing) = taken.pending.finish(&taken.window, started, said) {
-            self.metrics.item(&timing);
-        }
+        // Counted before it is answered: who has an answer finds it in the metrics.
+        let count = |timing: &super::Timing| self.metrics.item(timing);
+        taken.pending.finish(&taken.window, started, said, count);
         if failed {
             self.queue.withdraw_item(&taken.window);
         }
