@@ -30,7 +30,7 @@ invariants:
 	$(call absent,bakeoff-report,bakeoff-load tokio hyper axum clap)
 	@echo "dependency invariants hold"
 
-test: ## all tests; BAKEOFF_REQUIRE=clients,curl,docker,haproxy,python makes a missing tool a failure
+test: ## all tests; BAKEOFF_REQUIRE=chromium,clients,curl,docker,haproxy,python makes a missing tool a failure
 	cargo test --workspace --locked
 
 FUZZ_SECONDS ?= 60

@@ -11,6 +11,7 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bakeoff_web::Login;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::serve::{LogFormat, ServeArgs};
@@ -97,6 +98,17 @@ pub(crate) struct SwarmArgs {
         default_value_t = 8089
     )]
     pub(crate) web_port: u16,
+    /// User and password that the web page asks for, as USER:PASSWORD; safer in the environment, where others do not see it
+    #[arg(
+        long,
+        env = "BAKEOFF_WEB_LOGIN",
+        value_name = "LOGIN",
+        hide_env_values = true
+    )]
+    pub(crate) web_login: Option<Login>,
+    /// File that keeps every run started from the page [default: bakeoff/history.sqlite in the user's data folder]
+    #[arg(long, env = "BAKEOFF_STORE", value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
     /// Write a report that a browser shows
     #[arg(long, env = "LOCUST_HTML", value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! Puts a load on a server: starts the threads, collects what they saw and reports how far they are.
 
+use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -67,6 +68,30 @@ pub enum Workload {
     Stages(Vec<Stage>),
     /// Requests that arrive whatever became of those before.
     Arrivals(Arrivals),
+}
+
+/// As people say it: `70 users at 10/s`.
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Users { users, spawn_rate } if users.get() == 1 => {
+                write!(f, "1 user at {spawn_rate}/s")
+            }
+            Self::Users { users, spawn_rate } => write!(f, "{users} users at {spawn_rate}/s"),
+            Self::Stages(stages) => {
+                let users: Vec<String> =
+                    stages.iter().map(|stage| stage.users.to_string()).collect();
+                write!(f, "{} users in stages", users.join(", "))
+            }
+            Self::Arrivals(arrivals) => {
+                let most = arrivals
+                    .rates
+                    .iter()
+                    .fold(0.0, |most: f64, rate| most.max(rate.from).max(rate.to));
+                write!(f, "up to {most} arrivals/s")
+            }
+        }
+    }
 }
 
 impl Workload {

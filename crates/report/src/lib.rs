@@ -1,7 +1,7 @@
 //! What runs produced: the record of a run and of an experiment, their statistics, the verdict, and how all of it is shown.
 //!
-//! Everything here is a pure function of its arguments: the same records give byte-identical output.
-//! This crate measures nothing and starts nothing.
+//! Everything here but [`history`], which reads and writes a file, is a pure function of its arguments:
+//! the same records give byte-identical output. This crate measures nothing and starts nothing.
 //!
 //! ```
 //! use std::time::Duration;
@@ -16,6 +16,7 @@
 pub mod analysis;
 pub mod comparison;
 pub mod experiment;
+pub mod history;
 pub mod interpretation;
 pub mod record;
 pub mod render;
@@ -31,6 +32,7 @@ pub use comparison::{BlockRatio, Comparison, Metric};
 pub use experiment::{
     Contender, ContenderKind, Experiment, LeftOut, Machine, Plan, PrimaryMetric, Problem, Run,
 };
+pub use history::{History, HistoryError, NewRun, RunId, RunState, StoredRun};
 pub use interpretation::{Paragraph, verdict_sentence};
 pub use record::{ExperimentRecord, LoadTestRecord, RecordError};
 pub use run::{

@@ -1,7 +1,12 @@
 //! The web page of a load test and its HTTP API, with Locust's paths and JSON keys.
 //!
-//! Safe by default: meant for the loopback address, refuses cross-site requests, and answers no other origin.
+//! Safe by default: meant for the loopback address, refuses cross-site requests, answers no other origin, and asks
+//! for a login where one is set.
 
+mod access;
+mod form;
+mod log;
+mod points;
 mod routes;
 mod swarm;
 mod wire;
@@ -11,10 +16,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bakeoff_load::{LoadConfig, Scenario};
-use bakeoff_report::Measurement;
+use bakeoff_report::{History, Machine, Measurement};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use access::{InvalidLogin, Login};
+use routes::Page;
 use swarm::Swarm;
 
 /// How long open connections may take to end when the page does.
@@ -35,6 +42,23 @@ pub enum WebError {
     /// The page could be served no longer.
     #[error("cannot serve the page")]
     Serve(#[source] std::io::Error),
+}
+
+/// What a page is about.
+#[derive(Debug)]
+pub struct PageConfig {
+    /// What visitors start.
+    pub scenario: Scenario,
+    /// What their form holds before they change it.
+    pub defaults: LoadConfig,
+    /// The machine that the load comes from.
+    pub machine: Machine,
+    /// The version of Bakeoff.
+    pub bakeoff_version: String,
+    /// Where every run is kept; `None` keeps none.
+    pub history: Option<History>,
+    /// What visitors must know; `None` lets everybody in.
+    pub login: Option<Login>,
 }
 
 /// A page that listens and is not served yet.
@@ -64,19 +88,23 @@ impl WebPage {
         self.address
     }
 
-    /// Serves the page until `stop` is cancelled. Visitors start `scenario`; `defaults` fill its form.
+    /// Serves the page until `stop` is cancelled.
     /// Returns what the last load measured, its requests in flight included.
     ///
     /// # Errors
     /// [`WebError::Serve`].
     pub async fn serve(
         self,
-        scenario: Scenario,
-        defaults: LoadConfig,
+        mut config: PageConfig,
         stop: CancellationToken,
     ) -> Result<Option<Measurement>, WebError> {
-        let swarm = Arc::new(Swarm::new(scenario, defaults));
-        let app = routes::router(Arc::clone(&swarm));
+        let login = config.login.take();
+        let swarm = Arc::new(Swarm::new(config));
+        let page = Page {
+            swarm: Arc::clone(&swarm),
+            stop: stop.clone(),
+        };
+        let app = routes::router(page, login);
         let stopped = stop.clone().cancelled_owned();
         let serving = axum::serve(self.listener, app).with_graceful_shutdown(stopped);
         let served = tokio::select! {

@@ -1,178 +1,179 @@
-//! The paths of the page, which are Locust's.
+//! The paths of the page. Those that Locust has are Locust's.
 
-use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Form, Request, State};
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{Html, IntoResponse, Json, Response};
+use axum::extract::{Form, State};
+use axum::http::{StatusCode, header};
+use axum::middleware;
+use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use bakeoff_load::{LoadConfig, Workload};
-use bakeoff_report::render::html::{UPLOT_CSS, UPLOT_JS};
-use serde_json::json;
+use bakeoff_report::render::prometheus;
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
 
-use crate::swarm::{Busy, Swarm};
-use crate::wire::{Outcome, Stats, SwarmForm};
+use crate::access::{self, Login};
+use crate::form::{self, SwarmForm};
+use crate::swarm::{Swarm, SwarmError, users_of};
+use crate::wire::{Outcome, Stats, state_name};
 
-const PAGE: &str = include_str!("../assets/page.html");
+mod assets;
+mod download;
+mod events;
+mod history;
+#[cfg(test)]
+mod tests;
 
-pub(crate) fn router(swarm: Arc<Swarm>) -> Router {
-    Router::new()
-        .route("/", get(|| async { Html(PAGE) }))
-        .route(
-            "/assets/uplot.js",
-            get(|| async { ([(header::CONTENT_TYPE, "text/javascript")], UPLOT_JS) }),
-        )
-        .route(
-            "/assets/uplot.css",
-            get(|| async { ([(header::CONTENT_TYPE, "text/css")], UPLOT_CSS) }),
-        )
-        .route("/settings", get(settings))
-        .route("/swarm", post(start))
-        .route("/stop", post(stop))
-        .route("/stats/requests", get(stats))
-        .layer(middleware::from_fn(refuse_other_sites))
-        .with_state(swarm)
+/// What every route knows.
+#[derive(Debug, Clone)]
+pub(crate) struct Page {
+    pub(crate) swarm: Arc<Swarm>,
+    /// Cancelled when the page ends.
+    pub(crate) stop: CancellationToken,
 }
 
-/// What the start form shows before anybody has typed.
-async fn settings(State(swarm): State<Arc<Swarm>>) -> impl IntoResponse {
+pub(crate) fn router(page: Page, login: Option<Login>) -> Router {
+    let login = login.map(Arc::new);
+    Router::new()
+        .merge(assets::router())
+        .merge(download::router())
+        .merge(history::router())
+        .route("/settings", get(settings))
+        .route("/swarm", post(swarm))
+        .route("/stop", post(stop))
+        .route("/stats/reset", post(reset))
+        .route("/stats/requests", get(stats))
+        .route(
+            "/exceptions",
+            get(|| async { Json(json!({"exceptions": []})) }),
+        )
+        .route("/tasks", get(tasks))
+        .route("/logs", get(logs))
+        .route(
+            "/worker-count",
+            get(|| async { Json(json!({"worker_count": 0})) }),
+        )
+        .route("/metrics", get(metrics))
+        .route("/events", get(events::events))
+        .layer(middleware::from_fn_with_state(login, access::ask_for_login))
+        .layer(middleware::from_fn(access::refuse_other_sites))
+        .layer(middleware::from_fn(access::restrain_browsers))
+        .with_state(page)
+}
+
+/// What the page has to know before a load runs.
+async fn settings(State(page): State<Page>) -> Json<Value> {
+    let swarm = &page.swarm;
     let defaults = swarm.defaults();
-    let (users, spawn_rate) = users_and_rate(&defaults.workload);
+    let (users, spawn_rate) = users_of(&defaults.workload).unzip();
     Json(json!({
+        "version": swarm.version(),
         "scenario": swarm.scenario().name(),
         "user_count": users,
         "spawn_rate": spawn_rate,
+        "fields": form::ADVANCED,
         "host": defaults.host,
         "run_time_seconds": defaults.run_time.map(|time| time.as_secs()),
+        "history": swarm.history().is_some(),
+        "downloads": download::list(),
     }))
 }
 
-async fn start(
-    State(swarm): State<Arc<Swarm>>,
-    Form(form): Form<SwarmForm>,
-) -> (StatusCode, Json<Outcome>) {
-    let outcome = |status: StatusCode, message: &str, host: Option<String>| {
-        (
-            status,
-            Json(Outcome {
-                success: status.is_success(),
-                message: message.to_owned(),
-                host,
-            }),
-        )
+/// Starts a load or, where one is running, changes its users.
+async fn swarm(State(page): State<Page>, Form(pairs): Form<Vec<(String, String)>>) -> Response {
+    let form = match SwarmForm::parse(&pairs) {
+        Ok(form) => form,
+        Err(message) => return refused(&SwarmError::Form(message)),
     };
-    let config = match config_of(form, swarm.defaults()) {
-        Ok(config) => config,
-        Err(message) => return outcome(StatusCode::UNPROCESSABLE_ENTITY, &message, None),
+    if page.swarm.is_running() {
+        let edited = page.swarm.edit(form.users, form.spawn_rate);
+        return answer(edited, "Swarming updated");
+    }
+    match page.swarm.start(form) {
+        Ok(config) => Json(Outcome {
+            success: true,
+            message: "Swarming started".to_owned(),
+            host: Some(config.host),
+            run_time: config
+                .run_time
+                .map(|time| humantime::format_duration(time).to_string()),
+        })
+        .into_response(),
+        Err(error) => refused(&error),
+    }
+}
+
+async fn stop(State(page): State<Page>) -> Response {
+    page.swarm.stop();
+    answer(Ok(()), "Test stopped")
+}
+
+async fn reset(State(page): State<Page>) -> Response {
+    answer(page.swarm.reset(), "Statistics reset")
+}
+
+async fn stats(State(page): State<Page>) -> Json<Stats> {
+    Json(page.swarm.status(Stats::of))
+}
+
+/// The last load in Prometheus' text format.
+async fn metrics(State(page): State<Page>) -> Response {
+    let text = page.swarm.status(|live| {
+        let measurement = live.measurement.as_ref()?;
+        let state = state_name(live.state);
+        Some(prometheus::render(measurement, live.users, state))
+    });
+    let content_type = [(header::CONTENT_TYPE, prometheus::CONTENT_TYPE)];
+    (content_type, text.unwrap_or_default()).into_response()
+}
+
+/// Locust's shape: the classes of users, and what they do how often. All users here are of one class.
+async fn tasks(State(page): State<Page>) -> Json<Value> {
+    let tasks = page.swarm.scenario().tasks();
+    let total: u64 = tasks
+        .iter()
+        .map(|task| u64::from(task.weight().get()))
+        .sum();
+    let mut ratios = Map::new();
+    for task in tasks {
+        let ratio = f64::from(task.weight().get()) / total as f64;
+        let known = ratios
+            .get(task.name())
+            .and_then(|known| known["ratio"].as_f64());
+        let ratio = known.unwrap_or(0.0) + ratio;
+        ratios.insert(task.name().to_owned(), json!({ "ratio": ratio }));
+    }
+    let classes = json!({ "User": { "ratio": 1.0, "tasks": ratios } });
+    Json(json!({ "per_class": classes, "total": classes }))
+}
+
+async fn logs(State(page): State<Page>) -> Json<Value> {
+    Json(json!({ "master": page.swarm.log().lines(), "workers": {} }))
+}
+
+fn answer(outcome: Result<(), SwarmError>, message: &str) -> Response {
+    match outcome {
+        Ok(()) => Json(Outcome {
+            success: true,
+            message: message.to_owned(),
+            host: None,
+            run_time: None,
+        })
+        .into_response(),
+        Err(error) => refused(&error),
+    }
+}
+
+fn refused(error: &SwarmError) -> Response {
+    let status = match error {
+        SwarmError::Busy | SwarmError::NotRunning | SwarmError::NoUsers => StatusCode::CONFLICT,
+        SwarmError::Form(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    let host = config.host.clone();
-    match swarm.start(config) {
-        Ok(()) => outcome(StatusCode::OK, "Swarming started", Some(host)),
-        Err(Busy) => outcome(
-            StatusCode::CONFLICT,
-            "a load is running; stop it first",
-            None,
-        ),
-    }
-}
-
-/// The form's values over the defaults.
-fn config_of(form: SwarmForm, defaults: &LoadConfig) -> Result<LoadConfig, String> {
-    let mut config = defaults.clone();
-    if form.user_count.is_some() || form.spawn_rate.is_some() {
-        config.workload = users_of(&form, defaults)?;
-    }
-    if let Some(host) = form.host.filter(|host| !host.is_empty()) {
-        config.host = host;
-    }
-    if let Some(time) = form.run_time.filter(|time| !time.is_empty()) {
-        let bare_seconds = time.parse().map(std::time::Duration::from_secs).ok();
-        let time = bare_seconds.or_else(|| humantime::parse_duration(&time).ok());
-        config.run_time = Some(time.ok_or("run_time must be a time such as 60s or 1h30m")?);
-    }
-    Ok(config)
-}
-
-/// As many users as the form asks for.
-fn users_of(form: &SwarmForm, defaults: &LoadConfig) -> Result<Workload, String> {
-    let (users, rate) = users_and_rate(&defaults.workload);
-    let users = form.user_count.unwrap_or(users.get());
-    let spawn_rate = form.spawn_rate.unwrap_or(rate);
-    if !(spawn_rate.is_finite() && spawn_rate > 0.0) {
-        return Err("spawn_rate must be a number above zero".to_owned());
-    }
-    Ok(Workload::Users {
-        users: NonZeroU32::new(users).ok_or("user_count must be above zero")?,
-        spawn_rate,
-    })
-}
-
-/// The users of a load; one at one per second where it is none of users.
-fn users_and_rate(workload: &Workload) -> (NonZeroU32, f64) {
-    match workload {
-        Workload::Users { users, spawn_rate } => (*users, *spawn_rate),
-        Workload::Stages(_) | Workload::Arrivals(_) => (NonZeroU32::MIN, 1.0),
-    }
-}
-
-async fn stop(State(swarm): State<Arc<Swarm>>) -> Json<Outcome> {
-    swarm.stop();
-    Json(Outcome {
-        success: true,
-        message: "Test stopped".to_owned(),
+    let outcome = Outcome {
+        success: false,
+        message: error.to_string(),
         host: None,
-    })
-}
-
-async fn stats(State(swarm): State<Arc<Swarm>>) -> impl IntoResponse {
-    Json(Stats::of(swarm.status()))
-}
-
-/// A page of another site must not be able to start a load from a visitor's browser, nor to read its results
-/// under a name of its own that it has pointed at this address.
-async fn refuse_other_sites(request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    if !host_is_ours(headers) {
-        return (
-            StatusCode::FORBIDDEN,
-            "this page is reached by its address or as localhost",
-        )
-            .into_response();
-    }
-    if request.method().is_safe() || same_site(headers) {
-        return next.run(request).await;
-    }
-    (StatusCode::FORBIDDEN, "cross-site requests are refused").into_response()
-}
-
-/// Whether the request names this machine by an address or as localhost, which nobody else can point here.
-fn host_is_ours(headers: &HeaderMap) -> bool {
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    let Some(authority) = host.and_then(|host| host.parse::<Authority>().ok()) else {
-        return false;
+        run_time: None,
     };
-    let name = authority.host().trim_matches(['[', ']']);
-    name == "localhost" || name.parse::<IpAddr>().is_ok()
-}
-
-/// Whether the request comes from this page, or from no page at all.
-fn same_site(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return true;
-    };
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    let authority = origin
-        .to_str()
-        .ok()
-        .and_then(|origin| origin.split_once("://"));
-    authority.is_some_and(|(_, authority)| Some(authority) == host)
+    (status, Json(outcome)).into_response()
 }

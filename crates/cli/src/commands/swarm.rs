@@ -10,10 +10,11 @@ use anyhow::anyhow;
 use bakeoff_load::{
     Arrivals, LoadConfig, MAX_IN_FLIGHT, Progress, Rate, Scenario, Spacing, Workload,
 };
-use bakeoff_report::{LoadTest, Measurement, RequestStats, ThresholdOutcome, render};
+use bakeoff_report::{LoadTest, Measurement, NewRun, RequestStats, ThresholdOutcome, render};
 
 use crate::args::SwarmArgs;
 use crate::commands::compare::terminal;
+use crate::commands::history;
 use crate::exit::{Exit, hinted};
 use crate::output::{data, say};
 use crate::signals::stop_token;
@@ -26,13 +27,15 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
     let scenario = Scenario::open(&args.scenario)?;
     let config = load_config(args, &scenario)?;
     let stop = stop_token()?;
+    // What could not be written while it ran is told last, after all that was measured.
+    let mut written = Ok(());
     let measurement = if args.headless {
-        let mut live = Live::new(args)?;
+        let mut live = Live::new(args, &new_run(&scenario, &config))?;
         let control = stop.clone().into();
         let outcome = bakeoff_load::run(&scenario, &config, &control, &mut |progress| {
             live.show(progress);
         })?;
-        live.end(&outcome)?;
+        written = live.end(&outcome);
         Some(outcome)
     } else {
         super::web::run(args, scenario.clone(), config.clone(), stop.clone())?
@@ -50,8 +53,21 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
     };
     let outcomes = scenario.threshold_outcomes(&test.measurement);
     show(args, &test)?;
-    files::write_all(args, &test, &outcomes)?;
+    files::write_all(args, &test, &outcomes).and(written)?;
     Ok(judge(&outcomes, &test.measurement, stop.is_cancelled()))
+}
+
+/// The entry of this load in the history.
+fn new_run(scenario: &Scenario, config: &LoadConfig) -> NewRun {
+    let time = config.run_time.map(humantime::format_duration);
+    let time = time.map_or_else(String::new, |time| format!(" for {time}"));
+    NewRun {
+        name: scenario.name().to_owned(),
+        host: config.host.clone(),
+        config: format!("{}{time}", config.workload),
+        bakeoff_version: env!("CARGO_PKG_VERSION").into(),
+        machine: bakeoff_compare::describe_machine(),
+    }
 }
 
 /// The command line's wishes over the scenario's.
@@ -149,11 +165,12 @@ struct Live {
     quiet: bool,
     last: Option<Instant>,
     csv: Option<files::Csv>,
+    entry: Option<history::Entry>,
     problem: Option<anyhow::Error>,
 }
 
 impl Live {
-    fn new(args: &SwarmArgs) -> anyhow::Result<Self> {
+    fn new(args: &SwarmArgs, run: &NewRun) -> anyhow::Result<Self> {
         let csv = args.csv.as_ref();
         Ok(Self {
             quiet: args.quiet || args.only_summary,
@@ -161,6 +178,7 @@ impl Live {
             csv: csv
                 .map(|prefix| files::Csv::create(prefix, args.csv_full_history))
                 .transpose()?,
+            entry: history::Entry::begin(args.store.as_deref(), run)?,
             problem: None,
         })
     }
@@ -173,6 +191,9 @@ impl Live {
             self.csv = None;
             self.problem = Some(problem);
         }
+        if let Some(entry) = &mut self.entry {
+            entry.save(progress.so_far);
+        }
         let due = self.last.is_none_or(|last| last.elapsed() >= TABLE_EVERY);
         if due && !self.quiet {
             self.last = Some(Instant::now());
@@ -183,6 +204,9 @@ impl Live {
 
     /// Writes the last of the files.
     fn end(self, measurement: &Measurement) -> anyhow::Result<()> {
+        if let Some(entry) = self.entry {
+            entry.finish(measurement);
+        }
         match (self.problem, self.csv) {
             (Some(problem), _) => Err(problem),
             (None, Some(mut csv)) => csv.update(measurement),

@@ -3,9 +3,10 @@
 use anyhow::Context;
 use bakeoff_load::{LoadConfig, Scenario};
 use bakeoff_report::Measurement;
-use bakeoff_web::WebPage;
+use bakeoff_web::{PageConfig, WebPage};
 use tokio_util::sync::CancellationToken;
 
+use super::history;
 use crate::args::SwarmArgs;
 use crate::exit::{Exit, hinted};
 use crate::output::say;
@@ -17,12 +18,20 @@ pub(crate) fn run(
     config: LoadConfig,
     stop: CancellationToken,
 ) -> anyhow::Result<Option<Measurement>> {
+    let page = PageConfig {
+        scenario,
+        defaults: config,
+        machine: bakeoff_compare::describe_machine(),
+        bakeoff_version: env!("CARGO_PKG_VERSION").to_owned(),
+        history: history::open(args.store.as_deref())?,
+        login: args.web_login.clone(),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start a runtime")?;
     runtime.block_on(async {
-        let page = WebPage::bind(&args.web_host, args.web_port)
+        let listening = WebPage::bind(&args.web_host, args.web_port)
             .await
             .map_err(|error| {
                 hinted(
@@ -31,7 +40,13 @@ pub(crate) fn run(
                     "choose a port with --web-port, or run without the page with --headless",
                 )
             })?;
-        say(&format!("the page is at http://{}", page.address()));
-        Ok(page.serve(scenario, config, stop).await?)
+        let address = listening.address();
+        if !address.ip().is_loopback() && page.login.is_none() {
+            say(
+                "warning: whoever reaches this address can start loads; ask for a login with --web-login USER:PASSWORD",
+            );
+        }
+        say(&format!("the page is at http://{address}"));
+        Ok(listening.serve(page, stop).await?)
     })
 }

@@ -76,3 +76,38 @@ fn page_starts_and_stops_a_load_and_the_final_tables_are_printed() {
     ended.expect(0, &[]);
     assert!(ended.stdout.contains("/health"), "{}", ended.stdout);
 }
+
+#[test]
+fn a_killed_page_leaves_a_run_that_is_called_cut_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scenario, store) = (folder.path().join("s.toml"), folder.path().join("h.sqlite"));
+    fs::write(&scenario, SCENARIO).unwrap();
+    let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
+    let start = || {
+        Server::start(&[
+            "swarm",
+            "-f",
+            scenario.to_str().unwrap(),
+            "-H",
+            &server.url(),
+            "--web-port",
+            "0",
+            "--store",
+            store.to_str().unwrap(),
+        ])
+    };
+    let page = start();
+    let form = "content-type: application/x-www-form-urlencoded\r\n";
+    assert_eq!(page.request("POST", "/swarm", form, "").status, 200);
+    while page.get("/history").json()["runs"][0]["requests"].as_u64() == Some(0) {
+        std::thread::yield_now();
+    }
+    assert_eq!(page.get("/history").json()["runs"][0]["state"], "running");
+    page.end("KILL");
+    let next = start();
+    let run = next.get("/history").json()["runs"][0].clone();
+    assert_eq!(run["state"], "cut short");
+    assert!(run["requests"].as_u64() > Some(0));
+    assert!(next.get("/logs").body.contains("cut short"));
+    assert_eq!(next.get("/history/1").status, 200);
+}

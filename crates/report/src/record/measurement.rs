@@ -134,8 +134,9 @@ pub struct UsageRecord {
     pub peak_memory_bytes: u64,
 }
 
-impl From<&Measurement> for MeasurementRecord {
-    fn from(measurement: &Measurement) -> Self {
+impl MeasurementRecord {
+    /// The record but for its timeline, which is empty.
+    pub(crate) fn without_timeline(measurement: &Measurement) -> Self {
         Self {
             started_at: crate::words::exact_moment(measurement.started_at),
             warm_up_ms: unit::ms(measurement.warm_up),
@@ -148,8 +149,17 @@ impl From<&Measurement> for MeasurementRecord {
             requests: measurement.requests.iter().map(Into::into).collect(),
             failures: measurement.failures.iter().map(Into::into).collect(),
             lag: (&measurement.lag.encode()).into(),
-            timeline: measurement.timeline.iter().map(Into::into).collect(),
+            timeline: Vec::new(),
             marks: measurement.marks.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&Measurement> for MeasurementRecord {
+    fn from(measurement: &Measurement) -> Self {
+        Self {
+            timeline: measurement.timeline.iter().map(Into::into).collect(),
+            ..Self::without_timeline(measurement)
         }
     }
 }

@@ -1,0 +1,99 @@
+//! Where the history of runs is.
+
+use std::path::{Path, PathBuf};
+
+use bakeoff_report::{History, Measurement, NewRun, RunId};
+
+use crate::exit::{Exit, hinted};
+use crate::output::say;
+
+/// Opens the history at `store`, else in the user's data folder, and says which runs were cut short.
+///
+/// A history that was asked for must open; without the usual one a load can still run.
+pub(crate) fn open(store: Option<&Path>) -> anyhow::Result<Option<History>> {
+    if let Some(path) = store {
+        let hint = "choose another file with --store";
+        let opened = History::open(path);
+        return opened
+            .map(|history| Some(tell(history)))
+            .map_err(|error| hinted(Exit::Environment, error, hint));
+    }
+    let Some(path) = usual_path() else {
+        say(
+            "warning: neither XDG_DATA_HOME nor HOME is set, so no run is kept; name a file with --store",
+        );
+        return Ok(None);
+    };
+    match History::open(&path) {
+        Ok(history) => Ok(Some(tell(history))),
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            say(&format!(
+                "warning: no run is kept: {error:#}; name another file with --store"
+            ));
+            Ok(None)
+        }
+    }
+}
+
+fn usual_path() -> Option<PathBuf> {
+    let folder = |variable, below| {
+        let folder = PathBuf::from(std::env::var_os(variable)?);
+        folder.is_absolute().then(|| folder.join(below))
+    };
+    let data = folder("XDG_DATA_HOME", "").or_else(|| folder("HOME", ".local/share"))?;
+    Some(data.join("bakeoff/history.sqlite"))
+}
+
+fn tell(history: History) -> History {
+    for run in history.cut_short() {
+        say(&format!(
+            "run {} of {} was cut short; what it measured until then is in the history",
+            run.id, run.name
+        ));
+    }
+    history
+}
+
+/// A running load's entry in the history. That it cannot be written is said once and ends no load.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    history: History,
+    run: RunId,
+    has_failed: bool,
+}
+
+impl Entry {
+    /// Opens an entry for a load that begins; `None` where none is kept.
+    pub(crate) fn begin(store: Option<&Path>, run: &NewRun) -> anyhow::Result<Option<Self>> {
+        let Some(history) = open(store)? else {
+            return Ok(None);
+        };
+        let run = history.begin(run)?;
+        Ok(Some(Self {
+            history,
+            run,
+            has_failed: false,
+        }))
+    }
+
+    pub(crate) fn save(&mut self, so_far: &Measurement) {
+        let saved = self.history.save(self.run, so_far);
+        self.check(saved);
+    }
+
+    pub(crate) fn finish(mut self, measured: &Measurement) {
+        let finished = self.history.finish(self.run, measured);
+        self.check(finished);
+    }
+
+    fn check(&mut self, written: Result<(), bakeoff_report::HistoryError>) {
+        if let Err(error) = written
+            && !self.has_failed
+        {
+            self.has_failed = true;
+            let error = anyhow::Error::from(error);
+            say(&format!("warning: this run is not kept: {error:#}"));
+        }
+    }
+}

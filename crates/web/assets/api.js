@@ -1,0 +1,22 @@
+// Talks to the program. An answer that is no success is an error with what the program said.
+
+async function ask(path, options) {
+  const answer = await fetch(path, options);
+  const text = await answer.text();
+  let body = null;
+  try { body = JSON.parse(text); } catch { /* An error may be plain text. */ }
+  if (!answer.ok) throw new Error(body?.message ?? (text || `the page answered ${answer.status}`));
+  return body;
+}
+
+export const read = (path, query = {}) => {
+  const search = new URLSearchParams(query).toString();
+  return ask(search ? `${path}?${search}` : path);
+};
+
+export const post = (path, fields = []) => ask(path, { method: "POST", body: new URLSearchParams(fields) });
+
+export const patch = (path, body) =>
+  ask(path, { method: "PATCH", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+
+export const remove = (path) => ask(path, { method: "DELETE" });

@@ -1,0 +1,54 @@
+// The form that starts a load and changes a running one.
+
+import { post } from "./api.js";
+import { by } from "./dom.js";
+
+// Calls `done` after a success, and `failed` with an error.
+export function startForm({ settings, done, failed }) {
+  const form = by("form");
+  const fields = form.elements;
+  let editing = false;
+
+  fields.host.value = settings.host ?? "";
+  fields.user_count.value = settings.user_count;
+  fields.spawn_rate.value = settings.spawn_rate;
+  fields.run_time.value = settings.run_time_seconds ? `${settings.run_time_seconds}s` : "";
+  for (const field of form.querySelectorAll("[data-field]")) field.hidden = !settings.fields?.includes(field.dataset.field);
+  by("advanced").hidden = !settings.fields?.length;
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    by("go").disabled = true;
+    try {
+      const names = editing ? ["user_count", "spawn_rate"] : null;
+      const values = [...new FormData(form)].filter(([name]) => !names || names.includes(name));
+      await post("/swarm", values);
+      hide();
+      done();
+    } catch (error) {
+      failed(error);
+    } finally {
+      by("go").disabled = false;
+    }
+  });
+
+  function hide() {
+    by("start").hidden = true;
+  }
+
+  // Shows the form, for a new load or for the running one.
+  function show(isEdit) {
+    editing = isEdit;
+    by("start").hidden = false;
+    by("start-title").textContent = isEdit ? "Change the running load" : "Start a load test";
+    by("go").textContent = isEdit ? "Apply" : "Start";
+    by("cancel").hidden = false;
+    for (const field of form.querySelectorAll(".starts")) {
+      if (field.id !== "advanced") field.hidden = isEdit;
+    }
+    fields.host.required = !isEdit;
+    fields.user_count.focus();
+    fields.user_count.select();
+  }
+  return { show, hide };
+}

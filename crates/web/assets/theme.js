@@ -1,0 +1,18 @@
+// Sets the theme before anything is painted: what was chosen here last, else what the system prefers.
+(() => {
+  "use strict";
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const chosen = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
+  const apply = () => {
+    document.documentElement.dataset.theme = chosen() ?? (dark.matches ? "dark" : "light");
+    dispatchEvent(new Event("themechange"));
+  };
+  dark.addEventListener("change", apply);
+  addEventListener("DOMContentLoaded", () => document.getElementById("theme").addEventListener("click", () => {
+    const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+    try { localStorage.setItem("theme", next); } catch { /* It holds until the page is left. */ }
+    document.documentElement.dataset.theme = next;
+    dispatchEvent(new Event("themechange"));
+  }));
+  apply();
+})();

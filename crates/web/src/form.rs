@@ -1,0 +1,168 @@
+//! The form of `POST /swarm`, as the page and scripts written for Locust send it.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use bakeoff_load::{Arrivals, LoadConfig, MAX_IN_FLIGHT, Rate, Spacing, Stage, Workload};
+
+use crate::swarm::users_of;
+
+/// The form's values. What is left empty keeps its default; fields that are not known are ignored, as Locust does.
+#[derive(Debug, Default)]
+pub(crate) struct SwarmForm {
+    pub(crate) users: Option<NonZeroU32>,
+    pub(crate) spawn_rate: Option<f64>,
+    host: Option<String>,
+    run_time: Option<Duration>,
+    /// Stages or arrivals, in place of a steady number of users.
+    workload: Option<Workload>,
+}
+
+/// Fields that a form has beside Locust's.
+pub(crate) const ADVANCED: [&str; 2] = ["stages", "arrival_rate"];
+
+impl SwarmForm {
+    /// The form of these pairs; the error says what is wrong with which field.
+    pub(crate) fn parse(pairs: &[(String, String)]) -> Result<Self, String> {
+        let mut form = Self::default();
+        for (name, value) in pairs {
+            let value = value.trim();
+            if value.is_empty() {
+                continue;
+            }
+            match name.as_str() {
+                "user_count" => form.users = Some(users(value)?),
+                "spawn_rate" => form.spawn_rate = Some(spawn_rate(value)?),
+                "host" => form.host = Some(value.to_owned()),
+                "run_time" => form.run_time = Some(run_time(value)?),
+                "stages" => form.workload = Some(stages(value)?),
+                "arrival_rate" => form.workload = Some(arrivals(value)?),
+                _ => (),
+            }
+        }
+        Ok(form)
+    }
+
+    /// The form's values over the defaults.
+    pub(crate) fn over(self, defaults: &LoadConfig) -> LoadConfig {
+        let mut config = defaults.clone();
+        let asked = self.users.is_some() || self.spawn_rate.is_some();
+        if let Some(workload) = self.workload {
+            config.workload = workload;
+        } else if asked {
+            let (users, rate) = users_of(&defaults.workload).unwrap_or((NonZeroU32::MIN, 1.0));
+            config.workload = Workload::Users {
+                users: self.users.unwrap_or(users),
+                spawn_rate: self.spawn_rate.unwrap_or(rate),
+            };
+        }
+        config.host = self.host.unwrap_or(config.host);
+        config.run_time = self.run_time.or(config.run_time);
+        config
+    }
+}
+
+fn users(value: &str) -> Result<NonZeroU32, String> {
+    value
+        .parse()
+        .map_err(|_| "user_count must be a whole number above zero".to_owned())
+}
+
+fn spawn_rate(value: &str) -> Result<f64, String> {
+    let rate = value
+        .parse()
+        .ok()
+        .filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| "spawn_rate must be a number above zero".to_owned())
+}
+
+/// Stages, one a line such as `1m 50 10`: how long, how many users and, if not 1, how many of them start per second.
+fn stages(value: &str) -> Result<Workload, String> {
+    let wrong = || "stages must be lines such as `1m 50 10`: time, users, spawn rate".to_owned();
+    let stage = |text: &str| {
+        let mut parts = text.split_whitespace();
+        let (duration, users) = (parts.next()?, parts.next()?);
+        let spawn_rate = parts.next().map_or(Ok(1.0), spawn_rate);
+        let duration = run_time(duration)
+            .ok()
+            .filter(|duration| !duration.is_zero())?;
+        parts.next().is_none().then_some(())?;
+        Some(Stage {
+            duration,
+            users: users.parse().ok()?,
+            spawn_rate: spawn_rate.ok()?,
+        })
+    };
+    let stages: Option<Vec<_>> = value.split(['\n', ',']).map(stage).collect();
+    stages.map(Workload::Stages).ok_or_else(wrong)
+}
+
+fn arrivals(value: &str) -> Result<Workload, String> {
+    let rate = spawn_rate(value).map_err(|_| "arrival_rate must be a number above zero")?;
+    Ok(Workload::Arrivals(Arrivals {
+        rates: vec![Rate::constant(rate)],
+        spacing: Spacing::Poisson,
+        max_in_flight: MAX_IN_FLIGHT,
+    }))
+}
+
+fn run_time(value: &str) -> Result<Duration, String> {
+    let bare_seconds = value.parse().map(Duration::from_secs).ok();
+    let time = bare_seconds.or_else(|| humantime::parse_duration(value).ok());
+    time.ok_or_else(|| "run_time must be a time such as 60s or 1h30m".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(pairs: &[(&str, &str)]) -> Result<SwarmForm, String> {
+        let owned: Vec<_> = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        SwarmForm::parse(&owned)
+    }
+
+    #[test]
+    fn a_wrong_field_is_named() {
+        for (name, value) in [
+            ("user_count", "0"),
+            ("user_count", "many"),
+            ("spawn_rate", "0"),
+            ("spawn_rate", "-1"),
+            ("spawn_rate", "NaN"),
+            ("spawn_rate", "inf"),
+            ("run_time", "soon"),
+            ("stages", "30s"),
+            ("stages", "30s 5 0"),
+            ("stages", "30s 5, 0s 4"),
+            ("stages", "30s 5 1 2"),
+            ("arrival_rate", "-3"),
+        ] {
+            let error = parse(&[(name, value)]).unwrap_err();
+            assert!(error.starts_with(name), "{name}={value}: {error}");
+        }
+    }
+
+    #[test]
+    fn stages_are_time_users_and_spawn_rate() {
+        let form = parse(&[("stages", "30s 20\r\n1m 0 2.5")]).unwrap();
+        let stage = |seconds, users, spawn_rate| Stage {
+            duration: Duration::from_secs(seconds),
+            users,
+            spawn_rate,
+        };
+        let expected = Workload::Stages(vec![stage(30, 20, 1.0), stage(60, 0, 2.5)]);
+        assert_eq!(form.workload, Some(expected));
+    }
+
+    #[test]
+    fn empty_and_unknown_fields_are_ignored() {
+        let form = parse(&[("user_count", ""), ("profile", "x"), ("run_time", " 90 ")]).unwrap();
+        assert_eq!(
+            (form.users, form.run_time),
+            (None, Some(Duration::from_secs(90)))
+        );
+    }
+}

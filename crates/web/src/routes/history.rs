@@ -1,0 +1,146 @@
+//! Every run ever made: list, look, annotate, forget, compare.
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use bakeoff_report::{History, HistoryError, RunId};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Page;
+use crate::swarm::with_causes;
+use crate::wire::{Changes, RunDetail, RunOut};
+
+/// Runs that are compared at once, as many as charts have colours.
+const MOST_COMPARED: usize = 6;
+
+pub(super) fn router() -> Router<Page> {
+    Router::new()
+        .route("/history", get(list))
+        .route("/history/{id}", get(look).patch(change).delete(forget))
+        .route("/compare", get(compare))
+}
+
+#[derive(Debug, Deserialize)]
+struct Search {
+    #[serde(default)]
+    search: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Series {
+    /// The requests that charts and percentiles are of, by method and name; all of them where there are none such.
+    #[serde(default)]
+    series: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Compared {
+    /// Numbers with commas between them.
+    ids: String,
+    #[serde(default)]
+    series: String,
+}
+
+async fn list(State(page): State<Page>, Query(wish): Query<Search>) -> Response {
+    read(page, move |history| {
+        let runs = history.list(&wish.search)?;
+        let runs: Vec<RunOut> = runs.into_iter().map(Into::into).collect();
+        Ok(json!({ "runs": runs }))
+    })
+    .await
+}
+
+async fn look(
+    State(page): State<Page>,
+    Path(id): Path<i64>,
+    Query(wish): Query<Series>,
+) -> Response {
+    read(page, move |history| {
+        detail(history, RunId(id), &wish.series)
+    })
+    .await
+}
+
+async fn change(
+    State(page): State<Page>,
+    Path(id): Path<i64>,
+    Json(changes): Json<Changes>,
+) -> Response {
+    read(page, move |history| {
+        if let Some(notes) = &changes.notes {
+            history.set_notes(RunId(id), notes)?;
+        }
+        if let Some(tags) = &changes.tags {
+            history.set_tags(RunId(id), tags)?;
+        }
+        history.run(RunId(id)).map(RunOut::from)
+    })
+    .await
+}
+
+async fn forget(State(page): State<Page>, Path(id): Path<i64>) -> Response {
+    read(page, move |history| {
+        history.delete(RunId(id))?;
+        Ok(json!({ "success": true }))
+    })
+    .await
+}
+
+async fn compare(State(page): State<Page>, Query(wish): Query<Compared>) -> Response {
+    let ids: Result<Vec<i64>, _> = wish.ids.split(',').map(str::parse).collect();
+    let ids = match ids {
+        Ok(ids) if (1..=MOST_COMPARED).contains(&ids.len()) => ids,
+        _ => {
+            let message =
+                format!("ids must be one to {MOST_COMPARED} numbers with commas between them");
+            return refused(StatusCode::UNPROCESSABLE_ENTITY, &message);
+        }
+    };
+    read(page, move |history| {
+        let runs = ids
+            .into_iter()
+            .map(|id| detail(history, RunId(id), &wish.series));
+        let runs = runs.collect::<Result<Vec<_>, _>>()?;
+        Ok(json!({ "runs": runs }))
+    })
+    .await
+}
+
+fn detail(history: &History, id: RunId, series: &str) -> Result<RunDetail, HistoryError> {
+    let run = history.run(id)?;
+    Ok(RunDetail::of(run, &history.load_test(id)?, series))
+}
+
+/// Works on the history where waiting for the disk holds nobody up.
+async fn read<Read: Serialize + Send + 'static>(
+    page: Page,
+    work: impl FnOnce(&History) -> Result<Read, HistoryError> + Send + 'static,
+) -> Response {
+    let working = tokio::task::spawn_blocking(move || {
+        let history = page.swarm.history()?;
+        Some(work(&history))
+    });
+    match working.await {
+        Ok(Some(Ok(read))) => Json(read).into_response(),
+        Ok(Some(Err(error))) => {
+            let status = match error {
+                HistoryError::NoSuchRun { .. } => StatusCode::NOT_FOUND,
+                _ => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+            refused(status, &with_causes(&error))
+        }
+        Ok(None) => refused(StatusCode::NOT_FOUND, "no history is kept"),
+        Err(_) => refused(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the history could not be read",
+        ),
+    }
+}
+
+fn refused(status: StatusCode, message: &str) -> Response {
+    let body = json!({ "success": false, "message": message });
+    (status, Json(body)).into_response()
+}

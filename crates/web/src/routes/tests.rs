@@ -1,0 +1,402 @@
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::Path;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, header};
+use bakeoff_load::{LoadConfig, Scenario, Workload};
+use bakeoff_report::{
+    History, LoadTest, Machine, Measurement, NewRun, RequestStats, Second, Times,
+};
+use http_body_util::BodyExt;
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+use super::*;
+use crate::PageConfig;
+
+const SCENARIO: &str = "name = \"<script>\"\n[[task]]\nname = \"/a\"\npath = \"/a\"\nweight = 3\n[[task]]\nname = \"/b\"\npath = \"/b\"\n";
+
+/// A page with a history of two finished runs.
+struct TestPage {
+    router: Router,
+    stop: CancellationToken,
+    _folder: TempDir,
+}
+
+fn page(login: Option<&str>) -> TestPage {
+    let folder = tempfile::tempdir().unwrap();
+    let mut history = History::open(&folder.path().join("history.sqlite")).unwrap();
+    for (name, ms) in [("shop", 10), ("bank", 20)] {
+        let test = load_test(name, ms);
+        let run = history.begin(&NewRun {
+            name: test.name.clone(),
+            host: test.host.clone(),
+            config: "3 users at 1/s".to_owned(),
+            bakeoff_version: test.bakeoff_version.clone(),
+            machine: test.machine.clone(),
+        });
+        history.finish(run.unwrap(), &test.measurement).unwrap();
+    }
+    let config = PageConfig {
+        scenario: Scenario::parse(SCENARIO, Path::new("s.toml")).unwrap(),
+        defaults: LoadConfig {
+            // Nothing listens there.
+            host: "http://127.0.0.1:1".to_owned(),
+            workload: Workload::Users {
+                users: NonZeroU32::MIN,
+                spawn_rate: 1.0,
+            },
+            iterations: None,
+            run_time: None,
+            warm_up: None,
+            stop_timeout: Duration::ZERO,
+            seed: 1,
+            threads: NonZeroUsize::MIN,
+        },
+        machine: load_test("", 1).machine,
+        bakeoff_version: "0.1.0".to_owned(),
+        history: Some(history),
+        login: None,
+    };
+    let stop = CancellationToken::new();
+    let page = Page {
+        swarm: Arc::new(Swarm::new(config)),
+        stop: stop.clone(),
+    };
+    TestPage {
+        router: router(page, login.map(|login| login.parse().unwrap())),
+        stop,
+        _folder: folder,
+    }
+}
+
+fn load_test(name: &str, ms: u64) -> LoadTest {
+    let mut times = Times::new();
+    times.record(Duration::from_millis(ms));
+    LoadTest {
+        name: name.to_owned(),
+        host: "http://127.0.0.1:1".to_owned(),
+        bakeoff_version: "0.1.0".to_owned(),
+        machine: Machine {
+            cpu: "Example CPU".to_owned(),
+            cores: 2,
+            memory_bytes: 1,
+            os: "Linux".to_owned(),
+        },
+        measurement: Measurement {
+            started_at: std::time::SystemTime::UNIX_EPOCH,
+            warm_up: Duration::ZERO,
+            period: Duration::from_secs(1),
+            users: 3,
+            requests: vec![RequestStats {
+                method: "GET".to_owned(),
+                name: "/<script>".to_owned(),
+                response_times: times.clone(),
+                service_times: times.clone(),
+                failure_times: Times::new(),
+                completed_in_period: 1,
+                failed_in_period: 0,
+                body_bytes: 5,
+            }],
+            failures: Vec::new(),
+            timeline: vec![Second {
+                since_start: Duration::ZERO,
+                users: 3,
+                requests: 1,
+                failures: 0,
+                response_times: times.encode(),
+                by_name: Vec::new(),
+            }],
+            marks: Vec::new(),
+            lag: Times::new(),
+            unfinished: 0,
+            arrivals: None,
+            connections_opened: 1,
+            interrupted: false,
+        },
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: axum::http::HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+impl TestPage {
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request = request.header(header::HOST, "127.0.0.1:8089");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[], "").await
+    }
+
+    async fn post(&self, path: &str, form: &str) -> Answer {
+        let kind = [("content-type", "application/x-www-form-urlencoded")];
+        self.ask("POST", path, &kind, form).await
+    }
+}
+
+#[tokio::test]
+async fn every_path_answers_as_locust_does() {
+    let page = page(None);
+    assert_eq!(page.get("/stats/reset").await.status, 405);
+    let stats = page.get("/stats/requests").await.json();
+    for key in [
+        "stats",
+        "errors",
+        "total_rps",
+        "total_fail_per_sec",
+        "fail_ratio",
+        "current_response_time_percentiles",
+        "state",
+        "user_count",
+    ] {
+        assert!(stats.get(key).is_some(), "{key}");
+    }
+    assert_eq!(stats["state"], "ready");
+    let tasks = page.get("/tasks").await.json();
+    assert_eq!(tasks["per_class"]["User"]["tasks"]["/a"]["ratio"], 0.75);
+    assert_eq!(tasks["total"]["User"]["ratio"], 1.0);
+    assert_eq!(
+        page.get("/logs").await.json(),
+        json!({"master": [], "workers": {}})
+    );
+    assert_eq!(
+        page.get("/exceptions").await.json(),
+        json!({"exceptions": []})
+    );
+    assert_eq!(page.get("/stats/report?download=1").await.status, 404);
+}
+
+#[tokio::test]
+async fn wrong_forms_and_wishes_at_the_wrong_time_say_why() {
+    let page = page(None);
+    for (path, form, status, word) in [
+        ("/swarm", "user_count=0", 422, "user_count"),
+        ("/swarm", "spawn_rate=fast", 422, "spawn_rate"),
+        ("/swarm", "run_time=soon", 422, "run_time"),
+        ("/swarm", "stages=5+1m", 422, "stages"),
+        ("/stats/reset", "", 409, "no load is running"),
+    ] {
+        let answer = page.post(path, form).await;
+        assert_eq!(answer.status, status, "{path} {form}");
+        assert_eq!(answer.json()["success"], false);
+        assert!(answer.body.contains(word), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn the_users_and_figures_of_a_running_load_can_be_changed() {
+    let page = page(None);
+    assert_eq!(
+        page.post("/swarm", "user_count=2&spawn_rate=1000")
+            .await
+            .status,
+        200
+    );
+    let changed = page.post("/swarm", "user_count=7&spawn_rate=1000").await;
+    assert_eq!(changed.json()["message"], "Swarming updated");
+    let mut stats = page.get("/stats/requests").await.json();
+    while stats["user_count"] != 7 {
+        tokio::task::yield_now().await;
+        stats = page.get("/stats/requests").await.json();
+    }
+    assert_eq!(page.post("/stats/reset", "").await.status, 200);
+    assert_eq!(page.post("/stop", "").await.status, 200);
+    while stats["state"] != "stopped" {
+        tokio::task::yield_now().await;
+        stats = page.get("/stats/requests").await.json();
+    }
+    for (path, word) in [
+        ("/stats/requests/csv", "Request Count"),
+        ("/stats/requests_full_history/csv", "User Count"),
+        ("/stats/failures/csv", "Occurrences"),
+        ("/exceptions/csv", "Traceback"),
+        ("/metrics", "bakeoff_swarm_users"),
+        ("/stats/record", "7 users at 1000/s"),
+        ("/stats/report", "<!DOCTYPE html>"),
+    ] {
+        let file = page.get(path).await;
+        assert!(
+            file.status == 200 && file.body.contains(word),
+            "{path}: {}",
+            file.body
+        );
+    }
+}
+
+#[tokio::test]
+async fn arrivals_have_no_users_to_change() {
+    let page = page(None);
+    assert_eq!(page.post("/swarm", "arrival_rate=5").await.status, 200);
+    let changed = page.post("/swarm", "user_count=7").await;
+    assert_eq!(
+        (changed.status, &changed.json()["success"]),
+        (409.try_into().unwrap(), &json!(false))
+    );
+    page.post("/stop", "").await;
+}
+
+#[tokio::test]
+async fn every_asset_that_the_page_names_is_there() {
+    let page = page(None);
+    let html = page.get("/").await.body;
+    let named = html.split('"').filter(|part| part.starts_with("/assets/"));
+    let named: Vec<&str> = named.collect();
+    assert!(named.len() >= 4, "{named:?}");
+    for path in named {
+        assert_eq!(page.get(path).await.status, 200, "{path}");
+    }
+    let app = page.get("/assets/app.js").await.body;
+    for module in app.split("from \"./").skip(1) {
+        let name = module.split('"').next().unwrap();
+        assert_eq!(
+            page.get(&format!("/assets/{name}")).await.status,
+            200,
+            "{name}"
+        );
+    }
+    assert_eq!(page.get("/assets/none.js").await.status, 404);
+}
+
+#[tokio::test]
+async fn browsers_are_told_to_load_nothing_from_elsewhere() {
+    let page = page(None);
+    for path in ["/", "/assets/app.js", "/stats/requests", "/none"] {
+        let answer = page.get(path).await;
+        let policy = &answer.headers[header::CONTENT_SECURITY_POLICY];
+        assert!(
+            policy.to_str().unwrap().starts_with("default-src 'self'"),
+            "{path}"
+        );
+        assert!(
+            !answer
+                .headers
+                .contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+        );
+    }
+}
+
+#[tokio::test]
+async fn other_sites_change_and_read_nothing() {
+    let page = page(None);
+    for (method, path) in [
+        ("POST", "/swarm"),
+        ("POST", "/stop"),
+        ("POST", "/stats/reset"),
+        ("PATCH", "/history/1"),
+        ("DELETE", "/history/1"),
+    ] {
+        let foreign = [("origin", "http://elsewhere.example")];
+        assert_eq!(
+            page.ask(method, path, &foreign, "").await.status,
+            403,
+            "{method} {path}"
+        );
+    }
+    let renamed = [("host", "attacker.example")];
+    assert_eq!(page.ask("GET", "/history", &renamed, "").await.status, 403);
+    assert_eq!(page.get("/history/1").await.status, 200);
+}
+
+#[tokio::test]
+async fn only_the_login_lets_in() {
+    let page = page(Some("ada:secret"));
+    let basic = |login: &str| {
+        use base64::Engine;
+        let encoded = base64::engine::general_purpose::STANDARD.encode(login);
+        format!("Basic {encoded}")
+    };
+    let right = basic("ada:secret");
+    for path in ["/", "/stats/requests", "/events", "/history"] {
+        let answer = page.get(path).await;
+        assert_eq!(answer.status, 401, "{path}");
+        assert!(answer.headers.contains_key(header::WWW_AUTHENTICATE));
+    }
+    for wrong in [
+        basic("ada:secre"),
+        basic("ada"),
+        right.replace("Basic", "Bearer"),
+        "Basic !".to_owned(),
+    ] {
+        let answer = page.ask("GET", "/", &[("authorization", &wrong)], "").await;
+        assert_eq!(answer.status, 401, "{wrong}");
+    }
+    let answer = page.ask("GET", "/", &[("authorization", &right)], "").await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn runs_are_found_annotated_compared_and_forgotten() {
+    let page = page(None);
+    let found = |answer: Answer| -> Vec<i64> {
+        let runs = answer.json()["runs"].as_array().unwrap().clone();
+        runs.iter().map(|run| run["id"].as_i64().unwrap()).collect()
+    };
+    assert_eq!(found(page.get("/history").await), [2, 1]);
+    let json = [("content-type", "application/json")];
+    let wish = r#"{"notes": "after <b>", "tags": ["nightly"]}"#;
+    let changed = page.ask("PATCH", "/history/1", &json, wish).await;
+    assert_eq!(changed.json()["tags"], json!(["nightly"]));
+    let unknown = page
+        .ask("PATCH", "/history/1", &json, r#"{"name": "x"}"#)
+        .await;
+    assert_eq!(unknown.status, 422);
+    assert_eq!(found(page.get("/history?search=nightly").await), [1]);
+    let detail = page.get("/history/1").await.json();
+    assert_eq!(detail["names"], json!(["GET /<script>"]));
+    assert_eq!(detail["points"]["requests_per_second"], json!([1.0]));
+    assert_eq!(detail["percentiles"][0], json!([50.0, 10.0]));
+    let compared = page.get("/compare?ids=1,2").await.json();
+    assert_eq!(compared["runs"][1]["percentiles"][10][0], 100.0);
+    for ids in ["", "1,", "a", "1,1,1,1,1,1,1"] {
+        let answer = page.get(&format!("/compare?ids={ids}")).await;
+        assert_eq!(answer.status, 422, "{ids}");
+    }
+    assert_eq!(page.get("/compare?ids=1,9").await.status, 404);
+    assert_eq!(page.ask("DELETE", "/history/1", &[], "").await.status, 200);
+    assert_eq!(page.ask("DELETE", "/history/1", &[], "").await.status, 404);
+    assert_eq!(found(page.get("/history").await), [2]);
+}
+
+#[tokio::test]
+async fn events_begin_with_the_whole_load_and_end_with_the_page() {
+    let page = page(None);
+    let request = Request::get("/events?series=none").header(header::HOST, "localhost:8089");
+    let request = request.body(Body::empty()).unwrap();
+    let mut response = page.router.clone().oneshot(request).await.unwrap();
+    let kind = &response.headers()[header::CONTENT_TYPE];
+    assert_eq!(kind, "text/event-stream");
+    let first = response.body_mut().frame().await.unwrap().unwrap();
+    let first = String::from_utf8(first.into_data().unwrap().to_vec()).unwrap();
+    let message: Value =
+        serde_json::from_str(first.trim().strip_prefix("data: ").unwrap()).unwrap();
+    assert_eq!(message["begin"], true);
+    assert_eq!(message["stats"]["state"], "ready");
+    page.stop.cancel();
+    assert!(response.body_mut().frame().await.is_none());
+}

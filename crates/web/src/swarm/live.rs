@@ -1,0 +1,108 @@
+//! A load as its page shows it. It is brought up to date every second, at a cost that does not grow with the run.
+
+use bakeoff_report::Measurement;
+
+use crate::points::Points;
+
+/// Locust's states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Ready,
+    Spawning,
+    Running,
+    Stopping,
+    Stopped,
+}
+
+/// What the page shows.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) state: State,
+    pub(crate) host: String,
+    pub(crate) users: u32,
+    /// Which load of this page it is; it also changes where a measurement begins anew.
+    pub(crate) run: u64,
+    /// What was measured so far; `None` before the first load.
+    pub(crate) measurement: Option<Measurement>,
+    pub(crate) points: Points,
+    /// Why the last load ended before its time.
+    pub(crate) error: Option<String>,
+}
+
+impl Live {
+    pub(crate) fn new(host: String) -> Self {
+        Self {
+            state: State::Ready,
+            host,
+            users: 0,
+            run: 0,
+            measurement: None,
+            points: Points::new(),
+            error: None,
+        }
+    }
+
+    /// A new load begins.
+    pub(super) fn begin(&mut self, host: String) {
+        *self = Self {
+            state: State::Spawning,
+            run: self.run + 1,
+            ..Self::new(host)
+        };
+    }
+
+    /// The load goes on.
+    pub(super) fn follow(&mut self, state: State, users: u32, so_far: &Measurement) {
+        (self.state, self.users) = (state, users);
+        self.take(so_far);
+    }
+
+    /// The load is over.
+    pub(super) fn end(&mut self, outcome: Result<Measurement, String>) {
+        (self.state, self.users) = (State::Stopped, 0);
+        match outcome {
+            Ok(measurement) => self.take(&measurement),
+            Err(error) => self.error = Some(error),
+        }
+    }
+
+    fn take(&mut self, so_far: &Measurement) {
+        let known = self.measurement.take();
+        let goes_on = known.as_ref().is_some_and(|known| {
+            known.started_at == so_far.started_at && known.timeline.len() <= so_far.timeline.len()
+        });
+        if known.is_some() && !goes_on {
+            self.run += 1;
+            self.points = Points::new();
+        }
+        let mut timeline = match known {
+            Some(known) if goes_on => known.timeline,
+            _ => Vec::new(),
+        };
+        let new = &so_far.timeline[timeline.len()..];
+        for second in new {
+            self.points.push(second);
+        }
+        timeline.extend_from_slice(new);
+        self.measurement = Some(with_timeline(so_far, timeline));
+    }
+}
+
+/// A copy of everything but the timeline, which is long.
+fn with_timeline(measurement: &Measurement, timeline: Vec<bakeoff_report::Second>) -> Measurement {
+    Measurement {
+        started_at: measurement.started_at,
+        warm_up: measurement.warm_up,
+        period: measurement.period,
+        users: measurement.users,
+        requests: measurement.requests.clone(),
+        failures: measurement.failures.clone(),
+        timeline,
+        marks: measurement.marks.clone(),
+        lag: measurement.lag.clone(),
+        unfinished: measurement.unfinished,
+        arrivals: measurement.arrivals,
+        connections_opened: measurement.connections_opened,
+        interrupted: measurement.interrupted,
+    }
+}
