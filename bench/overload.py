@@ -215,7 +215,7 @@ def run_generators(bakeoff: Path, url: str, scenarios: list[str], counted: range
             path = Path(folder) / f"{number}.toml"
             path.write_text(scenario)
             seed = str(number + 1)
-            command = [bakeoff, "swarm", "-f", path, "-H", url, "--headless", "--json", "--threads", "1", "--seed", seed]
+            command = [bakeoff, "swarm", "-f", path, "-H", url, "--headless", "--quiet", "--record", "/dev/stdout", "--threads", "1", "--seed", seed]
             record = open(Path(folder) / f"{number}.json", "w+")
             running.append((subprocess.Popen(command, stdout=record, stderr=subprocess.DEVNULL), record))
             time.sleep(1 / len(scenarios))

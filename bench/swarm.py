@@ -66,6 +66,7 @@ def main() -> None:
     if len(cores) < 2:
         sys.exit("error: two cores are needed, one for nginx and one for the generator")
     bakeoff, locust = arguments.bakeoff or build_bakeoff(), install_locust()
+    pinned = ["taskset", "-c", str(cores[1])]
     with nginx(cores[0]) as url:
         generators = commands(url, arguments.seconds, bakeoff, locust)
         rounds = []
@@ -73,8 +74,13 @@ def main() -> None:
             rounds.append({})
             for name, (command, read) in generators.items():
                 say(f"round {number + 1} of {arguments.rounds}: {name}")
-                rounds[-1][name] = read(output(["taskset", "-c", str(cores[1]), *command], arguments.seconds + 60))
+                rounds[-1][name] = read(output([*pinned, *command], arguments.seconds + 60))
+        half = statistics.median(done["bakeoff swarm"][0] for done in rounds) / 2
+        say("bakeoff swarm with arrivals at half its rate")
+        arrivals = [*swarm(bakeoff, url, arguments.seconds), "--arrival-rate", f"{half:.0f}"]
+        record = json.loads(output([*pinned, *arrivals], arguments.seconds + 60))
     print_table(list(generators), rounds, arguments.seconds)
+    print_arrivals(record)
 
 
 def build_bakeoff() -> Path:
@@ -138,12 +144,18 @@ def commands(url: str, seconds: int, bakeoff: Path, locust: Path) -> dict:
     generators = {
         BASELINE: ([*locust_load, "Http"], read_locust),
         "Locust FastHttpUser": ([*locust_load, "FastHttp"], read_locust),
-        "bakeoff swarm": ([bakeoff, "swarm", "-f", BENCH / "fixed-answer.toml", *load, "--json"], read_bakeoff),
+        "bakeoff swarm": ([*swarm(bakeoff, url, seconds), "-u", str(USERS), "-r", "1000"], read_bakeoff),
         "wrk": (["wrk", "-t1", f"-c{USERS}", f"-d{seconds}s", url], read_summary),
     }
     if shutil.which("oha"):
         generators["oha"] = (["oha", "--no-tui", "-c", str(USERS), "-z", f"{seconds}s", url], read_summary)
     return generators
+
+
+def swarm(bakeoff: Path, url: str, seconds: int) -> list:
+    """Bakeoff's command line but for what makes the load; its record goes to stdout."""
+    scenario = ["-f", BENCH / "fixed-answer.toml", "-H", url, "-t", f"{seconds}s"]
+    return [bakeoff, "swarm", "--headless", *scenario, "--quiet", "--record", "/dev/stdout"]
 
 
 def output(command: list, limit_seconds: int) -> str:
@@ -185,6 +197,16 @@ def print_table(names: list[str], rounds: list[dict], seconds: int) -> None:
             f"| {name} | {statistics.median(rates):,.0f} | {min(rates):,.0f} to {max(rates):,.0f} | {ratio:.1f} | {lag} |"
         )
     print(f"\n{USERS} users without think time, {len(rounds)} rounds of {seconds} s, {machine()}.")
+
+
+def print_arrivals(record: dict) -> None:
+    """How late Bakeoff is itself when it has to keep to planned times."""
+    arrivals, summary = record["measurement"]["arrivals"], record["summary"]
+    rate = arrivals["planned"] / record["measurement"]["period_ms"] * 1000
+    print(
+        f"\nbakeoff swarm with {rate:,.0f} planned arrivals/s, half its rate: own lag p99 {summary['lag_p99_ms']:.2f} ms, "
+        f"{arrivals['not_sent']} of {arrivals['planned']:,} arrivals not sent."
+    )
 
 
 def machine() -> str:

@@ -69,6 +69,12 @@ pub(crate) struct SwarmArgs {
     /// How long to run, such as 60s or 1h30m [default: the scenario's, else until ctrl-C]
     #[arg(short = 't', long, env = "LOCUST_RUN_TIME", value_name = "TIME", value_parser = positive_duration)]
     pub(crate) run_time: Option<Duration>,
+    /// Only tasks with one of these tags
+    #[arg(short = 'T', long, env = "LOCUST_TAGS", value_name = "TAG", value_delimiter = ',', num_args = 1..)]
+    pub(crate) tags: Vec<String>,
+    /// No task with one of these tags
+    #[arg(short = 'E', long, env = "LOCUST_EXCLUDE_TAGS", value_name = "TAG", value_delimiter = ',', num_args = 1..)]
+    pub(crate) exclude_tags: Vec<String>,
     /// How long requests in flight at the end may take before they count as unfinished
     #[arg(short = 's', long, env = "LOCUST_STOP_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub(crate) stop_timeout: Duration,

@@ -25,6 +25,9 @@ pub enum ScenarioError {
         /// The key, what is wrong with it and what would be right.
         problem: String,
     },
+    /// The tags that were asked for leave no task.
+    #[error("no task is left with these tags")]
+    NoTask,
     /// A data file has no rows.
     #[error("{} has no rows; it needs one JSON object a line", path.display())]
     NoRows {

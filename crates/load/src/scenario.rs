@@ -103,6 +103,20 @@ impl Scenario {
         &self.tasks
     }
 
+    /// Keeps the tasks that have one of `tags`, or any without tags given, and none of `excluded`.
+    ///
+    /// # Errors
+    /// [`ScenarioError::NoTask`] where none is left.
+    pub fn select(&mut self, tags: &[String], excluded: &[String]) -> Result<(), ScenarioError> {
+        let has_one = |task: &Task, of: &[String]| task.tags().iter().any(|tag| of.contains(tag));
+        self.tasks
+            .retain(|task| (tags.is_empty() || has_one(task, tags)) && !has_one(task, excluded));
+        if self.tasks.is_empty() {
+            return Err(ScenarioError::NoTask);
+        }
+        Ok(())
+    }
+
     /// The limits that a measurement must keep.
     pub fn thresholds(&self) -> &[Threshold] {
         &self.thresholds

@@ -24,7 +24,8 @@ const TABLE_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs the scenario and prints what its users saw.
 pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
-    let scenario = Scenario::open(&args.scenario)?;
+    let mut scenario = Scenario::open(&args.scenario)?;
+    scenario.select(&args.tags, &args.exclude_tags)?;
     let config = load_config(args, &scenario)?;
     let stop = stop_token()?;
     // What could not be written while it ran is told last, after all that was measured.

@@ -55,6 +55,9 @@ pub(super) struct TaskTable {
     pub(super) path: Spanned<String>,
     #[serde(default)]
     pub(super) headers: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    pub(super) tags: Vec<String>,
+    pub(super) form: Option<Spanned<BTreeMap<String, String>>>,
     pub(super) json: Option<Spanned<Value>>,
     pub(super) body: Option<Spanned<String>>,
     pub(super) data: Option<DataTable>,

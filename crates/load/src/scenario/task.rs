@@ -25,6 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Task {
     pub(super) name: String,
     weight: NonZeroU32,
+    tags: Vec<String>,
     pub(crate) method: Method,
     pub(crate) path: PerRow<String>,
     pub(crate) headers: PerRow<HeaderMap>,
@@ -45,6 +46,11 @@ impl Task {
     /// The HTTP method.
     pub fn method(&self) -> &str {
         self.method.as_str()
+    }
+
+    /// What it can be selected by.
+    pub fn tags(&self) -> &[String] {
+        &self.tags
     }
 
     /// How often it is chosen, relative to the other tasks.
@@ -79,6 +85,46 @@ pub(crate) enum Body {
     Empty,
     Json(Json),
     Text(Text),
+    Form(Vec<(String, Text)>),
+}
+
+impl Body {
+    /// The first column that is filled in, if any is.
+    fn column(&self) -> Option<&str> {
+        match self {
+            Self::Empty => None,
+            Self::Json(json) => json.column(),
+            Self::Text(text) => text.column(),
+            Self::Form(fields) => fields.iter().find_map(|(_, text)| text.column()),
+        }
+    }
+
+    fn fill(&self, row: &Row) -> Result<Bytes, NoColumn> {
+        match self {
+            Self::Empty => Ok(Bytes::new()),
+            Self::Json(json) => json.fill(row).map(|json| json.to_string().into()),
+            Self::Text(text) => text.fill(row, str::to_owned).map(Bytes::from),
+            Self::Form(fields) => {
+                let pair = |(name, text): &(String, Text)| {
+                    let value = text.fill(row, percent_encoded)?;
+                    Ok(format!("{}={value}", percent_encoded(name)))
+                };
+                let pairs: Vec<String> = fields.iter().map(pair).collect::<Result<_, _>>()?;
+                Ok(pairs.join("&").into())
+            }
+        }
+    }
+
+    /// What it says of itself in the headers.
+    fn content_type(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Json(_) => Some(HeaderValue::from_static("application/json")),
+            Self::Form(_) => Some(HeaderValue::from_static(
+                "application/x-www-form-urlencoded",
+            )),
+            Self::Empty | Self::Text(_) => None,
+        }
+    }
 }
 
 /// The task that `table` describes.
@@ -96,24 +142,16 @@ pub(super) fn build(source: &Source<'_>, table: Spanned<TaskTable>) -> Result<Ta
     }
     let (body, body_place) = body(source, &table)?;
     let path_text = text(source, "path", &table.path)?;
-    let body_column = match &body {
-        Body::Empty => None,
-        Body::Json(json) => json.column(),
-        Body::Text(text) => text.column(),
-    };
-    let body_bytes = rows.fill(source, (&body_place, body_column), |row| match &body {
-        Body::Empty => Ok(Bytes::new()),
-        Body::Json(json) => json.fill(row).map(|json| json.to_string().into()),
-        Body::Text(text) => text.fill(row, str::to_owned).map(Bytes::from),
-    })?;
+    let body_bytes = rows.fill(source, (&body_place, body.column()), |row| body.fill(row))?;
     Ok(Task {
         name: table.name.unwrap_or_else(|| path.clone()),
         weight: table.weight.map_or(NonZeroU32::MIN, |weight| weight.0),
+        tags: table.tags,
         method,
         path: rows.fill(source, (&path_place, path_text.column()), |row| {
             path_text.fill(row, percent_encoded)
         })?,
-        headers: headers(source, &rows, &table.headers, matches!(body, Body::Json(_)))?,
+        headers: headers(source, &rows, &table.headers, body.content_type().as_ref())?,
         body: body_bytes,
         rows: rows.all.len(),
         order: table
@@ -250,16 +288,24 @@ fn text(source: &Source<'_>, key: &str, text: &Spanned<String>) -> Result<Text, 
 }
 
 fn body(source: &Source<'_>, table: &TaskTable) -> Result<(Body, Range<usize>), ScenarioError> {
-    match (&table.json, &table.body) {
-        (None, None) => Ok((Body::Empty, table.path.span())),
-        (Some(json), None) => match Json::parse(json.get_ref()) {
+    let only_one = "a task has one of `json`, `form` and `body`";
+    match (&table.json, &table.body, &table.form) {
+        (None, None, None) => Ok((Body::Empty, table.path.span())),
+        (Some(json), None, None) => match Json::parse(json.get_ref()) {
             Ok(template) => Ok((Body::Json(template), json.span())),
             Err(problem) => Err(source.wrong(&json.span(), &format!("`json` {problem}"))),
         },
-        (None, Some(body)) => Ok((Body::Text(text(source, "body", body)?), body.span())),
-        (Some(_), Some(body)) => {
-            Err(source.wrong(&body.span(), "a task has either `json` or `body`, not both"))
+        (None, Some(body), None) => Ok((Body::Text(text(source, "body", body)?), body.span())),
+        (None, None, Some(form)) => {
+            let field = |(name, value): (&String, &String)| match Text::parse(value) {
+                Ok(text) => Ok((name.clone(), text.encoded(percent_encoded))),
+                Err(problem) => Err(source.wrong(&form.span(), &format!("`form` {problem}"))),
+            };
+            let fields = form.get_ref().iter().map(field).collect::<Result<_, _>>()?;
+            Ok((Body::Form(fields), form.span()))
         }
+        (_, Some(body), _) => Err(source.wrong(&body.span(), only_one)),
+        (Some(json), ..) => Err(source.wrong(&json.span(), only_one)),
     }
 }
 
@@ -268,7 +314,7 @@ fn headers(
     source: &Source<'_>,
     rows: &Rows<'_>,
     table: &std::collections::BTreeMap<String, Spanned<String>>,
-    json: bool,
+    content_type: Option<&HeaderValue>,
 ) -> Result<PerRow<HeaderMap>, ScenarioError> {
     let mut templates = Vec::new();
     let mut filled_in = (0..0, None);
@@ -302,11 +348,8 @@ fn headers(
             header::USER_AGENT,
             HeaderValue::from_static(concat!("bakeoff/", env!("CARGO_PKG_VERSION"))),
         );
-        if json {
-            headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            );
+        if let Some(content_type) = content_type {
+            headers.insert(header::CONTENT_TYPE, content_type.clone());
         }
         for (name, text) in texts {
             let value = HeaderValue::from_str(text).map_err(|_| {

@@ -9,7 +9,7 @@ pub(super) type Row = Map<String, Value>;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NoColumn(pub(super) String);
 
-/// A text with columns to fill in. `$${` stands for the two characters `${`.
+/// A text with columns to fill in. `${env:NAME}` is filled in at once, from the environment. `$${` stands for the two characters `${`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text(Vec<Part>);
 
@@ -36,6 +36,12 @@ impl Text {
             let (column, after) = rest[at + 2..]
                 .split_once('}')
                 .ok_or_else(|| format!("has a `${{` without its `}}`: {text}"))?;
+            if let Some(variable) = column.strip_prefix("env:") {
+                literal += &std::env::var(variable)
+                    .map_err(|_| format!("needs the environment variable {variable}"))?;
+                rest = after;
+                continue;
+            }
             if column.is_empty() {
                 return Err(format!("has a `${{}}` without a column's name: {text}"));
             }
@@ -58,6 +64,15 @@ impl Text {
             Part::Column(column) => Some(column.as_str()),
             Part::Literal(_) => None,
         })
+    }
+
+    /// The same with what stands between the columns put through `encode`.
+    pub(super) fn encoded(self, encode: fn(&str) -> String) -> Self {
+        let encoded = |part| match part {
+            Part::Literal(literal) => Part::Literal(encode(&literal)),
+            column @ Part::Column(_) => column,
+        };
+        Self(self.0.into_iter().map(encoded).collect())
     }
 
     /// The text with each column's value put through `encode`.

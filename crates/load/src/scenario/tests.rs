@@ -7,6 +7,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::{Rate, Spacing};
 
+mod requests;
+
 const TASK: &str = "[[task]]\npath = \"/\"\n";
 
 fn parse(text: &str) -> Result<Scenario, ScenarioError> {
@@ -393,7 +395,7 @@ fn a_mistake_in_a_task_is_named_with_its_line_and_key() {
         ),
         (
             "path = \"/\"\nbody = \"a\"\njson = 1",
-            "3: a task has either `json` or `body`, not both",
+            "3: a task has one of `json`, `form` and `body`",
         ),
         (
             "path = \"/\"\njson = { x = nan }",
