@@ -44,7 +44,7 @@ pub enum CompareError {
     /// No contender is left to measure.
     #[error("no contender can be started")]
     NoContender,
-    /// The load itself could not be made.
+    /// A request can never be sent, as its address or its path is written.
     #[error(transparent)]
     Load(#[from] bakeoff_load::LoadError),
 }

@@ -1,9 +1,10 @@
 //! The experiment: every contender takes its turn in every block, in random order, under the same load.
 
+use std::error::Error;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::{Duration, Instant, SystemTime};
 
-use bakeoff_load::{LoadConfig, LoadError, NotCorrect, Phase, Progress, Scenario, Workload};
+use bakeoff_load::{LoadConfig, NotCorrect, Phase, Progress, Scenario, Workload};
 use bakeoff_report::{Experiment, LeftOut, Plan, Problem, Run, Usage};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -14,7 +15,6 @@ use crate::contender::docker::Docker;
 use crate::contender::{Consumption, Missing, Preparation, Prepared, Running, remove_abandoned};
 use crate::error::CompareError;
 use crate::file::{ExperimentFile, Launch};
-use crate::ready::NotReady;
 use crate::{machine, ready};
 
 /// How often a starting contender is asked whether it is ready.
@@ -78,9 +78,17 @@ impl Comparison {
     /// Loads the experiment's scenario.
     ///
     /// # Errors
-    /// [`CompareError::Scenario`], and [`CompareError::NoUsers`] where it is no load of users.
+    /// [`CompareError::Scenario`], [`CompareError::NoUsers`] where it is no load of users, and [`CompareError::Load`]
+    /// where the form of an address or of a path keeps a request from ever being sent.
     pub fn new(file: ExperimentFile) -> Result<Self, CompareError> {
         let scenario = Scenario::open(&file.scenario)?;
+        for contender in &file.contenders {
+            let address = match &contender.launch {
+                Launch::Url(url) => url,
+                Launch::Process(_) | Launch::Docker(_) => "http://127.0.0.1",
+            };
+            bakeoff_load::check_requests(&scenario, address)?;
+        }
         let (users, spawn_rate) = match (file.users, &scenario.load().workload) {
             (
                 users,
@@ -195,16 +203,14 @@ impl Comparison {
 
     /// Runs every block and adds what happens to `experiment`, so that nothing measured is lost whatever ends it.
     /// Cancelling `stop` ends it early; no process and no container is left behind.
-    ///
-    /// # Errors
-    /// [`CompareError::Load`], for what no waiting mends; a contender's own failure is a [`Problem`] instead.
+    /// Whatever keeps a turn from being measured is a [`Problem`] of that turn alone.
     pub fn run(
         &self,
         experiment: &mut Experiment,
         stop: &CancellationToken,
         observe: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), CompareError> {
-        // True until the end is reached, so that a panic or an error leaves it so.
+    ) {
+        // True until the end is reached, so that a panic leaves it so.
         experiment.interrupted = true;
         let blocks = self.file.blocks.get();
         let turns = blocks.saturating_mul(u32::try_from(self.contenders.len()).unwrap_or(u32::MAX));
@@ -215,7 +221,7 @@ impl Comparison {
             order.shuffle(&mut random);
             for contender in order {
                 if stop.is_cancelled() {
-                    return Ok(());
+                    return;
                 }
                 let turn = Turn {
                     contender: &contender.config.name,
@@ -231,43 +237,30 @@ impl Comparison {
                         stop,
                         observe,
                     },
-                )?;
+                );
                 turns_before += 1;
             }
         }
         experiment.interrupted = stop.is_cancelled();
-        Ok(())
     }
 
-    fn take_turn(
-        &self,
-        contender: &Prepared,
-        turn: Turn<'_>,
-        stage: &mut Stage<'_>,
-    ) -> Result<(), CompareError> {
+    fn take_turn(&self, contender: &Prepared, turn: Turn<'_>, stage: &mut Stage<'_>) {
         (stage.observe)(Event::Starting(turn));
         let began = Instant::now();
         let mut running = match contender.start() {
             Ok(running) => running,
-            Err(what) => {
-                stage.problem(turn, what);
-                return Ok(());
-            }
+            Err(what) => return stage.problem(turn, what),
         };
         match self.wait_until_correct(contender, running.as_mut(), stage.stop) {
             Ok(()) => {}
-            Err(_) if stage.stop.is_cancelled() => return Ok(()),
-            Err(Unready::Never(error)) => return Err(error.into()),
-            Err(Unready::Failed(what)) => {
-                stage.problem(turn, with_log(&what, running.as_mut()));
-                return Ok(());
-            }
+            Err(_) if stage.stop.is_cancelled() => return,
+            Err(what) => return stage.problem(turn, with_log(&what, running.as_mut())),
         }
         let cold_start =
             (!matches!(contender.config.launch, Launch::Url(_))).then(|| began.elapsed());
         let config = self.load_config(running.address(), turn.block);
         let mut meter = UsageMeter::default();
-        let mut measurement = bakeoff_load::run(
+        let outcome = bakeoff_load::run(
             &self.scenario,
             &config,
             &stage.stop.clone().into(),
@@ -275,7 +268,11 @@ impl Comparison {
                 meter.follow(progress.phase, running.as_mut());
                 (stage.observe)(Event::Load(turn, progress));
             },
-        )?;
+        );
+        let mut measurement = match outcome {
+            Ok(measurement) => measurement,
+            Err(error) => return stage.problem(turn, with_causes(&error)),
+        };
         if let Some(how) = running.ended() {
             // What it did until then is shown, but is no basis for a comparison.
             measurement.interrupted = true;
@@ -297,7 +294,6 @@ impl Comparison {
             (stage.observe)(Event::Measured(turn, &run));
             stage.experiment.runs.push(run);
         }
-        Ok(())
     }
 
     fn load_config(&self, host: &str, block: u32) -> LoadConfig {
@@ -323,91 +319,64 @@ impl Comparison {
         contender: &Prepared,
         running: &mut dyn Running,
         stop: &CancellationToken,
-    ) -> Result<(), Unready> {
+    ) -> Result<(), String> {
         let limit = contender.config.ready_timeout;
         let deadline = Instant::now() + limit;
         let ready = contender.config.ready.as_deref();
         loop {
-            let wrong = match ask_ready(running.address(), ready, deadline)? {
-                Some(not_ready) => not_ready,
-                None => match self.first_answer(running.address(), deadline, stop)? {
-                    None => break,
-                    Some(wrong) if ready.is_some() => return Err(Unready::Failed(wrong)),
-                    Some(wrong) => wrong,
+            let wrong = match ask_ready(running.address(), ready, deadline) {
+                Err(not_ready) => not_ready,
+                Ok(()) => match self.first_answer(running.address(), deadline, stop) {
+                    Ok(()) => break,
+                    Err(wrong) if ready.is_some() => return Err(wrong),
+                    Err(wrong) => wrong,
                 },
             };
             if let Some(how) = running.ended() {
-                return Err(Unready::Failed(format!("{how} before it was ready")));
+                return Err(format!("{how} before it was ready"));
             }
             if stop.is_cancelled() {
-                return Err(Unready::Failed("stopped".into()));
+                return Err("stopped".into());
             }
             if Instant::now() >= deadline {
                 let limit = humantime::format_duration(limit);
-                return Err(Unready::Failed(format!(
-                    "not ready within {limit}: {wrong}"
-                )));
+                return Err(format!("not ready within {limit}: {wrong}"));
             }
             std::thread::sleep(READY_POLL);
         }
         running.ended().map_or(Ok(()), |how| {
-            let what = format!("{how}, and something else answers at its address");
-            Err(Unready::Failed(what))
+            Err(format!("{how}, and something else answers at its address"))
         })
     }
 
-    /// Sends one request of each task and checks the answers; says what is wrong with them.
+    /// Sends one request of each task and checks the answers. The error says what is wrong with them.
     fn first_answer(
         &self,
         address: &str,
         deadline: Instant,
         stop: &CancellationToken,
-    ) -> Result<Option<String>, LoadError> {
+    ) -> Result<(), String> {
         let rest = deadline.saturating_duration_since(Instant::now());
         let check = bakeoff_load::check_once(&self.scenario, address, rest);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(LoadError::Thread)?;
+            .map_err(|error| format!("cannot ask it anything: {error}"))?;
         match runtime.block_on(stop.run_until_cancelled(check)) {
-            None => Ok(Some("stopped".into())),
-            Some(Ok(())) => Ok(None),
-            Some(Err(NotCorrect::Load(error))) => Err(error),
-            Some(Err(wrong)) => Ok(Some(format!("its first answer was wrong: {wrong}"))),
+            None => Err("stopped".into()),
+            Some(Ok(())) => Ok(()),
+            Some(Err(NotCorrect::Load(error))) => Err(with_causes(&error)),
+            Some(Err(wrong)) => Err(format!("its first answer was wrong: {wrong}")),
         }
     }
 }
 
-/// Why a contender was not ready in time.
-#[derive(Debug)]
-enum Unready {
-    /// It did not do what it should.
-    Failed(String),
-    /// No request can be sent to it, however long it is waited for.
-    Never(LoadError),
-}
-
-impl From<LoadError> for Unready {
-    fn from(error: LoadError) -> Self {
-        Self::Never(error)
-    }
-}
-
-/// Asks a contender at its path, if it has one, whether it is ready; says what is in the way.
-fn ask_ready(
-    address: &str,
-    path: Option<&str>,
-    deadline: Instant,
-) -> Result<Option<String>, LoadError> {
-    let Some(path) = path else { return Ok(None) };
+/// Asks a contender at its path, if it has one, whether it is ready. The error says what is in the way.
+fn ask_ready(address: &str, path: Option<&str>, deadline: Instant) -> Result<(), String> {
+    let Some(path) = path else { return Ok(()) };
     let rest = deadline.saturating_duration_since(Instant::now());
-    match ready::ask(address, path, rest) {
-        Ok(()) => Ok(None),
-        Err(NotReady::Resolve { host, source }) => Err(LoadError::Resolve { host, source }),
-        Err(wrong) => Ok(Some(format!(
-            "GET {path} was not answered with 200 ({wrong})"
-        ))),
-    }
+    ready::ask(address, path, rest)
+        .map_err(|wrong| format!("GET {path} was not answered with 200 ({wrong})"))
 }
 
 /// What a turn writes to.
@@ -475,4 +444,11 @@ fn with_log(what: &str, running: &mut dyn Running) -> String {
         lines if lines.is_empty() => what.to_owned(),
         lines => format!("{what}; its last log lines:\n{lines}"),
     }
+}
+
+/// An error and what caused it, on one line.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| (*error).source());
+    let words: Vec<String> = chain.map(ToString::to_string).collect();
+    words.join(": ")
 }

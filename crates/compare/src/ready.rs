@@ -10,15 +10,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Why a contender is not ready.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotReady {
-    /// Its name cannot be looked up, now or later.
-    #[error("cannot resolve {host}")]
-    Resolve {
-        /// The name, with its port.
-        host: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// Nothing accepts a connection, or nothing comes back over it.
+    /// Its name is not found, nothing accepts a connection, or nothing comes back over it.
     #[error("{0}")]
     NoAnswer(String),
     /// It answers with something else than 200.
@@ -82,10 +74,9 @@ fn sockets(authority: &str) -> Result<Vec<SocketAddr>, NotReady> {
     };
     match with_port.to_socket_addrs() {
         Ok(sockets) => Ok(sockets.collect()),
-        Err(source) => Err(NotReady::Resolve {
-            host: with_port,
-            source,
-        }),
+        Err(error) => Err(NotReady::NoAnswer(format!(
+            "cannot resolve `{with_port}`: {error}"
+        ))),
     }
 }
 

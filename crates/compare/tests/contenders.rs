@@ -10,7 +10,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile};
-use bakeoff_load::LoadError;
 use bakeoff_report::Experiment;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -59,7 +58,7 @@ fn run(folder: &Path, contenders: &str) -> Result<Experiment, CompareError> {
     let stop = CancellationToken::new();
     let mut comparison = comparison(folder, contenders)?;
     let mut experiment = comparison.prepare(&stop, &mut |_| {})?;
-    comparison.run(&mut experiment, &stop, &mut |_| {})?;
+    comparison.run(&mut experiment, &stop, &mut |_| {});
     Ok(experiment)
 }
 
@@ -257,17 +256,48 @@ fn check_problem(contender: &str, expected: &str) {
 }
 
 #[test]
-fn what_no_waiting_mends_is_not_waited_for() {
-    let folder = TempDir::new().unwrap();
+fn name_that_is_not_found_is_a_problem_of_its_turn() {
+    // A label longer than a name server may be asked for: no network is needed to find nothing.
+    let name = "x".repeat(64);
     for ready in ["", "ready = \"/\"\n"] {
-        let nowhere = format!(
-            "[[contender]]\nname = \"nowhere\"\nurl = \"http://no-such-host.invalid\"\n{ready}"
+        check_problem(
+            &format!("url = \"http://{name}\"\n{ready}"),
+            &format!("cannot resolve `{name}"),
         );
-        let error = run(folder.path(), &nowhere).unwrap_err();
-        assert!(
-            matches!(error, CompareError::Load(LoadError::Resolve { .. })),
-            "{error}"
-        );
+    }
+}
+
+#[test]
+fn name_that_is_lost_between_blocks_leaves_the_other_turns_as_they_are() {
+    let folder = TempDir::new().unwrap();
+    let lost = format!(
+        "[[contender]]\nname = \"lost\"\nurl = \"http://{}\"\nready_timeout = \"200ms\"\n",
+        "x".repeat(64)
+    );
+    let experiment = run(folder.path(), &(server("one") + &lost)).unwrap();
+    assert!(!experiment.interrupted);
+    let measured: Vec<_> = experiment.runs.iter().map(|run| run.block).collect();
+    assert_eq!(measured, [1, 2]);
+    let problems: Vec<_> = experiment.problems.iter().map(|lost| lost.block).collect();
+    assert_eq!(problems, [1, 2]);
+}
+
+#[test]
+fn what_can_never_be_sent_ends_it_before_anything_is_started() {
+    let folder = TempDir::new().unwrap();
+    let cases = [
+        (server("one"), "/two words", "no valid path"),
+        (
+            "[[contender]]\nname = \"there\"\nurl = \"http://127.0.0.1:99999\"\n".to_owned(),
+            "/",
+            "is no address of a server",
+        ),
+    ];
+    for (contenders, path, expected) in cases {
+        let scenario = SCENARIO.replace("path = \"/\"", &format!("path = \"{path}\""));
+        fs::write(folder.path().join("scenario.toml"), scenario).unwrap();
+        let error = comparison(folder.path(), &contenders).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
     }
 }
 
@@ -346,7 +376,7 @@ fn panic_keeps_what_was_measured_and_leaves_nothing_behind() {
                 !matches!(event, Event::Load(turn, _) if turn.block == 2),
                 "meant to panic"
             );
-        })
+        });
     }));
     assert!(outcome.is_err());
     assert!(experiment.interrupted);
@@ -373,9 +403,7 @@ fn interruption_keeps_what_was_measured_and_leaves_nothing_behind() {
             stop.cancel();
         }
     };
-    comparison
-        .run(&mut experiment, &stop, &mut observe)
-        .unwrap();
+    comparison.run(&mut experiment, &stop, &mut observe);
     assert!(experiment.interrupted);
     assert_eq!(experiment.runs.len(), 2);
     assert_eq!(processes_with("marked-424242"), Vec::<String>::new());

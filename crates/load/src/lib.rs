@@ -55,6 +55,6 @@ pub use control::Control;
 pub use error::{HostError, LoadError, NotCorrect, ScenarioError};
 pub use host::check_host;
 pub use population::Stage;
-pub use run::{LoadConfig, Phase, Progress, Workload, check_once, run};
+pub use run::{LoadConfig, Phase, Progress, Workload, check_once, check_requests, run};
 pub use scenario::{Load, MAX_IN_FLIGHT, Scenario, Task, WaitTime};
 pub use threshold::{Broken, Threshold};

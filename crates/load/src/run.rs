@@ -203,6 +203,11 @@ pub fn run(
     .run(runtimes))
 }
 
+/// Whether every request of `scenario` can be sent to `host`, judged by its form alone: nobody is asked.
+pub fn check_requests(scenario: &Scenario, host: &str) -> Result<(), LoadError> {
+    Plan::new(scenario, &Host::parse(host)?, 0).map(|_| ())
+}
+
 /// Sends one request of each task to `host`, one after another, and checks the answers, all within `time_limit`.
 pub async fn check_once(
     scenario: &Scenario,

@@ -46,17 +46,14 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     };
     // Whatever happens, even a bug of ours, what was measured is reported.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        comparison.run(&mut experiment, &stop, &mut |event| shown.show(&event))
+        comparison.run(&mut experiment, &stop, &mut |event| shown.show(&event));
     }));
     drop(shown);
     // A report of nothing would only take the place of the one before.
     if !(experiment.runs.is_empty() && experiment.interrupted) {
         show_report(&experiment, args)?;
     }
-    match outcome {
-        Ok(result) => result?,
-        Err(panic) => resume_unwind(panic),
-    }
+    outcome.unwrap_or_else(|panic| resume_unwind(panic));
     Ok(if experiment.interrupted {
         Exit::Interrupted
     } else if experiment.problems.is_empty() {

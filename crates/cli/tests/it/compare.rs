@@ -118,13 +118,11 @@ fn mistakes_in_the_file_end_it_with_2_and_say_where() {
     run(folder.path(), &["compare"]).expect(2, &["squad-sample.jsonl"]);
 }
 
-#[test]
-fn interruption_ends_it_with_130_a_valid_report_and_no_contender() {
-    let folder = experiment(&NATIVE.replace(
-        "\"--threads\"",
-        "\"--max-queue-tokens\", \"4321\", \"--threads\"",
-    ));
-    let args = ["compare", "--blocks", "50", "--json", "out.json"];
+/// Sends `signal` to an experiment in `folder` that is past its first block, and gives the record that it leaves.
+pub(crate) fn interrupted_by(signal: &str, folder: &tempfile::TempDir) -> Value {
+    let args = [
+        "compare", "--strict", "--blocks", "50", "--json", "out.json",
+    ];
     let mut child = bakeoff(&args)
         .current_dir(folder.path())
         .stderr(std::process::Stdio::piped())
@@ -140,16 +138,26 @@ fn interruption_ends_it_with_130_a_valid_report_and_no_contender() {
             "{seen}"
         );
     }
-    send_signal(&child, "INT");
+    send_signal(&child, signal);
     let rest = std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
     assert_eq!(child.wait().unwrap().code(), Some(130));
     rest.join().unwrap().unwrap();
     let record = record(folder.path());
     assert_eq!(record["interrupted"], true);
     assert!(!record["runs"].as_array().unwrap().is_empty());
-    let left = procfs::process::all_processes()
-        .unwrap()
-        .filter_map(|process| process.ok()?.cmdline().ok())
-        .filter(|words| words.iter().any(|word| word == "4321"));
-    assert_eq!(left.count(), 0);
+    record
+}
+
+#[test]
+fn interruption_ends_it_with_130_a_valid_report_and_no_contender() {
+    for (signal, tokens) in [("INT", "4321"), ("TERM", "4322")] {
+        let limited = format!("\"--max-queue-tokens\", \"{tokens}\", \"--threads\"");
+        let folder = experiment(&NATIVE.replace("\"--threads\"", &limited));
+        interrupted_by(signal, &folder);
+        let left = procfs::process::all_processes()
+            .unwrap()
+            .filter_map(|process| process.ok()?.cmdline().ok())
+            .filter(|words| words.iter().any(|word| word == tokens));
+        assert_eq!(left.count(), 0);
+    }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::bakeoff::{available, root, run};
-use crate::compare::{assert_measured, experiment, record};
+use crate::compare::{assert_measured, experiment, interrupted_by, record};
 
 fn engine() -> Result<(), String> {
     let output = Command::new("docker")
@@ -105,6 +105,28 @@ fn container_that_dies_is_reported_with_its_last_words() {
         "an experiment without a measurement is no success"
     );
     assert!(!containers().contains("test-dying"), "{}", containers());
+}
+
+#[test]
+fn interruption_leaves_no_container_and_keeps_what_was_measured() {
+    if !available("docker", engine()) {
+        return;
+    }
+    let contender = "[[contender]]\nname = \"test-stopped\"\nready = \"/ready\"\n\
+        docker = { build = \"image\", copy = { bakeoff = \"{bakeoff}\" }, port = 8000 }\n";
+    let folder = experiment(contender);
+    fs::create_dir(folder.path().join("image")).unwrap();
+    fs::copy(
+        root().join("Dockerfile"),
+        folder.path().join("image/Dockerfile"),
+    )
+    .unwrap();
+    for signal in ["INT", "TERM"] {
+        let record = interrupted_by(signal, &folder);
+        let usage = &record["runs"][0]["usage"];
+        assert!(usage["cpu_ms"].as_f64().unwrap() > 0.0, "{usage}");
+        assert!(!containers().contains("test-stopped"), "{}", containers());
+    }
 }
 
 #[test]
