@@ -204,22 +204,6 @@ fn wait_times_are_written_in_five_ways() {
 }
 
 #[test]
-fn columns_are_encoded_for_the_path() {
-    let folder = folder("{\"name\": \"a/b ä?\"}\n{\"name\": 1.5}");
-    let scenario = parse_in(
-        &folder,
-        "path = \"/find/${name}?q=${name}&literal=$${name}\"",
-    )
-    .unwrap();
-    let path = &scenario.tasks()[0].path;
-    assert_eq!(
-        path.of(0),
-        "/find/a%2Fb%20%C3%A4%3F?q=a%2Fb%20%C3%A4%3F&literal=${name}"
-    );
-    assert_eq!(path.of(1), "/find/1.5?q=1.5&literal=${name}");
-}
-
-#[test]
 fn requests_without_columns_are_made_once() {
     let folder = folder("{\"name\": 1}\n{\"name\": 2}");
     let scenario = parse_in(&folder, "path = \"/${name}\"\nbody = \"same\"").unwrap();

@@ -57,3 +57,19 @@ fn tags_select_tasks() {
     assert_eq!(left(&[], &["read"]).unwrap(), "/c");
     assert!(matches!(left(&["none"], &[]), Err(ScenarioError::NoTask)));
 }
+
+#[test]
+fn columns_are_encoded_for_the_path() {
+    let folder = folder("{\"name\": \"a/b ä?\"}\n{\"name\": 1.5}");
+    let scenario = parse_in(
+        &folder,
+        "path = \"/find/${name}?q=${name}&literal=$${name}\"",
+    )
+    .unwrap();
+    let path = &scenario.tasks()[0].path;
+    assert_eq!(
+        path.of(0),
+        "/find/a%2Fb%20%C3%A4%3F?q=a%2Fb%20%C3%A4%3F&literal=${name}"
+    );
+    assert_eq!(path.of(1), "/find/1.5?q=1.5&literal=${name}");
+}
