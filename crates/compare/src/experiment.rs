@@ -1,10 +1,11 @@
 //! The experiment: every contender takes its turn in every block, in random order, under the same load.
 
 use std::error::Error;
+use std::fmt::Write;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::{Duration, Instant, SystemTime};
 
-use bakeoff_load::{LoadConfig, NotCorrect, Phase, Progress, Scenario, Workload};
+use bakeoff_load::{LoadConfig, LoadError, NotCorrect, Phase, Progress, Scenario, Workload};
 use bakeoff_report::{Experiment, LeftOut, Plan, Problem, Run, Usage};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -15,6 +16,7 @@ use crate::contender::docker::Docker;
 use crate::contender::{Consumption, Missing, Preparation, Prepared, Running, remove_abandoned};
 use crate::error::CompareError;
 use crate::file::{ExperimentFile, Launch};
+use crate::ready::NotReady;
 use crate::{machine, ready};
 
 /// How often a starting contender is asked whether it is ready.
@@ -324,13 +326,14 @@ impl Comparison {
         let deadline = Instant::now() + limit;
         let ready = contender.config.ready.as_deref();
         loop {
-            let wrong = match ask_ready(running.address(), ready, deadline) {
-                Err(not_ready) => not_ready,
-                Ok(()) => match self.first_answer(running.address(), deadline, stop) {
-                    Ok(()) => break,
-                    Err(wrong) if ready.is_some() => return Err(wrong),
-                    Err(wrong) => wrong,
-                },
+            let asked = ask_ready(running.address(), ready, deadline)
+                .and_then(|()| self.first_answer(running.address(), deadline, stop));
+            let wrong = match asked {
+                Ok(()) => break,
+                Err(Unready::NotYet(wrong)) => wrong,
+                // Who said to be ready and was not is not asked again either.
+                Err(Unready::WrongAnswer(wrong)) if ready.is_none() => wrong,
+                Err(Unready::WrongAnswer(wrong) | Unready::Never(wrong)) => return Err(wrong),
             };
             if let Some(how) = running.ended() {
                 return Err(format!("{how} before it was ready"));
@@ -355,28 +358,43 @@ impl Comparison {
         address: &str,
         deadline: Instant,
         stop: &CancellationToken,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unready> {
         let rest = deadline.saturating_duration_since(Instant::now());
         let check = bakeoff_load::check_once(&self.scenario, address, rest);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| format!("cannot ask it anything: {error}"))?;
+            .map_err(|error| Unready::Never(with_causes(&LoadError::Thread(error))))?;
         match runtime.block_on(stop.run_until_cancelled(check)) {
-            None => Err("stopped".into()),
+            None => Err(Unready::Never("stopped".into())),
             Some(Ok(())) => Ok(()),
-            Some(Err(NotCorrect::Load(error))) => Err(with_causes(&error)),
-            Some(Err(wrong)) => Err(format!("its first answer was wrong: {wrong}")),
+            Some(Err(NotCorrect::Load(error))) => Err(Unready::Never(with_causes(&error))),
+            Some(Err(wrong)) => Err(Unready::WrongAnswer(format!(
+                "its first answer was wrong: {wrong}"
+            ))),
         }
     }
 }
 
+/// Why a contender cannot be measured now.
+#[derive(Debug)]
+enum Unready {
+    /// It may be starting still.
+    NotYet(String),
+    /// It answered, and not as it should.
+    WrongAnswer(String),
+    /// Waiting for it does not help.
+    Never(String),
+}
+
 /// Asks a contender at its path, if it has one, whether it is ready. The error says what is in the way.
-fn ask_ready(address: &str, path: Option<&str>, deadline: Instant) -> Result<(), String> {
+fn ask_ready(address: &str, path: Option<&str>, deadline: Instant) -> Result<(), Unready> {
     let Some(path) = path else { return Ok(()) };
     let rest = deadline.saturating_duration_since(Instant::now());
-    ready::ask(address, path, rest)
-        .map_err(|wrong| format!("GET {path} was not answered with 200 ({wrong})"))
+    ready::ask(address, path, rest).map_err(|wrong| match wrong {
+        NotReady::Resolve { .. } => Unready::Never(with_causes(&wrong)),
+        _ => Unready::NotYet(format!("GET {path} was not answered with 200 ({wrong})")),
+    })
 }
 
 /// What a turn writes to.
@@ -447,8 +465,12 @@ fn with_log(what: &str, running: &mut dyn Running) -> String {
 }
 
 /// An error and what caused it, on one line.
-fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(error), |error| (*error).source());
-    let words: Vec<String> = chain.map(ToString::to_string).collect();
-    words.join(": ")
+fn with_causes(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(words, ": {error}");
+        cause = error.source();
+    }
+    words
 }

@@ -10,7 +10,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Why a contender is not ready.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotReady {
-    /// Its name is not found, nothing accepts a connection, or nothing comes back over it.
+    /// Its name is not found.
+    #[error("cannot resolve `{host}`")]
+    Resolve {
+        /// The name, with its port.
+        host: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Nothing accepts a connection, or nothing comes back over it.
     #[error("{0}")]
     NoAnswer(String),
     /// It answers with something else than 200.
@@ -74,9 +82,10 @@ fn sockets(authority: &str) -> Result<Vec<SocketAddr>, NotReady> {
     };
     match with_port.to_socket_addrs() {
         Ok(sockets) => Ok(sockets.collect()),
-        Err(error) => Err(NotReady::NoAnswer(format!(
-            "cannot resolve `{with_port}`: {error}"
-        ))),
+        Err(source) => Err(NotReady::Resolve {
+            host: with_port,
+            source,
+        }),
     }
 }
 
