@@ -1,49 +1,77 @@
 //! Waits to the microsecond, which the runtime's own timers, of a millisecond, cannot.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 use rustix::time::{timerfd_create, timerfd_settime};
 use tokio::io::unix::AsyncFd;
 
-/// A timer of the kernel's that wakes a task when it fires.
+/// A timer of the kernel's that wakes a task when it fires. Where there is none left, the runtime's have to do.
 #[derive(Debug)]
-pub(crate) struct Alarm(AsyncFd<std::os::fd::OwnedFd>);
+pub(crate) struct Alarm(Option<AsyncFd<OwnedFd>>);
 
 impl Alarm {
     /// Must be made within a runtime.
-    pub(crate) fn new() -> io::Result<Self> {
-        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        #[expect(
-            deprecated,
-            reason = "its successor is unsafe; an owned descriptor keeps what that asks for"
-        )]
-        AsyncFd::new(timer).map(Self)
+    pub(crate) fn new() -> Self {
+        Self(timer().ok())
     }
 
     /// Returns at `moment`, or as soon after it as this thread is free.
     pub(crate) async fn wait_until(&self, moment: Instant) {
         let wait = moment.saturating_duration_since(Instant::now());
-        if wait.is_zero() || self.set(wait).is_err() {
+        if wait.is_zero() {
             return tokio::task::yield_now().await;
         }
-        if let Ok(mut ready) = self.0.readable().await {
-            ready.clear_ready();
+        match &self.0 {
+            Some(timer) if set(timer, wait).is_ok() => {
+                if let Ok(mut ready) = timer.readable().await {
+                    ready.clear_ready();
+                }
+            }
+            _ => tokio::time::sleep_until(moment.into()).await,
         }
     }
+}
 
-    fn set(&self, wait: Duration) -> io::Result<()> {
-        let time = |wait: Duration| Timespec {
-            tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: wait.subsec_nanos().into(),
-        };
-        let once = Itimerspec {
-            it_interval: time(Duration::ZERO),
-            it_value: time(wait),
-        };
-        timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &once)?;
-        Ok(())
+fn timer() -> io::Result<AsyncFd<OwnedFd>> {
+    let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+    let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe; an owned descriptor keeps what that asks for"
+    )]
+    AsyncFd::new(timer)
+}
+
+/// Lets the timer fire once, after `wait`.
+fn set(timer: &AsyncFd<OwnedFd>, wait: Duration) -> io::Result<()> {
+    let time = |wait: Duration| Timespec {
+        tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: wait.subsec_nanos().into(),
+    };
+    let once = Itimerspec {
+        it_interval: time(Duration::ZERO),
+        it_value: time(wait),
+    };
+    timerfd_settime(timer, TimerfdTimerFlags::empty(), &once)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_is_woken_early_with_a_timer_of_the_kernels_or_without() {
+        for alarm in [Alarm::new(), Alarm(None)] {
+            for micros in [0, 50, 3000] {
+                let moment = Instant::now() + Duration::from_micros(micros);
+                alarm.wait_until(moment).await;
+                assert!(Instant::now() >= moment);
+            }
+        }
+        assert!(Alarm::new().0.is_some());
     }
 }

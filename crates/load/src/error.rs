@@ -26,7 +26,9 @@ pub enum ScenarioError {
         problem: String,
     },
     /// The tags that were asked for leave no task.
-    #[error("no task is left with these tags")]
+    #[error(
+        "no task is left with these tags; name others with --tags and --exclude-tags, or give tasks `tags`"
+    )]
     NoTask,
     /// A data file has no rows.
     #[error("{} has no rows; it needs one JSON object a line", path.display())]

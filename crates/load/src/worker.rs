@@ -109,10 +109,7 @@ pub(crate) async fn drive(shared: Arc<Shared>, thread: usize, crowd: Crowd, hand
     };
     if let Workload::Arrivals(arrivals) = &worker.shared.config.workload {
         let visitors = Visitors::new(Rc::clone(&worker), arrivals);
-        match Alarm::new() {
-            Ok(alarm) => _ = tasks.spawn_local(visitors.come(alarm)),
-            Err(error) => panic!("no timer of the kernel's for arrivals: {error}"),
-        }
+        tasks.spawn_local(visitors.come(Alarm::new()));
     } else {
         crowd.employ(&mut tasks);
     }
