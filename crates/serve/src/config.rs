@@ -38,7 +38,8 @@ pub struct ServeConfig {
 pub struct Admission {
     /// Tokens that may wait for a worker, whatever the pace; bounds the memory.
     pub max_queue_tokens: NonZeroUsize,
-    /// The longest that a question may have to wait for a worker, by the pace measured so far.
+    /// The longest that a question may have to wait for a worker, by the pace measured so far; whoever has waited
+    /// longer after all is refused when the turn comes.
     pub max_queue_delay: Duration,
 }
 

@@ -60,7 +60,7 @@ pub(crate) enum ItemError {
 /// Why a whole request got no answers.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// Too much waits; a retry has a chance after this time.
+    /// Too much waits, or did when its turn came; a retry has a chance after this time.
     Overloaded(Duration),
     /// The questions are more than a server takes at once, however little it has to do.
     TooLarge {
@@ -168,7 +168,7 @@ impl Engine {
         let tokenization = arrived.elapsed();
         let (pending, outcomes) = Pending::new(prepared, deadline);
         ticket.enqueue(pending)?;
-        let mut answered = outcomes.await.map_err(|_| Refused::Stopped)?;
+        let mut answered = outcomes.await.unwrap_or(Err(Refused::Stopped))?;
         answered.timing.tokenization = tokenization;
         Ok(answered)
     }

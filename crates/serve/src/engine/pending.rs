@@ -11,7 +11,7 @@ use bakeoff_qa::{Answer, Batch, Logits, Prepared};
 use tokio::sync::oneshot;
 
 use super::{
-    Answered, ItemError, Timing,
+    Answered, ItemError, Refused, Timing,
     schedule::{RequestId, Window},
     tokenization::PreparedItem,
 };
@@ -39,7 +39,7 @@ struct Progress {
     open: usize,
     last_started: Instant,
     /// Gone once everything is done.
-    reply: Option<oneshot::Sender<Answered>>,
+    reply: Option<oneshot::Sender<Result<Answered, Refused>>>,
 }
 
 impl Pending {
@@ -47,7 +47,7 @@ impl Pending {
     pub(crate) fn new(
         prepared: Vec<PreparedItem>,
         deadline: Instant,
-    ) -> (Self, oneshot::Receiver<Answered>) {
+    ) -> (Self, oneshot::Receiver<Result<Answered, Refused>>) {
         let arrived = Instant::now();
         let (reply, outcomes) = oneshot::channel();
         let mut progress = Progress {
@@ -83,6 +83,18 @@ impl Pending {
 
     pub(crate) fn deadline(&self) -> Instant {
         self.deadline
+    }
+
+    pub(crate) fn arrived(&self) -> Instant {
+        self.arrived
+    }
+
+    /// Ends the request as a whole.
+    pub(crate) fn refuse(&self, refused: Refused) {
+        if let Some(reply) = self.lock().reply.take() {
+            // Who asked may have left meanwhile.
+            let _ = reply.send(Err(refused));
+        }
     }
 
     /// Every window of every item that has not failed.
@@ -210,7 +222,7 @@ impl Progress {
             let outcomes = mem::take(&mut self.outcomes);
             let items = outcomes.into_iter().flatten().collect();
             // Who asked may have left meanwhile.
-            let _ = reply.send(Answered { items, timing });
+            let _ = reply.send(Ok(Answered { items, timing }));
         }
     }
 }

@@ -14,12 +14,16 @@ use super::{
     admission::admit,
     pace::Pace,
     pending::Pending,
-    schedule::{RequestId, Schedule, Share, Window},
+    schedule::{RequestId, Schedule, Share, Times, Window},
 };
 use crate::{
     config::{Admission, ServeConfig},
     metrics::Metrics,
 };
+
+/// How long a request may wait for a worker at least, whatever the limit: workers that are busy with a batch each are
+/// no overload yet.
+const LEAST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// A queue of windows, bounded in tokens and time.
 #[derive(Debug)]
@@ -115,6 +119,9 @@ impl Queue {
     ///
     /// A batch is no larger than one worker's share of what waits, so that none is left without work when the others
     /// have taken it all, and batches get smaller towards the end.
+    ///
+    /// Whoever has waited too long by then is refused: the pace can fall after a request was let in, and then the
+    /// time is better spent on those who have not waited so long yet.
     pub(crate) fn next_batch(&self) -> Option<Vec<Taken>> {
         let mut state = self.lock();
         loop {
@@ -123,9 +130,12 @@ impl Queue {
             }
             let share = state.schedule.tokens().div_ceil(self.workers.get());
             let max_tokens = share.min(self.max_batch_tokens.get());
-            let windows = state.schedule.next_batch(max_tokens, Instant::now());
+            let next = state.schedule.next_batch(max_tokens, Instant::now());
+            for (request, share) in next.late {
+                self.refuse_late(&mut state, request, share);
+            }
             self.count(&state);
-            let taken = windows.into_iter().filter_map(|window| {
+            let taken = next.windows.into_iter().filter_map(|window| {
                 let pending = Arc::clone(state.pending.get(&window.request)?);
                 Some(Taken { window, pending })
             });
@@ -138,6 +148,15 @@ impl Queue {
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    fn refuse_late(&self, state: &mut State, request: RequestId, share: Share) {
+        let Some(pending) = state.pending.get(&request) else {
+            return;
+        };
+        let rate = state.pace.tokens_per_second();
+        let again = admit(&self.limits, rate, state.schedule.shares(), share.brought);
+        pending.refuse(Refused::Overloaded(again.err().unwrap_or_default()));
     }
 
     /// Takes out what waits of a question that has failed.
@@ -219,9 +238,14 @@ impl Ticket {
         admit(&self.queue.limits, rate, state.schedule.shares(), tokens)
             .map_err(Refused::Overloaded)?;
         state.expected.remove(&self.request);
-        state
-            .schedule
-            .add(self.request, pending.deadline(), &windows);
+        let patience = self.queue.limits.max_queue_delay.max(LEAST_PATIENCE);
+        let deadline = pending.deadline();
+        let start_by = pending.arrived().checked_add(patience);
+        let times = Times {
+            start_by: start_by.unwrap_or(deadline),
+            deadline,
+        };
+        state.schedule.add(self.request, times, &windows);
         state.pending.insert(self.request, Arc::new(pending));
         self.queue.count(&state);
         drop(state);

@@ -31,6 +31,23 @@ pub(crate) struct Share {
     pub(crate) left: usize,
 }
 
+/// Until when a request waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// Unless its first window is taken by then, it is late.
+    pub(crate) start_by: Instant,
+    /// Nothing of it is taken afterwards.
+    pub(crate) deadline: Instant,
+}
+
+/// What goes before the model next.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Next {
+    pub(crate) windows: Vec<Window>,
+    /// Requests that are out of the schedule because their turn came too late, and what they would have taken.
+    pub(crate) late: Vec<(RequestId, Share)>,
+}
+
 /// The windows that wait, by request.
 ///
 /// Requests take turns of [`TURN_TOKENS`], as in self-clocked fair queueing: whoever has had the fewest tokens is next,
@@ -56,7 +73,9 @@ struct Waiting {
     /// How many windows of each question are among them.
     windows_of_item: HashMap<usize, usize>,
     share: Share,
-    deadline: Instant,
+    times: Times,
+    /// Whether a window of it has been taken.
+    started: bool,
     /// Tokens that it has had, counted from where it started.
     had: u64,
 }
@@ -71,8 +90,8 @@ const TOKENS_PER_PADDING: usize = 20;
 const LOOK_AHEAD: usize = 64;
 
 impl Schedule {
-    /// Adds a request with all its windows; one without any is none. Nothing is started after the deadline.
-    pub(crate) fn add(&mut self, request: RequestId, deadline: Instant, windows: &[Window]) {
+    /// Adds a request with all its windows; one without any is none.
+    pub(crate) fn add(&mut self, request: RequestId, times: Times, windows: &[Window]) {
         if windows.is_empty() {
             return;
         }
@@ -84,7 +103,8 @@ impl Schedule {
                 brought: tokens,
                 left: tokens,
             },
-            deadline,
+            times,
+            started: false,
             had: self.clock,
         };
         for window in windows {
@@ -121,29 +141,35 @@ impl Schedule {
     }
 
     /// Takes out the windows that go before the model together: at most `max_tokens`, but at least one window, and
-    /// none at all only when nothing waits. Requests whose deadline has passed by `now` are forgotten.
+    /// none at all only when nothing waits. Requests whose deadline has passed by `now` are forgotten, and those that
+    /// should have started by then are late.
     ///
     /// The request whose turn it is leads, always. Others, or more of its own, follow in the order of turns, as long as
     /// they are like it in length and not a whole batch ahead of it.
-    pub(crate) fn next_batch(&mut self, max_tokens: usize, now: Instant) -> Vec<Window> {
-        let mut batch = Vec::new();
+    pub(crate) fn next_batch(&mut self, max_tokens: usize, now: Instant) -> Next {
+        let mut next = Next::default();
         while let Some(&(turn, request)) = self.turns.first() {
             let leader = &self.requests[&request];
-            if leader.deadline <= now {
+            if leader.times.deadline <= now {
+                self.withdraw(request);
+                continue;
+            }
+            if leader.is_late(now) {
+                next.late.push((request, leader.share));
                 self.withdraw(request);
                 continue;
             }
             let horizon = turn + max_tokens as u64;
             let mut shape = Shape::new(leader.longest(), max_tokens);
             self.clock = self.clock.max(turn);
-            batch.push(self.take(request, shape.longest));
+            next.windows.push(self.take(request, shape.longest));
             while let Some((request, tokens)) = self.fitting(&shape, horizon, now) {
                 shape = shape.with(tokens);
-                batch.push(self.take(request, tokens));
+                next.windows.push(self.take(request, tokens));
             }
             break;
         }
-        batch
+        next
     }
 
     /// Tokens that wait.
@@ -168,7 +194,8 @@ impl Schedule {
             let waiting = &self.requests[&request];
             let mut lengths = waiting.lengths_near(shape.longest);
             let tokens = lengths.find(|&tokens| shape.has_room_for(tokens))?;
-            (waiting.deadline > now).then_some((request, tokens))
+            let in_time = waiting.times.deadline > now && !waiting.is_late(now);
+            in_time.then_some((request, tokens))
         })
     }
 
@@ -176,6 +203,7 @@ impl Schedule {
     fn take(&mut self, request: RequestId, tokens: usize) -> Window {
         let taken = self.change(request, |waiting| {
             waiting.had += tokens as u64;
+            waiting.started = true;
             waiting.take(tokens)
         });
         let (item, index) = taken.flatten().expect("the window was just found");
@@ -212,6 +240,10 @@ impl Waiting {
     /// What it will have had after its next turn.
     fn turn(&self) -> u64 {
         self.had + TURN_TOKENS as u64
+    }
+
+    fn is_late(&self, now: Instant) -> bool {
+        !self.started && self.times.start_by < now
     }
 
     /// Long windows go first: what is left to fill gaps at the end is short.

@@ -368,9 +368,9 @@ async fn the_time_to_wait_before_a_retry_shrinks_as_the_queue_drains() {
         ..config()
     })
     .await;
-    let blocked = bench.block().await;
     // With no wait allowed, an empty queue takes one request, here a list that blocks at each question.
-    let list = bench.ask(items(&["block"; 5]));
+    let list = bench.ask(items(&["block"; 6]));
+    assert_eq!(bench.next_batch().await, ["block"]);
     bench.until_waiting(5).await;
     let mut estimates = Vec::new();
     for waiting in (0..5).rev() {
@@ -390,10 +390,35 @@ async fn the_time_to_wait_before_a_retry_shrinks_as_the_queue_drains() {
     }
     assert_eq!(estimates, [5.0, 4.0, 3.0, 2.0, 1.0]);
     bench.release();
-    for running in [list, blocked] {
+    answered(list).await;
+    assert!(bench.engine.answer(items(&["a"]), never()).await.is_ok());
+}
+
+#[tokio::test]
+async fn whoever_has_waited_too_long_is_refused_when_the_turn_comes() {
+    let mut bench = start(ServeConfig {
+        admission: Admission {
+            max_queue_delay: Duration::from_millis(150),
+            ..config().admission
+        },
+        ..config()
+    })
+    .await;
+    let blocked = bench.block().await;
+    // Let in, since the model was fast so far.
+    let late = bench.line_up(&["late", "late"]).await;
+    time::sleep(Duration::from_millis(150)).await;
+    let next = bench.line_up(&["next"]).await;
+    bench.release();
+    assert_eq!(bench.next_batch().await, ["next"]);
+    for running in late {
+        let outcome = soon("the refusal", running).await.unwrap();
+        assert!(matches!(outcome, Err(Refused::Overloaded(_))));
+    }
+    for running in next.into_iter().chain([blocked]) {
         answered(running).await;
     }
-    assert!(bench.engine.answer(items(&["a"]), never()).await.is_ok());
+    assert_eq!(bench.engine.queue.tokens(), 0);
 }
 
 #[tokio::test]

@@ -22,11 +22,11 @@ impl Bench {
                 tokens,
             })
             .collect();
-        self.schedule.add(request, never(), &windows);
+        self.schedule.add(request, unhurried(), &windows);
     }
 
     fn batch(&mut self, max_tokens: usize) -> Vec<Window> {
-        self.schedule.next_batch(max_tokens, Instant::now())
+        self.schedule.next_batch(max_tokens, Instant::now()).windows
     }
 
     /// Which requests are in the next batch.
@@ -41,8 +41,15 @@ impl Bench {
     }
 }
 
-fn never() -> Instant {
-    Instant::now() + Duration::from_hours(24)
+fn unhurried() -> Times {
+    until(Instant::now() + Duration::from_hours(24))
+}
+
+fn until(deadline: Instant) -> Times {
+    Times {
+        start_by: deadline,
+        deadline,
+    }
 }
 
 fn lengths(batch: &[Window]) -> Vec<usize> {
@@ -195,7 +202,7 @@ fn several_workers_share_one_request() {
         index,
         tokens: 384,
     });
-    bench.schedule.add(7, never(), &windows);
+    bench.schedule.add(7, unhurried(), &windows);
     assert_eq!(bench.schedule.items(), 1);
     for window in windows {
         assert_eq!(bench.batch(384), [window]);
@@ -220,7 +227,7 @@ fn what_is_withdrawn_never_comes() {
 
 #[test]
 fn what_is_late_never_comes() {
-    let (early, late) = (Instant::now(), never());
+    let (early, late) = (Instant::now(), unhurried());
     let window = |request| Window {
         request,
         item: 0,
@@ -228,12 +235,41 @@ fn what_is_late_never_comes() {
         tokens: 10,
     };
     let mut schedule = Schedule::default();
-    schedule.add(0, early, &[window(0)]);
+    schedule.add(0, until(early), &[window(0)]);
     schedule.add(1, late, &[window(1)]);
-    schedule.add(2, early, &[window(2)]);
-    assert_eq!(schedule.next_batch(512, early), [window(1)]);
-    assert_eq!(schedule.next_batch(512, early), []);
+    schedule.add(2, until(early), &[window(2)]);
+    assert_eq!(schedule.next_batch(512, early).windows, [window(1)]);
+    assert_eq!(schedule.next_batch(512, early).windows, []);
     assert_eq!((schedule.items(), schedule.tokens()), (0, 0));
+}
+
+#[test]
+fn whoever_waited_too_long_for_a_first_turn_is_late_and_whoever_had_one_goes_on() {
+    let now = Instant::now();
+    let after = now + Duration::from_secs(1);
+    let hurried = Times {
+        start_by: now,
+        ..unhurried()
+    };
+    let window = |request, index| Window {
+        request,
+        item: 0,
+        index,
+        tokens: 100,
+    };
+    let mut schedule = Schedule::default();
+    schedule.add(0, hurried, &[window(0, 0), window(0, 1)]);
+    schedule.add(1, hurried, &[window(1, 0)]);
+    schedule.add(2, unhurried(), &[window(2, 0)]);
+    assert_eq!(schedule.next_batch(100, now).windows, [window(0, 0)]);
+    let next = schedule.next_batch(500, after);
+    let share = Share {
+        brought: 100,
+        left: 100,
+    };
+    assert_eq!(next.late, [(1, share)]);
+    assert_eq!(next.windows, [window(2, 0), window(0, 1)]);
+    assert_eq!(schedule.tokens(), 0);
 }
 
 /// What happens to a schedule.
@@ -314,12 +350,12 @@ proptest! {
             match event {
                 Event::Add(windows, lengths) => {
                     let windows = windows_of(next_request, &windows, &lengths);
-                    schedule.add(next_request, never(), &windows);
+                    schedule.add(next_request, unhurried(), &windows);
                     waiting.extend(windows);
                     next_request += 1;
                 }
                 Event::Batch => {
-                    let batch = schedule.next_batch(max_tokens, Instant::now());
+                    let batch = schedule.next_batch(max_tokens, Instant::now()).windows;
                     check_batch(&batch, &mut waiting, max_tokens)?;
                 }
                 Event::Withdraw(request) => {
@@ -334,7 +370,7 @@ proptest! {
             check_counts(&schedule, &waiting)?;
         }
         while !waiting.is_empty() {
-            let batch = schedule.next_batch(max_tokens, Instant::now());
+            let batch = schedule.next_batch(max_tokens, Instant::now()).windows;
             check_batch(&batch, &mut waiting, max_tokens)?;
         }
         check_counts(&schedule, &waiting)?;
