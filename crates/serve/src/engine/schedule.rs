@@ -53,7 +53,9 @@ pub(crate) struct Next {
 /// Requests take turns of [`TURN_TOKENS`], as in self-clocked fair queueing: whoever has had the fewest tokens is next,
 /// of equals who came first, and a newcomer starts a turn after whoever is being served. So questions of one window are
 /// answered in the order in which they came, whatever their length, and a request of many windows gets the same share of
-/// the tokens as any other: it neither holds up the rest nor waits for ever.
+/// the tokens as any other: it neither holds up the rest nor waits for ever. A single question has its first
+/// [`SINGLE_TOKENS`] in one turn: the second window of a long context, had it to wait for all who came after it, would
+/// double the wait.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
     requests: HashMap<RequestId, Waiting>,
@@ -76,12 +78,19 @@ struct Waiting {
     times: Times,
     /// Whether a window of it has been taken.
     started: bool,
-    /// Tokens that it has had, counted from where it started.
+    /// The clock when it came.
+    start: u64,
+    /// Tokens that it has had.
     had: u64,
+    /// Tokens that it gets in its first turn, where they are more than in others.
+    at_once: u64,
 }
 
 /// What a request gets before others get theirs, in tokens: one window of the usual size.
 pub(crate) const TURN_TOKENS: usize = 384;
+
+/// What a single question gets in its first turn: two windows, in which all but the longest contexts have room.
+const SINGLE_TOKENS: u64 = 2 * TURN_TOKENS as u64;
 
 /// A batch with room for more padding than this part of its tokens would waste a padding backend's time.
 const TOKENS_PER_PADDING: usize = 20;
@@ -105,12 +114,17 @@ impl Schedule {
             },
             times,
             started: false,
-            had: self.clock,
+            start: self.clock,
+            had: 0,
+            at_once: 0,
         };
         for window in windows {
             let alike = waiting.windows.entry(window.tokens).or_default();
             alike.push_back((window.item, window.index));
             *waiting.windows_of_item.entry(window.item).or_default() += 1;
+        }
+        if waiting.windows_of_item.len() == 1 {
+            waiting.at_once = SINGLE_TOKENS;
         }
         self.tokens += tokens;
         self.items += waiting.windows_of_item.len();
@@ -237,9 +251,10 @@ impl Schedule {
 }
 
 impl Waiting {
-    /// What it will have had after its next turn.
+    /// Where the clock will be after its next turn.
     fn turn(&self) -> u64 {
-        self.had + TURN_TOKENS as u64
+        let had = if self.had < self.at_once { 0 } else { self.had };
+        self.start + had + TURN_TOKENS as u64
     }
 
     fn is_late(&self, now: Instant) -> bool {

@@ -251,10 +251,10 @@ fn whoever_waited_too_long_for_a_first_turn_is_late_and_whoever_had_one_goes_on(
         start_by: now,
         ..unhurried()
     };
-    let window = |request, index| Window {
+    let window = |request, item| Window {
         request,
-        item: 0,
-        index,
+        item,
+        index: 0,
         tokens: 100,
     };
     let mut schedule = Schedule::default();
@@ -270,6 +270,22 @@ fn whoever_waited_too_long_for_a_first_turn_is_late_and_whoever_had_one_goes_on(
     assert_eq!(next.late, [(1, share)]);
     assert_eq!(next.windows, [window(2, 0), window(0, 1)]);
     assert_eq!(schedule.tokens(), 0);
+}
+
+#[test]
+fn the_second_window_of_a_single_question_does_not_wait_for_those_who_came_later() {
+    let window = |index| Window {
+        request: 0,
+        item: 0,
+        index,
+        tokens: 384,
+    };
+    let mut bench = Bench::default();
+    let windows: Vec<_> = (0..4).map(window).collect();
+    bench.schedule.add(0, unhurried(), &windows);
+    bench.add(1, &[384]);
+    let order: Vec<_> = (0..5).flat_map(|_| bench.requests(384)).collect();
+    assert_eq!(order, [0, 0, 1, 0, 0]);
 }
 
 /// What happens to a schedule.
