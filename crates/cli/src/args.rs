@@ -42,6 +42,9 @@ pub(crate) enum Command {
     reason = "each is a switch of the command line"
 )]
 pub(crate) struct SwarmArgs {
+    /// Classes of users that take part [default: all of the scenario's]
+    #[arg(value_name = "USER_CLASS")]
+    pub(crate) user_classes: Vec<String>,
     /// Scenario file: what users do
     #[arg(short = 'f', long, env = "BAKEOFF_SCENARIO", value_name = "FILE")]
     pub(crate) scenario: PathBuf,

@@ -216,7 +216,7 @@ fn server_elsewhere_that_misbehaves_is_a_problem_that_says_how() {
         (
             b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhal",
             "",
-            "its first answer was wrong: task `/`: ",
+            "its first answer was wrong: request `/`: ",
         ),
         (
             b"\x00\x01 no HTTP at all\r\n\r\n",

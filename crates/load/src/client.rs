@@ -3,18 +3,21 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap};
 use hyper::http::response::Parts;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response, Uri};
+use url::Url;
 
 use crate::check::{Answer, Cause};
 use crate::connection::{Connection, NoAnswer};
-use crate::plan::Plan;
-use crate::sequence::Choice;
+use crate::memory::Memory;
+use crate::plan::{Plan, PlannedRequest};
+use crate::redirect::{MOST_REDIRECTS, Redirect};
 use crate::timeout::Timeout;
 
 /// The longest body that checks look at; of a longer one no more than this is kept.
@@ -32,11 +35,13 @@ pub(crate) struct Outcome {
     pub(crate) not_connected: bool,
 }
 
-/// One user's side of its connection, which is opened when first needed and again after the server closed it.
+/// One user's side of its connection, which is opened when first needed and again after the server closed it,
+/// and what the user remembers.
 #[derive(Debug)]
 pub(crate) struct Client {
     timeout: Timeout,
     wire: Wire,
+    memory: Memory,
 }
 
 impl Client {
@@ -44,6 +49,7 @@ impl Client {
     pub(crate) fn new(addresses: Arc<[SocketAddr]>, opened: Arc<AtomicU64>) -> Self {
         Self {
             timeout: Timeout::default(),
+            memory: Memory::default(),
             wire: Wire {
                 addresses,
                 opened,
@@ -58,36 +64,34 @@ impl Client {
         self.wire.connection = None;
     }
 
-    /// Sends the request for `choice`, waits for the answer until `limit`, and checks it.
-    pub(crate) async fn send(&mut self, plan: &Plan, choice: Choice, limit: Instant) -> Outcome {
-        let task = &plan.tasks[choice.task];
+    /// Forgets the values and cookies that answers have given: who sends next is somebody new.
+    pub(crate) fn forget(&mut self) {
+        self.memory = Memory::default();
+    }
+
+    /// Sends `request` for `row` of its data, goes where the answer redirects it, waits for the last answer until
+    /// `limit`, checks it and remembers what is to be taken from it.
+    pub(crate) async fn send(
+        &mut self,
+        plan: &Plan,
+        request: &PlannedRequest,
+        row: usize,
+        limit: Instant,
+    ) -> Outcome {
         let sent = Instant::now();
-        let exchange = self
-            .wire
-            .exchange(plan.request(choice), task.checks.need_body());
+        let journey = Journey {
+            request,
+            row,
+            origin: &plan.origin,
+        };
+        let exchange = journey.make(&mut self.wire, &mut self.memory);
         let exchanged = self.timeout.limit(limit, exchange).await;
         // Before the checks: their time is ours, not the server's.
         let done = Instant::now();
-        let failure = match exchanged {
+        let (failure, body_bytes) = match exchanged {
             Some(Ok((head, body_bytes))) => {
-                let too_long = task.checks.need_body() && body_bytes > LONGEST_CHECKED_BODY as u64;
-                let failure = if too_long {
-                    Some("check failed: the body is longer than 16 MiB".into())
-                } else {
-                    task.checks.failure(Answer {
-                        status: head.status,
-                        headers: &head.headers,
-                        body: &self.wire.body,
-                        body_bytes,
-                        took: done.saturating_duration_since(sent),
-                    })
-                };
-                return Outcome {
-                    done,
-                    body_bytes,
-                    failure,
-                    not_connected: false,
-                };
+                let took = done.saturating_duration_since(sent);
+                (self.judge(request, &head, body_bytes, took), body_bytes)
             }
             Some(Err(Failure::NotConnected(cause))) => {
                 return Outcome {
@@ -97,18 +101,133 @@ impl Client {
                     body_bytes: 0,
                 };
             }
-            Some(Err(Failure::NoAnswer(cause))) => cause,
-            None => task.timed_out.clone(),
+            Some(Err(Failure::Astray(cause))) => (Some(cause), 0),
+            ended => {
+                // Whatever still comes over this connection is no answer to the next request.
+                self.wire.connection = None;
+                let cause = match ended {
+                    Some(Err(Failure::NoAnswer(cause))) => cause,
+                    _ => request.timed_out.clone(),
+                };
+                (Some(cause), 0)
+            }
         };
-        // Whatever still comes over this connection is no answer to the next request.
-        self.wire.connection = None;
         Outcome {
             done,
-            failure: Some(failure),
+            body_bytes,
+            failure,
             not_connected: false,
-            body_bytes: 0,
         }
     }
+
+    /// Why an answer is not right, if it is not; what is to be taken from one that is, is remembered.
+    fn judge(
+        &mut self,
+        request: &PlannedRequest,
+        head: &Parts,
+        body_bytes: u64,
+        took: Duration,
+    ) -> Option<Cause> {
+        if request.needs_body && body_bytes > LONGEST_CHECKED_BODY as u64 {
+            return Some("check failed: the body is longer than 16 MiB".into());
+        }
+        let failure = request.checks.failure(Answer {
+            status: head.status,
+            headers: &head.headers,
+            body: &self.wire.body,
+            body_bytes,
+            took,
+        });
+        if failure.is_some() {
+            return failure;
+        }
+        request.extracts.iter().find_map(|extract| {
+            let value = extract.value(&head.headers, &self.wire.body);
+            let taken = value.map(|value| self.memory.take(&extract.name, value));
+            taken.err()
+        })
+    }
+}
+
+/// A request on its way, over all redirections.
+#[derive(Debug, Clone, Copy)]
+struct Journey<'a> {
+    request: &'a PlannedRequest,
+    row: usize,
+    origin: &'a Url,
+}
+
+impl Journey<'_> {
+    /// Gives the head of the last answer and the length of its body.
+    async fn make(self, wire: &mut Wire, memory: &mut Memory) -> Result<(Parts, u64), Failure> {
+        let mut redirected: Option<Redirect> = None;
+        for _ in 0..=MOST_REDIRECTS {
+            let next = self.next(memory, redirected.as_ref())?;
+            let (method, uri) = (next.method().clone(), next.uri().clone());
+            let (head, body_bytes) = wire.exchange(next, self.request.needs_body).await?;
+            redirected = self.follow(memory, &method, &uri, &head)?;
+            if redirected.is_none() {
+                return Ok((head, body_bytes));
+            }
+        }
+        let cause = format!("more than {MOST_REDIRECTS} redirections");
+        Err(Failure::Astray(cause.into()))
+    }
+
+    fn next(
+        self,
+        memory: &Memory,
+        redirected: Option<&Redirect>,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
+        let made = self.request.make(self.row, memory);
+        let mut next = made.map_err(Failure::Astray)?;
+        if let Some(redirect) = redirected {
+            *next.uri_mut() = redirect
+                .uri()
+                .ok_or_else(|| Failure::Astray("redirected to what is no address".into()))?;
+            if redirect.as_get {
+                *next.method_mut() = Method::GET;
+                *next.body_mut() = Full::default();
+                next.headers_mut().remove(header::CONTENT_TYPE);
+            }
+        }
+        if memory.has_cookies()
+            && !next.headers().contains_key(header::COOKIE)
+            && let Some(cookies) = memory.cookies_for(&self.url(next.uri()))
+        {
+            next.headers_mut().insert(header::COOKIE, cookies);
+        }
+        Ok(next)
+    }
+
+    /// Notes the cookies that an answer sets, and says where it sends the client.
+    fn follow(
+        self,
+        memory: &mut Memory,
+        method: &Method,
+        uri: &Uri,
+        head: &Parts,
+    ) -> Result<Option<Redirect>, Failure> {
+        let Parts {
+            status, headers, ..
+        } = head;
+        if sets_cookies(headers) {
+            memory.note_cookies(headers, &self.url(uri));
+        }
+        if !self.request.follow_redirects || !status.is_redirection() {
+            return Ok(None);
+        }
+        Redirect::of(method, &self.url(uri), *status, headers).map_err(Failure::Astray)
+    }
+
+    fn url(self, uri: &Uri) -> Url {
+        let url = self.origin.join(&uri.to_string());
+        url.unwrap_or_else(|_| self.origin.clone())
+    }
+}
+
+fn sets_cookies(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::SET_COOKIE)
 }
 
 #[derive(Debug)]
@@ -121,6 +240,8 @@ struct Wire {
 }
 
 enum Failure {
+    /// There was nothing to send, or nowhere to send it; the connection is as good as before.
+    Astray(Cause),
     NotConnected(Cause),
     NoAnswer(Cause),
 }

@@ -9,13 +9,13 @@ use bakeoff_report::{
 
 use crate::check::Cause;
 use crate::plan::Plan;
-use crate::recorder::{MOST_CAUSES, OTHER_CAUSES, Occurrences, Part, Recorder, TaskRecord};
+use crate::recorder::{MOST_CAUSES, OTHER_CAUSES, Occurrences, Part, Recorder, RequestRecord};
 
 /// A measurement as it grows.
 #[derive(Debug)]
 pub(crate) struct Collector {
     pub(crate) measurement: Measurement,
-    /// Which of the measurement's requests each task belongs to.
+    /// Which of the measurement's requests each kind of the plan belongs to.
     entries: Vec<usize>,
     /// Seconds that not every thread has handed over yet.
     open: BTreeMap<u64, OpenSecond>,
@@ -44,10 +44,10 @@ struct OpenSecondOfName {
 impl Collector {
     pub(crate) fn new(plan: &Plan, threads: usize, started_at: SystemTime) -> Self {
         let mut requests: Vec<RequestStats> = Vec::new();
-        for task in &plan.tasks {
+        for planned in &plan.requests {
             requests.push(RequestStats {
-                method: task.method.to_string(),
-                name: task.name.clone(),
+                method: planned.method.to_string(),
+                name: planned.name.clone(),
                 response_times: Times::new(),
                 service_times: Times::new(),
                 failure_times: Times::new(),
@@ -64,9 +64,9 @@ impl Collector {
                 .position(|entry| entry.name == name && entry.method == method)
         };
         let entries = plan
-            .tasks
+            .requests
             .iter()
-            .map(|task| entry(&task.name, task.method.as_str()).unwrap_or(0))
+            .map(|planned| entry(&planned.name, planned.method.as_str()).unwrap_or(0))
             .collect();
         let measurement = Measurement {
             started_at,
@@ -130,7 +130,7 @@ impl Collector {
             arrivals.planned += recorder.arrived;
             arrivals.not_sent += recorder.not_sent;
         }
-        for (task, &entry) in recorder.tasks.iter().zip(&self.entries) {
+        for (task, &entry) in recorder.requests.iter().zip(&self.entries) {
             let stats = &mut self.measurement.requests[entry];
             stats.response_times.merge(&task.response_times);
             stats.service_times.merge(&task.service_times);
@@ -152,7 +152,7 @@ impl Collector {
         // A thread that has handed this second over before, when the figures began anew, counts once.
         second.users[recorder.thread] = recorder.users;
         second.by_name.resize_with(names, OpenSecondOfName::default);
-        for (task, &entry) in recorder.tasks.iter().zip(&self.entries) {
+        for (task, &entry) in recorder.requests.iter().zip(&self.entries) {
             second.by_name[entry].add(task);
         }
     }
@@ -226,7 +226,7 @@ impl OpenSecond {
 }
 
 impl OpenSecondOfName {
-    fn add(&mut self, task: &TaskRecord) {
+    fn add(&mut self, task: &RequestRecord) {
         self.requests += task.requests;
         self.failures += task.failures;
         self.response_times.merge(&task.response_times);

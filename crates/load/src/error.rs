@@ -25,6 +25,14 @@ pub enum ScenarioError {
         /// The key, what is wrong with it and what would be right.
         problem: String,
     },
+    /// A class of users was asked for that there is not.
+    #[error("there is no [[user]] {name:?}; there are: {}", classes.join(", "))]
+    NoClass {
+        /// The name that was given.
+        name: String,
+        /// Those that there are.
+        classes: Vec<String>,
+    },
     /// The tags that were asked for leave no task.
     #[error(
         "no task is left with these tags; name others with --tags and --exclude-tags, or give tasks `tags`"
@@ -82,12 +90,20 @@ pub enum LoadError {
         /// The rate, in users per second.
         spawn_rate: f64,
     },
+    /// A class with a fixed number of users in an open model, which has no users.
+    #[error(
+        "user class `{class}` has a `fixed_count`, which arrivals cannot keep; give it a `weight`"
+    )]
+    FixedCount {
+        /// The name of the class.
+        class: String,
+    },
     /// A request of the scenario cannot be sent to this address.
-    #[error("task `{task}`: `{path}` is no valid path on this host")]
+    #[error("request `{request}`: `{path}` is no valid path on this host")]
     Path {
-        /// The name of the task.
-        task: String,
-        /// The host's path and the task's.
+        /// The name of the request.
+        request: String,
+        /// The host's path and the request's.
         path: String,
     },
     /// The operating system gave no event loop for a thread.
@@ -101,11 +117,11 @@ pub enum NotCorrect {
     /// No request could be sent.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The answer to a task's request was missing or wrong.
-    #[error("task `{task}`: {cause}")]
+    /// The answer to a request was missing or wrong.
+    #[error("request `{request}`: {cause}")]
     Answer {
-        /// The name of the task.
-        task: String,
+        /// The name of the request.
+        request: String,
         /// What was wrong, as in the cause of a failure.
         cause: String,
     },

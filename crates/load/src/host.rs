@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper::http::uri::Scheme;
+use url::Url;
 
 use crate::{HostError, LoadError};
 
@@ -54,6 +55,13 @@ impl Host {
             header: HeaderValue::from_str(authority.as_str()).map_err(|_| malformed())?,
             prefix: uri.path().trim_end_matches('/').to_owned(),
         })
+    }
+
+    /// What redirections and cookies are relative to.
+    pub(crate) fn origin(&self) -> Url {
+        let authority = self.header.to_str().unwrap_or_default();
+        let fallback = || Url::parse("http://localhost").expect("it is an address");
+        Url::parse(&format!("http://{authority}")).unwrap_or_else(|_| fallback())
     }
 
     /// The addresses that the name has now, in the order to try them; at least one.

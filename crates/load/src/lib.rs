@@ -21,8 +21,8 @@
 //!     check = [{ status = 200 }, { json = "/answer", kind = "string" }]
 //! "#;
 //! let scenario = Scenario::parse(text, Path::new("qa.toml"))?;
-//! assert_eq!(scenario.tasks().len(), 1);
-//! assert_eq!(scenario.tasks()[0].name(), "/question_answering");
+//! let [class] = scenario.users() else { panic!("one class") };
+//! assert_eq!(class.tasks()[0].name(), "/question_answering");
 //! # Ok::<(), bakeoff_load::ScenarioError>(())
 //! ```
 
@@ -36,11 +36,15 @@ mod connection;
 mod control;
 mod crowd;
 mod error;
+mod extract;
 mod host;
+mod memory;
 mod pacer;
 mod plan;
 mod population;
 mod recorder;
+mod redirect;
+mod roster;
 mod run;
 mod scenario;
 mod sequence;
@@ -56,5 +60,5 @@ pub use error::{HostError, LoadError, NotCorrect, ScenarioError};
 pub use host::check_host;
 pub use population::Stage;
 pub use run::{LoadConfig, Phase, Progress, Workload, check_once, check_requests, run};
-pub use scenario::{Load, MAX_IN_FLIGHT, Scenario, Task, WaitTime};
+pub use scenario::{Load, MAX_IN_FLIGHT, Scenario, Task, UserClass, WaitTime};
 pub use threshold::{Broken, Threshold};

@@ -1,36 +1,73 @@
 //! A scenario made ready for one server: every request is built but for putting its parts together.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Uri};
+use url::Url;
 
 use crate::check::{Cause, Checks};
 use crate::clock::FAR;
+use crate::extract::{Extract, Place};
 use crate::host::Host;
-use crate::scenario::PerRow;
-use crate::sequence::{Choice, Deck};
-use crate::{LoadError, Scenario, Task};
+use crate::memory::{Known, Memory};
+use crate::redirect::redirects;
+use crate::roster::Roster;
+use crate::scenario::{self, Body, NoValue, OpenHeader, Part, PerRow, Row, Text, percent_encoded};
+use crate::sequence::{Deck, TaskOrder};
+use crate::{LoadError, Scenario, Task, UserClass, WaitTime};
 
 /// What users can send.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) tasks: Vec<PlannedTask>,
+    pub(crate) classes: Vec<PlannedClass>,
+    pub(crate) roster: Roster,
+    /// Of all classes.
+    pub(crate) requests: Vec<PlannedRequest>,
+    /// Paths are relative to it.
+    pub(crate) origin: Url,
+}
+
+/// What the users of one class do.
+#[derive(Debug)]
+pub(crate) struct PlannedClass {
+    pub(crate) wait_time: WaitTime,
     pub(crate) deck: Deck,
+    /// All that they ever do; by the index of the task in its class.
+    pub(crate) tasks: Vec<PlannedTask>,
+    pub(crate) on_start: Range<usize>,
+    pub(crate) on_stop: Range<usize>,
+}
+
+/// What a user does in one go.
+#[derive(Debug)]
+pub(crate) struct PlannedTask {
+    /// Of those of the plan.
+    pub(crate) requests: Range<usize>,
 }
 
 /// One kind of request.
 #[derive(Debug)]
-pub(crate) struct PlannedTask {
+pub(crate) struct PlannedRequest {
     pub(crate) name: String,
     pub(crate) method: Method,
-    uri: PerRow<Uri>,
+    uri: Part<Uri, Text>,
+    /// What stands before every path.
+    prefix: String,
     headers: PerRow<HeaderMap>,
-    body: PerRow<Bytes>,
+    open_headers: Vec<OpenHeader>,
+    body: Part<Bytes, Body>,
+    rows: Arc<[Row]>,
     pub(crate) checks: Checks,
+    pub(crate) extracts: Vec<Extract>,
+    /// Whether a check or an extraction looks at the body.
+    pub(crate) needs_body: bool,
+    pub(crate) follow_redirects: bool,
     pub(crate) timeout: Duration,
     /// The cause of the failure of a request that took longer than `timeout`.
     pub(crate) timed_out: Cause,
@@ -38,55 +75,123 @@ pub(crate) struct PlannedTask {
 
 impl Plan {
     pub(crate) fn new(scenario: &Scenario, host: &Host, seed: u64) -> Result<Self, LoadError> {
-        let tasks = scenario
-            .tasks()
-            .iter()
-            .map(|task| PlannedTask::new(task, host))
-            .collect::<Result<_, _>>()?;
+        let mut requests = Vec::new();
+        let classes = scenario.users().iter().map(|class| {
+            let mut tasks = Vec::new();
+            for task in class.all_tasks() {
+                let first = requests.len();
+                for request in &task.requests {
+                    requests.push(PlannedRequest::new(request, host)?);
+                }
+                let requests = first..requests.len();
+                tasks.push(PlannedTask { requests });
+            }
+            Ok(PlannedClass::new(class, tasks, seed))
+        });
+        let classes = classes.collect::<Result<_, LoadError>>()?;
         Ok(Self {
-            tasks,
-            deck: Deck::new(scenario.tasks(), seed),
+            classes,
+            roster: Roster::new(scenario.users()),
+            requests,
+            origin: host.origin(),
         })
-    }
-
-    /// The request to send for `choice`.
-    pub(crate) fn request(&self, choice: Choice) -> Request<Full<Bytes>> {
-        let task = &self.tasks[choice.task];
-        let mut request = Request::new(Full::new(task.body.of(choice.row).clone()));
-        *request.method_mut() = task.method.clone();
-        *request.uri_mut() = task.uri.of(choice.row).clone();
-        *request.headers_mut() = task.headers.of(choice.row).clone();
-        request
     }
 }
 
-impl PlannedTask {
-    fn new(task: &Task, host: &Host) -> Result<Self, LoadError> {
-        let uri = task.path.map(|path| {
-            let path = format!("{}{path}", host.prefix);
-            let parsed: Result<PathAndQuery, _> = path.parse();
-            parsed.map(Uri::from).map_err(|_| LoadError::Path {
-                task: task.name().to_owned(),
-                path,
-            })
-        })?;
-        let headers = task.headers.map(|headers| {
+impl PlannedClass {
+    fn new(class: &UserClass, tasks: Vec<PlannedTask>, seed: u64) -> Self {
+        let chosen = class.on_start.len()..tasks.len() - class.on_stop.len();
+        let all: Vec<&Task> = class.all_tasks().collect();
+        let order = if class.in_order {
+            TaskOrder::AsWritten
+        } else {
+            TaskOrder::ByWeight
+        };
+        Self {
+            wait_time: class.wait_time,
+            deck: Deck::new(&all, chosen.clone(), order, seed),
+            on_start: 0..chosen.start,
+            on_stop: chosen.end..tasks.len(),
+            tasks,
+        }
+    }
+}
+
+impl PlannedRequest {
+    fn new(request: &scenario::Request, host: &Host) -> Result<Self, LoadError> {
+        let uri = match &request.path {
+            Part::Open(template) => Part::Open(template.clone()),
+            Part::Made(paths) => Part::Made(paths.map(|path| {
+                uri(&host.prefix, path).ok_or_else(|| LoadError::Path {
+                    request: request.name.clone(),
+                    path: format!("{}{path}", host.prefix),
+                })
+            })?),
+        };
+        let headers = request.headers.map(|headers| {
             let mut headers = headers.clone();
             headers
                 .entry(header::HOST)
                 .or_insert_with(|| host.header.clone());
             Ok::<_, LoadError>(headers)
         })?;
+        let needs_body = request.checks.need_body()
+            || request
+                .extracts
+                .iter()
+                .map(|extract| &extract.place)
+                .any(Place::needs_body);
+        // Whoever expects a redirecting answer wants to see that one.
+        let expected = request.checks.status.is_some_and(redirects);
         Ok(Self {
-            name: task.name().to_owned(),
-            method: task.method.clone(),
+            name: request.name.clone(),
+            method: request.method.clone(),
             uri,
+            prefix: host.prefix.clone(),
             headers,
-            body: task.body.clone(),
-            checks: task.checks.clone(),
-            timeout: task.timeout.min(FAR),
-            timed_out: timed_out(task.timeout),
+            open_headers: request.open_headers.clone(),
+            body: request.body.clone(),
+            rows: Arc::clone(&request.rows),
+            checks: request.checks.clone(),
+            extracts: request.extracts.clone(),
+            needs_body,
+            follow_redirects: request.follow_redirects && !expected,
+            timeout: request.timeout.min(FAR),
+            timed_out: timed_out(request.timeout),
         })
+    }
+
+    /// The request to send for `row` of its data, by a user who remembers `memory`.
+    ///
+    /// # Errors
+    /// Why it cannot be made of what the user remembers.
+    pub(crate) fn make(&self, row: usize, memory: &Memory) -> Result<Request<Full<Bytes>>, Cause> {
+        let known = Known {
+            memory,
+            row: self.rows.get(row),
+        };
+        let body = match &self.body {
+            Part::Made(bodies) => bodies.of(row).clone(),
+            Part::Open(template) => template.fill(&known).map_err(not_taken)?,
+        };
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = match &self.uri {
+            Part::Made(uris) => uris.of(row).clone(),
+            Part::Open(template) => {
+                let path = template.fill(&known, percent_encoded).map_err(not_taken)?;
+                uri(&self.prefix, &path).ok_or("a value taken makes no valid path")?
+            }
+        };
+        let headers = request.headers_mut();
+        headers.clone_from(self.headers.of(row));
+        for OpenHeader { name, value } in &self.open_headers {
+            let text = value.fill(&known).map_err(not_taken)?;
+            let value = HeaderValue::from_str(&text)
+                .map_err(|_| "a value taken has a character that no header can have")?;
+            headers.insert(name.clone(), value);
+        }
+        Ok(request)
     }
 
     /// Gives answers no more time than `limit`.
@@ -96,6 +201,15 @@ impl PlannedTask {
             self.timed_out = timed_out(limit);
         }
     }
+}
+
+fn uri(prefix: &str, path: &str) -> Option<Uri> {
+    let parsed: Result<PathAndQuery, _> = format!("{prefix}{path}").parse();
+    parsed.ok().map(Uri::from)
+}
+
+fn not_taken(NoValue(name): NoValue) -> Cause {
+    format!("`{name}` has no value yet: no answer gave it").into()
 }
 
 fn timed_out(timeout: Duration) -> Cause {

@@ -7,7 +7,7 @@ use bakeoff_report::Times;
 
 use crate::check::Cause;
 
-/// Causes told apart per task and second; failures with further ones are counted together.
+/// Causes told apart per kind of request and second; failures with further ones are counted together.
 pub(crate) const MOST_CAUSES: usize = 100;
 
 /// The cause of failures beyond the ones told apart.
@@ -16,7 +16,7 @@ pub(crate) const OTHER_CAUSES: Cause = Cause::Borrowed("other causes");
 /// A request that is over.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    pub(crate) task: usize,
+    pub(crate) request: usize,
     /// When it was to start, when it did and when it was over.
     pub(crate) planned: Duration,
     pub(crate) sent: Duration,
@@ -48,7 +48,7 @@ pub(crate) struct Recorder {
     pub(crate) begun: u64,
     /// How late requests of the measured period were sent.
     pub(crate) lag: Times,
-    pub(crate) tasks: Vec<TaskRecord>,
+    pub(crate) requests: Vec<RequestRecord>,
 }
 
 /// Which part of its second a recorder holds.
@@ -62,9 +62,9 @@ pub(crate) enum Part {
     Last,
 }
 
-/// The requests of one task.
+/// The requests of one kind.
 #[derive(Debug, Default)]
-pub(crate) struct TaskRecord {
+pub(crate) struct RequestRecord {
     /// Requests over in this second, planned in the measured period or not.
     pub(crate) requests: u64,
     pub(crate) failures: u64,
@@ -89,7 +89,7 @@ pub(crate) struct Occurrences {
 }
 
 impl Recorder {
-    pub(crate) fn new(tasks: usize) -> Self {
+    pub(crate) fn new(requests: usize) -> Self {
         Self {
             epoch: 0,
             second: 0,
@@ -100,39 +100,40 @@ impl Recorder {
             not_sent: 0,
             begun: 0,
             lag: Times::new(),
-            tasks: (0..tasks).map(|_| TaskRecord::default()).collect(),
+            requests: (0..requests).map(|_| RequestRecord::default()).collect(),
         }
     }
 
     /// Counts a request that is over.
     pub(crate) fn record(&mut self, finished: Finished) {
         let time = finished.done.saturating_sub(finished.planned);
-        let task = &mut self.tasks[finished.task];
+        let record = &mut self.requests[finished.request];
         let failed = u64::from(finished.failure.is_some());
-        task.requests += 1;
-        task.failures += failed;
+        record.requests += 1;
+        record.failures += failed;
         if finished.in_period {
-            task.completed_in_period += 1;
-            task.failed_in_period += failed;
+            record.completed_in_period += 1;
+            record.failed_in_period += failed;
         }
         if !finished.measured {
             if finished.failure.is_none() {
-                task.unmeasured_times.record(time);
+                record.unmeasured_times.record(time);
             }
             return;
         }
         self.lag
             .record(finished.sent.saturating_sub(finished.planned));
-        task.body_bytes += finished.body_bytes;
+        record.body_bytes += finished.body_bytes;
         match finished.failure {
             None => {
-                task.response_times.record(time);
-                task.service_times
+                record.response_times.record(time);
+                record
+                    .service_times
                     .record(finished.done.saturating_sub(finished.sent));
             }
             Some(cause) => {
-                task.failure_times.record(time);
-                task.count(cause, finished.done);
+                record.failure_times.record(time);
+                record.count(cause, finished.done);
             }
         }
     }
@@ -142,11 +143,11 @@ impl Recorder {
         (self.begun, self.arrived, self.not_sent) = (0, 0, 0);
         self.part = Part::Rest;
         self.lag.clear();
-        self.tasks.iter_mut().for_each(TaskRecord::clear);
+        self.requests.iter_mut().for_each(RequestRecord::clear);
     }
 }
 
-impl TaskRecord {
+impl RequestRecord {
     fn clear(&mut self) {
         (self.requests, self.failures, self.body_bytes) = (0, 0, 0);
         (self.completed_in_period, self.failed_in_period) = (0, 0);
@@ -177,7 +178,7 @@ mod tests {
     fn failed(cause: String) -> Finished {
         let planned = Duration::from_millis(5);
         Finished {
-            task: 0,
+            request: 0,
             planned,
             sent: planned,
             done: 2 * planned,
@@ -195,7 +196,7 @@ mod tests {
             recorder.record(failed(format!("status {index}")));
         }
         recorder.record(failed("status 0".to_owned()));
-        let causes = &recorder.tasks[0].causes;
+        let causes = &recorder.requests[0].causes;
         assert_eq!(causes.len(), MOST_CAUSES + 1);
         assert_eq!(causes[&OTHER_CAUSES].count, 10_000 - MOST_CAUSES as u64);
         assert_eq!(causes[&Cause::from("status 0")].count, 2);
@@ -214,7 +215,7 @@ mod tests {
             measured: false,
             ..failed("status 500".to_owned())
         });
-        let task = &recorder.tasks[0];
+        let task = &recorder.requests[0];
         assert_eq!((task.completed_in_period, task.failed_in_period), (2, 1));
         assert_eq!(
             (
@@ -239,7 +240,7 @@ mod tests {
             failure: None,
             ..failed(String::new())
         });
-        let task = &recorder.tasks[0];
+        let task = &recorder.requests[0];
         assert_eq!(task.response_times.max(), Some(Duration::from_millis(5)));
         assert_eq!(task.service_times.max(), Some(Duration::from_millis(2)));
         assert_eq!(recorder.lag.max(), Some(Duration::from_millis(3)));
@@ -252,15 +253,15 @@ mod tests {
         recorder.clear();
         assert_eq!(
             recorder.begun
-                + recorder.tasks[0].requests
-                + recorder.tasks[0].failures
-                + recorder.tasks[0].body_bytes,
+                + recorder.requests[0].requests
+                + recorder.requests[0].failures
+                + recorder.requests[0].body_bytes,
             0
         );
         assert_eq!(
-            recorder.tasks[0].failure_times.count() + recorder.lag.count(),
+            recorder.requests[0].failure_times.count() + recorder.lag.count(),
             0
         );
-        assert!(recorder.tasks[0].causes.is_empty());
+        assert!(recorder.requests[0].causes.is_empty());
     }
 }

@@ -22,7 +22,6 @@ use crate::host::Host;
 use crate::plan::Plan;
 use crate::population::{Population, Stage};
 use crate::recorder::Recorder;
-use crate::sequence::Choice;
 use crate::worker::{self, Handover, Shared, UserCount};
 use crate::{Broken, LoadError, NotCorrect, Scenario, Threshold};
 
@@ -162,6 +161,16 @@ pub fn run(
     if let Some(spawn_rate) = config.workload.spawn_rates().into_iter().find(impossible) {
         return Err(LoadError::SpawnRate { spawn_rate });
     }
+    if let Workload::Arrivals(_) = config.workload
+        && let Some(class) = scenario
+            .users()
+            .iter()
+            .find(|class| class.fixed_count().is_some())
+    {
+        return Err(LoadError::FixedCount {
+            class: class.name().to_owned(),
+        });
+    }
     let population = config.workload.population();
     let runtimes = (0..config.threads.get())
         .map(|_| runtime())
@@ -180,7 +189,6 @@ pub fn run(
     });
     let shared = Arc::new(Shared {
         plan,
-        wait_time: scenario.load().wait_time,
         addresses,
         clock: Clock::start(from, config.run_time.or(config.workload.duration())),
         stop: control.stopped().child_token(),
@@ -208,7 +216,8 @@ pub fn check_requests(scenario: &Scenario, host: &str) -> Result<(), LoadError> 
     Plan::new(scenario, &Host::parse(host)?, 0).map(|_| ())
 }
 
-/// Sends one request of each task to `host`, one after another, and checks the answers, all within `time_limit`.
+/// Does each task of each class of users once, as one user of the class would, and checks the answers, all within
+/// `time_limit`.
 pub async fn check_once(
     scenario: &Scenario,
     host: &str,
@@ -217,27 +226,22 @@ pub async fn check_once(
     let limit = Instant::now() + time_limit.min(crate::clock::FAR);
     let host = Host::parse(host).map_err(LoadError::Host)?;
     let mut plan = Plan::new(scenario, &host, 0)?;
-    plan.tasks
+    plan.requests
         .iter_mut()
-        .for_each(|task| task.limit(time_limit));
+        .for_each(|request| request.limit(time_limit));
     let mut client = Client::new(host.resolve().await?, Arc::new(AtomicU64::new(0)));
-    for (index, task) in plan.tasks.iter().enumerate() {
-        let limit = limit.min(Instant::now() + task.timeout);
-        let outcome = client
-            .send(
-                &plan,
-                Choice {
-                    task: index,
-                    row: 0,
-                },
-                limit,
-            )
-            .await;
-        if let Some(cause) = outcome.failure {
-            return Err(NotCorrect::Answer {
-                task: task.name.clone(),
-                cause: cause.into_owned(),
-            });
+    for class in &plan.classes {
+        client.forget();
+        for index in class.tasks.iter().flat_map(|task| task.requests.clone()) {
+            let request = &plan.requests[index];
+            let limit = limit.min(Instant::now() + request.timeout);
+            let outcome = client.send(&plan, request, 0, limit).await;
+            if let Some(cause) = outcome.failure {
+                return Err(NotCorrect::Answer {
+                    request: request.name.clone(),
+                    cause: cause.into_owned(),
+                });
+            }
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! What users do, read from a file and made ready to send.
 
+use std::collections::HashSet;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::Path;
 use std::time::Duration;
@@ -10,16 +11,23 @@ use crate::host::Host;
 use crate::{Arrivals, ScenarioError, Stage, Threshold, Workload};
 
 mod check;
+mod extract;
 mod file;
+mod request;
+mod rows;
 mod source;
 mod task;
 mod template;
 #[cfg(test)]
 mod tests;
+mod user;
 
 pub(crate) use file::{Kind, Order};
-pub(crate) use task::PerRow;
+pub(crate) use request::{Body, OpenHeader, Part, Request};
+pub(crate) use rows::PerRow;
 pub use task::Task;
+pub(crate) use template::{NoValue, Row, Text, Values, percent_encoded};
+pub use user::UserClass;
 
 use file::{File, LoadTable};
 use source::Source;
@@ -36,7 +44,7 @@ pub struct Scenario {
     name: String,
     host: Option<String>,
     load: Load,
-    tasks: Vec<Task>,
+    users: Vec<UserClass>,
     thresholds: Vec<Threshold>,
 }
 
@@ -64,21 +72,13 @@ impl Scenario {
         }
         let host = file.host.map(toml::Spanned::into_inner);
         let load = load(&source, file.load)?;
-        if file.tasks.is_empty() {
-            let problem = "there is no [[task]]; users need at least one with a `path`";
-            return Err(source.wrong(&(text.len()..text.len()), problem));
-        }
-        let tasks = file
-            .tasks
-            .into_iter()
-            .map(|table| task::build(&source, table))
-            .collect::<Result<Vec<_>, _>>()?;
-        let thresholds = thresholds(&source, &file.thresholds, &tasks)?;
+        let users = users(&source, &file.users, &file.tasks, &load)?;
+        let thresholds = thresholds(&source, &file.thresholds, &users)?;
         Ok(Self {
             name,
             host,
             load,
-            tasks,
+            users,
             thresholds,
         })
     }
@@ -98,20 +98,43 @@ impl Scenario {
         &self.load
     }
 
-    /// What users can do; at least one.
-    pub fn tasks(&self) -> &[Task] {
-        &self.tasks
+    /// The classes of users; at least one.
+    pub fn users(&self) -> &[UserClass] {
+        &self.users
     }
 
-    /// Keeps the tasks that have one of `tags`, or any without tags given, and none of `excluded`.
+    /// Keeps the classes of these names, or all without any given.
+    ///
+    /// # Errors
+    /// [`ScenarioError::NoClass`] for a name that no class has.
+    pub fn select_users(&mut self, names: &[String]) -> Result<(), ScenarioError> {
+        let known = |name: &&String| self.users.iter().all(|class| class.name() != **name);
+        if let Some(unknown) = names.iter().find(known) {
+            let classes = self.users.iter().map(|class| class.name().to_owned());
+            return Err(ScenarioError::NoClass {
+                name: unknown.clone(),
+                classes: classes.collect(),
+            });
+        }
+        self.users
+            .retain(|class| names.is_empty() || names.iter().any(|name| name == class.name()));
+        Ok(())
+    }
+
+    /// Keeps the tasks that have one of `tags`, or any without tags given, and none of `excluded`,
+    /// and the classes of users that have a task left.
     ///
     /// # Errors
     /// [`ScenarioError::NoTask`] where none is left.
     pub fn select(&mut self, tags: &[String], excluded: &[String]) -> Result<(), ScenarioError> {
         let has_one = |task: &Task, of: &[String]| task.tags().iter().any(|tag| of.contains(tag));
-        self.tasks
-            .retain(|task| (tags.is_empty() || has_one(task, tags)) && !has_one(task, excluded));
-        if self.tasks.is_empty() {
+        for class in &mut self.users {
+            class.tasks.retain(|task| {
+                (tags.is_empty() || has_one(task, tags)) && !has_one(task, excluded)
+            });
+        }
+        self.users.retain(|class| !class.tasks.is_empty());
+        if self.users.is_empty() {
             return Err(ScenarioError::NoTask);
         }
         Ok(())
@@ -211,16 +234,63 @@ fn workload(source: &Source<'_>, table: LoadTable) -> Result<Workload, ScenarioE
     }
 }
 
+/// The classes of users, or the one that all tasks belong to.
+fn users(
+    source: &Source<'_>,
+    users: &[toml::Spanned<file::UserTable>],
+    tasks: &[toml::Spanned<file::TaskTable>],
+    load: &Load,
+) -> Result<Vec<UserClass>, ScenarioError> {
+    match (users, tasks) {
+        ([], []) => {
+            let end = source.text.len();
+            let problem = "there is no [[task]]; users need at least one with a `path`";
+            Err(source.wrong(&(end..end), problem))
+        }
+        ([], tasks) => user::only_class(source, tasks, load.wait_time).map(|class| vec![class]),
+        (users, []) => {
+            let mut names = HashSet::new();
+            let mut twice = users
+                .iter()
+                .filter(|user| !names.insert(user.get_ref().name.as_str()));
+            if let Some(user) = twice.next() {
+                let problem = format!("there is a [[user]] {:?} already", user.get_ref().name);
+                return Err(source.wrong(&user.span(), &problem));
+            }
+            let build = |table| user::build(source, table, load.wait_time);
+            let classes: Vec<_> = users.iter().map(build).collect::<Result<_, _>>()?;
+            let arrivals = matches!(load.workload, Workload::Arrivals(_));
+            let fixed = classes.iter().position(|class| class.fixed_count.is_some());
+            match fixed.filter(|_| arrivals) {
+                Some(index) => {
+                    let problem = "`fixed_count` is for a number of users; with `arrival_rate` give a `weight`";
+                    Err(source.wrong(&users[index].span(), problem))
+                }
+                None => Ok(classes),
+            }
+        }
+        (_, [task, ..]) => {
+            let problem =
+                "with [[user]] tables every task belongs to one: write it as [[user.task]]";
+            Err(source.wrong(&task.span(), problem))
+        }
+    }
+}
+
 fn thresholds(
     source: &Source<'_>,
     tables: &[file::ThresholdTable],
-    tasks: &[Task],
+    users: &[UserClass],
 ) -> Result<Vec<Threshold>, ScenarioError> {
-    let unknown =
-        |name: &&toml::Spanned<String>| tasks.iter().all(|task| task.name != *name.get_ref());
+    let known: HashSet<&str> = users
+        .iter()
+        .flat_map(UserClass::requests)
+        .map(|request| request.name.as_str())
+        .collect();
+    let unknown = |name: &&toml::Spanned<String>| !known.contains(name.get_ref().as_str());
     let mut names = tables.iter().filter_map(|table| table.name.as_ref());
     if let Some(name) = names.find(unknown) {
-        let problem = format!("`name` is {:?}, which no task has", name.get_ref());
+        let problem = format!("`name` is {:?}, which no request has", name.get_ref());
         return Err(source.wrong(&name.span(), &problem));
     }
     tables

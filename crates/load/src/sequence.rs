@@ -1,44 +1,66 @@
 //! Says what a user does next: which task, with which row of its data. Pure, and the same for the same seed.
 
+use std::ops::Range;
+
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
 use crate::scenario::{Order, Task};
 
-/// One request to make.
+/// One task to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Choice {
-    /// The index of the task.
+    /// The index of the task in its class.
     pub(crate) task: usize,
     /// The index of the row of its data.
     pub(crate) row: usize,
 }
 
-/// In which order rows are taken and how often tasks are chosen; shared by all users.
+/// How users come to their next task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TaskOrder {
+    ByWeight,
+    /// One after another, from the first on.
+    AsWritten,
+}
+
+/// In which order rows are taken and how often tasks are chosen; shared by all users of a class.
 #[derive(Debug)]
 pub(crate) struct Deck {
-    /// Per task: its weight and that of all before it.
+    /// The tasks to choose from.
+    chosen: Range<usize>,
+    /// Per task to choose from: its weight and that of all before it.
     weights: Vec<u64>,
+    task_order: TaskOrder,
+    /// Per task.
     orders: Vec<RowOrder>,
 }
 
 #[derive(Debug)]
 enum RowOrder {
     Sequential { rows: usize },
+    PerUser { rows: usize },
     Shuffled(Box<[u32]>),
 }
 
 impl Deck {
-    pub(crate) fn new(tasks: &[Task], seed: u64) -> Self {
+    /// Of `tasks`, those in `chosen` are chosen from; the others are done when it is their time.
+    pub(crate) fn new(
+        tasks: &[&Task],
+        chosen: Range<usize>,
+        task_order: TaskOrder,
+        seed: u64,
+    ) -> Self {
         let mut total = 0;
-        let weights = tasks.iter().map(|task| {
+        let weights = tasks[chosen.clone()].iter().map(|task| {
             total += u64::from(task.weight().get());
             total
         });
         let mut random = StdRng::seed_from_u64(derived(seed, 0, Purpose::Rows));
         let orders = tasks.iter().map(|task| match task.order {
             Order::Sequential => RowOrder::Sequential { rows: task.rows },
+            Order::PerUser => RowOrder::PerUser { rows: task.rows },
             Order::Shuffled => {
                 let mut order: Box<[u32]> = (0..).take(task.rows).collect();
                 order.shuffle(&mut random);
@@ -48,6 +70,8 @@ impl Deck {
         Self {
             weights: weights.collect(),
             orders: orders.collect(),
+            chosen,
+            task_order,
         }
     }
 }
@@ -55,14 +79,14 @@ impl Deck {
 impl RowOrder {
     fn rows(&self) -> usize {
         match self {
-            Self::Sequential { rows } => *rows,
+            Self::Sequential { rows } | Self::PerUser { rows } => *rows,
             Self::Shuffled(order) => order.len(),
         }
     }
 
     fn row(&self, position: usize) -> usize {
         match self {
-            Self::Sequential { .. } => position,
+            Self::Sequential { .. } | Self::PerUser { .. } => position,
             Self::Shuffled(order) => order[position] as usize,
         }
     }
@@ -72,6 +96,8 @@ impl RowOrder {
 #[derive(Debug)]
 pub(crate) struct Sequence {
     random: StdRng,
+    /// Of those to choose from: the task that is next in order.
+    next_in_order: usize,
     /// Per task: where in the order of its rows this user is.
     positions: Vec<usize>,
 }
@@ -82,26 +108,50 @@ impl Sequence {
         let mut random = StdRng::seed_from_u64(derived(seed, user, Purpose::Choices));
         let positions = deck.orders.iter().map(|order| match order {
             RowOrder::Sequential { .. } => 0,
+            RowOrder::PerUser { rows } => user as usize % rows,
             RowOrder::Shuffled(order) => random.random_range(0..order.len()),
         });
         Self {
             positions: positions.collect(),
+            next_in_order: 0,
             random,
         }
     }
 
-    /// The next request.
+    /// Goes on as another user, who begins with the first task in order.
+    pub(crate) fn become_user(&mut self, deck: &Deck, user: u32) {
+        self.next_in_order = 0;
+        for (position, order) in self.positions.iter_mut().zip(&deck.orders) {
+            if let RowOrder::PerUser { rows } = order {
+                *position = user as usize % rows;
+            }
+        }
+    }
+
+    /// The next task.
     pub(crate) fn next(&mut self, deck: &Deck) -> Choice {
-        let task = match deck.weights.as_slice() {
-            [.., total] if deck.weights.len() > 1 => {
+        let chosen = match (deck.task_order, deck.weights.as_slice()) {
+            (TaskOrder::AsWritten, weights) => {
+                let next = self.next_in_order;
+                self.next_in_order = (next + 1) % weights.len();
+                next
+            }
+            (TaskOrder::ByWeight, [_, .., total]) => {
                 let drawn = self.random.random_range(0..*total);
                 deck.weights.partition_point(|up_to| *up_to <= drawn)
             }
-            _ => 0,
+            (TaskOrder::ByWeight, _) => 0,
         };
+        self.of_task(deck, deck.chosen.start + chosen)
+    }
+
+    /// The task of this index, with the next row of its data.
+    pub(crate) fn of_task(&mut self, deck: &Deck, task: usize) -> Choice {
         let order = &deck.orders[task];
         let position = self.positions[task];
-        self.positions[task] = (position + 1) % order.rows();
+        if !matches!(order, RowOrder::PerUser { .. }) {
+            self.positions[task] = (position + 1) % order.rows();
+        }
         Choice {
             task,
             row: order.row(position),
@@ -145,7 +195,8 @@ mod tests {
     }
 
     fn choices(scenario: &Scenario, seed: u64, user: u32, count: usize) -> Vec<Choice> {
-        let deck = Deck::new(scenario.tasks(), seed);
+        let tasks: Vec<&Task> = scenario.users()[0].tasks().iter().collect();
+        let deck = Deck::new(&tasks, 0..tasks.len(), TaskOrder::ByWeight, seed);
         let mut sequence = Sequence::new(&deck, seed, user);
         (0..count).map(|_| sequence.next(&deck)).collect()
     }
@@ -190,6 +241,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(rows("sequential")[..6], [0, 1, 2, 3, 0, 1]);
+        assert_eq!(rows("per_user")[..3], [1, 1, 1]);
         let shuffled = rows("shuffled");
         for turn in shuffled.chunks_exact(4) {
             assert_eq!(turn, &shuffled[..4]);

@@ -1,5 +1,6 @@
-//! One user of a closed model: sends a request, waits for the answer, waits as the scenario says, and again.
+//! One user of a closed model: does a task, waits as the scenario says, and again.
 
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +8,9 @@ use std::time::Duration;
 use crate::client::Client;
 use crate::crowd::{Crowd, Wake};
 use crate::pacer::Pacer;
-use crate::sequence::{Purpose, Sequence, derived};
-use crate::worker::{Active, Worker};
+use crate::plan::PlannedClass;
+use crate::sequence::{Choice, Purpose, Sequence, derived};
+use crate::worker::{Active, Due, Shared, Worker};
 
 /// How long a user at least waits after it could not connect, so that a server that is down is not stormed
 /// and its failures do not outnumber all else. The next request is planned that much later.
@@ -19,6 +21,7 @@ const PAUSE_WITHOUT_CONNECTION: Duration = Duration::from_millis(100);
 pub(crate) struct User {
     worker: Rc<Worker>,
     index: u32,
+    class: usize,
     crowd: Crowd,
     pacer: Pacer,
     sequence: Sequence,
@@ -26,37 +29,64 @@ pub(crate) struct User {
 }
 
 impl User {
-    pub(crate) fn new(worker: Rc<Worker>, index: u32, crowd: Crowd) -> Self {
+    /// `None` where the scenario has no class for another user.
+    pub(crate) fn new(worker: Rc<Worker>, index: u32, crowd: Crowd) -> Option<Self> {
         let shared = &worker.shared;
         let seed = shared.config.seed;
-        Self {
+        let class = shared.plan.roster.class_of(index)?;
+        let PlannedClass {
+            wait_time, deck, ..
+        } = &shared.plan.classes[class];
+        Some(Self {
             index,
+            class,
             crowd,
-            pacer: Pacer::new(shared.wait_time, derived(seed, index, Purpose::Waits)),
-            sequence: Sequence::new(&shared.plan.deck, seed, index),
+            pacer: Pacer::new(*wait_time, derived(seed, index, Purpose::Waits)),
+            sequence: Sequence::new(deck, seed, index),
             client: Client::new(
                 Arc::clone(&shared.addresses),
                 Arc::clone(&shared.connections_opened),
             ),
             worker,
-        }
+        })
     }
 
     /// Lives until the load ends, active while it is wanted.
     /// A request that is under way when this future is dropped stays begun and unfinished.
     pub(crate) async fn live(mut self) {
         let worker = Rc::clone(&self.worker);
+        let Shared { clock, plan, .. } = &*worker.shared;
+        let class = &plan.classes[self.class];
         while let Some(start) = self.crowd.wait_for_start(self.index, &worker.shared).await {
             let _active = Active::new(&worker);
-            if self.work(start).await == Wake::End {
+            let due = Due {
+                planned: start,
+                sent: clock.now(),
+            };
+            self.perform_all(class.on_start.clone(), due).await;
+            let first = if class.on_start.is_empty() {
+                start
+            } else {
+                clock.now()
+            };
+            let wake = self.work(first).await;
+            let now = clock.now();
+            let due = Due {
+                planned: now,
+                sent: now,
+            };
+            self.perform_all(class.on_stop.clone(), due).await;
+            if wake == Wake::End {
                 return;
             }
             // Who comes back is somebody new.
             self.client.disconnect();
+            self.client.forget();
+            self.sequence.become_user(&class.deck, self.index);
         }
     }
 
-    /// Sends one request after another, the first planned at `planned`, and says what ended it.
+    /// Does one task after another, the first planned at `planned`, and says what ended it.
     async fn work(&mut self, mut planned: Duration) -> Wake {
         let worker = Rc::clone(&self.worker);
         let shared = &worker.shared;
@@ -66,10 +96,9 @@ impl User {
             if !shared.begin_iteration() {
                 return Wake::End;
             }
-            let choice = self.sequence.next(&shared.plan.deck);
-            let not_connected = worker
-                .request(&mut self.client, choice, planned, sent)
-                .await;
+            let class = &shared.plan.classes[self.class];
+            let choice = self.sequence.next(&class.deck);
+            let not_connected = self.perform(choice, Due { planned, sent }).await;
             // Checking the answer is the user's time: it is in neither this response time nor the next.
             let free = shared.clock.now();
             planned = self.pacer.next(planned, free);
@@ -77,5 +106,27 @@ impl User {
                 planned = planned.max(free + PAUSE_WITHOUT_CONNECTION);
             }
         }
+    }
+
+    /// Does each of these tasks of its class, one after another.
+    async fn perform_all(&mut self, tasks: Range<usize>, mut due: Due) {
+        let worker = Rc::clone(&self.worker);
+        let Shared { clock, plan, .. } = &*worker.shared;
+        for task in tasks {
+            let choice = self.sequence.of_task(&plan.classes[self.class].deck, task);
+            self.perform(choice, due).await;
+            let now = clock.now();
+            due = Due {
+                planned: now,
+                sent: now,
+            };
+        }
+    }
+
+    async fn perform(&mut self, choice: Choice, due: Due) -> bool {
+        let task = &self.worker.shared.plan.classes[self.class].tasks[choice.task];
+        self.worker
+            .perform(&mut self.client, task, choice.row, due)
+            .await
     }
 }

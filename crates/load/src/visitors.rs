@@ -11,14 +11,24 @@ use crate::alarm::Alarm;
 use crate::arrivals::{Arrivals, Schedule};
 use crate::client::Client;
 use crate::sequence::{Choice, Purpose, Sequence, derived};
-use crate::worker::{Active, Worker};
+use crate::worker::{Active, Due, Shared, Worker};
+
+/// What one arrival does.
+#[derive(Debug)]
+struct Visit {
+    class: usize,
+    choices: Vec<Choice>,
+}
 
 /// The arrivals of one thread.
 #[derive(Debug)]
 pub(crate) struct Visitors {
     worker: Rc<Worker>,
     schedule: Schedule,
-    sequence: Sequence,
+    /// By class.
+    sequences: Vec<Sequence>,
+    /// The number of the next arrival, counted over all threads.
+    next: u32,
     limit: u32,
     /// Connections that no request is on, the one that was used last at the end.
     idle: Rc<RefCell<Vec<Client>>>,
@@ -36,7 +46,13 @@ impl Visitors {
                 shared.config.threads.get(),
                 derived(seed, index, Purpose::Waits),
             ),
-            sequence: Sequence::new(&shared.plan.deck, seed, index),
+            sequences: shared
+                .plan
+                .classes
+                .iter()
+                .map(|class| Sequence::new(&class.deck, seed, index))
+                .collect(),
+            next: index,
             limit: arrivals.max_in_flight.get(),
             idle: Rc::default(),
             worker,
@@ -62,10 +78,10 @@ impl Visitors {
             if planned >= shared.clock.end() || !shared.begin_iteration() {
                 break;
             }
-            let choice = self.sequence.next(&shared.plan.deck);
+            let visit = self.next_visit();
             worker.arrived(planned);
             if let Some(inside) = Active::within(&worker, self.limit) {
-                under_way.spawn_local(self.visit(choice, planned, inside));
+                under_way.spawn_local(self.make(visit, planned, inside));
                 while under_way.try_join_next().is_some() {}
             } else {
                 worker.turned_away(planned);
@@ -76,9 +92,29 @@ impl Visitors {
         while under_way.join_next().await.is_some() {}
     }
 
-    fn visit(
+    /// What the next arrival does: as a new user of its class, from the first request to the last.
+    fn next_visit(&mut self) -> Visit {
+        let Shared { plan, config, .. } = &*self.worker.shared;
+        let class = plan.roster.class_of(self.next).unwrap_or(0);
+        let planned = &plan.classes[class];
+        let sequence = &mut self.sequences[class];
+        sequence.become_user(&planned.deck, self.next);
+        let threads = u32::try_from(config.threads.get()).unwrap_or(u32::MAX);
+        self.next = self.next.wrapping_add(threads);
+        let mut choices = Vec::with_capacity(1);
+        for task in planned.on_start.clone() {
+            choices.push(sequence.of_task(&planned.deck, task));
+        }
+        choices.push(sequence.next(&planned.deck));
+        for task in planned.on_stop.clone() {
+            choices.push(sequence.of_task(&planned.deck, task));
+        }
+        Visit { class, choices }
+    }
+
+    fn make(
         &self,
-        choice: Choice,
+        visit: Visit,
         planned: Duration,
         inside: Active,
     ) -> impl Future<Output = ()> + 'static {
@@ -92,8 +128,20 @@ impl Visitors {
                     Arc::clone(&shared.connections_opened),
                 )
             });
+            client.forget();
             let sent = shared.clock.now();
-            worker.request(&mut client, choice, planned, sent).await;
+            let mut due = Due { planned, sent };
+            for choice in visit.choices {
+                let task = &shared.plan.classes[visit.class].tasks[choice.task];
+                if worker.perform(&mut client, task, choice.row, due).await {
+                    break;
+                }
+                let now = shared.clock.now();
+                due = Due {
+                    planned: now,
+                    sent: now,
+                };
+            }
             idle.borrow_mut().push(client);
             drop(inside);
         }

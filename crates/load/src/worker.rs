@@ -16,19 +16,20 @@ use crate::alarm::Alarm;
 use crate::client::Client;
 use crate::clock::{Clock, FAR};
 use crate::crowd::Crowd;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlannedTask};
 use crate::recorder::{Finished, Part, Recorder};
-use crate::sequence::Choice;
 use crate::user::User;
 use crate::visitors::Visitors;
-use crate::{LoadConfig, WaitTime, Workload};
+use crate::{LoadConfig, Workload};
+
+/// The shortest time that the clock knows.
+const INSTANT: Duration = Duration::from_nanos(1);
 
 /// What all threads of a load share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) plan: Plan,
     pub(crate) config: LoadConfig,
-    pub(crate) wait_time: WaitTime,
     pub(crate) addresses: Arc<[SocketAddr]>,
     pub(crate) clock: Clock,
     pub(crate) stop: CancellationToken,
@@ -92,7 +93,7 @@ struct State {
 /// until the load is over. Must run within a `LocalSet`.
 pub(crate) async fn drive(shared: Arc<Shared>, thread: usize, crowd: Crowd, handover: Handover) {
     let state = State {
-        recorder: Recorder::new(shared.plan.tasks.len()),
+        recorder: Recorder::new(shared.plan.requests.len()),
         users: 0,
     };
     let worker = Rc::new(Worker {
@@ -149,37 +150,74 @@ impl Crew {
             && index < self.crowd.most()
         {
             let user = User::new(Rc::clone(&self.worker), index, self.crowd.clone());
-            tasks.spawn_local(user.live());
+            if let Some(user) = user {
+                tasks.spawn_local(user.live());
+            }
             self.next += self.worker.shared.config.threads.get();
         }
     }
 }
 
+/// When a request is to be sent, and when it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Due {
+    pub(crate) planned: Duration,
+    pub(crate) sent: Duration,
+}
+
 impl Worker {
-    /// Sends the request for `choice`, waits for its answer and counts it.
-    /// Returns whether there was no connection to send it on.
-    pub(crate) async fn request(
+    /// Sends the requests of `task`, for `row` of its data, the first when it is due and each other one once the one
+    /// before is answered, and counts them: all or none of a task belong to the measured period.
+    /// Returns whether there was no connection to send one on; nothing more is sent then.
+    pub(crate) async fn perform(
         &self,
         client: &mut Client,
-        choice: Choice,
-        planned: Duration,
-        sent: Duration,
+        task: &PlannedTask,
+        row: usize,
+        due: Due,
+    ) -> bool {
+        let clock = &self.shared.clock;
+        // What users do at the very end still counts.
+        let counted_at = due.planned.min(clock.end().saturating_sub(INSTANT));
+        let mut due = due;
+        for request in task.requests.clone() {
+            if self.request(client, (request, row), due, counted_at).await {
+                return true;
+            }
+            let now = clock.now();
+            due = Due {
+                planned: now,
+                sent: now,
+            };
+        }
+        false
+    }
+
+    /// Sends one request of the plan, waits for its answer and counts it.
+    /// Returns whether there was no connection to send it on.
+    async fn request(
+        &self,
+        client: &mut Client,
+        (index, row): (usize, usize),
+        Due { planned, sent }: Due,
+        counted_at: Duration,
     ) -> bool {
         let Shared { plan, clock, .. } = &*self.shared;
-        let measured = clock.measures(planned);
+        let request = &plan.requests[index];
+        let measured = clock.measures(counted_at);
         if measured {
             self.recorder(|recorder| recorder.begun += 1);
         }
-        let limit = clock.at(sent.saturating_add(plan.tasks[choice.task].timeout));
-        let outcome = client.send(plan, choice, limit).await;
+        let limit = clock.at(sent.saturating_add(request.timeout));
+        let outcome = client.send(plan, request, row, limit).await;
         let done = clock.since_start(outcome.done);
         self.record(Finished {
-            task: choice.task,
+            request: index,
             planned,
             sent,
             done,
             // The figures may have begun anew in the meantime.
-            measured: measured && planned >= clock.from(),
+            measured: measured && counted_at >= clock.from(),
             in_period: clock.measures(done),
             body_bytes: outcome.body_bytes,
             failure: outcome.failure,
@@ -237,7 +275,7 @@ impl Worker {
             .handover
             .cleared
             .try_recv()
-            .unwrap_or_else(|_| Recorder::new(self.shared.plan.tasks.len()));
+            .unwrap_or_else(|_| Recorder::new(self.shared.plan.requests.len()));
         (next.second, next.epoch) = (recorder.second, recorder.epoch);
         let mut full = std::mem::replace(recorder, next);
         (full.thread, full.users, full.part) = (self.thread, *users, part);

@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use bakeoff_load::{Task, UserClass};
 use bakeoff_report::render::prometheus;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
@@ -127,24 +128,41 @@ async fn metrics(State(page): State<Page>) -> Response {
     (content_type, text.unwrap_or_default()).into_response()
 }
 
-/// Locust's shape: the classes of users, and what they do how often. All users here are of one class.
+/// Locust's shape: the classes of users, and what they do how often. Shares are by weight; classes of a fixed number
+/// have none of their own.
 async fn tasks(State(page): State<Page>) -> Json<Value> {
-    let tasks = page.swarm.scenario().tasks();
-    let total: u64 = tasks
-        .iter()
-        .map(|task| u64::from(task.weight().get()))
-        .sum();
+    let classes = page.swarm.scenario().users();
+    let weight = |class: &UserClass| match class.fixed_count() {
+        Some(_) if classes.len() > 1 => 0,
+        _ => u64::from(class.weight().get()),
+    };
+    let total: u64 = classes.iter().map(weight).sum();
+    let shares = |of_class: bool| {
+        let mut shares = Map::new();
+        for class in classes {
+            let ratio = weight(class) as f64 / total.max(1) as f64;
+            let tasks = task_ratios(class, if of_class { 1.0 } else { ratio });
+            let class_name = class.name().to_owned();
+            shares.insert(class_name, json!({ "ratio": ratio, "tasks": tasks }));
+        }
+        shares
+    };
+    Json(json!({ "per_class": shares(true), "total": shares(false) }))
+}
+
+/// How often the users of a class do each of its tasks, of `whole`.
+fn task_ratios(class: &UserClass, whole: f64) -> Map<String, Value> {
+    let weight = |task: &Task| f64::from(task.weight().get());
+    let total: f64 = class.tasks().iter().map(weight).sum();
     let mut ratios = Map::new();
-    for task in tasks {
-        let ratio = f64::from(task.weight().get()) / total as f64;
-        let known = ratios
-            .get(task.name())
-            .and_then(|known| known["ratio"].as_f64());
-        let ratio = known.unwrap_or(0.0) + ratio;
-        ratios.insert(task.name().to_owned(), json!({ "ratio": ratio }));
+    for task in class.tasks() {
+        let ratio = ratios
+            .entry(task.name())
+            .or_insert_with(|| json!({ "ratio": 0.0 }));
+        let known = ratio["ratio"].as_f64().unwrap_or_default();
+        ratio["ratio"] = json!(known + whole * weight(task) / total);
     }
-    let classes = json!({ "User": { "ratio": 1.0, "tasks": ratios } });
-    Json(json!({ "per_class": classes, "total": classes }))
+    ratios
 }
 
 async fn logs(State(page): State<Page>) -> Json<Value> {

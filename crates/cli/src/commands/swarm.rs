@@ -25,6 +25,7 @@ const TABLE_EVERY: Duration = Duration::from_secs(2);
 /// Runs the scenario and prints what its users saw.
 pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
     let mut scenario = Scenario::open(&args.scenario)?;
+    scenario.select_users(&args.user_classes)?;
     scenario.select(&args.tags, &args.exclude_tags)?;
     let config = load_config(args, &scenario)?;
     let stop = stop_token()?;

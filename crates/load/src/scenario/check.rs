@@ -18,24 +18,24 @@ const ONE_OF: &str = "a check is one of { status = 200 }, { header = \"content-t
 /// What the tables demand together.
 pub(super) fn build(
     source: &Source<'_>,
-    tables: Vec<Spanned<CheckTable>>,
+    tables: &[Spanned<CheckTable>],
 ) -> Result<Checks, ScenarioError> {
     let mut checks = Checks::default();
     for table in tables {
         let place = table.span();
-        add(&mut checks, table.into_inner()).map_err(|problem| source.wrong(&place, &problem))?;
+        add(&mut checks, table.get_ref()).map_err(|problem| source.wrong(&place, &problem))?;
     }
     Ok(checks)
 }
 
-fn add(checks: &mut Checks, table: CheckTable) -> Result<(), String> {
+fn add(checks: &mut Checks, table: &CheckTable) -> Result<(), String> {
     match table.keys().as_slice() {
         ["status"] => add_status(checks, table.status),
         ["header"] | ["header", "equal" | "contains" | "matches"] => {
             let name = table.header.as_deref().unwrap_or_default();
             let name = HeaderName::from_bytes(name.as_bytes())
                 .map_err(|_| format!("`header` must be the name of a header, not {name:?}"))?;
-            let value = text_check(&table)?;
+            let value = text_check(table)?;
             checks.headers.push(HeaderCheck { name, value });
             Ok(())
         }
@@ -44,7 +44,7 @@ fn add(checks: &mut Checks, table: CheckTable) -> Result<(), String> {
             Ok(())
         }
         ["contains" | "matches"] => {
-            checks.body.extend(text_check(&table)?.map(BodyCheck::Text));
+            checks.body.extend(text_check(table)?.map(BodyCheck::Text));
             Ok(())
         }
         ["at_least_bytes" | "at_most_bytes"] | ["at_least_bytes", "at_most_bytes"] => {
@@ -70,16 +70,20 @@ fn add_status(checks: &mut Checks, status: Option<u16>) -> Result<(), String> {
     }
 }
 
-fn json_check(table: CheckTable) -> Result<BodyCheck, String> {
-    let pointer = table.json.unwrap_or_default();
+fn json_check(table: &CheckTable) -> Result<BodyCheck, String> {
+    let pointer = table.json.clone().unwrap_or_default();
     if !pointer.is_empty() && !pointer.starts_with('/') {
         return Err(format!(
             "`json` must be a JSON pointer such as \"/answer\", not {pointer:?}"
         ));
     }
-    let equal = match table.equal.map(|value| Json::parse(value.get_ref())) {
+    let equal = match table
+        .equal
+        .as_ref()
+        .map(|value| Json::parse(value.get_ref()))
+    {
         None => None,
-        Some(Ok(value)) if value.column().is_none() => value.fill(&Row::new()).ok(),
+        Some(Ok(value)) if value.names().is_empty() => value.fill(&Row::new()).ok(),
         Some(Ok(_)) => return Err("`equal` cannot have columns to fill in".to_owned()),
         Some(Err(problem)) => return Err(format!("`equal` {problem}")),
     };

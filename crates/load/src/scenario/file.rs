@@ -18,6 +18,8 @@ pub(super) struct File {
     pub(super) host: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) load: LoadTable,
+    #[serde(default, rename = "user")]
+    pub(super) users: Vec<Spanned<UserTable>>,
     #[serde(default, rename = "task")]
     pub(super) tasks: Vec<Spanned<TaskTable>>,
     #[serde(default, rename = "threshold")]
@@ -46,24 +48,107 @@ pub(super) struct StageTable {
     pub(super) spawn_rate: Option<Rate>,
 }
 
+/// A class of users.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserTable {
+    pub(super) name: String,
+    pub(super) weight: Option<Count>,
+    pub(super) fixed_count: Option<Count>,
+    pub(super) wait_time: Option<Wait>,
+    /// Whether tasks come one after another, as they are written, and not by weight.
+    #[serde(default)]
+    pub(super) in_order: bool,
+    #[serde(default)]
+    pub(super) headers: Headers,
+    pub(super) auth: Option<Spanned<AuthTable>>,
+    #[serde(default)]
+    pub(super) on_start: Vec<Spanned<TaskTable>>,
+    #[serde(default)]
+    pub(super) on_stop: Vec<Spanned<TaskTable>>,
+    #[serde(default, rename = "task")]
+    pub(super) tasks: Vec<Spanned<TaskTable>>,
+}
+
+/// A task that is one request, or one request of a task that has several as its `request`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TaskTable {
     pub(super) name: Option<String>,
     pub(super) weight: Option<Count>,
-    pub(super) method: Option<Spanned<String>>,
-    pub(super) path: Spanned<String>,
-    #[serde(default)]
-    pub(super) headers: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     pub(super) tags: Vec<String>,
+    pub(super) data: Option<DataTable>,
+    #[serde(default, rename = "request")]
+    pub(super) requests: Vec<Spanned<TaskTable>>,
+    pub(super) method: Option<Spanned<String>>,
+    pub(super) path: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) headers: Headers,
+    pub(super) auth: Option<Spanned<AuthTable>>,
     pub(super) form: Option<Spanned<BTreeMap<String, String>>>,
     pub(super) json: Option<Spanned<Value>>,
     pub(super) body: Option<Spanned<String>>,
-    pub(super) data: Option<DataTable>,
+    pub(super) body_file: Option<Spanned<PathBuf>>,
     #[serde(default)]
     pub(super) check: Vec<Spanned<CheckTable>>,
+    #[serde(default)]
+    pub(super) extract: BTreeMap<String, Spanned<ExtractTable>>,
+    pub(super) follow_redirects: Option<bool>,
     pub(super) timeout: Option<Period>,
+}
+
+impl TaskTable {
+    /// Whether it says something that only a task with one request, or that request, can.
+    pub(super) fn describes_request(&self) -> bool {
+        self.path.is_some()
+            || self.method.is_some()
+            || !self.headers.is_empty()
+            || self.auth.is_some()
+            || self.form.is_some()
+            || self.json.is_some()
+            || self.body.is_some()
+            || self.body_file.is_some()
+            || !self.check.is_empty()
+            || !self.extract.is_empty()
+            || self.follow_redirects.is_some()
+            || self.timeout.is_some()
+    }
+
+    /// Whether it says something that only a task can.
+    pub(super) fn describes_task(&self) -> bool {
+        self.weight.is_some()
+            || !self.tags.is_empty()
+            || self.data.is_some()
+            || !self.requests.is_empty()
+    }
+}
+
+/// Header names and the templates of their values.
+pub(super) type Headers = BTreeMap<String, Spanned<String>>;
+
+/// Who a request says that it comes from.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AuthTable {
+    pub(super) bearer: Option<String>,
+    pub(super) basic: Option<BasicTable>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BasicTable {
+    pub(super) user: String,
+    pub(super) password: String,
+}
+
+/// Where in an answer a value is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExtractTable {
+    pub(super) json: Option<String>,
+    pub(super) header: Option<String>,
+    pub(super) matches: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,6 +168,8 @@ pub(crate) enum Order {
     Shuffled,
     /// As in the file; every user starts with the first row.
     Sequential,
+    /// Each user has one row for good: the first user the first, and after the last row the first again.
+    PerUser,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,7 +1,7 @@
 //! Where in a file something is wrong, in words.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
@@ -27,6 +27,12 @@ impl Source<'_> {
                 _ => self.wrong(&span, &message),
             }
         })
+    }
+
+    /// The path of a file that is named relative to this one's folder.
+    pub(super) fn beside(&self, file: &Path) -> PathBuf {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        folder.join(file)
     }
 
     /// An error about what is at `span`.

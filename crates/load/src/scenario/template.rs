@@ -1,22 +1,34 @@
-//! Texts and JSON with `${column}` in them, filled in from the rows of a data file.
+//! Texts and JSON with `${name}` in them, filled in from the rows of a data file and from what users took from answers.
 
 use serde_json::{Map, Value};
 
 /// A row of a data file.
-pub(super) type Row = Map<String, Value>;
+pub(crate) type Row = Map<String, Value>;
 
-/// A column that a template names and a row does not have.
+/// What the names in a template stand for.
+pub(crate) trait Values {
+    /// The value of `name`, if there is one.
+    fn value(&self, name: &str) -> Option<&Value>;
+}
+
+impl Values for Row {
+    fn value(&self, name: &str) -> Option<&Value> {
+        self.get(name)
+    }
+}
+
+/// A name in a template that has no value.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct NoColumn(pub(super) String);
+pub(crate) struct NoValue(pub(crate) String);
 
-/// A text with columns to fill in. `${env:NAME}` is filled in at once, from the environment. `$${` stands for the two characters `${`.
+/// A text with values to fill in. `${env:NAME}` is filled in at once, from the environment. `$${` stands for the two characters `${`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Text(Vec<Part>);
+pub(crate) struct Text(Vec<Part>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Literal(String),
-    Column(String),
+    Name(String),
 }
 
 impl Text {
@@ -48,7 +60,7 @@ impl Text {
             if !literal.is_empty() {
                 parts.push(Part::Literal(std::mem::take(&mut literal)));
             }
-            parts.push(Part::Column(column.to_owned()));
+            parts.push(Part::Name(column.to_owned()));
             rest = after;
         }
         literal += rest;
@@ -58,10 +70,10 @@ impl Text {
         Ok(Self(parts))
     }
 
-    /// The first column that is filled in, if any is.
-    pub(super) fn column(&self) -> Option<&str> {
-        self.0.iter().find_map(|part| match part {
-            Part::Column(column) => Some(column.as_str()),
+    /// The names that are filled in.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Name(name) => Some(name.as_str()),
             Part::Literal(_) => None,
         })
     }
@@ -70,35 +82,39 @@ impl Text {
     pub(super) fn encoded(self, encode: fn(&str) -> String) -> Self {
         let encoded = |part| match part {
             Part::Literal(literal) => Part::Literal(encode(&literal)),
-            column @ Part::Column(_) => column,
+            name @ Part::Name(_) => name,
         };
         Self(self.0.into_iter().map(encoded).collect())
     }
 
-    /// The text with each column's value put through `encode`.
-    pub(super) fn fill(&self, row: &Row, encode: fn(&str) -> String) -> Result<String, NoColumn> {
+    /// The text with each value put through `encode`.
+    pub(crate) fn fill(
+        &self,
+        values: &impl Values,
+        encode: fn(&str) -> String,
+    ) -> Result<String, NoValue> {
         let mut filled = String::new();
         for part in &self.0 {
             match part {
                 Part::Literal(literal) => filled += literal,
-                Part::Column(column) => filled += &encode(&as_text(value_of(row, column)?)),
+                Part::Name(name) => filled += &encode(&as_text(value_of(values, name)?)),
             }
         }
         Ok(filled)
     }
 
-    /// As a JSON value: a text that is one column alone becomes that column's value as it is.
-    fn fill_value(&self, row: &Row) -> Result<Value, NoColumn> {
+    /// As a JSON value: a text that is one name alone becomes that value as it is.
+    fn fill_value(&self, values: &impl Values) -> Result<Value, NoValue> {
         match self.0.as_slice() {
-            [Part::Column(column)] => value_of(row, column).cloned(),
-            _ => self.fill(row, str::to_owned).map(Value::String),
+            [Part::Name(name)] => value_of(values, name).cloned(),
+            _ => self.fill(values, str::to_owned).map(Value::String),
         }
     }
 }
 
-/// A JSON value with columns to fill in inside its strings (not its keys).
+/// A JSON value with values to fill in inside its strings (not its keys).
 #[derive(Debug, Clone)]
-pub(super) enum Json {
+pub(crate) enum Json {
     Fixed(Value),
     Text(Text),
     Array(Vec<Json>),
@@ -128,24 +144,27 @@ impl Json {
         })
     }
 
-    /// The first column that is filled in, if any is.
-    pub(super) fn column(&self) -> Option<&str> {
+    /// The names that are filled in.
+    pub(super) fn names(&self) -> Vec<&str> {
         match self {
-            Self::Fixed(_) => None,
-            Self::Text(text) => text.column(),
-            Self::Array(items) => items.iter().find_map(Self::column),
-            Self::Object(entries) => entries.iter().find_map(|(_, value)| value.column()),
+            Self::Fixed(_) => Vec::new(),
+            Self::Text(text) => text.names().collect(),
+            Self::Array(items) => items.iter().flat_map(Self::names).collect(),
+            Self::Object(entries) => entries
+                .iter()
+                .flat_map(|(_, value)| value.names())
+                .collect(),
         }
     }
 
-    /// The value with its columns filled in.
-    pub(super) fn fill(&self, row: &Row) -> Result<Value, NoColumn> {
+    /// The value with everything filled in.
+    pub(crate) fn fill(&self, values: &impl Values) -> Result<Value, NoValue> {
         match self {
             Self::Fixed(value) => Ok(value.clone()),
-            Self::Text(text) => text.fill_value(row),
-            Self::Array(items) => items.iter().map(|item| item.fill(row)).collect(),
+            Self::Text(text) => text.fill_value(values),
+            Self::Array(items) => items.iter().map(|item| item.fill(values)).collect(),
             Self::Object(entries) => {
-                let filled = |(key, value): &(String, Self)| Ok((key.clone(), value.fill(row)?));
+                let filled = |(key, value): &(String, Self)| Ok((key.clone(), value.fill(values)?));
                 entries
                     .iter()
                     .map(filled)
@@ -157,7 +176,7 @@ impl Json {
 }
 
 /// Percent-encodes all but RFC 3986's unreserved characters.
-pub(super) fn percent_encoded(text: &str) -> String {
+pub(crate) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -173,8 +192,9 @@ pub(super) fn percent_encoded(text: &str) -> String {
     encoded
 }
 
-fn value_of<'a>(row: &'a Row, column: &str) -> Result<&'a Value, NoColumn> {
-    row.get(column).ok_or_else(|| NoColumn(column.to_owned()))
+fn value_of<'a>(values: &'a impl Values, name: &str) -> Result<&'a Value, NoValue> {
+    let value = values.value(name);
+    value.ok_or_else(|| NoValue(name.to_owned()))
 }
 
 fn as_text(value: &Value) -> String {

@@ -39,6 +39,7 @@ fn error_in(folder: &TempDir, task: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a whole scenario")]
 fn a_whole_scenario_is_read() {
     let folder = folder(
         "{\"question\": \"Who?\", \"context\": \"Ada \\\"did\\\".\"}\n\n{\"question\": \"Why?\", \"context\": 7}\n",
@@ -87,32 +88,43 @@ fn a_whole_scenario_is_read() {
             wait_time
         }
     );
-    let [ask, health] = scenario.tasks() else {
+    let [ask, health] = scenario.users()[0].tasks() else {
         panic!("two tasks")
     };
     assert_eq!(
-        (ask.name(), ask.method(), ask.weight().get(), ask.rows),
+        (
+            ask.name(),
+            ask.requests[0].method.as_str(),
+            ask.weight().get(),
+            ask.rows
+        ),
         ("ask", "POST", 3, 2)
     );
-    let body = |row| serde_json::from_slice::<Value>(ask.body.of(row)).unwrap();
+    let body = |row| serde_json::from_slice::<Value>(ask.requests[0].body.made().of(row)).unwrap();
     let expected = json!({"question": "Who?", "context": "Ada \"did\".", "both": "Who? Ada \"did\".", "top_k": 1, "deep": [{"a": true}]});
     assert_eq!(body(0), expected);
     assert_eq!(
         body(1),
         json!({"question": "Why?", "context": 7, "both": "Why? 7", "top_k": 1, "deep": [{"a": true}]})
     );
-    assert_eq!(ask.headers.of(1)["x-question"], "q Why?");
-    assert_eq!(ask.headers.of(0)["content-type"], "application/json");
+    assert_eq!(ask.requests[0].headers.of(1)["x-question"], "q Why?");
     assert_eq!(
-        (ask.checks.status, ask.checks.body.len()),
+        ask.requests[0].headers.of(0)["content-type"],
+        "application/json"
+    );
+    assert_eq!(
+        (
+            ask.requests[0].checks.status,
+            ask.requests[0].checks.body.len()
+        ),
         (Some(StatusCode::CREATED), 2)
     );
-    assert_eq!(ask.timeout, Duration::from_millis(500));
+    assert_eq!(ask.requests[0].timeout, Duration::from_millis(500));
     assert_eq!(
-        (health.name(), &health.method, health.rows),
+        (health.name(), &health.requests[0].method, health.rows),
         ("/health", &Method::GET, 1)
     );
-    assert_eq!(health.timeout, Duration::from_secs(30));
+    assert_eq!(health.requests[0].timeout, Duration::from_secs(30));
     assert_eq!(
         scenario.thresholds()[0].to_string(),
         "response_time.p99.9 below 500ms"
@@ -207,10 +219,16 @@ fn wait_times_are_written_in_five_ways() {
 fn requests_without_columns_are_made_once() {
     let folder = folder("{\"name\": 1}\n{\"name\": 2}");
     let scenario = parse_in(&folder, "path = \"/${name}\"\nbody = \"same\"").unwrap();
-    let task = &scenario.tasks()[0];
-    assert_eq!(task.body.of(0).as_ptr(), task.body.of(1).as_ptr());
+    let task = &scenario.users()[0].tasks()[0];
     assert_eq!(
-        (task.path.of(0).as_str(), task.path.of(1).as_str()),
+        task.requests[0].body.made().of(0).as_ptr(),
+        task.requests[0].body.made().of(1).as_ptr()
+    );
+    assert_eq!(
+        (
+            task.requests[0].path.made().of(0).as_str(),
+            task.requests[0].path.made().of(1).as_str()
+        ),
         ("/1", "/2")
     );
 }
@@ -358,7 +376,7 @@ fn a_mistake_is_named_with_its_file_line_and_key() {
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn a_mistake_in_a_task_is_named_with_its_line_and_key() {
     let cases = [
-        ("", "1: missing key `path`"),
+        ("", "1: a request needs a `path`, such as"),
         (
             "path = \"ask\"",
             "2: `path` must start with `/`, not \"ask\"",
@@ -379,7 +397,7 @@ fn a_mistake_in_a_task_is_named_with_its_line_and_key() {
         ),
         (
             "path = \"/\"\nbody = \"a\"\njson = 1",
-            "3: a task has one of `json`, `form` and `body`",
+            "3: a request has one of `json`, `form`, `body` and `body_file`",
         ),
         (
             "path = \"/\"\njson = { x = nan }",

@@ -153,7 +153,7 @@ async fn one_correct_answer_to_each_task_is_enough() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "task `the task`: check failed: the body does not contain \"x\""
+        "request `the task`: check failed: the body does not contain \"x\""
     );
     let error = check_once(&wrong, "https://x", millis(5_000))
         .await
@@ -197,6 +197,6 @@ fn a_load_that_cannot_start_says_why() {
     );
     assert_eq!(
         result.unwrap_err().to_string(),
-        "task `/a b`: `/a b` is no valid path on this host"
+        "request `/a b`: `/a b` is no valid path on this host"
     );
 }

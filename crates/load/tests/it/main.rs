@@ -9,4 +9,6 @@ mod misbehaviour;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod workloads;

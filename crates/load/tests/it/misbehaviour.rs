@@ -220,5 +220,5 @@ async fn a_server_without_an_answer_is_not_correct() {
     let error = check_once(&scenario(ONE_TASK), &url, millis(50))
         .await
         .unwrap_err();
-    assert_eq!(error.to_string(), "task `/`: timed out after 50ms");
+    assert_eq!(error.to_string(), "request `/`: timed out after 50ms");
 }

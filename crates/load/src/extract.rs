@@ -1,0 +1,149 @@
+//! Values that users take from answers and use in later requests.
+
+use hyper::header::{HeaderMap, HeaderName};
+use regex::bytes::Regex;
+use serde_json::Value;
+
+use crate::check::Cause;
+
+/// A value to take from an answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Extract {
+    /// What later requests call it.
+    pub(crate) name: String,
+    pub(crate) place: Place,
+}
+
+/// Where in an answer a value is. Of a pattern it is the first group, or all that matches where there is none.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// At this pointer (RFC 6901) of the JSON that the body is.
+    Json(String),
+    Header(HeaderName, Option<Regex>),
+    Body(Regex),
+}
+
+impl Place {
+    /// Whether the body has to be kept to be looked at.
+    pub(crate) fn needs_body(&self) -> bool {
+        !matches!(self, Self::Header(..))
+    }
+}
+
+impl Extract {
+    /// The value in an answer.
+    ///
+    /// # Errors
+    /// Why it is not there, without varying parts.
+    pub(crate) fn value(&self, headers: &HeaderMap, body: &[u8]) -> Result<Value, Cause> {
+        let found = match &self.place {
+            Place::Json(pointer) => {
+                let json: Option<Value> = serde_json::from_slice(body).ok();
+                json.and_then(|json| json.pointer(pointer).cloned())
+            }
+            Place::Header(name, pattern) => headers.get(name).and_then(|value| {
+                let text = value.as_bytes();
+                match pattern {
+                    Some(pattern) => matched(pattern, text),
+                    None => Some(as_text(text)),
+                }
+            }),
+            Place::Body(pattern) => matched(pattern, body),
+        };
+        found.ok_or_else(|| self.missing().into())
+    }
+
+    fn missing(&self) -> String {
+        let name = &self.name;
+        match &self.place {
+            Place::Json(pointer) => {
+                format!("extraction failed: no {pointer} for `{name}` in the body")
+            }
+            Place::Header(header, None) => {
+                format!("extraction failed: no header {header} for `{name}`")
+            }
+            Place::Header(header, Some(pattern)) => {
+                let pattern = pattern.as_str();
+                format!("extraction failed: no {pattern:?} for `{name}` in header {header}")
+            }
+            Place::Body(pattern) => {
+                let pattern = pattern.as_str();
+                format!("extraction failed: no {pattern:?} for `{name}` in the body")
+            }
+        }
+    }
+}
+
+fn matched(pattern: &Regex, text: &[u8]) -> Option<Value> {
+    let captures = pattern.captures(text)?;
+    let group = captures.get(1).or_else(|| captures.get(0))?;
+    Some(as_text(group.as_bytes()))
+}
+
+fn as_text(bytes: &[u8]) -> Value {
+    Value::String(String::from_utf8_lossy(bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    fn extract(place: Place) -> Extract {
+        let name = "token".to_owned();
+        Extract { name, place }
+    }
+
+    fn value(place: Place) -> Result<Value, String> {
+        let mut headers = HeaderMap::new();
+        headers.insert("location", HeaderValue::from_static("/items/17?new"));
+        let body = br#"{"token": {"value": 5}, "csrf": "a-b"}"#;
+        let value = extract(place).value(&headers, body);
+        value.map_err(Cause::into_owned)
+    }
+
+    fn pattern(text: &str) -> Regex {
+        Regex::new(text).unwrap()
+    }
+
+    #[test]
+    fn values_are_found_in_json_headers_and_text() {
+        let location = || HeaderName::from_static("location");
+        let id = pattern(r"/items/(\d+)");
+        let cases = [
+            (Place::Json("/token/value".to_owned()), json!(5)),
+            (Place::Json("/token".to_owned()), json!({"value": 5})),
+            (Place::Header(location(), None), json!("/items/17?new")),
+            (Place::Header(location(), Some(id)), json!("17")),
+            (Place::Body(pattern(r"\w-\w")), json!("a-b")),
+        ];
+        for (place, expected) in cases {
+            assert_eq!(value(place.clone()), Ok(expected), "{place:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let cases = [
+            (
+                Place::Json("/no".to_owned()),
+                "extraction failed: no /no for `token` in the body",
+            ),
+            (
+                Place::Header(HeaderName::from_static("etag"), None),
+                "extraction failed: no header etag for `token`",
+            ),
+            (
+                Place::Body(pattern("x+")),
+                "extraction failed: no \"x+\" for `token` in the body",
+            ),
+        ];
+        for (place, expected) in cases {
+            assert_eq!(value(place), Err(expected.to_owned()));
+        }
+        let no_json = extract(Place::Json(String::new())).value(&HeaderMap::new(), b"{");
+        assert!(no_json.is_err());
+    }
+}

@@ -1,0 +1,141 @@
+//! The classes of users that a scenario has.
+
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+
+use toml::Spanned;
+
+use super::file::{Headers, TaskTable, UserTable};
+use super::request::{Common, Request};
+use super::source::Source;
+use super::{WaitTime, task};
+use crate::{ScenarioError, Task};
+
+/// The name of the only class of a scenario that has none.
+const ONLY_CLASS: &str = "User";
+
+/// Users who do the same things.
+#[derive(Debug, Clone)]
+pub struct UserClass {
+    name: String,
+    pub(crate) weight: NonZeroU32,
+    pub(crate) fixed_count: Option<NonZeroU32>,
+    pub(crate) wait_time: WaitTime,
+    pub(crate) in_order: bool,
+    pub(crate) on_start: Vec<Task>,
+    pub(super) tasks: Vec<Task>,
+    pub(crate) on_stop: Vec<Task>,
+}
+
+impl UserClass {
+    /// What it is called; `User` for the only class of a scenario that names none.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What its users can do; at least one.
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    /// All that its users can send.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.all_tasks().flat_map(|task| &task.requests)
+    }
+
+    /// What its users do, from their first request to their last.
+    pub(crate) fn all_tasks(&self) -> impl Iterator<Item = &Task> {
+        self.on_start.iter().chain(&self.tasks).chain(&self.on_stop)
+    }
+
+    /// How many of the users are of this class, relative to the others; those of a fixed number are apart.
+    pub fn weight(&self) -> NonZeroU32 {
+        self.weight
+    }
+
+    /// The number of its users, whatever the number of all.
+    pub fn fixed_count(&self) -> Option<NonZeroU32> {
+        self.fixed_count
+    }
+}
+
+/// The class of a scenario whose tasks belong to none.
+pub(super) fn only_class(
+    source: &Source<'_>,
+    tables: &[Spanned<TaskTable>],
+    wait_time: WaitTime,
+) -> Result<UserClass, ScenarioError> {
+    let taken = taken(tables);
+    let common = Common {
+        taken: Some(&taken),
+        ..Common::default()
+    };
+    Ok(UserClass {
+        name: ONLY_CLASS.to_owned(),
+        weight: NonZeroU32::MIN,
+        fixed_count: None,
+        wait_time,
+        in_order: false,
+        on_start: Vec::new(),
+        tasks: tasks(source, common, tables)?,
+        on_stop: Vec::new(),
+    })
+}
+
+/// The class that `table` describes.
+pub(super) fn build(
+    source: &Source<'_>,
+    table: &Spanned<UserTable>,
+    wait_time: WaitTime,
+) -> Result<UserClass, ScenarioError> {
+    let (place, table) = (table.span(), table.get_ref());
+    if table.tasks.is_empty() {
+        let problem = "a [[user]] needs at least one [[user.task]] with a `path`";
+        return Err(source.wrong(&place, problem));
+    }
+    if table.weight.is_some() && table.fixed_count.is_some() {
+        let problem = "a [[user]] has a `weight` or a `fixed_count`, not both";
+        return Err(source.wrong(&place, problem));
+    }
+    let all = [&table.on_start, &table.tasks, &table.on_stop];
+    let taken = taken(all.into_iter().flatten());
+    let common = Common {
+        headers: Some(&table.headers).filter(|headers: &&Headers| !headers.is_empty()),
+        auth: table.auth.as_ref(),
+        taken: Some(&taken),
+    };
+    Ok(UserClass {
+        name: table.name.clone(),
+        weight: table.weight.map_or(NonZeroU32::MIN, |weight| weight.0),
+        fixed_count: table.fixed_count.map(|count| count.0),
+        wait_time: table.wait_time.map_or(wait_time, |wait| wait.0),
+        in_order: table.in_order,
+        on_start: tasks(source, common, &table.on_start)?,
+        tasks: tasks(source, common, &table.tasks)?,
+        on_stop: tasks(source, common, &table.on_stop)?,
+    })
+}
+
+fn tasks(
+    source: &Source<'_>,
+    common: Common<'_>,
+    tables: &[Spanned<TaskTable>],
+) -> Result<Vec<Task>, ScenarioError> {
+    tables
+        .iter()
+        .map(|table| task::build(source, common, table))
+        .collect()
+}
+
+/// The names that some request of these takes from its answer.
+fn taken<'a>(tables: impl IntoIterator<Item = &'a Spanned<TaskTable>>) -> HashSet<&'a str> {
+    let mut names = HashSet::new();
+    for table in tables {
+        let table = table.get_ref();
+        let requests = table.requests.iter().map(Spanned::get_ref);
+        for request in requests.chain([table]) {
+            names.extend(request.extract.keys().map(String::as_str));
+        }
+    }
+    names
+}
