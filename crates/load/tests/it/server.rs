@@ -92,13 +92,13 @@ pub(crate) fn raw_server(serve: impl Fn(&mut TcpStream) + Send + Sync + 'static)
     (url, connections)
 }
 
-/// Reads one request without a body; false where the connection ended before.
+/// Reads one request without a body, after which the client waits for its answer; false where the connection ended before.
 pub(crate) fn read_request(stream: &mut TcpStream) -> bool {
     let mut head = Vec::new();
-    let mut byte = [0];
+    let mut piece = [0; 1024];
     while !head.ends_with(b"\r\n\r\n") {
-        match stream.read(&mut byte) {
-            Ok(1) => head.push(byte[0]),
+        match stream.read(&mut piece) {
+            Ok(length @ 1..) => head.extend_from_slice(&piece[..length]),
             _ => return false,
         }
     }
