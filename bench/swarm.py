@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Measures how many requests a second one core can make: Bakeoff, Locust's two clients, wrk, and oha where it is installed.
 
-nginx gives a fixed answer on one core, the generator has another, and generators take turns. Needs nginx, taskset and
-wrk (Debian: nginx-light, util-linux, wrk); Locust goes into a throw-away environment under target/bench.
-Prints a Markdown table; says what it does on stderr.
+nginx gives a fixed answer on one core, the generator has another, and generators take turns. Then Bakeoff alone: how late
+it is at planned times, and what memory many users and many requests take. Needs nginx, taskset and wrk (Debian:
+nginx-light, util-linux, wrk); oha comes with `cargo install oha --locked`; Locust goes into a throw-away environment under
+target/bench. Prints a Markdown table; says what it does on stderr.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import json
 import os
 import platform
 import re
+import resource
 import shutil
 import socket
 import statistics
@@ -20,12 +22,16 @@ import sys
 import tempfile
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCH = ROOT / "bench"
 TARGET = ROOT / "target" / "bench"
 USERS = 70
+MANY_USERS = 10_000
+MANY_REQUESTS = 10_000_000
 BASELINE = "Locust HttpUser"
 
 NGINX = """
@@ -33,7 +39,8 @@ daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 worker_processes 1;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 16384; }}
+worker_rlimit_nofile 20000;
 http {{
     access_log off;
     keepalive_requests 1000000000;
@@ -74,13 +81,35 @@ def main() -> None:
             rounds.append({})
             for name, (command, read) in generators.items():
                 say(f"round {number + 1} of {arguments.rounds}: {name}")
-                rounds[-1][name] = read(output([*pinned, *command], arguments.seconds + 60))
-        half = statistics.median(done["bakeoff swarm"][0] for done in rounds) / 2
+                before = cpu_seconds()
+                rate, lag_ms = read(output([*pinned, *command], arguments.seconds + 60))
+                cpu = cpu_seconds() - before
+                rounds[-1][name] = Turn(rate, cpu / (rate * arguments.seconds) * 1e6, lag_ms)
+        half = statistics.median(done["bakeoff swarm"].rate for done in rounds) / 2
         say("bakeoff swarm with arrivals at half its rate")
         arrivals = [*swarm(bakeoff, url, arguments.seconds), "--arrival-rate", f"{half:.0f}"]
         record = json.loads(output([*pinned, *arrivals], arguments.seconds + 60))
+        say(f"bakeoff swarm with {MANY_USERS:,} users")
+        crowd = [*swarm(bakeoff, url, arguments.seconds), "-u", str(MANY_USERS), "-r", str(MANY_USERS)]
+        memory_of_users = memory_mb([*pinned, *crowd])
+        say(f"bakeoff swarm with {MANY_REQUESTS:,} requests")
+        many = [*swarm(bakeoff, url, 3600), "-u", str(USERS), "-r", "1000", "-i", str(MANY_REQUESTS)]
+        memory_of_requests = memory_mb([*pinned, *many])
     print_table(list(generators), rounds, arguments.seconds)
     print_arrivals(record)
+    print_memory(memory_of_users, memory_of_requests)
+
+
+@dataclass
+class Turn:
+    """What one generator did in one round."""
+
+    rate: float
+    """Requests per second"""
+    cpu_us: float
+    """CPU time of the generator per request, its start included"""
+    lag_ms: float | None
+    """99 % of its requests were no later than this, by its own account"""
 
 
 def build_bakeoff() -> Path:
@@ -165,6 +194,29 @@ def output(command: list, limit_seconds: int) -> str:
     return done.stdout
 
 
+def cpu_seconds() -> float:
+    """Of all processes that this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def memory_mb(command: list) -> list[float]:
+    """The resident memory of a load, at each second of it."""
+    load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    seen = []
+    with ThreadPoolExecutor() as pool:
+        record = pool.submit(load.stdout.read)
+        while load.poll() is None:
+            with contextlib.suppress(OSError, IndexError):
+                status = Path(f"/proc/{load.pid}/status").read_text()
+                seen.append(int(re.search(r"VmRSS:\s*(\d+)", status)[1]) / 1024)
+            time.sleep(1)
+        total = json.loads(record.result())["summary"]["total"]
+    if total["failures"]:
+        sys.exit(f"error: {total['failures']} of {total['requests']} requests of Bakeoff failed")
+    return seen
+
+
 def read_locust(text: str) -> tuple[float, float | None]:
     (row,) = json.loads(text)
     if row["num_failures"]:
@@ -185,16 +237,20 @@ def read_summary(text: str) -> tuple[float, float | None]:
 
 def print_table(names: list[str], rounds: list[dict], seconds: int) -> None:
     print(
-        "| generator on one core | requests/s (median) | lowest to highest | times Locust's HttpUser | own lag, p99 |"
+        "| generator on one core | requests/s (median) | lowest to highest | times Locust's HttpUser "
+        "| CPU time per request | own lag, p99 |"
     )
-    print("| --- | ---: | ---: | ---: | ---: |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for name in names:
-        rates = [done[name][0] for done in rounds]
-        ratio = statistics.median(done[name][0] / done[BASELINE][0] for done in rounds)
-        lags = [done[name][1] for done in rounds if done[name][1] is not None]
+        turns = [done[name] for done in rounds]
+        rates = [turn.rate for turn in turns]
+        ratio = statistics.median(done[name].rate / done[BASELINE].rate for done in rounds)
+        cpu_us = statistics.median(turn.cpu_us for turn in turns)
+        lags = [turn.lag_ms for turn in turns if turn.lag_ms is not None]
         lag = f"{statistics.median(lags):.2f} ms" if lags else "not told"
         print(
-            f"| {name} | {statistics.median(rates):,.0f} | {min(rates):,.0f} to {max(rates):,.0f} | {ratio:.1f} | {lag} |"
+            f"| {name} | {statistics.median(rates):,.0f} | {min(rates):,.0f} to {max(rates):,.0f} | {ratio:.1f} "
+            f"| {cpu_us:,.1f} µs | {lag} |"
         )
     print(f"\n{USERS} users without think time, {len(rounds)} rounds of {seconds} s, {machine()}.")
 
@@ -206,6 +262,14 @@ def print_arrivals(record: dict) -> None:
     print(
         f"\nbakeoff swarm with {rate:,.0f} planned arrivals/s, half its rate: own lag p99 {summary['lag_p99_ms']:.2f} ms, "
         f"{arrivals['not_sent']} of {arrivals['planned']:,} arrivals not sent."
+    )
+
+
+def print_memory(of_users: list[float], of_requests: list[float]) -> None:
+    early, late = of_requests[len(of_requests) // 10], of_requests[-1]
+    print(
+        f"\nbakeoff swarm with {MANY_USERS:,} users without think time: {max(of_users):.0f} MB at most. "
+        f"With {USERS} users and {MANY_REQUESTS:,} requests: {early:.1f} MB after a tenth of them, {late:.1f} MB at the end."
     )
 
 

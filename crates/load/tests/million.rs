@@ -9,6 +9,7 @@ use server::{
     scenario, write,
 };
 
+#[cfg(test)]
 #[path = "it/server.rs"]
 #[expect(dead_code, reason = "other tests need the rest of it")]
 mod server;
