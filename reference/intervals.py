@@ -1,16 +1,21 @@
-"""Prints the golden values for the tests of crates/report/src/statistics.rs, as Rust constants.
+"""Writes the golden values for the tests of crates/report/src/statistics.rs and below, as Rust constants.
 
-    python3 -m venv venv && venv/bin/pip install scipy==1.17.1 numpy==2.4.6
-    venv/bin/python reference/intervals.py > crates/report/tests/fixtures/statistics.rs
+    python3 -m venv venv && venv/bin/pip install scipy==1.17.1 numpy==2.4.6 statsmodels==0.15.0
+    venv/bin/python reference/intervals.py
 """
 
+import contextlib
 import itertools
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import scipy
 from scipy import stats
 from scipy.special import ndtr
+from statsmodels.stats.multitest import multipletests
+
+FIXTURES = Path(__file__).resolve().parents[1] / "crates/report/tests/fixtures"
 
 # Sums of eighths and sixteenths are exact, so that equal means compare equal in every order of summing.
 SMALL = [
@@ -24,6 +29,15 @@ LARGER = [
     ([1.70, 1.75, 1.68, 1.90, 1.72, 1.81, 1.77, 1.79, 1.66, 2.10], 0.95),
     ([-0.5, 0.2, -0.1, 0.4, 0.3, -0.2, 0.05], 0.90),
 ]
+DIFFERENCES = [
+    [0.5, 0.25],
+    [0.25, -0.125, 0.5, 0.375, 0.0625],
+    [0.01, 0.04, -0.02, 0.03, 0.0, 0.15, 0.02, 0.05],
+    [-0.3, -0.1, -0.2, -0.4, -0.25, -0.15],
+    [0.1, -0.1, 0.1, -0.1, 0.1, -0.1, 0.1],
+    [1.7, -0.2, 0.9, 1.1, -0.4, 0.3, 0.8, -1.2, 0.6, 0.5, 1.4, 0.2],
+]
+SEVERAL_P = [[0.04], [0.01, 0.04, 0.03], [0.5, 0.02, 0.02, 0.9], [0.3, 0.4, 0.6], [0.002, 0.001, 0.003, 0.004, 0.05]]
 
 
 def exact(sample, confidence):
@@ -48,14 +62,65 @@ def rows(cases, interval):
         print(f"    (&{sample}, {confidence}, {literal(low)}, {literal(high)}),")
 
 
+def sign_flip_p(differences):
+    """Over every way to flip signs."""
+    return stats.permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf).pvalue
+
+
+def quantile_ranks(count, quantile):
+    """The ends of SciPy's interval for the quantile of 1, 2, … count are ranks."""
+    test = stats.quantile_test(np.arange(1, count + 1), p=quantile)
+    low, high = test.confidence_interval(0.95)
+    return "None" if np.isnan(low) or np.isnan(high) else f"Some(({int(low)}, {int(high)}))"
+
+
 def literal(number):
     """Twelve decimals in groups of three, as Rust's lints want long literals."""
     whole, decimals = f"{number:.12f}".split(".")
     return f"{whole}." + "_".join(decimals[at : at + 3] for at in range(0, 12, 3))
 
 
+def grouped(number):
+    return f"{number:_}"
+
+
 def main():
-    print(f"// Written by reference/intervals.py with SciPy {scipy.__version__}.\n")
+    for name, write in [
+        ("statistics", write_intervals),
+        ("significance", write_significance),
+        ("quantile_ranks", write_quantile_ranks),
+    ]:
+        with open(FIXTURES / f"{name}.rs", "w") as file, contextlib.redirect_stdout(file):
+            print(f"// Written by reference/intervals.py with SciPy {scipy.__version__}.\n")
+            write()
+
+
+def write_significance():
+    print("/// Differences, and the two-sided p of their signs.")
+    print("const SIGN_FLIP: &[(&[f64], f64)] = &[")
+    for differences in DIFFERENCES:
+        print(f"    (&{differences}, {literal(sign_flip_p(differences))}),")
+    print("];\n")
+    print("/// p values, and the same after Holm's adjustment.")
+    print("const HOLM: &[(&[f64], &[f64])] = &[")
+    for p in SEVERAL_P:
+        adjusted = ", ".join(literal(value) for value in multipletests(p, method="holm")[1])
+        print(f"    (&{p}, &[{adjusted}]),")
+    print("];")
+
+
+def write_quantile_ranks():
+    print("/// The ranks between which a quantile lies; none where there are too few values.")
+    print("type Ranks = Option<(u64, u64)>;\n")
+    print("/// How many values, which quantile, and its ranks.")
+    print("const QUANTILE_RANKS: &[(u64, f64, Ranks)] = &[")
+    for quantile in [0.5, 0.95, 0.99, 0.999]:
+        for count in [5, 6, 71, 72, 367, 368, 500, 1000, 3000, 3687, 3688, 10_000, 100_000]:
+            print(f"    ({grouped(count)}, {quantile}, {quantile_ranks(count, quantile)}),")
+    print("];")
+
+
+def write_intervals():
     print("/// Sample, confidence, and the ends of SciPy's `BCa` interval of the mean over every resample.")
     print("const EXACT_BCA: &[(&[f64], f64, f64, f64)] = &[")
     rows(SMALL, exact)

@@ -165,6 +165,9 @@ pub(crate) struct CompareArgs {
     /// Turns of every contender [default: the experiment's]
     #[arg(long, value_name = "N")]
     pub(crate) blocks: Option<NonZeroU32>,
+    /// Few turns of every contender: the fewest that can show a difference
+    #[arg(long, conflicts_with = "blocks")]
+    pub(crate) quick: bool,
     /// Measured period of each turn [default: the experiment's]
     #[arg(long, value_name = "TIME", value_parser = positive_duration)]
     pub(crate) measure: Option<Duration>,

@@ -6,7 +6,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::{Duration, Instant, SystemTime};
 
 use bakeoff_load::{LoadConfig, LoadError, NotCorrect, Phase, Progress, Scenario, Workload};
-use bakeoff_report::{Experiment, LeftOut, Plan, Problem, Run, Usage};
+use bakeoff_report::{Contender, Experiment, LeftOut, Plan, Problem, Run, Usage};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -161,6 +161,15 @@ impl Comparison {
             return Err(CompareError::NoContender);
         }
         let baseline = self.baseline(&mut left_out, observe);
+        let control = self.control(&baseline);
+        let mut contenders: Vec<_> = self.contenders.iter().map(Prepared::contender).collect();
+        let again = contenders.iter().find(|other| other.name == baseline);
+        if let (Some(control), Some(again)) = (&control, again) {
+            contenders.push(Contender {
+                name: control.clone(),
+                ..again.clone()
+            });
+        }
         Ok(Experiment {
             name: self.scenario.name().to_owned(),
             started_at,
@@ -168,6 +177,7 @@ impl Comparison {
             plan: Plan {
                 primary: self.file.primary,
                 same_ratio: self.file.same_ratio,
+                control,
                 baseline,
                 blocks: self.file.blocks.get(),
                 users: self.users.get(),
@@ -176,12 +186,23 @@ impl Comparison {
                 seed: self.file.seed,
             },
             machine: machine::describe(),
-            contenders: self.contenders.iter().map(Prepared::contender).collect(),
+            contenders,
             left_out,
             runs: Vec::new(),
             problems: Vec::new(),
             interrupted: stop.is_cancelled(),
         })
+    }
+
+    /// The name of the baseline's second turns, where there are to be any and there is somebody to compare it with.
+    fn control(&self, baseline: &str) -> Option<String> {
+        let several = self.contenders.len() > 1;
+        let name = format!("{baseline} again");
+        let taken = self
+            .contenders
+            .iter()
+            .any(|other| other.config.name == name);
+        (self.file.control && several && !taken).then_some(name)
     }
 
     /// The contender that the others are compared with: the file's, or the first of those who take part without it.
@@ -215,18 +236,19 @@ impl Comparison {
         // True until the end is reached, so that a panic leaves it so.
         experiment.interrupted = true;
         let blocks = self.file.blocks.get();
-        let turns = blocks.saturating_mul(u32::try_from(self.contenders.len()).unwrap_or(u32::MAX));
+        let arms = self.arms(&experiment.plan);
+        let turns = blocks.saturating_mul(u32::try_from(arms.len()).unwrap_or(u32::MAX));
         let mut random = StdRng::seed_from_u64(self.file.seed);
         let mut turns_before = 0;
         for block in 1..=blocks {
-            let mut order: Vec<_> = self.contenders.iter().collect();
+            let mut order = arms.clone();
             order.shuffle(&mut random);
-            for contender in order {
+            for (name, contender) in &order {
                 if stop.is_cancelled() {
                     return;
                 }
                 let turn = Turn {
-                    contender: &contender.config.name,
+                    contender: name,
                     block,
                     turns_before,
                     turns,
@@ -244,6 +266,21 @@ impl Comparison {
             }
         }
         experiment.interrupted = stop.is_cancelled();
+    }
+
+    /// Who takes a turn in every block, and under which name.
+    fn arms(&self, plan: &Plan) -> Vec<(String, &Prepared)> {
+        let name = |contender: &Prepared| contender.config.name.clone();
+        let mut arms: Vec<_> = self
+            .contenders
+            .iter()
+            .map(|contender| (name(contender), contender))
+            .collect();
+        let baseline = arms.iter().find(|(name, _)| *name == plan.baseline);
+        if let (Some(control), Some(&(_, baseline))) = (&plan.control, baseline) {
+            arms.push((control.clone(), baseline));
+        }
+        arms
     }
 
     fn take_turn(&self, contender: &Prepared, turn: Turn<'_>, stage: &mut Stage<'_>) {

@@ -31,6 +31,8 @@ pub struct ExperimentFile {
     pub same_ratio: f64,
     /// The contender that the others are compared with.
     pub baseline: String,
+    /// Whether the baseline takes a second turn in every block, which shows how well contenders are told apart.
+    pub control: bool,
     /// Seed of every random choice.
     pub seed: u64,
     /// Users, where the experiment wants others than its scenario.
@@ -173,6 +175,7 @@ impl ExperimentFile {
             primary: raw.primary.into(),
             same_ratio: raw.same.0,
             baseline,
+            control: raw.control,
             seed: raw.seed,
             users: raw.users,
             contenders,
@@ -245,6 +248,8 @@ struct RawExperiment {
     #[serde(default)]
     same: Percent,
     baseline: Option<Spanned<String>>,
+    #[serde(default = "default_control")]
+    control: bool,
     #[serde(default = "default_seed")]
     seed: u64,
     users: Option<NonZeroU32>,
@@ -253,7 +258,11 @@ struct RawExperiment {
 }
 
 fn default_blocks() -> NonZeroU32 {
-    NonZeroU32::new(6).expect("six is not zero")
+    NonZeroU32::new(10).expect("ten is not zero")
+}
+
+fn default_control() -> bool {
+    true
 }
 
 fn default_warm_up() -> Duration {

@@ -102,7 +102,12 @@ fn every_contender_is_measured_once_in_every_block() {
         .map(|run| (run.block, run.contender.as_str()))
         .collect();
     turns.sort_unstable();
-    assert_eq!(turns, [(1, "one"), (1, "two"), (2, "one"), (2, "two")]);
+    let everybody = ["one", "one again", "two"];
+    let expected = [1, 2]
+        .into_iter()
+        .flat_map(|block| everybody.map(|name| (block, name)));
+    assert_eq!(turns, expected.collect::<Vec<_>>());
+    assert_eq!(experiment.plan.control.as_deref(), Some("one again"));
     for run in &experiment.runs {
         let stats = &run.measurement.requests[0];
         assert!(stats.requests() > 0 && stats.failures() == 0, "{stats:?}");
@@ -265,7 +270,8 @@ fn name_that_is_not_found_is_a_problem_of_its_turn_alone_and_not_waited_for() {
         let experiment = run(folder.path(), &(server("one") + &lost)).unwrap();
         assert!(!experiment.interrupted);
         let measured: Vec<_> = experiment.runs.iter().map(|run| run.block).collect();
-        assert_eq!(measured, [1, 2]);
+        // The baseline twice in each.
+        assert_eq!(measured, [1, 1, 2, 2]);
         let lost: Vec<_> = experiment.problems.iter().map(|lost| lost.block).collect();
         assert_eq!(lost, [1, 2]);
         let what = &experiment.problems[0].what;

@@ -32,7 +32,7 @@ fn paths_are_relative_to_the_file_and_defaults_fill_in() {
     assert_eq!(file.scenario, Path::new("dir/scenarios/hello.toml"));
     assert_eq!(
         (file.blocks.get(), file.measure.as_secs(), file.same_ratio),
-        (6, 5, 0.05)
+        (10, 5, 0.05)
     );
     assert_eq!(file.baseline, "two");
     assert!(

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use crate::comparison::{Comparison, Metric};
-use crate::experiment::{Contender, Experiment, Run};
+use crate::experiment::{Contender, Experiment, Plan, Run};
 use crate::interpretation::{Paragraph, interpret};
+use crate::precision::Precision;
+use crate::run::Measurement;
+use crate::statistics::{Estimate, holm_adjusted};
 use crate::summary::Summary;
 use crate::verdict::Verdict;
 
@@ -13,6 +16,10 @@ use crate::verdict::Verdict;
 pub struct Analysis {
     /// One per contender, in the order of the experiment.
     pub results: Vec<ContenderResult>,
+    /// How far the baseline is from itself by the primary metric; `None` without a control or without a block.
+    pub noise: Option<Noise>,
+    /// The relative difference that does not count: the plan's, or the noise where that is more.
+    pub band_ratio: f64,
     /// What the figures mean, in words.
     pub interpretation: Vec<Paragraph>,
 }
@@ -26,6 +33,8 @@ pub struct ContenderResult {
     pub blocks: Vec<u32>,
     /// The statistics of all of its runs together.
     pub summary: Summary,
+    /// How well its percentiles are known.
+    pub precision: Precision,
     /// The median over its runs of the time from start to first correct answer.
     pub cold_start: Option<Duration>,
     /// Processor time per 1,000 completed requests, in seconds, over the runs where it was seen.
@@ -34,8 +43,20 @@ pub struct ContenderResult {
     pub peak_memory_bytes: Option<u64>,
     /// Against the baseline, one per [`Metric`]; empty for the baseline itself and without one.
     pub comparisons: Vec<Comparison>,
+    /// The p of the comparison by the primary metric, adjusted for there being several contenders (Holm); `None` for the
+    /// baseline, its control, and without a block.
+    pub adjusted_p: Option<f64>,
     /// What the comparison by the primary metric allows to say.
     pub verdict: Verdict,
+}
+
+/// How far apart two turns of the same contender are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Noise {
+    /// The control's figure over the baseline's.
+    pub estimate: Estimate,
+    /// The relative difference behind it, 0.02 for 2 %: smaller ones are not told apart here.
+    pub floor_ratio: f64,
 }
 
 impl Analysis {
@@ -59,13 +80,33 @@ impl Analysis {
                     .map(|metric| Comparison::of(result, baseline, metric, experiment))
                     .into();
             }
-            result.verdict = Verdict::of(result, baseline.as_ref(), &experiment.plan);
         }
-        let interpretation = interpret(experiment, &results);
-        Self {
+        let plan = &experiment.plan;
+        let noise = Noise::of(&results, plan);
+        adjust(&mut results, plan);
+        let band_ratio = noise
+            .map_or(0.0, |noise| noise.floor_ratio)
+            .max(plan.same_ratio);
+        let comparisons = results.iter().filter(|result| result.adjusted_p.is_some());
+        let comparisons = comparisons.count();
+        for result in &mut results {
+            let baseline = baseline.as_ref();
+            result.verdict = Verdict::of(result, baseline, plan, noise.as_ref(), comparisons);
+        }
+        let mut analysis = Self {
             results,
-            interpretation,
-        }
+            noise,
+            band_ratio,
+            interpretation: Vec::new(),
+        };
+        analysis.interpretation = interpret(experiment, &analysis);
+        analysis
+    }
+
+    /// The results but for the baseline's second turns.
+    pub fn contenders(&self) -> impl Iterator<Item = &ContenderResult> {
+        let results = self.results.iter();
+        results.filter(|result| result.verdict != Verdict::Control)
     }
 
     /// The result of the contender that the others are compared with, if it took part.
@@ -73,6 +114,34 @@ impl Analysis {
         self.results
             .iter()
             .find(|result| result.verdict == Verdict::Baseline)
+    }
+}
+
+impl Noise {
+    fn of(results: &[ContenderResult], plan: &Plan) -> Option<Self> {
+        let control = plan.control.as_ref()?;
+        let result = results
+            .iter()
+            .find(|result| result.contender.name == *control)?;
+        let estimate = result.comparison(plan.primary.into())?.estimate?;
+        Some(Self {
+            floor_ratio: estimate.point_estimate.ln().abs().exp_m1(),
+            estimate,
+        })
+    }
+}
+
+/// Adjusts the p values of all comparisons by the primary metric for each other.
+fn adjust(results: &mut [ContenderResult], plan: &Plan) {
+    let metric = Metric::from(plan.primary);
+    let compared = results.iter().enumerate().filter_map(|(index, result)| {
+        let is_control = plan.control.as_ref() == Some(&result.contender.name);
+        let p = result.comparison(metric)?.p_value?;
+        (!is_control).then_some((index, p))
+    });
+    let (indices, p): (Vec<usize>, Vec<f64>) = compared.unzip();
+    for (index, adjusted) in indices.into_iter().zip(holm_adjusted(&p)) {
+        results[index].adjusted_p = Some(adjusted);
     }
 }
 
@@ -100,10 +169,13 @@ impl ContenderResult {
         let mut blocks: Vec<u32> = runs.iter().map(|run| run.block).collect();
         blocks.sort_unstable();
         blocks.dedup();
+        let measurements: Vec<&Measurement> = runs.iter().map(|run| &run.measurement).collect();
+        let summary = Summary::of(measurements.iter().copied());
         Self {
             contender: contender.clone(),
             blocks,
-            summary: Summary::of(runs.iter().map(|run| &run.measurement)),
+            precision: Precision::of(&measurements, &summary.total.response_times),
+            summary,
             cold_start: median(runs.iter().filter_map(|run| run.cold_start).collect()),
             cpu_seconds_per_1000_requests: cpu_seconds_per_1000_requests(&runs),
             peak_memory_bytes: runs
@@ -112,6 +184,7 @@ impl ContenderResult {
                 .map(|usage| usage.peak_memory_bytes)
                 .max(),
             comparisons: Vec::new(),
+            adjusted_p: None,
             verdict: Verdict::NoBaseline,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::analysis::{ContenderResult, cpu_seconds_per_1000_requests};
 use crate::experiment::{Experiment, PrimaryMetric, Run};
-use crate::statistics::{Estimate, estimate_ratio};
+use crate::statistics::{Estimate, estimate_ratio, sign_flip_p};
 use crate::summary::Summary;
 
 /// What contenders are compared by.
@@ -32,6 +32,9 @@ pub struct Comparison {
     pub blocks: Vec<BlockRatio>,
     /// The ratio behind them; `None` without such a block.
     pub estimate: Option<Estimate>,
+    /// How likely chance alone would make a difference as large, by an exact paired sign-flip test over the blocks,
+    /// not corrected for there being several comparisons; `None` without a block.
+    pub p_value: Option<f64>,
 }
 
 /// The ratio within one block.
@@ -140,15 +143,20 @@ impl Comparison {
             })
             .collect();
         let ratios: Vec<f64> = blocks.iter().map(|block| block.ratio).collect();
-        let estimate = estimate_ratio(
-            &ratios,
-            seed(experiment.plan.seed, &contender.contender.name, metric),
-        );
+        let seed = seed(experiment.plan.seed, &contender.contender.name, metric);
+        let logs: Vec<f64> = ratios.iter().map(|ratio| ratio.ln()).collect();
         Self {
             metric,
             blocks,
-            estimate,
+            estimate: estimate_ratio(&ratios, seed),
+            p_value: (!logs.is_empty()).then(|| sign_flip_p(&logs, seed)),
         }
+    }
+
+    /// Whether there are enough blocks for an interval.
+    pub(crate) fn has_interval(&self) -> bool {
+        self.estimate
+            .is_some_and(|estimate| estimate.confidence_interval.is_some())
     }
 
     /// The lowest and highest ratio of any block; `None` without blocks.

@@ -38,6 +38,9 @@ pub struct Plan {
     pub same_ratio: f64,
     /// The contender that the others are compared with; absent from `contenders` when it was left out.
     pub baseline: String,
+    /// The name under which the baseline takes a second turn in every block, so that its difference from itself shows
+    /// how well this machine tells contenders apart; `None` without one.
+    pub control: Option<String>,
     /// Blocks asked for.
     pub blocks: u32,
     /// Users in each run.

@@ -91,6 +91,7 @@ pub(crate) fn empty_experiment(names: &[&str], baseline: &str) -> Experiment {
             primary: PrimaryMetric::RequestsPerSecond,
             same_ratio: 0.05,
             baseline: baseline.to_owned(),
+            control: None,
             blocks: 6,
             users: USERS,
             warm_up: Duration::from_secs(2),
@@ -143,7 +144,26 @@ pub(crate) fn experiment(rates: &[(&str, &[u64])], baseline: &str) -> Experiment
     experiment
 }
 
-/// Four contenders in six blocks with random response times, one contender left out and one turn lost.
+/// As [`experiment`], but for response times: of a handful of requests, all alike, so that many are made fast.
+pub(crate) fn counted_experiment(rates: &[(&str, &[u64])], baseline: &str) -> Experiment {
+    let few: Vec<(&str, Vec<u64>)> = rates
+        .iter()
+        .map(|(name, rates)| (*name, vec![1; rates.len()]))
+        .collect();
+    let few: Vec<(&str, &[u64])> = few
+        .iter()
+        .map(|(name, ones)| (*name, ones.as_slice()))
+        .collect();
+    let mut experiment = self::experiment(&few, baseline);
+    for run in &mut experiment.runs {
+        let of_contender = rates.iter().find(|(name, _)| *name == run.contender);
+        let rate = of_contender.map_or(0, |(_, rates)| rates[run.block as usize - 1]);
+        run.measurement.requests[0].completed_in_period = rate;
+    }
+    experiment
+}
+
+/// Four contenders and a control in ten blocks with random response times, one contender left out and one turn lost.
 pub(crate) fn plausible_experiment() -> Experiment {
     let mut random = StdRng::seed_from_u64(11);
     let speeds = [
@@ -151,9 +171,14 @@ pub(crate) fn plausible_experiment() -> Experiment {
         ("bakeoff-docker", 395.0),
         ("fastapi", 188.0),
         ("fastapi-docker", 181.0),
+        ("fastapi again", 188.0),
     ];
     let names: Vec<&str> = speeds.iter().map(|(name, _)| *name).collect();
     let mut experiment = empty_experiment(&names, "fastapi");
+    experiment.plan.control = Some("fastapi again".to_owned());
+    experiment.plan.blocks = 10;
+    let again = experiment.contenders[2].detail.clone();
+    experiment.contenders[4].detail = again;
     experiment.left_out.push(LeftOut {
         name: "fastapi-transformers".to_owned(),
         reason: "python3 was not found".to_owned(),
@@ -165,7 +190,7 @@ pub(crate) fn plausible_experiment() -> Experiment {
         what: "was not ready within 60 s; its last lines:\nINFO: Started server process\nINFO: Waiting for application"
             .to_owned(),
     });
-    for block in 1..=6 {
+    for block in 1..=10 {
         let block_effect = 1.0 + 0.02 * gauss(&mut random);
         for (name, speed) in speeds {
             if (name, block) == ("fastapi-docker", 4) {

@@ -1,7 +1,7 @@
 //! What the figures mean, in plain English. Every sentence follows from a rule and names the figures it rests on;
 //! what was not shown is never called equal, and what was not measured is not mentioned.
 
-use crate::analysis::ContenderResult;
+use crate::analysis::{Analysis, ContenderResult, Noise};
 use crate::comparison::{Comparison, Metric};
 use crate::experiment::{ContenderKind, Experiment, Plan};
 use crate::verdict::Verdict;
@@ -17,39 +17,53 @@ pub struct Paragraph {
 }
 
 /// Interprets an experiment in four paragraphs: consistency, performance, throughput, conclusion.
-pub(crate) fn interpret(experiment: &Experiment, results: &[ContenderResult]) -> Vec<Paragraph> {
+pub(crate) fn interpret(experiment: &Experiment, analysis: &Analysis) -> Vec<Paragraph> {
+    let results: Vec<&ContenderResult> = analysis.contenders().collect();
+    let results = results.as_slice();
     let paragraph = |heading: &str, sentences| Paragraph {
         heading: heading.to_owned(),
         sentences,
     };
     vec![
-        paragraph("Consistency", consistency(results)),
+        paragraph(
+            "Consistency",
+            [consistency(results), noise(experiment, analysis)].concat(),
+        ),
         paragraph("Performance", performance(experiment, results)),
         paragraph("Throughput", throughput(experiment, results)),
-        paragraph("Conclusion", conclusion(experiment, results)),
+        paragraph("Conclusion", conclusion(experiment, analysis, results)),
     ]
 }
 
 /// The verdict on one contender as a sentence, with the figures it rests on.
-pub fn verdict_sentence(result: &ContenderResult, plan: &Plan) -> String {
+pub fn verdict_sentence(result: &ContenderResult, plan: &Plan, analysis: &Analysis) -> String {
     let (name, baseline) = (&result.contender.name, &plan.baseline);
     let metric = Metric::from(plan.primary);
     let evidence = || {
-        result
-            .comparison(metric)
-            .map_or_else(String::new, |comparison| ratio(comparison, baseline))
+        let comparison = result.comparison(metric);
+        let ratio = comparison.map_or_else(String::new, |comparison| ratio(comparison, baseline));
+        match result.adjusted_p {
+            Some(p) if comparison.is_some_and(Comparison::has_interval) => {
+                format!("{ratio}, p {}", words::probability(p))
+            }
+            _ => ratio,
+        }
     };
-    let same = words::percent(plan.same_ratio);
+    let (same, matters) = (
+        words::percent(plan.same_ratio),
+        words::percent(analysis.band_ratio),
+    );
     match &result.verdict {
         Verdict::Baseline => format!("{name} is the baseline that the others are compared with."),
+        Verdict::Control => noise_sentence(name, analysis.noise.as_ref(), plan),
         Verdict::Better => format!("{name} is better than {baseline}: {}.", evidence()),
         Verdict::Worse => format!("{name} is worse than {baseline}: {}.", evidence()),
         Verdict::SlightlyBetter => format!(
-            "{name} is slightly better than {baseline}, but perhaps by less than the {same} that matter: {}.",
+            "{name} is slightly better than {baseline}, but perhaps by less than the {matters} that matter: {}.",
             evidence()
         ),
         Verdict::SlightlyWorse => format!(
-            "{name} is slightly worse than {baseline}, but perhaps by less than the {same} that matter: {}.",
+            "{name} is slightly worse than {baseline}, but perhaps by less than the {matters} that matter: {}.",
             evidence()
         ),
         Verdict::Same => format!(
@@ -70,7 +84,7 @@ pub fn verdict_sentence(result: &ContenderResult, plan: &Plan) -> String {
              and {more_blocks} are needed."
         ),
         Verdict::TooFewBlocks { more_blocks, .. } => format!(
-            "Nothing can be claimed about {name} against {baseline} yet: {}, and an interval needs {}.",
+            "Nothing can be claimed about {name} against {baseline} yet: {}; for so many contenders that needs {}.",
             evidence(),
             words::several(*more_blocks as usize, "more block"),
         ),
@@ -122,7 +136,53 @@ fn certainty(comparison: &Comparison) -> String {
     }
 }
 
-fn consistency(results: &[ContenderResult]) -> Vec<String> {
+/// How well contenders are told apart here, as the baseline's second turns show it.
+fn noise(experiment: &Experiment, analysis: &Analysis) -> Vec<String> {
+    let plan = &experiment.plan;
+    let control = plan.control.as_deref();
+    let sentence = control.map(|name| noise_sentence(name, analysis.noise.as_ref(), plan));
+    sentence.into_iter().collect()
+}
+
+fn noise_sentence(name: &str, noise: Option<&Noise>, plan: &Plan) -> String {
+    let baseline = &plan.baseline;
+    let Some(Noise {
+        estimate,
+        floor_ratio,
+    }) = noise
+    else {
+        return format!(
+            "{name} is {baseline} once more; there is no block in which both were measured to the end."
+        );
+    };
+    let interval = estimate.confidence_interval.map_or_else(
+        || "no interval".to_owned(),
+        |interval| {
+            format!(
+                "{} interval {} to {}",
+                words::percent(estimate.confidence),
+                words::figure(interval.low),
+                words::figure(interval.high)
+            )
+        },
+    );
+    let consequence = if *floor_ratio > plan.same_ratio {
+        format!(
+            "; that is more than the {} that would not count otherwise, so differences below {} are not told apart here",
+            words::percent(plan.same_ratio),
+            words::percent(*floor_ratio)
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "{name} is {baseline} once more, in a turn of its own in every block: {} times its own {} ({interval}){consequence}.",
+        words::figure(estimate.point_estimate),
+        Metric::from(plan.primary).name(),
+    )
+}
+
+fn consistency(results: &[&ContenderResult]) -> Vec<String> {
     let mut sentences = Vec::new();
     let mut spreads = Vec::new();
     for result in results {
@@ -156,9 +216,10 @@ fn consistency(results: &[ContenderResult]) -> Vec<String> {
     sentences
 }
 
-fn failures(results: &[ContenderResult]) -> Vec<String> {
-    let (faultless, faulty): (Vec<_>, Vec<_>) = results
+fn failures(results: &[&ContenderResult]) -> Vec<String> {
+    let (faultless, faulty): (Vec<&ContenderResult>, Vec<_>) = results
         .iter()
+        .copied()
         .filter(|result| result.summary.total.requests() > 0)
         .partition(|result| result.summary.total.failures() == 0);
     let mut sentences = Vec::new();
@@ -211,7 +272,7 @@ fn failures(results: &[ContenderResult]) -> Vec<String> {
     sentences
 }
 
-fn performance(experiment: &Experiment, results: &[ContenderResult]) -> Vec<String> {
+fn performance(experiment: &Experiment, results: &[&ContenderResult]) -> Vec<String> {
     let mut sentences = Vec::new();
     for result in results {
         let name = &result.contender.name;
@@ -290,7 +351,7 @@ fn conflict(result: &ContenderResult, baseline: &str) -> Option<String> {
     ))
 }
 
-fn throughput(experiment: &Experiment, results: &[ContenderResult]) -> Vec<String> {
+fn throughput(experiment: &Experiment, results: &[&ContenderResult]) -> Vec<String> {
     let mut sentences = Vec::new();
     for result in results {
         let name = &result.contender.name;
@@ -366,7 +427,11 @@ fn shared_machine(experiment: &Experiment) -> Option<String> {
     ))
 }
 
-fn conclusion(experiment: &Experiment, results: &[ContenderResult]) -> Vec<String> {
+fn conclusion(
+    experiment: &Experiment,
+    analysis: &Analysis,
+    results: &[&ContenderResult],
+) -> Vec<String> {
     let plan = &experiment.plan;
     let mut sentences = Vec::new();
     match results {
@@ -380,12 +445,12 @@ fn conclusion(experiment: &Experiment, results: &[ContenderResult]) -> Vec<Strin
                 "The verdict is about one figure that was chosen beforehand, the {}, \
                  and a difference of up to {} does not count.",
                 Metric::from(plan.primary).name(),
-                words::percent(plan.same_ratio)
+                words::percent(analysis.band_ratio)
             ));
             let judged = several
                 .iter()
                 .filter(|result| result.verdict != Verdict::Baseline);
-            sentences.extend(judged.map(|result| verdict_sentence(result, plan)));
+            sentences.extend(judged.map(|result| verdict_sentence(result, plan, analysis)));
         }
     }
     sentences.extend(shortcomings(experiment));

@@ -18,6 +18,7 @@ pub mod comparison;
 pub mod experiment;
 pub mod history;
 pub mod interpretation;
+pub mod precision;
 pub mod record;
 pub mod render;
 pub mod run;
@@ -27,13 +28,14 @@ pub mod times;
 pub mod verdict;
 mod words;
 
-pub use analysis::{Analysis, ContenderResult};
+pub use analysis::{Analysis, ContenderResult, Noise};
 pub use comparison::{BlockRatio, Comparison, Metric};
 pub use experiment::{
     Contender, ContenderKind, Experiment, LeftOut, Machine, Plan, PrimaryMetric, Problem, Run,
 };
 pub use history::{History, HistoryError, NewRun, RunId, RunState, StoredRun};
 pub use interpretation::{Paragraph, verdict_sentence};
+pub use precision::Precision;
 pub use record::{ExperimentRecord, LoadTestRecord, RecordError};
 pub use run::{
     Arrivals, FailureCause, LoadTest, Mark, Measurement, RequestStats, Second, SecondOfName,

@@ -1,8 +1,16 @@
 //! Statistics over blocks. Pure: the same numbers and the same seed give the same interval.
 
+mod quantile;
+mod significance;
+mod steady;
+
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+
+pub(crate) use self::quantile::{effective_count, quantile_ranks};
+pub(crate) use self::significance::{holm_adjusted, sign_flip_p};
+pub use self::steady::{Steadiness, steady_from};
 
 /// The confidence of every interval.
 pub const CONFIDENCE: f64 = 0.95;
@@ -12,6 +20,16 @@ pub const CONFIDENCE: f64 = 0.95;
 /// The smallest two-sided p of an exact paired sign-flip test over n blocks is 2/2^n:
 /// 0.0625 with five blocks, which can never reach 0.05, and 0.031 with six.
 pub const FEWEST_BLOCKS: usize = 6;
+
+/// The fewest blocks that can carry a claim about any of so many contenders against one baseline: the smallest p of
+/// the sign-flip test, times their number as Holm's procedure has it, must be able to reach 0.05.
+pub fn fewest_blocks(comparisons: usize) -> usize {
+    let can_show = |blocks: &usize| {
+        let smallest_p = 0.5_f64.powi(i32::try_from(*blocks).unwrap_or(i32::MAX) - 1);
+        smallest_p * comparisons as f64 <= 1.0 - CONFIDENCE
+    };
+    (FEWEST_BLOCKS..64).find(can_show).unwrap_or(64)
+}
 
 const RESAMPLES: usize = 10_000;
 
@@ -223,6 +241,12 @@ mod tests {
         close(estimate.point_estimate, 1.0, 1e-12);
         let interval = estimate.confidence_interval.unwrap();
         assert!(interval.low < 1.0 && interval.high > 1.0);
+    }
+
+    #[test]
+    fn more_contenders_need_more_blocks() {
+        let fewest = [0, 1, 2, 3, 4, 6, 7].map(fewest_blocks);
+        assert_eq!(fewest, [6, 6, 7, 7, 8, 8, 9]);
     }
 
     #[test]

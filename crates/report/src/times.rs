@@ -110,6 +110,14 @@ impl Times {
         (count > 0).then(|| Duration::from_secs_f64(self.sum_us as f64 / count as f64 / 1e6))
     }
 
+    /// The variance, in seconds squared, to the precision of the percentiles; 0 without times.
+    pub(crate) fn variance(&self) -> f64 {
+        if self.count() == 0 {
+            return 0.0;
+        }
+        (self.histogram.stdev() / 1e6).powi(2)
+    }
+
     /// The exact sum of all times.
     pub fn sum(&self) -> Duration {
         Duration::from_micros(self.sum_us)

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::analysis::ContenderResult;
+use crate::analysis::{ContenderResult, Noise};
 use crate::comparison::Metric;
 use crate::experiment::Plan;
-use crate::statistics::{ConfidenceInterval, FEWEST_BLOCKS};
+use crate::statistics::{CONFIDENCE, ConfidenceInterval, fewest_blocks};
 use crate::words;
 
 /// The share of failed requests above which speed is not compared, 1 %.
@@ -16,21 +16,25 @@ pub const MOST_FAILURES_RATIO: f64 = 0.01;
 /// The rules are those of an equivalence test by interval: what matters is where the whole interval lies
 /// with respect to the band of differences that do not matter, `1/(1 + same)` to `1 + same`,
 /// which is chosen so that swapping contender and baseline turns "better" into "worse" and changes nothing else.
+/// No difference is claimed that is smaller than the baseline's from itself, its noise.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// It is what the others are compared with.
     Baseline,
+    /// It is the baseline's second turn, which shows how well contenders are told apart here.
+    Control,
     /// The whole interval is better than the band.
     Better,
-    /// The interval excludes "no difference" on the better side, but reaches into the band.
+    /// The interval excludes "no difference" and noise on the better side, but reaches into the band.
     SlightlyBetter,
     /// The whole interval is inside the band.
     Same,
-    /// The interval excludes "no difference" on the worse side, but reaches into the band.
+    /// The interval excludes "no difference" and noise on the worse side, but reaches into the band.
     SlightlyWorse,
     /// The whole interval is worse than the band.
     Worse,
-    /// The interval allows both "no difference" and a difference that matters.
+    /// The interval allows both "no difference" and a difference that matters, or chance alone would often enough make
+    /// such a difference, given how many contenders there are.
     NotShown {
         /// About how many more blocks would decide it, if the blocks to come are like those measured.
         more_blocks: u32,
@@ -74,14 +78,23 @@ pub enum Reason {
         /// What is tolerated: 1 ms or 5 % of the median response time, whichever is more.
         limit: Duration,
     },
+    /// The baseline differed from itself by more than what matters, beyond doubt.
+    Noise {
+        /// The baseline's figure over its own, taken a second time in every block.
+        ratio: f64,
+        /// Where that ratio lies.
+        interval: ConfidenceInterval,
+    },
 }
 
 impl Verdict {
-    /// Judges `result` against `baseline` by the plan's primary metric.
+    /// Judges `result` against `baseline` by the plan's primary metric, one of so many `comparisons`.
     pub(crate) fn of(
         result: &ContenderResult,
         baseline: Option<&ContenderResult>,
         plan: &Plan,
+        noise: Option<&Noise>,
+        comparisons: usize,
     ) -> Self {
         let Some(baseline) = baseline.filter(|baseline| !baseline.blocks.is_empty()) else {
             return Self::NoBaseline;
@@ -89,18 +102,30 @@ impl Verdict {
         if baseline.contender.name == result.contender.name {
             return Self::Baseline;
         }
+        if plan.control.as_ref() == Some(&result.contender.name) {
+            return Self::Control;
+        }
         if let Some(obstacle) = [result, baseline].into_iter().find_map(Obstacle::of) {
+            return Self::NotMeasurable(obstacle);
+        }
+        if let Some(obstacle) = Obstacle::of_noise(baseline, plan, noise) {
             return Self::NotMeasurable(obstacle);
         }
         let metric = Metric::from(plan.primary);
         let comparison = result.comparison(metric);
         let blocks = comparison.map_or(0, |comparison| comparison.blocks.len());
-        match comparison.and_then(|comparison| comparison.estimate?.confidence_interval) {
-            Some(interval) => Self::from_interval(interval, metric, plan.same_ratio, blocks),
+        let fewest = fewest_blocks(comparisons);
+        let interval = comparison.and_then(|comparison| comparison.estimate?.confidence_interval);
+        match interval.filter(|_| blocks >= fewest) {
+            Some(interval) => {
+                let floor = noise.map_or(0.0, |noise| noise.floor_ratio);
+                let by_chance = result.adjusted_p.is_some_and(|p| p > 1.0 - CONFIDENCE);
+                Self::from_interval(interval, metric, (plan.same_ratio, floor), blocks)
+                    .unless(by_chance)
+            }
             None => Self::TooFewBlocks {
                 measured: u32::try_from(blocks).unwrap_or(u32::MAX),
-                more_blocks: u32::try_from(FEWEST_BLOCKS.saturating_sub(blocks))
-                    .unwrap_or(u32::MAX),
+                more_blocks: u32::try_from(fewest.saturating_sub(blocks)).unwrap_or(u32::MAX),
             },
         }
     }
@@ -109,6 +134,7 @@ impl Verdict {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Baseline => "baseline",
+            Self::Control => "the baseline again",
             Self::Better => "better",
             Self::SlightlyBetter => "slightly better",
             Self::Same => "the same for practical purposes",
@@ -124,7 +150,7 @@ impl Verdict {
     fn from_interval(
         interval: ConfidenceInterval,
         metric: Metric,
-        same_ratio: f64,
+        (same_ratio, floor_ratio): (f64, f64),
         blocks: usize,
     ) -> Self {
         // Turned so that above zero is better.
@@ -133,16 +159,32 @@ impl Verdict {
         } else {
             (-interval.high.ln(), -interval.low.ln())
         };
-        let band = same_ratio.max(0.0).ln_1p();
+        let (same, noise) = (same_ratio.max(0.0).ln_1p(), floor_ratio.ln_1p());
+        let band = same.max(noise);
         match () {
             () if low > band => Self::Better,
             () if high < -band => Self::Worse,
-            () if low >= -band && high <= band => Self::Same,
-            () if low > 0.0 => Self::SlightlyBetter,
-            () if high < 0.0 => Self::SlightlyWorse,
+            () if low >= -same && high <= same => Self::Same,
+            () if low > noise => Self::SlightlyBetter,
+            () if high < -noise => Self::SlightlyWorse,
             () => Self::NotShown {
                 more_blocks: more_blocks(low, high, band, blocks),
             },
+        }
+    }
+}
+
+impl Verdict {
+    /// The same, but no difference is claimed that comes about `by_chance`.
+    fn unless(self, by_chance: bool) -> Self {
+        let is_difference = matches!(
+            self,
+            Self::Better | Self::SlightlyBetter | Self::SlightlyWorse | Self::Worse
+        );
+        if is_difference && by_chance {
+            Self::NotShown { more_blocks: 1 }
+        } else {
+            self
         }
     }
 }
@@ -170,6 +212,21 @@ impl Obstacle {
         Some(Self {
             contender: result.contender.name.clone(),
             reason,
+        })
+    }
+
+    /// That the baseline differs from itself by more than what matters, if it does.
+    fn of_noise(baseline: &ContenderResult, plan: &Plan, noise: Option<&Noise>) -> Option<Self> {
+        let estimate = noise?.estimate;
+        let interval = estimate.confidence_interval?;
+        let band = plan.same_ratio.max(0.0).ln_1p();
+        let apart = interval.low.ln() > band || interval.high.ln() < -band;
+        apart.then(|| Self {
+            contender: baseline.contender.name.clone(),
+            reason: Reason::Noise {
+                ratio: estimate.point_estimate,
+                interval,
+            },
         })
     }
 }
@@ -211,9 +268,19 @@ impl std::fmt::Display for Obstacle {
                 words::ms(lag_p99),
                 words::ms(limit),
             ),
+            Reason::Noise { ratio, interval } => write!(
+                f,
+                "{name} against itself, measured a second time in every block, gave {} ({} to {}) in place of 1: \
+                 something else on this machine decided the figures; find out what, or measure on a quieter one",
+                words::figure(ratio),
+                words::figure(interval.low),
+                words::figure(interval.high),
+            ),
         }
     }
 }
 
+#[cfg(test)]
+mod simulated;
 #[cfg(test)]
 mod tests;

@@ -37,6 +37,15 @@ pub(crate) fn figure(value: f64) -> String {
     }
 }
 
+/// A probability, after "p".
+pub(crate) fn probability(p: f64) -> String {
+    if p < 0.001 {
+        "< 0.001".to_owned()
+    } else {
+        format!("= {p:.3}")
+    }
+}
+
 /// A whole number with its thousands set apart.
 pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, IsTerminal};
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use anyhow::Context;
 use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Turn};
 use bakeoff_load::Phase;
 use bakeoff_report::render::terminal::Terminal;
+use bakeoff_report::statistics::fewest_blocks;
 use bakeoff_report::{Experiment, Run, render};
 
 use crate::args::CompareArgs;
@@ -76,6 +78,15 @@ fn require_everybody(experiment: &Experiment) -> anyhow::Result<()> {
     ))
 }
 
+/// The fewest blocks that can carry a claim about any of so many contenders against one of them.
+fn quick_blocks(contenders: usize) -> NonZeroU32 {
+    let blocks = fewest_blocks(contenders.saturating_sub(1));
+    u32::try_from(blocks)
+        .ok()
+        .and_then(NonZeroU32::new)
+        .unwrap_or(NonZeroU32::MIN)
+}
+
 /// The experiment file with the command line's wishes.
 fn experiment_file(args: &CompareArgs) -> anyhow::Result<ExperimentFile> {
     let mut file = ExperimentFile::open(&args.experiment).map_err(|error| match &error {
@@ -89,7 +100,10 @@ fn experiment_file(args: &CompareArgs) -> anyhow::Result<ExperimentFile> {
         _ => error.into(),
     })?;
     file.only(&args.only)?;
-    file.blocks = args.blocks.unwrap_or(file.blocks);
+    file.blocks = match args.blocks {
+        _ if args.quick => quick_blocks(file.contenders.len()),
+        blocks => blocks.unwrap_or(file.blocks),
+    };
     file.measure = args.measure.unwrap_or(file.measure);
     file.users = args.users.or(file.users);
     file.seed = args.seed.unwrap_or(file.seed);

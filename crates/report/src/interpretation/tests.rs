@@ -39,7 +39,7 @@ fn too_few_blocks_are_not_called_a_result() {
     );
     assert!(
         text.contains(
-            "(no interval, 2.00 to 2.00 over 3 blocks), and an interval needs 3 more blocks."
+            "(no interval, 2.00 to 2.00 over 3 blocks); for so many contenders that needs 3 more blocks."
         ),
         "{text}"
     );

@@ -37,6 +37,8 @@ pub struct ResultRecord {
     pub summary: SummaryRecord,
     pub verdict: VerdictRecord,
     pub comparisons: Vec<ComparisonRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adjusted_p: Option<f64>,
 }
 
 /// The statistics of one or several measurements.
@@ -108,7 +110,7 @@ pub struct PercentilesRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerdictRecord {
-    /// One of `baseline`, `better`, `slightly_better`, `same`, `slightly_worse`, `worse`, `not_shown`, `too_few_blocks`,
+    /// One of `baseline`, `control`, `better`, `slightly_better`, `same`, `slightly_worse`, `worse`, `not_shown`, `too_few_blocks`,
     /// `no_baseline` and `not_measurable`.
     pub verdict: String,
     /// How many more blocks would allow to say more, where that is what is missing.
@@ -133,6 +135,9 @@ pub struct ComparisonRecord {
     pub high_ratio: Option<f64>,
     /// The confidence of the interval, 0.95.
     pub confidence_ratio: f64,
+    /// How likely chance alone would make a difference as large, before any correction; `null` without blocks.
+    #[serde(default)]
+    pub p_value: Option<f64>,
     /// The ratio in each block in which both were measured to the end.
     pub blocks: Vec<BlockRatioRecord>,
 }
@@ -185,6 +190,7 @@ impl From<&ContenderResult> for ResultRecord {
             cpu_seconds_per_1000_requests: result.cpu_seconds_per_1000_requests,
             peak_memory_bytes: result.peak_memory_bytes,
             summary: (&result.summary).into(),
+            adjusted_p: result.adjusted_p,
             verdict: (&result.verdict).into(),
             comparisons: result.comparisons.iter().map(Into::into).collect(),
         }
@@ -252,6 +258,7 @@ impl From<&Verdict> for VerdictRecord {
     fn from(verdict: &Verdict) -> Self {
         let (word, more_blocks, obstacle) = match verdict {
             Verdict::Baseline => ("baseline", None, None),
+            Verdict::Control => ("control", None, None),
             Verdict::Better => ("better", None, None),
             Verdict::SlightlyBetter => ("slightly_better", None, None),
             Verdict::Same => ("same", None, None),
@@ -286,6 +293,7 @@ impl From<&Comparison> for ComparisonRecord {
             low_ratio: interval.map(|interval| interval.low),
             high_ratio: interval.map(|interval| interval.high),
             confidence_ratio: crate::statistics::CONFIDENCE,
+            p_value: comparison.p_value,
             blocks: comparison
                 .blocks
                 .iter()

@@ -21,7 +21,7 @@ pub(super) fn verdicts(experiment: &Experiment, analysis: &Analysis) -> Vec<Piec
             _ => Tone::Neutral,
         },
         label: format!("{}: {}", result.contender.name, result.verdict.label()),
-        sentence: verdict_sentence(result, &experiment.plan),
+        sentence: verdict_sentence(result, &experiment.plan, analysis),
     });
     let mut pieces = vec![Piece::Heading(2, "Verdict".to_owned())];
     if experiment.interrupted {
@@ -113,6 +113,7 @@ pub(super) fn side_by_side(experiment: &Experiment, analysis: &Analysis) -> Vec<
         pieces.push(Piece::Table(table::side_by_side(analysis).transposed()));
     }
     pieces.extend(table::ratios(analysis, &experiment.plan).map(Piece::Table));
+    pieces.extend(table::precision(analysis).map(Piece::Table));
     pieces
 }
 

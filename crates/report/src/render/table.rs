@@ -5,6 +5,7 @@ use super::document::{Cell, Table};
 use crate::analysis::{Analysis, ContenderResult};
 use crate::comparison::{Comparison, Metric};
 use crate::experiment::{ContenderKind, Experiment, Plan};
+use crate::precision::QUANTILES;
 use crate::summary::{PERCENTILES, Summary, SummaryRow};
 use crate::times::Times;
 use crate::verdict::Verdict;
@@ -328,6 +329,47 @@ impl Column {
 /// A contender that answers quickly because it fails, or that the generator held back, sets no mark.
 fn may_be_best(result: &ContenderResult) -> bool {
     crate::verdict::Obstacle::of(result).is_none()
+}
+
+/// How well percentiles are known; `None` where nothing was measured.
+pub(super) fn precision(analysis: &Analysis) -> Option<Table> {
+    let measured = |result: &&ContenderResult| result.summary.total.response_times.count() > 0;
+    let header = [
+        "Contender",
+        "Successes",
+        "Worth",
+        "50 %",
+        "95 %",
+        "99 %",
+        "99.9 %",
+    ];
+    let rows = analysis.results.iter().filter(measured).map(|result| {
+        let times = &result.summary.total.response_times;
+        let mut cells = vec![
+            Cell::words(&result.contender.name),
+            Cell::figure(words::count(times.count())),
+            Cell::figure(words::count(result.precision.effective_requests)),
+        ];
+        let quantiles = QUANTILES.into_iter().zip(result.precision.intervals);
+        cells.extend(quantiles.map(|(quantile, interval)| {
+            Cell::optional(times.quantile(quantile).map(|value| {
+                let certainty = interval.map_or_else(
+                    || "too few requests".to_owned(),
+                    |(low, high)| format!("{} to {}", words::ms(low), words::ms(high)),
+                );
+                format!("{} ({certainty})", words::ms(value))
+            }))
+        }));
+        cells
+    });
+    let rows: Vec<_> = rows.collect();
+    (!rows.is_empty()).then(|| Table {
+        caption: "Percentiles of the response time (ms) with their 95 % intervals, all blocks taken together; requests close in \
+                  time depend on each other, so they are worth fewer independent ones"
+            .to_owned(),
+        header: header.map(str::to_owned).into(),
+        rows,
+    })
 }
 
 /// The ratio to the baseline by every metric; `None` without a baseline.

@@ -210,3 +210,73 @@ fn hostile_plans_do_not_panic() {
         verdict(&experiment);
     }
 }
+
+/// A contender and the baseline's second turns, against a baseline with 1,000 in every block.
+fn with_control(rates: &[u64], again: &[u64]) -> Experiment {
+    let arms: [(&str, &[u64]); 3] = [
+        ("new", rates),
+        ("old", &vec![1000; rates.len()]),
+        ("old again", again),
+    ];
+    let mut experiment = fixture::experiment(&arms, "old");
+    experiment.plan.control = Some("old again".to_owned());
+    experiment
+}
+
+#[test]
+fn what_the_baseline_differs_from_itself_by_does_not_count() {
+    let slower = [930, 931, 929, 930, 932, 928];
+    let quiet = with_control(&slower, &[1001, 999, 1002, 998, 1000, 1000]);
+    assert_eq!(verdict(&quiet), Verdict::Worse);
+    let analysis = Analysis::of(&quiet);
+    assert_eq!(analysis.results[2].verdict, Verdict::Control);
+    assert_eq!(analysis.results[2].adjusted_p, None);
+    assert!(analysis.noise.unwrap().floor_ratio < 0.001);
+    // Off by 8 % on average, and by more and less in turn: that is no bias, but noise.
+    let noisy = with_control(&slower, &[1010, 1200, 1020, 1210, 990, 1060]);
+    assert!(matches!(verdict(&noisy), Verdict::NotShown { .. }));
+}
+
+#[test]
+fn a_baseline_that_differs_from_itself_beyond_doubt_allows_no_verdict() {
+    let experiment = with_control(&[2000; 6], &[1100, 1101, 1099, 1102, 1098, 1100]);
+    let Verdict::NotMeasurable(obstacle) = verdict(&experiment) else {
+        panic!("nothing is measurable on such a machine");
+    };
+    assert!(matches!(obstacle.reason, Reason::Noise { .. }));
+    assert!(
+        obstacle.to_string().contains("old against itself"),
+        "{obstacle}"
+    );
+}
+
+#[test]
+fn three_contenders_need_a_seventh_block() {
+    let rates = |blocks: usize| {
+        let (new, old) = (vec![2000; blocks], vec![1000; blocks]);
+        let arms: [(&str, &[u64]); 4] = [("a", &new), ("b", &new), ("c", &new), ("old", &old)];
+        verdict(&fixture::experiment(&arms, "old"))
+    };
+    let too_few = Verdict::TooFewBlocks {
+        measured: 6,
+        more_blocks: 1,
+    };
+    assert_eq!(rates(6), too_few);
+    assert_eq!(rates(7), Verdict::Better);
+}
+
+#[test]
+fn a_difference_that_chance_makes_often_is_not_claimed() {
+    // Six of seven blocks on one side: p is 2 in 64 for one contender, and more than 0.05 for two.
+    let rates: &[u64] = &[1300, 1310, 1290, 1300, 1305, 1295, 995];
+    let one = fixture::experiment(&[("new", rates), ("old", &[1000; 7])], "old");
+    assert!(matches!(
+        verdict(&one),
+        Verdict::Better | Verdict::SlightlyBetter
+    ));
+    let two = fixture::experiment(
+        &[("new", rates), ("other", rates), ("old", &[1000; 7])],
+        "old",
+    );
+    assert_eq!(verdict(&two), Verdict::NotShown { more_blocks: 1 });
+}
