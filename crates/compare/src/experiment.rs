@@ -17,7 +17,7 @@ use crate::contender::{Consumption, Missing, Preparation, Prepared, Running, rem
 use crate::error::CompareError;
 use crate::file::{ExperimentFile, Launch};
 use crate::ready::NotReady;
-use crate::{machine, ready};
+use crate::{generator, machine, ready};
 
 /// How often a starting contender is asked whether it is ready.
 const READY_POLL: Duration = Duration::from_millis(10);
@@ -299,12 +299,14 @@ impl Comparison {
             (!matches!(contender.config.launch, Launch::Url(_))).then(|| began.elapsed());
         let config = self.load_config(running.address(), turn.block);
         let mut meter = UsageMeter::default();
+        let mut own = generator::Meter::default();
         let outcome = bakeoff_load::run(
             &self.scenario,
             &config,
             &stage.stop.clone().into(),
             &mut |progress| {
                 meter.follow(progress.phase, running.as_mut());
+                own.follow(progress.phase);
                 (stage.observe)(Event::Load(turn, progress));
             },
         );
@@ -328,6 +330,7 @@ impl Comparison {
                 block,
                 cold_start,
                 usage: meter.usage(),
+                generator: own.used(),
                 measurement,
             };
             (stage.observe)(Event::Measured(turn, &run));

@@ -7,6 +7,7 @@ mod contender;
 mod error;
 mod experiment;
 mod file;
+mod generator;
 mod machine;
 mod ready;
 mod setup;

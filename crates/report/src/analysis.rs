@@ -6,8 +6,8 @@ use crate::comparison::{Comparison, Metric};
 use crate::experiment::{Contender, Experiment, Plan, Run};
 use crate::interpretation::{Paragraph, interpret};
 use crate::precision::Precision;
-use crate::run::Measurement;
-use crate::statistics::{Estimate, holm_adjusted};
+use crate::run::{GeneratorUse, Measurement};
+use crate::statistics::{Estimate, Steadiness, holm_adjusted, steady_from};
 use crate::summary::Summary;
 use crate::verdict::Verdict;
 
@@ -35,6 +35,10 @@ pub struct ContenderResult {
     pub summary: Summary,
     /// How well its percentiles are known.
     pub precision: Precision,
+    /// Turns that never settled, and those long enough to tell.
+    pub unsettled: (usize, usize),
+    /// The most that the load generator itself took in any turn.
+    pub generator: Option<GeneratorUse>,
     /// The median over its runs of the time from start to first correct answer.
     pub cold_start: Option<Duration>,
     /// Processor time per 1,000 completed requests, in seconds, over the runs where it was seen.
@@ -174,6 +178,8 @@ impl ContenderResult {
         Self {
             contender: contender.clone(),
             blocks,
+            unsettled: unsettled(&measurements),
+            generator: busiest(&runs),
             precision: Precision::of(&measurements, &summary.total.response_times),
             summary,
             cold_start: median(runs.iter().filter_map(|run| run.cold_start).collect()),
@@ -188,6 +194,37 @@ impl ContenderResult {
             verdict: Verdict::NoBaseline,
         }
     }
+}
+
+/// How many of the measurements never settled, and how many of them are long enough to tell.
+fn unsettled(measurements: &[&Measurement]) -> (usize, usize) {
+    let second = Duration::from_secs(1);
+    let steadiness = measurements.iter().map(|measurement| {
+        let (from, to) = (
+            measurement.warm_up,
+            measurement.warm_up + measurement.period,
+        );
+        let measured = measurement
+            .timeline
+            .iter()
+            .filter(|at| at.since_start >= from && at.since_start + second <= to);
+        let rates: Vec<f64> = measured.map(|second| second.requests as f64).collect();
+        steady_from(&rates)
+    });
+    let known: Vec<_> = steadiness
+        .filter(|steadiness| *steadiness != Steadiness::TooShort)
+        .collect();
+    let never = known.iter().filter(|known| **known == Steadiness::Never);
+    (never.count(), known.len())
+}
+
+/// The most of each kind over all runs.
+fn busiest(runs: &[&Run]) -> Option<GeneratorUse> {
+    let used = runs.iter().filter_map(|run| run.generator);
+    used.reduce(|most, used| GeneratorUse {
+        cpu_ratio: most.cpu_ratio.max(used.cpu_ratio),
+        steal_ratio: most.steal_ratio.max(used.steal_ratio),
+    })
 }
 
 /// Processor time of `runs` over the requests completed in the same measured periods.

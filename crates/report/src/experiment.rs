@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::run::{Measurement, Usage};
+use crate::run::{GeneratorUse, Measurement, Usage};
 
 /// Everything that one `bakeoff compare` measured, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +110,8 @@ pub struct Run {
     pub cold_start: Option<Duration>,
     /// What it consumed during the measured period; `None` where that cannot be seen.
     pub usage: Option<Usage>,
+    /// What the load generator itself took; `None` where that cannot be seen.
+    pub generator: Option<GeneratorUse>,
     /// What the load generator saw.
     pub measurement: Measurement,
 }

@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use bakeoff_report::{
-    Arrivals, Contender, ContenderKind, EncodedTimes, Experiment, FailureCause, LeftOut, LoadTest,
-    Machine, Mark, Measurement, Plan, PrimaryMetric, Problem, RequestStats, Run, Second,
-    SecondOfName, ThresholdOutcome, Times, Usage,
+    Arrivals, Contender, ContenderKind, EncodedTimes, Experiment, FailureCause, GeneratorUse,
+    LeftOut, LoadTest, Machine, Mark, Measurement, Plan, PrimaryMetric, Problem, RequestStats, Run,
+    Second, SecondOfName, ThresholdOutcome, Times, Usage,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -132,6 +132,7 @@ pub(crate) fn experiment(rates: &[(&str, &[u64])], baseline: &str) -> Experiment
                     cpu: Duration::from_millis(900),
                     peak_memory_bytes: 200_000_000,
                 }),
+                generator: None,
                 measurement: measurement(
                     "/answer",
                     &vec![ms; usize::try_from(*rate).unwrap_or(0)],
@@ -208,6 +209,10 @@ pub(crate) fn plausible_experiment() -> Experiment {
                     cpu: Duration::from_millis(random.random_range(9000..9400)),
                     peak_memory_bytes: random.random_range(0..8_000_000)
                         + if python { 214_000_000 } else { 96_000_000 },
+                }),
+                generator: Some(GeneratorUse {
+                    cpu_ratio: 0.08,
+                    steal_ratio: 0.0,
                 }),
                 measurement: plausible_measurement(
                     rate,

@@ -212,8 +212,21 @@ fn consistency(results: &[&ContenderResult]) -> Vec<String> {
             words::figure(*high)
         ));
     }
+    sentences.extend(results.iter().filter_map(|result| unsettled(result)));
     sentences.extend(failures(results));
     sentences
+}
+
+/// Warns of turns that went on changing, so that their figures depend on how long they were.
+fn unsettled(result: &ContenderResult) -> Option<String> {
+    let (never, known) = result.unsettled;
+    (never > 0).then(|| {
+        format!(
+            "{} did not settle in {never} of {}: its requests per second went on changing by more than 10 %.",
+            result.contender.name,
+            words::several(known, "turn")
+        )
+    })
 }
 
 fn failures(results: &[&ContenderResult]) -> Vec<String> {

@@ -38,8 +38,8 @@ pub use interpretation::{Paragraph, verdict_sentence};
 pub use precision::Precision;
 pub use record::{ExperimentRecord, LoadTestRecord, RecordError};
 pub use run::{
-    Arrivals, FailureCause, LoadTest, Mark, Measurement, RequestStats, Second, SecondOfName,
-    ThresholdOutcome, Usage,
+    Arrivals, FailureCause, GeneratorUse, LoadTest, Mark, Measurement, RequestStats, Second,
+    SecondOfName, ThresholdOutcome, Usage,
 };
 pub use statistics::{ConfidenceInterval, Estimate};
 pub use summary::{PERCENTILES, Summary, SummaryRow};

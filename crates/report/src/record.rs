@@ -9,7 +9,7 @@ use crate::analysis::Analysis;
 use crate::experiment::{
     Contender, ContenderKind, Experiment, LeftOut, Machine, Plan, PrimaryMetric, Problem, Run,
 };
-use crate::run::LoadTest;
+use crate::run::{GeneratorUse, LoadTest};
 use crate::summary::Summary;
 
 mod derived;
@@ -91,6 +91,18 @@ pub struct LoadTestRecord {
     /// Worked out from the measurement for readers of the JSON, and ignored when read back.
     pub summary: SummaryRecord,
     pub measurement: MeasurementRecord,
+}
+
+/// [`GeneratorUse`] at rest.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `GeneratorUse` and their documentation is there"
+)]
+pub struct GeneratorUseRecord {
+    pub cpu_ratio: f64,
+    pub steal_ratio: f64,
 }
 
 /// [`Plan`] at rest.
@@ -205,6 +217,8 @@ pub struct RunRecord {
     pub block: u32,
     pub cold_start_ms: Option<f64>,
     pub usage: Option<UsageRecord>,
+    #[serde(default)]
+    pub generator: Option<GeneratorUseRecord>,
     pub measurement: MeasurementRecord,
 }
 
@@ -365,6 +379,7 @@ impl From<&Run> for RunRecord {
             block: run.block,
             cold_start_ms: run.cold_start.map(unit::ms),
             usage: run.usage.map(Into::into),
+            generator: run.generator.as_ref().map(Into::into),
             measurement: (&run.measurement).into(),
         }
     }
@@ -382,6 +397,7 @@ impl TryFrom<RunRecord> for Run {
                 .map(|ms| unit::duration("cold_start_ms", ms))
                 .transpose()?,
             usage: record.usage.map(TryInto::try_into).transpose()?,
+            generator: record.generator.map(Into::into),
             measurement: record.measurement.try_into()?,
         })
     }
@@ -415,6 +431,13 @@ macro_rules! same_fields {
     };
 }
 
+same_fields!(
+    GeneratorUse,
+    GeneratorUseRecord {
+        cpu_ratio,
+        steal_ratio
+    }
+);
 same_fields!(
     Machine,
     MachineRecord {

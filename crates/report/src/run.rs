@@ -200,3 +200,12 @@ pub struct Usage {
     /// The most memory it held at once, in bytes: the sum of its processes' resident sets, or the container's own count.
     pub peak_memory_bytes: u64,
 }
+
+/// What kept the load generator busy during the measured period, and what was taken from it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GeneratorUse {
+    /// Its own processor time over that of all cores that it may use.
+    pub cpu_ratio: f64,
+    /// The share of this machine's processor time that other machines on the same host took.
+    pub steal_ratio: f64,
+}

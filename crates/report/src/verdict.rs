@@ -5,11 +5,18 @@ use std::time::Duration;
 use crate::analysis::{ContenderResult, Noise};
 use crate::comparison::Metric;
 use crate::experiment::Plan;
+use crate::run::GeneratorUse;
 use crate::statistics::{CONFIDENCE, ConfidenceInterval, fewest_blocks};
 use crate::words;
 
 /// The share of failed requests above which speed is not compared, 1 %.
 pub const MOST_FAILURES_RATIO: f64 = 0.01;
+
+/// The share of its cores above which the generator is taken for the limit (k6's documentation has the same 80 %).
+pub const MOST_GENERATOR_CPU_RATIO: f64 = 0.8;
+
+/// The share of stolen processor time above which nothing is compared.
+pub const MOST_STEAL_RATIO: f64 = 0.1;
 
 /// A contender against the baseline, by the primary metric.
 ///
@@ -77,6 +84,16 @@ pub enum Reason {
         lag_p99: Duration,
         /// What is tolerated: 1 ms or 5 % of the median response time, whichever is more.
         limit: Duration,
+    },
+    /// The generator was so busy that it, not the contender, may have set the figures.
+    GeneratorBusy {
+        /// Its processor time over that of its cores, in the worst turn.
+        cpu_ratio: f64,
+    },
+    /// Other machines on the same host took processor time that the contender or the generator needed.
+    Steal {
+        /// The share of the processor time, in the worst turn.
+        steal_ratio: f64,
     },
     /// The baseline differed from itself by more than what matters, beyond doubt.
     Noise {
@@ -245,8 +262,17 @@ impl Reason {
             return Some(Self::NoSuccesses);
         };
         let limit = Duration::from_millis(1).max(median / 20);
-        let lag_p99 = summary.lag_p99()?;
-        (lag_p99 > limit).then_some(Self::GeneratorLag { lag_p99, limit })
+        if let Some(lag_p99) = summary.lag_p99().filter(|lag| *lag > limit) {
+            return Some(Self::GeneratorLag { lag_p99, limit });
+        }
+        let GeneratorUse {
+            cpu_ratio,
+            steal_ratio,
+        } = result.generator?;
+        if cpu_ratio > MOST_GENERATOR_CPU_RATIO {
+            return Some(Self::GeneratorBusy { cpu_ratio });
+        }
+        (steal_ratio > MOST_STEAL_RATIO).then_some(Self::Steal { steal_ratio })
     }
 }
 
@@ -267,6 +293,20 @@ impl std::fmt::Display for Obstacle {
                  and {} ms is tolerated (1 ms or 5 % of the median response time)",
                 words::ms(lag_p99),
                 words::ms(limit),
+            ),
+            Reason::GeneratorBusy { cpu_ratio } => write!(
+                f,
+                "the load generator was the limit: while loading {name}, it took {} of the processor time of its cores, and {} is \
+                 tolerated; give it more cores, or use fewer users",
+                words::percent(cpu_ratio),
+                words::percent(MOST_GENERATOR_CPU_RATIO),
+            ),
+            Reason::Steal { steal_ratio } => write!(
+                f,
+                "while {name} was measured, other machines on the same host took {} of the processor time, and {} is tolerated; \
+                 measure when they are quiet, or on a machine of your own",
+                words::percent(steal_ratio),
+                words::percent(MOST_STEAL_RATIO),
             ),
             Reason::Noise { ratio, interval } => write!(
                 f,

@@ -257,6 +257,7 @@ prop_compose! {
             block: 1,
             cold_start: cold_start_ns.map(Duration::from_nanos),
             usage: None,
+            generator: None,
             measurement: fixture::measurement(&name, &ok_ms, &failed_ms, 3),
         });
         experiment

@@ -280,3 +280,32 @@ fn a_difference_that_chance_makes_often_is_not_claimed() {
     );
     assert_eq!(verdict(&two), Verdict::NotShown { more_blocks: 1 });
 }
+
+#[test]
+fn a_busy_generator_or_a_busy_host_allow_no_verdict() {
+    let with = |cpu_ratio: f64, steal_ratio: f64| {
+        let mut experiment =
+            fixture::experiment(&[("new", &[2000; 6]), ("old", &[1000; 6])], "old");
+        experiment.runs[3].generator = Some(GeneratorUse {
+            cpu_ratio,
+            steal_ratio,
+        });
+        verdict(&experiment)
+    };
+    assert_eq!(with(0.79, 0.09), Verdict::Better);
+    for (verdict, words) in [
+        (
+            with(0.81, 0.0),
+            "it took 81 % of the processor time of its cores",
+        ),
+        (
+            with(0.1, 0.11),
+            "took 11 % of the processor time, and 10 % is tolerated",
+        ),
+    ] {
+        let Verdict::NotMeasurable(obstacle) = verdict else {
+            panic!("{verdict:?}")
+        };
+        assert!(obstacle.to_string().contains(words), "{obstacle}");
+    }
+}
