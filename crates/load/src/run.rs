@@ -23,6 +23,7 @@ use crate::plan::Plan;
 use crate::population::{Population, Stage};
 use crate::recorder::Recorder;
 use crate::sequence::Choice;
+use crate::target::Target;
 use crate::worker::{self, Handover, Shared, UserCount};
 use crate::{Broken, LoadError, NotCorrect, Scenario, Threshold};
 
@@ -103,6 +104,15 @@ impl Workload {
         }
     }
 
+    /// The most connections that it takes at once: one for each user, or for each request in flight.
+    pub(crate) fn most_connections(&self) -> u32 {
+        match self {
+            Self::Users { users, .. } => users.get(),
+            Self::Stages(stages) => stages.iter().map(|stage| stage.users).max().unwrap_or(0),
+            Self::Arrivals(arrivals) => arrivals.max_in_flight.get(),
+        }
+    }
+
     /// How long it goes on by itself; `None` where nothing ends it.
     fn duration(&self) -> Option<Duration> {
         match self {
@@ -167,7 +177,7 @@ pub fn run(
         .map(|_| runtime())
         .collect::<Result<Vec<_>, _>>()?;
     let host = Host::parse(&config.host)?;
-    let addresses = runtimes[0].block_on(host.resolve())?;
+    let target = runtimes[0].block_on(Target::new(&host, scenario.connecting()))?;
     let plan = Plan::new(scenario, &host, config.seed)?;
     let started_at = SystemTime::now();
     let mut collector = Collector::new(&plan, config.threads.get(), started_at);
@@ -181,7 +191,7 @@ pub fn run(
     let shared = Arc::new(Shared {
         plan,
         wait_time: scenario.load().wait_time,
-        addresses,
+        target,
         clock: Clock::start(from, config.run_time.or(config.workload.duration())),
         stop: control.stopped().child_token(),
         users: UserCount::default(),
@@ -205,7 +215,9 @@ pub fn run(
 
 /// Whether every request of `scenario` can be sent to `host`, judged by its form alone: nobody is asked.
 pub fn check_requests(scenario: &Scenario, host: &str) -> Result<(), LoadError> {
-    Plan::new(scenario, &Host::parse(host)?, 0).map(|_| ())
+    let host = Host::parse(host)?;
+    scenario.connecting().check(&host)?;
+    Plan::new(scenario, &host, 0).map(|_| ())
 }
 
 /// Sends one request of each task to `host`, one after another, and checks the answers, all within `time_limit`.
@@ -220,7 +232,8 @@ pub async fn check_once(
     plan.tasks
         .iter_mut()
         .for_each(|task| task.limit(time_limit));
-    let mut client = Client::new(host.resolve().await?, Arc::new(AtomicU64::new(0)));
+    let target = Target::new(&host, scenario.connecting()).await?;
+    let mut client = Client::new(target, Arc::default());
     for (index, task) in plan.tasks.iter().enumerate() {
         let limit = limit.min(Instant::now() + task.timeout);
         let outcome = client

@@ -7,9 +7,10 @@ use std::time::Duration;
 use bakeoff_report::{Measurement, ThresholdOutcome};
 
 use crate::host::Host;
-use crate::{Arrivals, ScenarioError, Stage, Threshold, Workload};
+use crate::{Arrivals, Connecting, ScenarioError, Stage, Threshold, Workload};
 
 mod check;
+mod connection;
 mod file;
 mod source;
 mod task;
@@ -36,6 +37,7 @@ pub struct Scenario {
     name: String,
     host: Option<String>,
     load: Load,
+    connecting: Connecting,
     tasks: Vec<Task>,
     thresholds: Vec<Threshold>,
 }
@@ -64,6 +66,7 @@ impl Scenario {
         }
         let host = file.host.map(toml::Spanned::into_inner);
         let load = load(&source, file.load)?;
+        let connecting = connection::build(&source, file.connection)?;
         if file.tasks.is_empty() {
             let problem = "there is no [[task]]; users need at least one with a `path`";
             return Err(source.wrong(&(text.len()..text.len()), problem));
@@ -78,6 +81,7 @@ impl Scenario {
             name,
             host,
             load,
+            connecting,
             tasks,
             thresholds,
         })
@@ -96,6 +100,16 @@ impl Scenario {
     /// How many users, how fast, for how long.
     pub fn load(&self) -> &Load {
         &self.load
+    }
+
+    /// How connections are made.
+    pub fn connecting(&self) -> &Connecting {
+        &self.connecting
+    }
+
+    /// The same, to be changed.
+    pub fn connecting_mut(&mut self) -> &mut Connecting {
+        &mut self.connecting
     }
 
     /// What users can do; at least one.

@@ -35,7 +35,7 @@ impl User {
             pacer: Pacer::new(shared.wait_time, derived(seed, index, Purpose::Waits)),
             sequence: Sequence::new(&shared.plan.deck, seed, index),
             client: Client::new(
-                Arc::clone(&shared.addresses),
+                Arc::clone(&shared.target),
                 Arc::clone(&shared.connections_opened),
             ),
             worker,
