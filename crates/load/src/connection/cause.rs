@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::Path;
 
+use h2::Reason;
 use rustls::{AlertDescription, CertificateError};
 
 use super::Stage;
@@ -47,13 +48,16 @@ pub(super) fn of_http2(error: &h2::Error, stage: Stage) -> Cause {
         };
     }
     match error.reason() {
+        Some(Reason::NO_ERROR) => closed(stage),
         Some(reason) if error.is_remote() && error.is_go_away() => {
             format!("connection ended by the server (GOAWAY with {reason:?})").into()
         }
         Some(reason) if error.is_remote() => {
             format!("request ended by the server (RST_STREAM with {reason:?})").into()
         }
-        Some(reason) => format!("invalid HTTP/2 answer ({reason:?})").into(),
+        Some(reason) => {
+            format!("invalid HTTP/2 answer ({reason:?}); does the server speak HTTP/2?").into()
+        }
         None => format!("request cannot be sent over HTTP/2: {error}").into(),
     }
 }
@@ -143,7 +147,8 @@ fn of_certificate(error: &CertificateError) -> Cause {
             expected,
             presented,
         } => {
-            let presented = match presented.as_slice() {
+            let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
+            let presented = match names.as_slice() {
                 [] => "for none".to_owned(),
                 names => format!("only for {}", names.join(", ")),
             };
@@ -157,12 +162,23 @@ fn of_certificate(error: &CertificateError) -> Cause {
             format!("{CERTIFICATE} is not valid for this name; set `server_name` in [connection]")
                 .into()
         }
-        CertificateError::UnknownIssuer => format!(
+        // A bad signature is that of another issuer who goes by the same name, such as one that was made anew.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
             "{CERTIFICATE} is from an unknown issuer; name the issuer's as `ca_file` in [connection], or use --insecure"
+        )
+        .into(),
+        CertificateError::Other(error) if error.to_string().contains("CaUsedAsEndEntity") => format!(
+            "{CERTIFICATE} vouches for itself; name it as `ca_file` in [connection], or use --insecure"
         )
         .into(),
         error => format!("{CERTIFICATE} is not valid: {error}").into(),
     }
+}
+
+/// The name in what the library shows of it, such as `DnsName("example.org")`.
+fn bare(name: &str) -> &str {
+    let (_, inside) = name.split_once('(').unwrap_or(("", name));
+    inside.trim_end_matches(')').trim_matches('"')
 }
 
 fn of_alert(alert: AlertDescription) -> Cause {

@@ -4,7 +4,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::Context;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use h2::client::{self, SendRequest};
@@ -39,6 +39,9 @@ pub(crate) struct Http2 {
     sender: SendRequest<Bytes>,
     /// Moves bytes between the socket and the streams whenever it is polled.
     connection: Option<client::Connection<Stream, Bytes>>,
+    /// Why the connection ended, where one side said so. The streams that this ended do not know.
+    ended: Option<Cause>,
+    used: bool,
     scheme: Scheme,
 }
 
@@ -55,6 +58,8 @@ impl Http2 {
         Ok(Self {
             sender,
             connection: Some(connection),
+            ended: None,
+            used: false,
             scheme: if secure { Scheme::HTTPS } else { Scheme::HTTP },
         })
     }
@@ -70,15 +75,24 @@ impl Http2 {
             self.sender.poll_ready(context)
         });
         if ready.await.is_err() {
-            return Err(NoAnswer::Unsent(Box::new(request)));
+            return Err(match self.ended.take() {
+                // Another connection would end like this one.
+                Some(cause) if !self.used => NoAnswer::Failed(cause),
+                _ => NoAnswer::Unsent(Box::new(request)),
+            });
         }
+        self.used = true;
         let exchanged = self.exchange(request.clone()).await;
         exchanged.map_err(|error| match error.reason() {
             // Streams that are open go on after a goodbye; this one the server does not want to have seen.
             Some(Reason::NO_ERROR) if error.is_go_away() && error.is_remote() => {
                 NoAnswer::Unsent(Box::new(request))
             }
-            _ => NoAnswer::Failed(cause::of_http2(&error, Stage::Head)),
+            _ => NoAnswer::Failed(
+                self.ended
+                    .take()
+                    .unwrap_or_else(|| cause::of_http2(&error, Stage::Head)),
+            ),
         })
     }
 
@@ -108,10 +122,13 @@ impl Http2 {
 
     pub(super) fn drive(&mut self, context: &mut Context<'_>) {
         if let Some(connection) = &mut self.connection
-            && Pin::new(connection).poll(context).is_ready()
+            && let Poll::Ready(end) = Pin::new(connection).poll(context)
         {
-            // Its error, if any, reaches the one who waits for the answer.
             self.connection = None;
+            self.ended = end
+                .err()
+                .filter(h2::Error::is_go_away)
+                .map(|error| cause::of_http2(&error, Stage::Head));
         }
     }
 }
