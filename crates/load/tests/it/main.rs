@@ -7,6 +7,8 @@ mod certificates;
 #[cfg(test)]
 mod counting;
 #[cfg(test)]
+mod excess;
+#[cfg(test)]
 mod http2;
 #[cfg(test)]
 mod https;
