@@ -75,3 +75,39 @@ pub(crate) fn no_local_port() -> &'static str {
 fn open_files_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    #[test]
+    fn the_limit_is_raised_and_what_is_missing_is_said() {
+        let users = |users| Workload::Users {
+            users: NonZeroU32::new(users).unwrap(),
+            spawn_rate: 1.0,
+        };
+        assert_eq!(make_room(&users(1)), Ok(()));
+        let Some(limit) = getrlimit(Resource::Nofile).maximum else {
+            return;
+        };
+        assert_eq!(open_files_limit(), Some(limit));
+        let Ok(connections) = u32::try_from(limit) else {
+            return;
+        };
+        let too_few = TooFewOpenFiles { connections, limit };
+        assert_eq!(make_room(&users(connections)), Err(too_few));
+        assert_eq!(too_few.enough(), limit + RESERVE);
+    }
+
+    #[test]
+    fn a_remedy_is_named_for_what_ran_out() {
+        assert!(exhausted().contains("ulimit -n"));
+        let ports = no_local_port();
+        assert!(ports.contains("let the server keep connections alive"));
+        if cfg!(target_os = "linux") {
+            assert!(ports.starts_with("no local port of "), "{ports}");
+        }
+    }
+}

@@ -5,18 +5,20 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::server::{
-    ONE_TASK, Seen, causes, config, failures, measure, millis, over, raw_server, read_request,
-    requests, scenario, write,
+    ONE_TASK, Seen, causes, config, config_of, failures, measure, millis, over, raw_server,
+    read_request, requests, scenario, write,
 };
 
-/// Loads a server that treats every connection so, with a time limit, and expects all requests to fail for this cause alone.
+const TIMED_OUT: &str = "timed out after 150ms";
+
+/// Loads a server that treats every connection so and expects all requests to fail for this cause alone.
 fn check(expected: &str, serve: impl Fn(&mut TcpStream) + Send + Sync + 'static) {
     let (url, connections) = raw_server(serve);
-    let text = format!("{ONE_TASK}timeout = \"150ms\"\ncheck = [{{ contains = \"never\" }}]");
-    let measurement = measure(&scenario(&text), &config(&url, 2, millis(250)));
-    assert_eq!(causes(&measurement), [(expected, requests(&measurement))]);
-    assert!(requests(&measurement) >= 2);
-    assert_eq!(over(&measurement), requests(&measurement));
+    let limit = if expected == TIMED_OUT { "150ms" } else { "1m" };
+    let text = format!("{ONE_TASK}timeout = \"{limit}\"\ncheck = [{{ contains = \"never\" }}]");
+    let measurement = measure(&scenario(&text), &config_of(&url, 3));
+    assert_eq!(causes(&measurement), [(expected, 3)]);
+    assert_eq!((requests(&measurement), over(&measurement)), (3, 3));
     assert_eq!(measurement.connections_opened, connections.count());
     assert_eq!(measurement.unfinished, 0);
 }
@@ -32,7 +34,7 @@ fn an_answer_that_trickles_is_given_up_at_the_limit_of_the_whole() {
         ("", "HTTP/1.1 200 OK\r\n"),
         ("HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n", "slowly"),
     ] {
-        check("timed out after 150ms", move |stream| {
+        check(TIMED_OUT, move |stream| {
             read_request(stream);
             write(stream, at_once);
             for byte in trickle.bytes() {
@@ -95,12 +97,12 @@ fn what_follows_an_answer_is_no_answer_to_the_next_request() {
 
 #[test]
 fn an_answer_without_end_is_given_up() {
-    check("timed out after 150ms", |stream| {
+    check(TIMED_OUT, |stream| {
         read_request(stream);
         write(stream, "HTTP/1.1 200 OK\r\n\r\n");
         write_without_end(stream, &[b'x'; 16_384]);
     });
-    check("timed out after 150ms", |stream| {
+    check(TIMED_OUT, |stream| {
         read_request(stream);
         write_without_end(stream, b"HTTP/1.1 100 Continue\r\n\r\n");
     });

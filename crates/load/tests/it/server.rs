@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -165,6 +165,14 @@ pub(crate) fn config(url: &str, users: u32, run_time: Duration) -> LoadConfig {
         stop_timeout: Duration::from_secs(10),
         seed: 1,
         threads: NonZeroUsize::new(2).unwrap(),
+    }
+}
+
+/// One user who sends so many requests.
+pub(crate) fn config_of(url: &str, requests: u64) -> LoadConfig {
+    LoadConfig {
+        iterations: NonZeroU64::new(requests),
+        ..config(url, 1, Duration::from_mins(1))
     }
 }
 
