@@ -78,6 +78,12 @@ pub(crate) struct SwarmArgs {
     /// No task with one of these tags
     #[arg(short = 'E', long, env = "LOCUST_EXCLUDE_TAGS", value_name = "TAG", value_delimiter = ',', num_args = 1..)]
     pub(crate) exclude_tags: Vec<String>,
+    /// Take whatever certificate the server shows
+    #[arg(short = 'k', long, env = "BAKEOFF_INSECURE", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) insecure: bool,
+    /// Speak HTTP/2 [default: the scenario's `http`, else HTTP/1.1]
+    #[arg(long, env = "BAKEOFF_HTTP2", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) http2: bool,
     /// How long requests in flight at the end may take before they count as unfinished
     #[arg(short = 's', long, env = "LOCUST_STOP_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub(crate) stop_timeout: Duration,

@@ -83,7 +83,7 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
 /// The exit code of an error that the libraries define.
 fn exit_of(error: &anyhow::Error) -> Exit {
     let of_load = |error: &LoadError| match error {
-        LoadError::Thread(_) => Exit::Environment,
+        LoadError::Thread(_) | LoadError::NoAuthorities { .. } => Exit::Environment,
         _ => Exit::Usage,
     };
     if let Some(error) = error.downcast_ref::<CompareError>() {

@@ -67,7 +67,7 @@ pub enum Launch {
     Process(Vec<String>),
     /// A container.
     Docker(DockerConfig),
-    /// Something that runs already, at this `http://` address.
+    /// Something that runs already, at this address, such as `http://127.0.0.1:8000`.
     Url(String),
 }
 
@@ -423,6 +423,13 @@ impl RawContender {
         if let Some(ready) = self.ready.as_ref().filter(|ready| !ready.starts_with('/')) {
             return Err(format!(
                 "`ready` of `{name}` is `{ready}`; it must begin with /"
+            ));
+        }
+        if let (Launch::Url(url), Some(_)) = (&launch, &self.ready)
+            && !url.starts_with("http://")
+        {
+            return Err(format!(
+                "`ready` of `{name}` is asked over http:// alone; leave it out for {url}, since a first correct answer is waited for in any case"
             ));
         }
         Ok(ContenderConfig {

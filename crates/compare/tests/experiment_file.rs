@@ -92,8 +92,8 @@ fn contenders_must_make_sense() {
             "is no address of a server",
         ),
         (
-            contender("name = \"a\"\nurl = \"https://x\""),
-            "https is not supported",
+            contender("name = \"a\"\nurl = \"https://x\"\nready = \"/health\""),
+            "is asked over http:// alone",
         ),
         (
             contender("name = \"a\"\nurl = \"http://x\"\nready_timeout = \"0s\""),

@@ -1,23 +1,22 @@
 //! Sends the requests of one user and judges the answers.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap};
 use hyper::http::response::Parts;
 use hyper::{Method, Request, Response, Uri};
 use url::Url;
 
 use crate::check::{Answer, Cause};
-use crate::connection::{Connection, NoAnswer};
+use crate::connection::{Body, Connection, NoAnswer};
 use crate::memory::Memory;
 use crate::plan::{Plan, PlannedRequest};
 use crate::redirect::{MOST_REDIRECTS, Redirect};
+use crate::target::Target;
 use crate::timeout::Timeout;
 
 /// The longest body that checks look at; of a longer one no more than this is kept.
@@ -45,13 +44,13 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client of the server at `addresses`; `opened` counts its connections.
-    pub(crate) fn new(addresses: Arc<[SocketAddr]>, opened: Arc<AtomicU64>) -> Self {
+    /// A client of `target`; `opened` counts its connections.
+    pub(crate) fn new(target: Arc<Target>, opened: Arc<AtomicU64>) -> Self {
         Self {
             timeout: Timeout::default(),
             memory: Memory::default(),
             wire: Wire {
-                addresses,
+                target,
                 opened,
                 connection: None,
                 body: Vec::new(),
@@ -232,7 +231,7 @@ fn sets_cookies(headers: &HeaderMap) -> bool {
 
 #[derive(Debug)]
 struct Wire {
-    addresses: Arc<[SocketAddr]>,
+    target: Arc<Target>,
     opened: Arc<AtomicU64>,
     connection: Option<Connection>,
     /// The body of the last answer, where a check needs it.
@@ -262,7 +261,7 @@ impl Wire {
                 sent => return receive(connection, sent, kept).await,
             }
         }
-        let opened = Connection::open(&self.addresses)
+        let opened = Connection::open(&self.target)
             .await
             .map_err(Failure::NotConnected)?;
         self.opened.fetch_add(1, Ordering::Relaxed);
@@ -275,7 +274,7 @@ impl Wire {
 /// Reads the rest of an answer into `kept`, or past it. Gives its head and the length of its body.
 async fn receive(
     connection: &mut Connection,
-    sent: Result<Response<Incoming>, NoAnswer>,
+    sent: Result<Response<Body>, NoAnswer>,
     kept: Option<&mut Vec<u8>>,
 ) -> Result<(Parts, u64), Failure> {
     let response = sent.map_err(|problem| match problem {

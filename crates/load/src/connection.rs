@@ -1,52 +1,69 @@
 //! One keep-alive connection to the server, driven by the task that uses it.
 
-use std::future::{Future, poll_fn};
-use std::io;
-use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
+use h2::RecvStream;
 use http_body_util::Full;
-use hyper::body::{Body, Incoming};
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::body::{Body as _, Incoming};
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
+use self::http1::Http1;
+use self::http2::Http2;
+use self::stream::Stream;
 use crate::check::Cause;
+use crate::target::{HttpVersion, Target};
+
+mod cause;
+mod http1;
+mod http2;
+mod stream;
 
 /// A connection with at most one request in flight.
 #[derive(Debug)]
-pub(crate) struct Connection {
-    sender: SendRequest<Full<Bytes>>,
-    driver: Driver,
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most connections are of the large kind, and theirs is the hot path"
+)]
+pub(crate) enum Connection {
+    Http1(Http1),
+    Http2(Box<Http2>),
 }
 
 /// Why a request has no answer.
 #[derive(Debug)]
 pub(crate) enum NoAnswer {
-    /// The connection was closed before anything of the request was sent; here it is again.
+    /// The connection was closed before the server began with the request; here it is again.
     Unsent(Box<Request<Full<Bytes>>>),
     /// It went wrong on the way.
     Failed(Cause),
 }
 
+/// The body of an answer, still to be read.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Http1(Incoming),
+    Http2(RecvStream),
+}
+
+/// What was awaited when something went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Head,
+    Body,
+}
+
 impl Connection {
-    /// Connects to the first of `addresses` that accepts.
-    pub(crate) async fn open(addresses: &[SocketAddr]) -> Result<Self, Cause> {
-        let stream = TcpStream::connect(addresses)
-            .await
-            .map_err(|error| cause_of_io(&error))?;
-        stream
-            .set_nodelay(true)
-            .map_err(|error| cause_of_io(&error))?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| cause_of(&error, Stage::Head))?;
-        Ok(Self {
-            sender,
-            driver: Driver(Some(connection)),
+    /// Connects to the first address of `target` that accepts, as far as a request can be sent.
+    pub(crate) async fn open(target: &Target) -> Result<Self, Cause> {
+        let stream = Stream::open(target).await?;
+        Ok(match target.http {
+            HttpVersion::Http1 => Self::Http1(Http1::open(stream).await?),
+            HttpVersion::Http2 => {
+                Self::Http2(Box::new(Http2::open(stream, target.tls.is_some()).await?))
+            }
         })
     }
 
@@ -54,65 +71,38 @@ impl Connection {
     pub(crate) async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, NoAnswer> {
-        let Self { sender, driver } = self;
-        if !sender.is_ready()
-            && poll_fn(|context| driver.beside(context, |context| sender.poll_ready(context)))
-                .await
-                .is_err()
-        {
-            return Err(NoAnswer::Unsent(Box::new(request)));
+    ) -> Result<Response<Body>, NoAnswer> {
+        match self {
+            Self::Http1(line) => Ok(line.send(request).await?.map(Body::Http1)),
+            Self::Http2(line) => Ok(line.send(request).await?.map(Body::Http2)),
         }
-        let mut response = pin!(sender.try_send_request(request));
-        poll_fn(|context| {
-            driver.drive(context);
-            response.as_mut().poll(context)
-        })
-        .await
-        .map_err(|mut error| match error.take_message() {
-            Some(request) => NoAnswer::Unsent(Box::new(request)),
-            None => NoAnswer::Failed(cause_of(&error.into_error(), Stage::Head)),
-        })
     }
 
     /// Reads the body of an answer to its last byte, gives each piece to `take` and returns their length.
     pub(crate) async fn read(
         &mut self,
-        mut body: Incoming,
+        mut body: Body,
         mut take: impl FnMut(&[u8]),
     ) -> Result<u64, Cause> {
         let mut length = 0;
-        while !body.is_end_stream() {
-            let frame = poll_fn(|context| {
-                self.driver
-                    .beside(context, |context| Pin::new(&mut body).poll_frame(context))
-            });
-            match frame.await {
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        length += data.remaining() as u64;
-                        take(&data);
-                    }
+        while !body.is_over() {
+            let piece = poll_fn(|context| self.beside(context, |context| body.poll_piece(context)));
+            match piece.await {
+                Some(Ok(piece)) => {
+                    length += piece.remaining() as u64;
+                    take(&piece);
                 }
-                Some(Err(error)) => return Err(cause_of(&error, Stage::Body)),
+                Some(Err(cause)) => return Err(cause),
                 None => break,
             }
         }
         Ok(length)
     }
-}
 
-/// Moves bytes between the socket and the request in flight whenever it is polled.
-#[derive(Debug)]
-struct Driver(Option<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>);
-
-impl Driver {
     fn drive(&mut self, context: &mut Context<'_>) {
-        if let Some(connection) = &mut self.0
-            && Pin::new(connection).poll(context).is_ready()
-        {
-            // Its error, if any, reaches the one who waits for the answer.
-            self.0 = None;
+        match self {
+            Self::Http1(line) => line.driver.drive(context),
+            Self::Http2(line) => line.drive(context),
         }
     }
 
@@ -132,56 +122,28 @@ impl Driver {
     }
 }
 
-/// What was awaited when something went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Head,
-    Body,
-}
+impl Body {
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
+        }
+    }
 
-fn cause_of(error: &hyper::Error, stage: Stage) -> Cause {
-    let closed = match stage {
-        Stage::Head => "connection closed before the answer",
-        Stage::Body => "connection closed half-way through the answer",
-    };
-    if error.is_parse_too_large() {
-        return "answer with too large a head".into();
-    }
-    if error.is_parse() {
-        return "invalid HTTP answer".into();
-    }
-    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-        return closed.into();
-    }
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        match error.downcast_ref::<io::Error>() {
-            Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => return closed.into(),
-            Some(error) => return cause_of_io(error),
-            None => source = error.source(),
+    /// The next piece, which is empty where something else than data came.
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cause>>> {
+        match self {
+            Self::Http1(body) => Pin::new(body).poll_frame(context).map(|frame| {
+                let piece = frame?.map(|frame| frame.into_data().unwrap_or_default());
+                Some(piece.map_err(|error| cause::of_http1(&error, Stage::Body)))
+            }),
+            Self::Http2(body) => body.poll_data(context).map(|piece| {
+                let piece = piece?.and_then(|piece| {
+                    body.flow_control().release_capacity(piece.len())?;
+                    Ok(piece)
+                });
+                Some(piece.map_err(|error| cause::of_http2(&error, Stage::Body)))
+            }),
         }
-    }
-    match stage {
-        Stage::Head => "no answer".into(),
-        Stage::Body => closed.into(),
-    }
-}
-
-fn cause_of_io(error: &io::Error) -> Cause {
-    /// Linux's and macOS's number for too many open files in this process.
-    const EMFILE: i32 = 24;
-    match error.kind() {
-        _ if error.raw_os_error() == Some(EMFILE) => {
-            "too many open files on the machine that makes the load (see `ulimit -n`)".into()
-        }
-        io::ErrorKind::ConnectionRefused => "connection refused".into(),
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::ConnectionAborted => "connection reset".into(),
-        io::ErrorKind::AddrNotAvailable => {
-            "no free local port on the machine that makes the load".into()
-        }
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => "invalid HTTP answer".into(),
-        other => other.to_string().into(),
     }
 }

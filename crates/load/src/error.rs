@@ -50,14 +50,10 @@ pub enum ScenarioError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
     /// Not an address at all.
-    #[error("`{host}` is no address of a server; write it as http://127.0.0.1:8000")]
+    #[error(
+        "`{host}` is no address of a server; write it as http://127.0.0.1:8000, https://example.org or unix:/run/app.sock"
+    )]
     Malformed {
-        /// The address as it was given.
-        host: String,
-    },
-    /// An encrypted connection was asked for.
-    #[error("`{host}`: https is not supported yet; use an http:// address")]
-    Https {
         /// The address as it was given.
         host: String,
     },
@@ -84,6 +80,29 @@ pub enum LoadError {
         /// The name.
         host: String,
     },
+    /// No certificate can be for such a name.
+    #[error("`{host}` is no name that a certificate can be for; set `server_name` in [connection]")]
+    NoServerName {
+        /// The name.
+        host: String,
+    },
+    /// A certificate would be shown to nobody.
+    #[error(
+        "`client_certificate` needs an https:// host; change the host, or leave the certificate out of [connection]"
+    )]
+    CertificateWithoutTls,
+    /// This machine trusts nobody.
+    #[error(
+        "this machine has no certificates of authorities; install the package ca-certificates, set SSL_CERT_FILE, \
+         name a `ca_file` in [connection], or use --insecure"
+    )]
+    NoAuthorities {
+        /// Why the system's cannot be read, where something went wrong.
+        source: Option<rustls_native_certs::Error>,
+    },
+    /// The TLS library does not take what it was given.
+    #[error("cannot set TLS up")]
+    Tls(#[source] rustls::Error),
     /// A rate at which no user would ever start.
     #[error("a spawn rate of {spawn_rate} users per second is not possible; it must be above 0")]
     SpawnRate {

@@ -1,7 +1,7 @@
 //! The server's address.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
@@ -19,40 +19,70 @@ pub fn check_host(host: &str) -> Result<(), HostError> {
 /// A base address: where requests go and what their paths begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Host {
-    name: String,
-    port: u16,
+    place: Place,
+    /// Whether connections are encrypted.
+    pub(crate) secure: bool,
     /// The value of the `host` header.
     pub(crate) header: HeaderValue,
     /// What stands before every path; empty or without a slash at its end.
     pub(crate) prefix: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Network { name: String, port: u16 },
+    Socket(PathBuf),
+}
+
+/// Where connections are opened.
+#[derive(Debug)]
+pub(crate) enum Addresses {
+    /// In the order to try them; at least one.
+    Network(Box<[SocketAddr]>),
+    /// The file of a Unix socket.
+    Socket(PathBuf),
+}
+
 impl Host {
-    /// The address in `host`, such as `http://127.0.0.1:8000` or `http://localhost/api`.
+    /// The address in `host`, such as `https://localhost/api`, `unix:/run/app.sock` or `http+unix://%2Frun%2Fapp.sock/api`.
     pub(crate) fn parse(host: &str) -> Result<Self, HostError> {
-        let malformed = || HostError::Malformed {
-            host: host.to_owned(),
+        let text = host.trim();
+        let parsed = match (
+            text.strip_prefix("unix:"),
+            text.strip_prefix("http+unix://"),
+        ) {
+            (Some(path), _) => Self::socket(path.strip_prefix("//").unwrap_or(path), ""),
+            (None, Some(rest)) => {
+                let (path, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+                percent_decoded(path).and_then(|path| Self::socket(&path, prefix))
+            }
+            (None, None) => Self::network(text),
         };
-        let uri: Uri = host.trim().parse().map_err(|_| malformed())?;
-        if uri.scheme() == Some(&Scheme::HTTPS) {
-            return Err(HostError::Https {
-                host: host.to_owned(),
-            });
-        }
+        parsed.ok_or_else(|| HostError::Malformed {
+            host: host.to_owned(),
+        })
+    }
+
+    fn network(text: &str) -> Option<Self> {
+        let uri: Uri = text.parse().ok()?;
+        let secure = uri.scheme() == Some(&Scheme::HTTPS);
         let authority = uri
             .authority()
-            .filter(|_| uri.scheme() == Some(&Scheme::HTTP))
-            .ok_or_else(malformed)?;
+            .filter(|_| secure || uri.scheme() == Some(&Scheme::HTTP))?;
         let with_user = authority.as_str().contains('@');
         let with_bad_port =
             authority.as_str() != authority.host() && authority.port_u16().is_none();
         if with_user || with_bad_port || uri.query().is_some() || authority.host().is_empty() {
-            return Err(malformed());
+            return None;
         }
-        Ok(Self {
-            name: authority.host().trim_matches(['[', ']']).to_owned(),
-            port: authority.port_u16().unwrap_or(80),
-            header: HeaderValue::from_str(authority.as_str()).map_err(|_| malformed())?,
+        let default_port = if secure { 443 } else { 80 };
+        Some(Self {
+            place: Place::Network {
+                name: authority.host().trim_matches(['[', ']']).to_owned(),
+                port: authority.port_u16().unwrap_or(default_port),
+            },
+            secure,
+            header: HeaderValue::from_str(authority.as_str()).ok()?,
             prefix: uri.path().trim_end_matches('/').to_owned(),
         })
     }
@@ -61,55 +91,116 @@ impl Host {
     pub(crate) fn origin(&self) -> Url {
         let authority = self.header.to_str().unwrap_or_default();
         let fallback = || Url::parse("http://localhost").expect("it is an address");
-        Url::parse(&format!("http://{authority}")).unwrap_or_else(|_| fallback())
+        let scheme = if self.secure { "https" } else { "http" };
+        Url::parse(&format!("{scheme}://{authority}")).unwrap_or_else(|_| fallback())
     }
 
-    /// The addresses that the name has now, in the order to try them; at least one.
-    pub(crate) async fn resolve(&self) -> Result<Arc<[SocketAddr]>, LoadError> {
-        let found = tokio::net::lookup_host((self.name.as_str(), self.port)).await;
-        let addresses: Arc<[SocketAddr]> = found
+    fn socket(path: &str, prefix: &str) -> Option<Self> {
+        let prefix = prefix.trim_matches('/');
+        (!path.is_empty()).then(|| Self {
+            place: Place::Socket(path.into()),
+            secure: false,
+            header: HeaderValue::from_static("localhost"),
+            prefix: if prefix.is_empty() {
+                String::new()
+            } else {
+                format!("/{prefix}")
+            },
+        })
+    }
+
+    /// The name that the server's certificate has to be for; nothing for the file of a socket.
+    pub(crate) fn name(&self) -> &str {
+        match &self.place {
+            Place::Network { name, .. } => name,
+            Place::Socket(_) => "",
+        }
+    }
+
+    /// Where connections are opened, with the addresses that the name has now.
+    pub(crate) async fn resolve(&self) -> Result<Addresses, LoadError> {
+        let (name, port) = match &self.place {
+            Place::Network { name, port } => (name, *port),
+            Place::Socket(path) => return Ok(Addresses::Socket(path.clone())),
+        };
+        let found = tokio::net::lookup_host((name.as_str(), port)).await;
+        let addresses: Box<[SocketAddr]> = found
             .map_err(|source| LoadError::Resolve {
-                host: self.name.clone(),
+                host: name.clone(),
                 source,
             })?
             .collect();
         if addresses.is_empty() {
-            return Err(LoadError::NoAddress {
-                host: self.name.clone(),
-            });
+            return Err(LoadError::NoAddress { host: name.clone() });
         }
-        Ok(addresses)
+        Ok(Addresses::Network(addresses))
     }
+}
+
+/// `text` with the bytes that its `%2F` stand for.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut pieces = text.split('%');
+    let mut bytes = pieces.next()?.as_bytes().to_vec();
+    for piece in pieces {
+        let (digits, rest) = piece.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn network(name: &str, port: u16) -> Place {
+        Place::Network {
+            name: name.to_owned(),
+            port,
+        }
+    }
+
     #[test]
     fn addresses_are_taken_apart() {
+        let socket = || Place::Socket("/run/a b.sock".into());
         let cases = [
             (
                 "http://127.0.0.1:8000",
-                ("127.0.0.1", 8000, "127.0.0.1:8000", ""),
+                (network("127.0.0.1", 8000), "127.0.0.1:8000", ""),
             ),
-            ("http://localhost/", ("localhost", 80, "localhost", "")),
             (
-                "http://[::1]:9000/api/v1/",
-                ("::1", 9000, "[::1]:9000", "/api/v1"),
+                "http://localhost/",
+                (network("localhost", 80), "localhost", ""),
+            ),
+            (
+                "https://example.org/v1",
+                (network("example.org", 443), "example.org", "/v1"),
+            ),
+            (
+                "https://[::1]:9000/api/v1/",
+                (network("::1", 9000), "[::1]:9000", "/api/v1"),
+            ),
+            ("http://[::1]", (network("::1", 80), "[::1]", "")),
+            ("unix:/run/a b.sock", (socket(), "localhost", "")),
+            ("unix:///run/a b.sock", (socket(), "localhost", "")),
+            (
+                "http+unix://%2Frun%2fa%20b.sock",
+                (socket(), "localhost", ""),
+            ),
+            (
+                "http+unix://%2Frun%2Fa%20b.sock/api/v1/",
+                (socket(), "localhost", "/api/v1"),
             ),
         ];
-        for (text, expected) in cases {
-            let host = Host::parse(text).unwrap();
-            assert_eq!(
-                (
-                    host.name.as_str(),
-                    host.port,
-                    host.header.to_str().unwrap(),
-                    host.prefix.as_str()
-                ),
-                expected
-            );
+        for (text, (place, header, prefix)) in cases {
+            let secure = text.starts_with("https:");
+            let expected = Host {
+                place,
+                secure,
+                header: header.parse().unwrap(),
+                prefix: prefix.to_owned(),
+            };
+            assert_eq!(Host::parse(text), Ok(expected), "{text}");
         }
     }
 
@@ -123,20 +214,22 @@ mod tests {
             "/path",
             "ftp://x",
             "http://",
+            "https://",
             "http://x:99999",
+            "http://user@x",
+            "http://x/?query",
+            "http://a b",
+            "http://::1",
+            "unix:",
+            "http+unix://",
+            "http+unix://%2",
+            "http+unix://%zz",
         ];
-        for text in malformed
-            .into_iter()
-            .chain(["http://user@x", "http://x/?query", "http://a b"])
-        {
+        for text in malformed {
             assert!(
                 matches!(Host::parse(text), Err(HostError::Malformed { .. })),
                 "{text}"
             );
         }
-        assert!(matches!(
-            Host::parse("https://localhost"),
-            Err(HostError::Https { .. })
-        ));
     }
 }

@@ -22,6 +22,7 @@ use crate::host::Host;
 use crate::plan::Plan;
 use crate::population::{Population, Stage};
 use crate::recorder::Recorder;
+use crate::target::Target;
 use crate::worker::{self, Handover, Shared, UserCount};
 use crate::{Broken, LoadError, NotCorrect, Scenario, Threshold};
 
@@ -102,6 +103,15 @@ impl Workload {
         }
     }
 
+    /// The most connections that it takes at once: one for each user, or for each request in flight.
+    pub(crate) fn most_connections(&self) -> u32 {
+        match self {
+            Self::Users { users, .. } => users.get(),
+            Self::Stages(stages) => stages.iter().map(|stage| stage.users).max().unwrap_or(0),
+            Self::Arrivals(arrivals) => arrivals.max_in_flight.get(),
+        }
+    }
+
     /// How long it goes on by itself; `None` where nothing ends it.
     fn duration(&self) -> Option<Duration> {
         match self {
@@ -176,7 +186,7 @@ pub fn run(
         .map(|_| runtime())
         .collect::<Result<Vec<_>, _>>()?;
     let host = Host::parse(&config.host)?;
-    let addresses = runtimes[0].block_on(host.resolve())?;
+    let target = runtimes[0].block_on(Target::new(&host, scenario.connecting()))?;
     let plan = Plan::new(scenario, &host, config.seed)?;
     let started_at = SystemTime::now();
     let mut collector = Collector::new(&plan, config.threads.get(), started_at);
@@ -189,7 +199,7 @@ pub fn run(
     });
     let shared = Arc::new(Shared {
         plan,
-        addresses,
+        target,
         clock: Clock::start(from, config.run_time.or(config.workload.duration())),
         stop: control.stopped().child_token(),
         users: UserCount::default(),
@@ -213,7 +223,9 @@ pub fn run(
 
 /// Whether every request of `scenario` can be sent to `host`, judged by its form alone: nobody is asked.
 pub fn check_requests(scenario: &Scenario, host: &str) -> Result<(), LoadError> {
-    Plan::new(scenario, &Host::parse(host)?, 0).map(|_| ())
+    let host = Host::parse(host)?;
+    scenario.connecting().check(&host)?;
+    Plan::new(scenario, &host, 0).map(|_| ())
 }
 
 /// Does each task of each class of users once, as one user of the class would, and checks the answers, all within
@@ -229,7 +241,8 @@ pub async fn check_once(
     plan.requests
         .iter_mut()
         .for_each(|request| request.limit(time_limit));
-    let mut client = Client::new(host.resolve().await?, Arc::new(AtomicU64::new(0)));
+    let target = Target::new(&host, scenario.connecting()).await?;
+    let mut client = Client::new(target, Arc::default());
     for class in &plan.classes {
         client.forget();
         for index in class.tasks.iter().flat_map(|task| task.requests.clone()) {

@@ -8,9 +8,10 @@ use std::time::Duration;
 use bakeoff_report::{Measurement, ThresholdOutcome};
 
 use crate::host::Host;
-use crate::{Arrivals, ScenarioError, Stage, Threshold, Workload};
+use crate::{Arrivals, Connecting, ScenarioError, Stage, Threshold, Workload};
 
 mod check;
+mod connection;
 mod extract;
 mod file;
 mod request;
@@ -44,6 +45,7 @@ pub struct Scenario {
     name: String,
     host: Option<String>,
     load: Load,
+    connecting: Connecting,
     users: Vec<UserClass>,
     thresholds: Vec<Threshold>,
 }
@@ -72,12 +74,14 @@ impl Scenario {
         }
         let host = file.host.map(toml::Spanned::into_inner);
         let load = load(&source, file.load)?;
+        let connecting = connection::build(&source, file.connection)?;
         let users = users(&source, &file.users, &file.tasks, &load)?;
         let thresholds = thresholds(&source, &file.thresholds, &users)?;
         Ok(Self {
             name,
             host,
             load,
+            connecting,
             users,
             thresholds,
         })
@@ -96,6 +100,16 @@ impl Scenario {
     /// How many users, how fast, for how long.
     pub fn load(&self) -> &Load {
         &self.load
+    }
+
+    /// How connections are made.
+    pub fn connecting(&self) -> &Connecting {
+        &self.connecting
+    }
+
+    /// The same, to be changed.
+    pub fn connecting_mut(&mut self) -> &mut Connecting {
+        &mut self.connecting
     }
 
     /// The classes of users; at least one.

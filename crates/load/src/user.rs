@@ -44,7 +44,7 @@ impl User {
             pacer: Pacer::new(*wait_time, derived(seed, index, Purpose::Waits)),
             sequence: Sequence::new(deck, seed, index),
             client: Client::new(
-                Arc::clone(&shared.addresses),
+                Arc::clone(&shared.target),
                 Arc::clone(&shared.connections_opened),
             ),
             worker,

@@ -124,7 +124,7 @@ impl Visitors {
             let waiting = idle.borrow_mut().pop();
             let mut client = waiting.unwrap_or_else(|| {
                 Client::new(
-                    Arc::clone(&shared.addresses),
+                    Arc::clone(&shared.target),
                     Arc::clone(&shared.connections_opened),
                 )
             });

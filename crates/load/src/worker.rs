@@ -1,7 +1,6 @@
 //! One thread and the users or arrivals that it drives.
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -18,6 +17,7 @@ use crate::clock::{Clock, FAR};
 use crate::crowd::Crowd;
 use crate::plan::{Plan, PlannedTask};
 use crate::recorder::{Finished, Part, Recorder};
+use crate::target::Target;
 use crate::user::User;
 use crate::visitors::Visitors;
 use crate::{LoadConfig, Workload};
@@ -30,7 +30,7 @@ const INSTANT: Duration = Duration::from_nanos(1);
 pub(crate) struct Shared {
     pub(crate) plan: Plan,
     pub(crate) config: LoadConfig,
-    pub(crate) addresses: Arc<[SocketAddr]>,
+    pub(crate) target: Arc<Target>,
     pub(crate) clock: Clock,
     pub(crate) stop: CancellationToken,
     pub(crate) users: UserCount,

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use bakeoff_load::{
-    Arrivals, LoadConfig, MAX_IN_FLIGHT, Progress, Rate, Scenario, Spacing, Workload,
+    Arrivals, Connecting, HttpVersion, LoadConfig, MAX_IN_FLIGHT, Progress, Rate, Scenario,
+    Spacing, Workload, make_room,
 };
 use bakeoff_report::{LoadTest, Measurement, NewRun, RequestStats, ThresholdOutcome, render};
 
@@ -27,7 +28,15 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
     let mut scenario = Scenario::open(&args.scenario)?;
     scenario.select_users(&args.user_classes)?;
     scenario.select(&args.tags, &args.exclude_tags)?;
+    connect_as_asked(args, scenario.connecting_mut());
     let config = load_config(args, &scenario)?;
+    if let Err(too_few) = make_room(&config.workload) {
+        say(&format!("warning: {too_few}"));
+        say(&format!(
+            "hint: raise the limit with `ulimit -n {}` before the start",
+            too_few.enough()
+        ));
+    }
     let stop = stop_token()?;
     // What could not be written while it ran is told last, after all that was measured.
     let mut written = Ok(());
@@ -69,6 +78,14 @@ fn new_run(scenario: &Scenario, config: &LoadConfig) -> NewRun {
         config: format!("{}{time}", config.workload),
         bakeoff_version: env!("CARGO_PKG_VERSION").into(),
         machine: bakeoff_compare::describe_machine(),
+    }
+}
+
+/// The command line's wishes over the scenario's `[connection]`.
+fn connect_as_asked(args: &SwarmArgs, connecting: &mut Connecting) {
+    connecting.insecure |= args.insecure;
+    if args.http2 {
+        connecting.http = HttpVersion::Http2;
     }
 }
 

@@ -351,3 +351,73 @@ fn interruption_ends_it_with_130_and_what_was_measured() {
     ended.expect(130, &[]);
     assert!(ended.stdout.contains("Aggregated"), "{}", ended.stdout);
 }
+
+/// Runs the binary in `folder` under a limit of open files that `ulimit` understands.
+fn run_with_files(folder: &std::path::Path, limit: &str, args: &[&str]) -> Ended {
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", &format!("ulimit {limit} && exec \"$@\""), "sh"])
+        .arg(env!("CARGO_BIN_EXE_bakeoff"))
+        .args(args)
+        .env("XDG_DATA_HOME", env!("CARGO_TARGET_TMPDIR"));
+    Ended::of(command.current_dir(folder).output().unwrap())
+}
+
+#[test]
+fn too_few_open_files_are_said_before_the_start_and_where_requests_fail() {
+    let folder = folder_with(SCENARIO);
+    let host = server(HELLO);
+    let args = ["swarm", "--headless", "-f", "s.toml", "-H", &host];
+    let args = [&args[..], &["-u", "100", "-r", "1000", "-t", "1s"]].concat();
+    let ended = run_with_files(folder.path(), "-n 60", &args);
+    ended.expect(
+        1,
+        &[
+            "warning: up to 100 connections are wanted and the limit of open files is 60; those beyond it will fail",
+            "hint: raise the limit with `ulimit -n 164` before the start",
+        ],
+    );
+    let cause = "too many open files (limit 60) on the machine that makes the load";
+    let all = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(all.contains(cause), "{ended:#?}");
+    // Where the system allows more, more is taken without a word.
+    let ended = run_with_files(folder.path(), "-S -n 60", &args);
+    ended.expect(0, &[]);
+    assert!(!ended.stderr.contains("warning"), "{ended:#?}");
+}
+
+#[test]
+fn the_version_of_http_can_be_asked_for() {
+    let folder = folder_with(SCENARIO);
+    let host = server("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    let args = [
+        "swarm",
+        "--headless",
+        "--http2",
+        "-f",
+        "s.toml",
+        "-H",
+        &host,
+    ];
+    let ended = run(folder.path(), &args);
+    ended.expect(1, &[]);
+    let cause = "does the server speak HTTP/2?";
+    assert!(ended.stdout.contains(cause), "{ended:#?}");
+}
+
+#[test]
+fn a_certificate_file_that_is_not_there_is_the_users_mistake() {
+    let folder = folder_with(&format!("{SCENARIO}[connection]\nca_file = \"none.pem\"\n"));
+    let ended = run(
+        folder.path(),
+        &[
+            "swarm",
+            "--headless",
+            "-f",
+            "s.toml",
+            "-H",
+            "https://127.0.0.1",
+        ],
+    );
+    ended.expect(2, &["error: s.toml:11: `ca_file` cannot read none.pem"]);
+}

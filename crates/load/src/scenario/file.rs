@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use super::WaitTime;
+use super::connection::ConnectionTable;
 use crate::arrivals::{self, Spacing};
 
 #[derive(Debug, Deserialize)]
@@ -18,6 +19,8 @@ pub(super) struct File {
     pub(super) host: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) load: LoadTable,
+    #[serde(default)]
+    pub(super) connection: ConnectionTable,
     #[serde(default, rename = "user")]
     pub(super) users: Vec<Spanned<UserTable>>,
     #[serde(default, rename = "task")]

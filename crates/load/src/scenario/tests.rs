@@ -330,10 +330,6 @@ fn a_mistake_is_named_with_its_file_line_and_key() {
             "2: `iterations` must be a whole number of at least 1",
         ),
         (
-            "host = \"https://example.org\"\n",
-            "1: `host` `https://example.org`: https is not supported yet",
-        ),
-        (
             "host = \"127.0.0.1:8000\"\n",
             "1: `host` `127.0.0.1:8000` is no address of a server",
         ),

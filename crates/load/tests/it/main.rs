@@ -3,12 +3,22 @@
 #[cfg(test)]
 mod behaviour;
 #[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod counting;
+#[cfg(test)]
+mod excess;
+#[cfg(test)]
+mod http2;
+#[cfg(test)]
+mod https;
 #[cfg(test)]
 mod misbehaviour;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod sockets;
 #[cfg(test)]
 mod workloads;

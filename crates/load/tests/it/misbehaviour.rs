@@ -5,23 +5,13 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use bakeoff_load::check_once;
-use bakeoff_report::Measurement;
 
 use crate::server::{
-    ONE_TASK, Seen, config, failures, measure, millis, over, raw_server, read_request, requests,
-    scenario, write,
+    ONE_TASK, Seen, causes, config, failures, measure, millis, over, raw_server, read_request,
+    requests, scenario, write,
 };
 
 const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
-
-/// The causes and how often they were seen.
-fn causes(measurement: &Measurement) -> Vec<(&str, u64)> {
-    measurement
-        .failures
-        .iter()
-        .map(|failure| (failure.cause.as_str(), failure.occurrences))
-        .collect()
-}
 
 /// Loads a server that treats every connection so and expects all requests to fail for this cause alone.
 fn check(expected: &str, serve: impl Fn(&mut std::net::TcpStream) + Send + Sync + 'static) {

@@ -1,8 +1,8 @@
 //! Servers to put a load on, and loads to put on them.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,7 +78,14 @@ impl Drop for Server {
 
 /// A server that does with each connection what `serve` does, and counts them. Gives its address.
 pub(crate) fn raw_server(serve: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> (String, Seen) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    serve_raw(TcpListener::bind("127.0.0.1:0").unwrap(), serve)
+}
+
+/// The same with a listener that is there.
+pub(crate) fn serve_raw(
+    listener: TcpListener,
+    serve: impl Fn(&mut TcpStream) + Send + Sync + 'static,
+) -> (String, Seen) {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let connections = Seen::default();
     let (seen, serve) = (connections.clone(), Arc::new(serve));
@@ -90,6 +97,35 @@ pub(crate) fn raw_server(serve: impl Fn(&mut TcpStream) + Send + Sync + 'static)
         }
     });
     (url, connections)
+}
+
+/// A server that does with each connection what `serve` does, and counts them. Gives its address and port.
+pub(crate) fn async_server<Served>(
+    serve: impl Fn(tokio::net::TcpStream) -> Served + Send + 'static,
+) -> (SocketAddr, Seen)
+where
+    Served: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Seen::default();
+    let seen = connections.clone();
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            listener.set_nonblocking(true).unwrap();
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).unwrap();
+                seen.one_more();
+                tokio::spawn(serve(stream));
+            }
+        });
+    });
+    (address, connections)
 }
 
 /// Reads one request without a body, after which the client waits for its answer; false where the connection ended before.
@@ -129,6 +165,14 @@ pub(crate) fn config(url: &str, users: u32, run_time: Duration) -> LoadConfig {
         stop_timeout: Duration::from_secs(10),
         seed: 1,
         threads: NonZeroUsize::new(2).unwrap(),
+    }
+}
+
+/// One user who sends so many requests.
+pub(crate) fn config_of(url: &str, requests: u64) -> LoadConfig {
+    LoadConfig {
+        iterations: NonZeroU64::new(requests),
+        ..config(url, 1, Duration::from_mins(1))
     }
 }
 
@@ -174,6 +218,15 @@ pub(crate) fn failures(measurement: &Measurement) -> u64 {
         .iter()
         .map(bakeoff_report::RequestStats::failures)
         .sum()
+}
+
+/// The causes of failures and how often they were seen.
+pub(crate) fn causes(measurement: &Measurement) -> Vec<(&str, u64)> {
+    measurement
+        .failures
+        .iter()
+        .map(|failure| (failure.cause.as_str(), failure.occurrences))
+        .collect()
 }
 
 /// Requests over in all seconds, counted or not.

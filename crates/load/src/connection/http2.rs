@@ -1,0 +1,158 @@
+//! A connection that speaks HTTP/2, with one stream at a time.
+//!
+//! Not through hyper, whose HTTP/2 client needs tasks of its own beside the one of the user.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use h2::client::{self, SendRequest};
+use h2::{Reason, RecvStream};
+use http_body_util::{BodyExt, Full};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::uri::{Authority, Parts, Scheme};
+use hyper::{Method, Request, Response, Uri, Version};
+
+use super::stream::Stream;
+use super::{NoAnswer, Stage, cause};
+use crate::check::Cause;
+
+/// What the server may send of a body before it waits for us, as in hyper and browsers.
+const STREAM_WINDOW: u32 = 2 << 20;
+const CONNECTION_WINDOW: u32 = 5 << 20;
+
+/// The longest head of an answer.
+const LONGEST_HEAD: u32 = 256 << 10;
+
+/// Headers of HTTP/1.1 about the connection, which HTTP/2 forbids.
+const ABOUT_THE_CONNECTION: [HeaderName; 5] = [
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+#[derive(Debug)]
+pub(crate) struct Http2 {
+    sender: SendRequest<Bytes>,
+    /// Moves bytes between the socket and the streams whenever it is polled.
+    connection: Option<client::Connection<Stream, Bytes>>,
+    /// Why the connection ended, where one side said so. The streams that this ended do not know.
+    ended: Option<Cause>,
+    used: bool,
+    scheme: Scheme,
+}
+
+impl Http2 {
+    pub(super) async fn open(stream: Stream, secure: bool) -> Result<Self, Cause> {
+        let (sender, connection) = client::Builder::new()
+            .enable_push(false)
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(LONGEST_HEAD)
+            .handshake(stream)
+            .await
+            .map_err(|error| cause::of_http2(&error, Stage::Head))?;
+        Ok(Self {
+            sender,
+            connection: Some(connection),
+            ended: None,
+            used: false,
+            scheme: if secure { Scheme::HTTPS } else { Scheme::HTTP },
+        })
+    }
+
+    /// Sends `request` and waits for the head of the answer.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<RecvStream>, NoAnswer> {
+        // The server may have said goodbye since the last answer.
+        let ready = poll_fn(|context| {
+            self.drive(context);
+            self.sender.poll_ready(context)
+        });
+        if ready.await.is_err() {
+            return Err(match self.ended.take() {
+                // Another connection would end like this one.
+                Some(cause) if !self.used => NoAnswer::Failed(cause),
+                _ => NoAnswer::Unsent(Box::new(request)),
+            });
+        }
+        self.used = true;
+        let exchanged = self.exchange(request.clone()).await;
+        exchanged.map_err(|error| match error.reason() {
+            // Streams that are open go on after a goodbye; this one the server does not want to have seen.
+            Some(Reason::NO_ERROR) if error.is_go_away() && error.is_remote() => {
+                NoAnswer::Unsent(Box::new(request))
+            }
+            _ => NoAnswer::Failed(
+                self.ended
+                    .take()
+                    .unwrap_or_else(|| cause::of_http2(&error, Stage::Head)),
+            ),
+        })
+    }
+
+    async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<RecvStream>, h2::Error> {
+        let (mut head, mut body) = request.into_parts();
+        let piece = body
+            .frame()
+            .await
+            .and_then(|Ok(frame)| frame.into_data().ok());
+        head.version = Version::HTTP_2;
+        head.uri = absolute(head.uri, &mut head.headers, &self.scheme);
+        adapt(&mut head.headers, &head.method, piece.as_ref());
+        let request = Request::from_parts(head, ());
+        let (mut response, mut stream) = self.sender.send_request(request, piece.is_none())?;
+        if let Some(piece) = piece {
+            stream.send_data(piece, true)?;
+        }
+        poll_fn(|context| {
+            self.drive(context);
+            Pin::new(&mut response).poll(context)
+        })
+        .await
+    }
+
+    pub(super) fn drive(&mut self, context: &mut Context<'_>) {
+        if let Some(connection) = &mut self.connection
+            && let Poll::Ready(end) = Pin::new(connection).poll(context)
+        {
+            self.connection = None;
+            self.ended = end
+                .err()
+                .filter(h2::Error::is_go_away)
+                .map(|error| cause::of_http2(&error, Stage::Head));
+        }
+    }
+}
+
+/// The address with the authority that the `host` header names.
+fn absolute(uri: Uri, headers: &mut HeaderMap, scheme: &Scheme) -> Uri {
+    let host = headers.remove(header::HOST);
+    let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    let mut parts = Parts::default();
+    parts.path_and_query = uri.path_and_query().cloned();
+    parts.authority = authority;
+    parts.scheme = Some(scheme.clone());
+    Uri::from_parts(parts).unwrap_or(uri)
+}
+
+/// Makes headers for HTTP/1.1 right for HTTP/2.
+fn adapt(headers: &mut HeaderMap, method: &Method, body: Option<&Bytes>) {
+    for name in &ABOUT_THE_CONNECTION {
+        headers.remove(name);
+    }
+    let length = body.map_or(0, Bytes::len);
+    if length > 0 || matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+        headers
+            .entry(header::CONTENT_LENGTH)
+            .or_insert_with(|| HeaderValue::from(length));
+    }
+}
