@@ -132,7 +132,7 @@ where
 pub(crate) fn read_request(stream: &mut TcpStream) -> bool {
     let mut head = Vec::new();
     let mut piece = [0; 1024];
-    while !head.ends_with(b"\r\n\r\n") {
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         match stream.read(&mut piece) {
             Ok(length @ 1..) => head.extend_from_slice(&piece[..length]),
             _ => return false,

@@ -62,7 +62,7 @@ async fn a_socket_that_is_not_there_is_named() {
     let error = check_once(&scenario(ONE_TASK), "unix:/nowhere/app.sock", millis(500)).await;
     assert_eq!(
         error.unwrap_err().to_string(),
-        "task `/`: there is no socket /nowhere/app.sock"
+        "request `/`: there is no socket /nowhere/app.sock"
     );
 }
 
