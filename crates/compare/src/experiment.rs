@@ -1,11 +1,14 @@
 //! The experiment: every contender takes its turn in every block, in random order, under the same load.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::Write;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::{Duration, Instant, SystemTime};
 
-use bakeoff_load::{LoadConfig, LoadError, NotCorrect, Phase, Progress, Scenario, Workload};
+use bakeoff_load::{
+    LoadConfig, LoadError, NotCorrect, Phase, Progress, SampleAnswer, Scenario, Workload,
+};
 use bakeoff_report::{Contender, Experiment, LeftOut, Plan, Problem, Run, Usage};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -17,10 +20,12 @@ use crate::contender::{Consumption, Missing, Preparation, Prepared, Running, rem
 use crate::error::CompareError;
 use crate::file::{ExperimentFile, Launch};
 use crate::ready::NotReady;
-use crate::{generator, machine, ready};
+use crate::{answers, generator, machine, ready};
 
 /// How often a starting contender is asked whether it is ready.
 const READY_POLL: Duration = Duration::from_millis(10);
+/// Rows of each task's data that answers are compared for.
+const SAMPLED_ROWS: usize = 100;
 /// How long requests in flight may take to end after the measured period.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -178,6 +183,7 @@ impl Comparison {
                 primary: self.file.primary,
                 same_ratio: self.file.same_ratio,
                 control,
+                other_answers_ratio: self.file.other_answers_ratio,
                 baseline,
                 blocks: self.file.blocks.get(),
                 users: self.users.get(),
@@ -188,6 +194,7 @@ impl Comparison {
             machine: machine::describe(),
             contenders,
             left_out,
+            agreements: Vec::new(),
             runs: Vec::new(),
             problems: Vec::new(),
             interrupted: stop.is_cancelled(),
@@ -239,6 +246,7 @@ impl Comparison {
         let arms = self.arms(&experiment.plan);
         let turns = blocks.saturating_mul(u32::try_from(arms.len()).unwrap_or(u32::MAX));
         let mut random = StdRng::seed_from_u64(self.file.seed);
+        let mut samples = HashMap::new();
         let mut turns_before = 0;
         for block in 1..=blocks {
             let mut order = arms.clone();
@@ -258,6 +266,7 @@ impl Comparison {
                     turn,
                     &mut Stage {
                         experiment,
+                        samples: &mut samples,
                         stop,
                         observe,
                     },
@@ -297,6 +306,9 @@ impl Comparison {
         }
         let cold_start =
             (!matches!(contender.config.launch, Launch::Url(_))).then(|| began.elapsed());
+        if let Err(what) = self.sample(contender, running.address(), stage) {
+            return stage.problem(turn, what);
+        }
         let config = self.load_config(running.address(), turn.block);
         let mut meter = UsageMeter::default();
         let mut own = generator::Meter::default();
@@ -336,6 +348,35 @@ impl Comparison {
             (stage.observe)(Event::Measured(turn, &run));
             stage.experiment.runs.push(run);
         }
+    }
+
+    /// Asks a contender that has not been asked before for its answers to the sample, and compares those known so far.
+    fn sample(
+        &self,
+        contender: &Prepared,
+        address: &str,
+        stage: &mut Stage<'_>,
+    ) -> Result<(), String> {
+        let (rules, name) = (&self.file.answer_rules, &contender.config.name);
+        if rules.is_empty() || stage.samples.contains_key(name) {
+            return Ok(());
+        }
+        let sample = bakeoff_load::sample(&self.scenario, address, SAMPLED_ROWS);
+        let answers = match block_on(stage.stop.run_until_cancelled(sample))? {
+            None => return Ok(()),
+            Some(answers) => answers.map_err(|error| with_causes(&error))?,
+        };
+        stage.samples.insert(name.clone(), answers);
+        let baseline = &stage.experiment.plan.baseline;
+        if let Some(expected) = stage.samples.get(baseline) {
+            let others = self.contenders.iter().map(|other| &other.config.name);
+            let others = others.filter(|other| *other != baseline);
+            stage.experiment.agreements = others
+                .filter_map(|other| Some((other, stage.samples.get(other)?)))
+                .map(|(other, actual)| answers::agreement(other, rules, expected, actual))
+                .collect();
+        }
+        Ok(())
     }
 
     fn load_config(&self, host: &str, block: u32) -> LoadConfig {
@@ -401,11 +442,7 @@ impl Comparison {
     ) -> Result<(), Unready> {
         let rest = deadline.saturating_duration_since(Instant::now());
         let check = bakeoff_load::check_once(&self.scenario, address, rest);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Unready::Never(with_causes(&LoadError::Thread(error))))?;
-        match runtime.block_on(stop.run_until_cancelled(check)) {
+        match block_on(stop.run_until_cancelled(check)).map_err(Unready::Never)? {
             None => Err(Unready::Never("stopped".into())),
             Some(Ok(())) => Ok(()),
             Some(Err(NotCorrect::Load(error))) => Err(Unready::Never(with_causes(&error))),
@@ -414,6 +451,15 @@ impl Comparison {
             ))),
         }
     }
+}
+
+/// Waits for a future on a runtime of its own.
+fn block_on<T>(future: impl Future<Output = T>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| with_causes(&LoadError::Thread(error)))?;
+    Ok(runtime.block_on(future))
 }
 
 /// Why a contender cannot be measured now.
@@ -440,6 +486,8 @@ fn ask_ready(address: &str, path: Option<&str>, deadline: Instant) -> Result<(),
 /// What a turn writes to.
 struct Stage<'a> {
     experiment: &'a mut Experiment,
+    /// What each contender answered to the sample, by its name.
+    samples: &'a mut HashMap<String, Vec<SampleAnswer>>,
     stop: &'a CancellationToken,
     observe: &'a mut dyn FnMut(Event<'_>),
 }

@@ -9,6 +9,7 @@ use bakeoff_report::PrimaryMetric;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::answers::AnswerRule;
 use crate::error::CompareError;
 
 /// No contender is waited for longer, whatever its file says.
@@ -31,6 +32,10 @@ pub struct ExperimentFile {
     pub same_ratio: f64,
     /// The contender that the others are compared with.
     pub baseline: String,
+    /// What has to be the same in two answers to one request; nothing is compared without rules.
+    pub answer_rules: Vec<AnswerRule>,
+    /// The share of sampled requests that may be answered otherwise than by the baseline.
+    pub other_answers_ratio: f64,
     /// Whether the baseline takes a second turn in every block, which shows how well contenders are told apart.
     pub control: bool,
     /// Seed of every random choice.
@@ -167,6 +172,12 @@ impl ExperimentFile {
             }
             None => first.name.clone(),
         };
+        let mut answer_rules = Vec::new();
+        for rule in raw.answers {
+            let span = rule.span();
+            let rule = rule.into_inner().resolve();
+            answer_rules.push(rule.map_err(|message| source.error(Some(span), &message))?);
+        }
         Ok(Self {
             scenario: folder.join(raw.scenario),
             blocks: raw.blocks,
@@ -175,6 +186,8 @@ impl ExperimentFile {
             primary: raw.primary.into(),
             same_ratio: raw.same.0,
             baseline,
+            answer_rules,
+            other_answers_ratio: raw.other_answers.map_or(0.0, |share| share.0),
             control: raw.control,
             seed: raw.seed,
             users: raw.users,
@@ -248,6 +261,9 @@ struct RawExperiment {
     #[serde(default)]
     same: Percent,
     baseline: Option<Spanned<String>>,
+    #[serde(default)]
+    answers: Vec<Spanned<RawAnswerRule>>,
+    other_answers: Option<Percent>,
     #[serde(default = "default_control")]
     control: bool,
     #[serde(default = "default_seed")]
@@ -255,6 +271,33 @@ struct RawExperiment {
     users: Option<NonZeroU32>,
     #[serde(default)]
     contender: Vec<Spanned<RawContender>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAnswerRule {
+    json: String,
+    equal: Option<bool>,
+    within: Option<f64>,
+}
+
+impl RawAnswerRule {
+    fn resolve(self) -> Result<AnswerRule, String> {
+        let pointer = self.json;
+        if !pointer.is_empty() && !pointer.starts_with('/') {
+            return Err(format!(
+                "`json` must be a JSON pointer such as \"/answer\", not {pointer:?}"
+            ));
+        }
+        match (self.equal, self.within) {
+            (Some(true), None) => Ok(AnswerRule::Equal { pointer }),
+            (None, Some(most)) if most >= 0.0 => Ok(AnswerRule::Within { pointer, most }),
+            _ => Err(
+                "a rule is { json = \"/answer\", equal = true } or { json = \"/score\", within = 0.02 }"
+                    .to_owned(),
+            ),
+        }
+    }
 }
 
 fn default_blocks() -> NonZeroU32 {

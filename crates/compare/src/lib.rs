@@ -3,6 +3,7 @@
 //! Knows nothing of what a contender serves: it cannot reach the question-answering crates, so it cannot favour them.
 //! The result is a [`bakeoff_report::Experiment`]; what it means is decided in `bakeoff-report`.
 
+mod answers;
 mod contender;
 mod error;
 mod experiment;
@@ -12,6 +13,7 @@ mod machine;
 mod ready;
 mod setup;
 
+pub use answers::AnswerRule;
 pub use error::CompareError;
 pub use experiment::{Comparison, Event, Turn};
 pub use file::{ContenderConfig, DockerConfig, ExperimentFile, Image, Launch, Network};

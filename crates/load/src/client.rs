@@ -63,6 +63,11 @@ impl Client {
         self.wire.connection = None;
     }
 
+    /// The body of the last answer that a check or an extraction looked at.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.wire.body
+    }
+
     /// Forgets the values and cookies that answers have given: who sends next is somebody new.
     pub(crate) fn forget(&mut self) {
         self.memory = Memory::default();

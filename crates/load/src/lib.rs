@@ -63,7 +63,9 @@ pub use error::{HostError, LoadError, NotCorrect, ScenarioError};
 pub use host::check_host;
 pub use open_files::{TooFewOpenFiles, make_room};
 pub use population::Stage;
-pub use run::{LoadConfig, Phase, Progress, Workload, check_once, check_requests, run};
+pub use run::{
+    LoadConfig, Phase, Progress, SampleAnswer, Workload, check_once, check_requests, run, sample,
+};
 pub use scenario::{Load, MAX_IN_FLIGHT, Scenario, Task, UserClass, WaitTime};
 pub use target::{Connecting, HttpVersion};
 pub use threshold::{Broken, Threshold};

@@ -260,6 +260,56 @@ pub async fn check_once(
     Ok(())
 }
 
+/// What a server answered to one request of a sample.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleAnswer {
+    /// The name of the request.
+    pub request: String,
+    /// The row of its data, from 0.
+    pub row: usize,
+    /// The body, or why there is none that is right.
+    pub body: Result<Vec<u8>, String>,
+}
+
+/// Does each task for up to `rows` rows of its data, spread over all of them, one after another, and gives what `host`
+/// answered: the same requests in the same order, whatever the host. Each may take as long as the scenario says.
+pub async fn sample(
+    scenario: &Scenario,
+    host: &str,
+    rows: usize,
+) -> Result<Vec<SampleAnswer>, LoadError> {
+    let host = Host::parse(host)?;
+    let mut plan = Plan::new(scenario, &host, 0)?;
+    for request in &mut plan.requests {
+        request.needs_body = true;
+    }
+    let target = Target::new(&host, scenario.connecting()).await?;
+    let mut client = Client::new(target, Arc::default());
+    let mut answers = Vec::new();
+    for (class, of_scenario) in plan.classes.iter().zip(scenario.users()) {
+        client.forget();
+        for (task, of_scenario) in class.tasks.iter().zip(of_scenario.all_tasks()) {
+            let wanted = rows.min(of_scenario.rows);
+            for row in (0..wanted).map(|index| index * of_scenario.rows / wanted) {
+                for request in task.requests.clone() {
+                    let request = &plan.requests[request];
+                    let limit = Instant::now() + request.timeout;
+                    let outcome = client.send(&plan, request, row, limit).await;
+                    answers.push(SampleAnswer {
+                        request: request.name.clone(),
+                        row,
+                        body: match outcome.failure {
+                            None => Ok(client.body().to_vec()),
+                            Some(cause) => Err(cause.into_owned()),
+                        },
+                    });
+                }
+            }
+        }
+    }
+    Ok(answers)
+}
+
 fn runtime() -> Result<Runtime, LoadError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::comparison::{Comparison, Metric};
-use crate::experiment::{Contender, Experiment, Plan, Run};
+use crate::experiment::{Agreement, Contender, Experiment, Plan, Run};
 use crate::interpretation::{Paragraph, interpret};
 use crate::precision::Precision;
 use crate::run::{GeneratorUse, Measurement};
@@ -35,6 +35,8 @@ pub struct ContenderResult {
     pub summary: Summary,
     /// How well its percentiles are known.
     pub precision: Precision,
+    /// How its answers compare with the baseline's, where that was asked for.
+    pub agreement: Option<Agreement>,
     /// Turns that never settled, and those long enough to tell.
     pub unsettled: (usize, usize),
     /// The most that the load generator itself took in any turn.
@@ -76,6 +78,11 @@ impl Analysis {
             .find(|result| result.contender.name == experiment.plan.baseline)
             .cloned();
         for result in &mut results {
+            let agreement = experiment
+                .agreements
+                .iter()
+                .find(|agreement| agreement.contender == result.contender.name);
+            result.agreement = agreement.cloned();
             let others = baseline
                 .as_ref()
                 .filter(|baseline| baseline.contender.name != result.contender.name);
@@ -178,6 +185,7 @@ impl ContenderResult {
         Self {
             contender: contender.clone(),
             blocks,
+            agreement: None,
             unsettled: unsettled(&measurements),
             generator: busiest(&runs),
             precision: Precision::of(&measurements, &summary.total.response_times),

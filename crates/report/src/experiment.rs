@@ -21,6 +21,9 @@ pub struct Experiment {
     pub contenders: Vec<Contender>,
     /// Who was in the experiment file and could not take part.
     pub left_out: Vec<LeftOut>,
+    /// How the answers of each contender to a sample of requests compare with the baseline's; empty where that was not
+    /// asked for.
+    pub agreements: Vec<Agreement>,
     /// One entry per contender and block that was measured.
     pub runs: Vec<Run>,
     /// Turns that could not be measured, or in which the contender ended under the load.
@@ -41,6 +44,8 @@ pub struct Plan {
     /// The name under which the baseline takes a second turn in every block, so that its difference from itself shows
     /// how well this machine tells contenders apart; `None` without one.
     pub control: Option<String>,
+    /// The share of sampled requests that a contender may answer otherwise than the baseline and still be compared with it.
+    pub other_answers_ratio: f64,
     /// Blocks asked for.
     pub blocks: u32,
     /// Users in each run.
@@ -114,6 +119,39 @@ pub struct Run {
     pub generator: Option<GeneratorUse>,
     /// What the load generator saw.
     pub measurement: Measurement,
+}
+
+/// How a contender's answers to a sample of requests compare with the baseline's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreement {
+    /// The contender's name.
+    pub contender: String,
+    /// Requests that both answered.
+    pub compared: u32,
+    /// Those of them whose answers differ by the experiment's rules.
+    pub differing: u32,
+    /// The first of these.
+    pub examples: Vec<Disagreement>,
+}
+
+/// An answer that differs from the baseline's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disagreement {
+    /// The name of the request, and the row of its data.
+    pub request: String,
+    /// Where in the answer, and by which rule.
+    pub rule: String,
+    /// What the baseline answered there.
+    pub expected: String,
+    /// What the contender answered there.
+    pub actual: String,
+}
+
+impl Agreement {
+    /// Requests that were answered otherwise over those compared; 0 without any.
+    pub fn differing_ratio(&self) -> f64 {
+        f64::from(self.differing) / f64::from(self.compared.max(1))
+    }
 }
 
 /// A turn that could not be measured, or in which the contender ended under the load.

@@ -212,9 +212,32 @@ fn consistency(results: &[&ContenderResult]) -> Vec<String> {
             words::figure(*high)
         ));
     }
+    sentences.extend(results.iter().filter_map(|result| agreement(result)));
     sentences.extend(results.iter().filter_map(|result| unsettled(result)));
     sentences.extend(failures(results));
     sentences
+}
+
+/// Whether a contender did the same work, as its answers to a sample of requests show it.
+fn agreement(result: &ContenderResult) -> Option<String> {
+    let agreement = result
+        .agreement
+        .as_ref()
+        .filter(|agreement| agreement.compared > 0)?;
+    let (name, compared) = (&result.contender.name, agreement.compared);
+    let of = words::several(compared as usize, "sampled request");
+    let Some(example) = agreement.examples.first() else {
+        return Some(format!("{name} answered all of {of} as the baseline did."));
+    };
+    Some(format!(
+        "{name} answered {} of {of} otherwise than the baseline ({}): to {}, for example, {} in place of {} ({}).",
+        agreement.differing,
+        words::percent(agreement.differing_ratio()),
+        example.request,
+        example.actual,
+        example.expected,
+        example.rule,
+    ))
 }
 
 /// Warns of turns that went on changing, so that their figures depend on how long they were.

@@ -31,7 +31,8 @@ mod words;
 pub use analysis::{Analysis, ContenderResult, Noise};
 pub use comparison::{BlockRatio, Comparison, Metric};
 pub use experiment::{
-    Contender, ContenderKind, Experiment, LeftOut, Machine, Plan, PrimaryMetric, Problem, Run,
+    Agreement, Contender, ContenderKind, Disagreement, Experiment, LeftOut, Machine, Plan,
+    PrimaryMetric, Problem, Run,
 };
 pub use history::{History, HistoryError, NewRun, RunId, RunState, StoredRun};
 pub use interpretation::{Paragraph, verdict_sentence};

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::Analysis;
 use crate::experiment::{
-    Contender, ContenderKind, Experiment, LeftOut, Machine, Plan, PrimaryMetric, Problem, Run,
+    Agreement, Contender, ContenderKind, Disagreement, Experiment, LeftOut, Machine, Plan,
+    PrimaryMetric, Problem, Run,
 };
 use crate::run::{GeneratorUse, LoadTest};
 use crate::summary::Summary;
@@ -72,6 +73,8 @@ pub struct ExperimentRecord {
     pub problems: Vec<ProblemRecord>,
     /// Worked out from the rest for readers of the JSON, and ignored when read back.
     pub derived: DerivedRecord,
+    #[serde(default)]
+    pub agreements: Vec<AgreementRecord>,
     pub runs: Vec<RunRecord>,
 }
 
@@ -91,6 +94,34 @@ pub struct LoadTestRecord {
     /// Worked out from the measurement for readers of the JSON, and ignored when read back.
     pub summary: SummaryRecord,
     pub measurement: MeasurementRecord,
+}
+
+/// [`Agreement`] at rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `Agreement` and their documentation is there"
+)]
+pub struct AgreementRecord {
+    pub contender: String,
+    pub compared: u32,
+    pub differing: u32,
+    pub examples: Vec<DisagreementRecord>,
+}
+
+/// [`Disagreement`] at rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of `Disagreement` and their documentation is there"
+)]
+pub struct DisagreementRecord {
+    pub request: String,
+    pub rule: String,
+    pub expected: String,
+    pub actual: String,
 }
 
 /// [`GeneratorUse`] at rest.
@@ -118,6 +149,8 @@ pub struct PlanRecord {
     pub baseline: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<String>,
+    #[serde(default)]
+    pub other_answers_ratio: f64,
     pub blocks: u32,
     pub users: u32,
     pub warm_up_ms: f64,
@@ -237,6 +270,7 @@ impl ExperimentRecord {
             left_out: experiment.left_out.iter().map(Into::into).collect(),
             problems: experiment.problems.iter().map(Into::into).collect(),
             derived: DerivedRecord::of(&Analysis::of(experiment)),
+            agreements: experiment.agreements.iter().map(Into::into).collect(),
             runs: experiment.runs.iter().map(Into::into).collect(),
         }
     }
@@ -312,6 +346,7 @@ impl TryFrom<ExperimentRecord> for Experiment {
             machine: record.machine.into(),
             contenders: record.contenders.into_iter().map(Into::into).collect(),
             left_out: record.left_out.into_iter().map(Into::into).collect(),
+            agreements: record.agreements.into_iter().map(Into::into).collect(),
             runs: record
                 .runs
                 .into_iter()
@@ -345,6 +380,7 @@ impl From<&Plan> for PlanRecord {
             same_ratio: plan.same_ratio,
             baseline: plan.baseline.clone(),
             control: plan.control.clone(),
+            other_answers_ratio: plan.other_answers_ratio,
             blocks: plan.blocks,
             users: plan.users,
             warm_up_ms: unit::ms(plan.warm_up),
@@ -363,12 +399,35 @@ impl TryFrom<PlanRecord> for Plan {
             same_ratio: record.same_ratio,
             baseline: record.baseline,
             control: record.control,
+            other_answers_ratio: record.other_answers_ratio,
             blocks: record.blocks,
             users: record.users,
             warm_up: unit::duration("warm_up_ms", record.warm_up_ms)?,
             measure: unit::duration("measure_ms", record.measure_ms)?,
             seed: record.seed,
         })
+    }
+}
+
+impl From<&Agreement> for AgreementRecord {
+    fn from(agreement: &Agreement) -> Self {
+        Self {
+            contender: agreement.contender.clone(),
+            compared: agreement.compared,
+            differing: agreement.differing,
+            examples: agreement.examples.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<AgreementRecord> for Agreement {
+    fn from(record: AgreementRecord) -> Self {
+        Self {
+            contender: record.contender,
+            compared: record.compared,
+            differing: record.differing,
+            examples: record.examples.into_iter().map(Into::into).collect(),
+        }
     }
 }
 
@@ -431,6 +490,15 @@ macro_rules! same_fields {
     };
 }
 
+same_fields!(
+    Disagreement,
+    DisagreementRecord {
+        request,
+        rule,
+        expected,
+        actual
+    }
+);
 same_fields!(
     GeneratorUse,
     GeneratorUseRecord {

@@ -95,6 +95,13 @@ pub enum Reason {
         /// The share of the processor time, in the worst turn.
         steal_ratio: f64,
     },
+    /// It answered otherwise than the baseline: whoever answers something else is not the faster one at the same work.
+    OtherAnswers {
+        /// The share of the sampled requests that it answered otherwise.
+        differing_ratio: f64,
+        /// The share that the experiment allows.
+        limit_ratio: f64,
+    },
     /// The baseline differed from itself by more than what matters, beyond doubt.
     Noise {
         /// The baseline's figure over its own, taken a second time in every block.
@@ -123,6 +130,9 @@ impl Verdict {
             return Self::Control;
         }
         if let Some(obstacle) = [result, baseline].into_iter().find_map(Obstacle::of) {
+            return Self::NotMeasurable(obstacle);
+        }
+        if let Some(obstacle) = Obstacle::of_answers(result, plan) {
             return Self::NotMeasurable(obstacle);
         }
         if let Some(obstacle) = Obstacle::of_noise(baseline, plan, noise) {
@@ -232,6 +242,18 @@ impl Obstacle {
         })
     }
 
+    /// That a contender's answers are not the baseline's, where they are not.
+    fn of_answers(result: &ContenderResult, plan: &Plan) -> Option<Self> {
+        let differing_ratio = result.agreement.as_ref()?.differing_ratio();
+        (differing_ratio > plan.other_answers_ratio).then(|| Self {
+            contender: result.contender.name.clone(),
+            reason: Reason::OtherAnswers {
+                differing_ratio,
+                limit_ratio: plan.other_answers_ratio,
+            },
+        })
+    }
+
     /// That the baseline differs from itself by more than what matters, if it does.
     fn of_noise(baseline: &ContenderResult, plan: &Plan, noise: Option<&Noise>) -> Option<Self> {
         let estimate = noise?.estimate;
@@ -293,6 +315,16 @@ impl std::fmt::Display for Obstacle {
                  and {} ms is tolerated (1 ms or 5 % of the median response time)",
                 words::ms(lag_p99),
                 words::ms(limit),
+            ),
+            Reason::OtherAnswers {
+                differing_ratio,
+                limit_ratio,
+            } => write!(
+                f,
+                "{name} answered {} of the sampled requests otherwise than the baseline, and {} is allowed: \
+                 it does not do the same work",
+                words::percent(differing_ratio),
+                words::percent(limit_ratio),
             ),
             Reason::GeneratorBusy { cpu_ratio } => write!(
                 f,

@@ -365,3 +365,34 @@ fn a_file_is_a_body() {
     let missing = Scenario::parse(text, Path::new("/nowhere/s.toml")).unwrap_err();
     assert_eq!(missing.to_string(), "cannot read /nowhere/image.bin");
 }
+
+#[tokio::test]
+async fn a_sample_is_the_same_whoever_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..10).map(|row| format!("{{\"n\": {row}}}\n")).collect();
+    std::fs::write(folder.path().join("rows.jsonl"), rows).unwrap();
+    let text = "[[task]]\nmethod = \"POST\"\npath = \"/\"\nbody = \"${n}\"\ndata = { file = \"rows.jsonl\" }\ncheck = [{ status = 200 }]";
+    let scenario = Scenario::parse(text, &folder.path().join("s.toml")).unwrap();
+    let echo = |body: String| async move {
+        match body.as_str() {
+            "4" => Err(StatusCode::IM_A_TEAPOT),
+            _ => Ok(body),
+        }
+    };
+    let server = Server::start(Router::new().fallback(echo));
+    let answers = bakeoff_load::sample(&scenario, &server.url, 5)
+        .await
+        .unwrap();
+    let answered: Vec<_> = answers
+        .iter()
+        .map(|answer| (answer.row, answer.body.as_deref().map_err(String::as_str)))
+        .collect();
+    let expected: [(usize, Result<&[u8], &str>); 5] = [
+        (0, Ok(b"0")),
+        (2, Ok(b"2")),
+        (4, Err("status 418")),
+        (6, Ok(b"6")),
+        (8, Ok(b"8")),
+    ];
+    assert_eq!(answered, expected);
+}

@@ -1,6 +1,6 @@
 use super::*;
 use crate::analysis::Analysis;
-use crate::experiment::{Experiment, PrimaryMetric};
+use crate::experiment::{Agreement, Disagreement, Experiment, PrimaryMetric};
 use crate::fixture;
 use crate::run::{FailureCause, RequestStats};
 
@@ -308,4 +308,31 @@ fn a_busy_generator_or_a_busy_host_allow_no_verdict() {
         };
         assert!(obstacle.to_string().contains(words), "{obstacle}");
     }
+}
+
+#[test]
+fn whoever_answers_something_else_cannot_win_unless_that_is_allowed() {
+    let mut experiment = fixture::experiment(&[("new", &[2000; 6]), ("old", &[1000; 6])], "old");
+    experiment.agreements.push(Agreement {
+        contender: "new".to_owned(),
+        compared: 100,
+        differing: 3,
+        examples: vec![Disagreement {
+            request: "/ask (row 2)".to_owned(),
+            rule: "/answer has to be equal".to_owned(),
+            expected: "\"Ada\"".to_owned(),
+            actual: "\"Byron\"".to_owned(),
+        }],
+    });
+    let Verdict::NotMeasurable(obstacle) = verdict(&experiment) else {
+        panic!("other answers are other work");
+    };
+    assert!(
+        obstacle
+            .to_string()
+            .contains("answered 3 % of the sampled requests otherwise"),
+        "{obstacle}"
+    );
+    experiment.plan.other_answers_ratio = 0.03;
+    assert_eq!(verdict(&experiment), Verdict::Better);
 }

@@ -1,0 +1,197 @@
+//! Whether contenders give the same answers to the same requests. Pure.
+
+use bakeoff_load::SampleAnswer;
+use bakeoff_report::{Agreement, Disagreement};
+use serde_json::Value;
+
+/// Differing answers that are shown of a contender.
+const EXAMPLES: usize = 3;
+
+/// Characters of an answer that are shown.
+const SHOWN_CHARS: usize = 80;
+
+/// What has to be the same in two answers to one request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AnswerRule {
+    /// The JSON value at this pointer (RFC 6901) is equal.
+    Equal {
+        /// The pointer.
+        pointer: String,
+    },
+    /// The number at this pointer is at most so far off.
+    Within {
+        /// The pointer.
+        pointer: String,
+        /// The most that two numbers may be apart.
+        most: f64,
+    },
+}
+
+impl AnswerRule {
+    fn pointer(&self) -> &str {
+        match self {
+            Self::Equal { pointer } | Self::Within { pointer, .. } => pointer,
+        }
+    }
+
+    fn holds(&self, expected: Option<&Value>, actual: Option<&Value>) -> bool {
+        match self {
+            Self::Equal { .. } => match (number(expected), number(actual)) {
+                (Some(expected), Some(actual)) => expected.total_cmp(&actual).is_eq(),
+                _ => expected == actual,
+            },
+            Self::Within { most, .. } => match (number(expected), number(actual)) {
+                (Some(expected), Some(actual)) => (expected - actual).abs() <= *most,
+                _ => expected == actual,
+            },
+        }
+    }
+}
+
+impl std::fmt::Display for AnswerRule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Equal { pointer } => write!(f, "{pointer} has to be equal"),
+            Self::Within { pointer, most } => write!(f, "{pointer} has to be within {most}"),
+        }
+    }
+}
+
+/// How a contender's answers compare with the baseline's to the same sample. Requests that one of them has no right answer
+/// to are not compared: that they fail shows in the load.
+pub(crate) fn agreement(
+    contender: &str,
+    rules: &[AnswerRule],
+    expected: &[SampleAnswer],
+    actual: &[SampleAnswer],
+) -> Agreement {
+    let mut agreement = Agreement {
+        contender: contender.to_owned(),
+        compared: 0,
+        differing: 0,
+        examples: Vec::new(),
+    };
+    for (expected, actual) in expected.iter().zip(actual) {
+        let (Ok(expected_body), Ok(actual_body)) = (&expected.body, &actual.body) else {
+            continue;
+        };
+        agreement.compared += 1;
+        let (expected_json, actual_json) = (json(expected_body), json(actual_body));
+        let broken = rules.iter().find_map(|rule| {
+            let pointer = rule.pointer();
+            let values = (
+                expected_json
+                    .as_ref()
+                    .and_then(|json| json.pointer(pointer)),
+                actual_json.as_ref().and_then(|json| json.pointer(pointer)),
+            );
+            (!rule.holds(values.0, values.1)).then_some((rule, values))
+        });
+        let Some((rule, (expected_value, actual_value))) = broken else {
+            continue;
+        };
+        agreement.differing += 1;
+        if agreement.examples.len() < EXAMPLES {
+            agreement.examples.push(Disagreement {
+                request: format!("{} (row {})", expected.request, expected.row + 1),
+                rule: rule.to_string(),
+                expected: shown(expected_value),
+                actual: shown(actual_value),
+            });
+        }
+    }
+    agreement
+}
+
+fn json(body: &[u8]) -> Option<Value> {
+    serde_json::from_slice(body).ok()
+}
+
+fn number(value: Option<&Value>) -> Option<f64> {
+    value.and_then(Value::as_f64)
+}
+
+fn shown(value: Option<&Value>) -> String {
+    let Some(value) = value else {
+        return "nothing".to_owned();
+    };
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(bodies: &[&str]) -> Vec<SampleAnswer> {
+        let answers = bodies.iter().enumerate();
+        answers
+            .map(|(row, body)| SampleAnswer {
+                request: "/ask".to_owned(),
+                row,
+                body: if body.is_empty() {
+                    Err("status 500".to_owned())
+                } else {
+                    Ok(body.as_bytes().to_vec())
+                },
+            })
+            .collect()
+    }
+
+    fn rules() -> [AnswerRule; 2] {
+        [
+            AnswerRule::Equal {
+                pointer: "/answer".to_owned(),
+            },
+            AnswerRule::Within {
+                pointer: "/score".to_owned(),
+                most: 0.02,
+            },
+        ]
+    }
+
+    #[test]
+    fn answers_differ_by_the_rules_alone() {
+        let expected = answers(&[
+            r#"{"answer": "Ada", "score": 0.5, "id": 1}"#,
+            r#"{"answer": "Ada", "score": 0.5}"#,
+            r#"{"answer": "Ada", "score": 0.5}"#,
+            r#"{"answer": 1, "score": 1}"#,
+            r#"{"answer": "Ada"}"#,
+            "",
+            "no JSON",
+        ]);
+        let actual = answers(&[
+            r#"{"answer": "Ada", "score": 0.519, "id": 2}"#,
+            r#"{"answer": "ada", "score": 0.5}"#,
+            r#"{"answer": "Ada", "score": 0.53}"#,
+            r#"{"answer": 1.0, "score": 1.0}"#,
+            r#"{"answer": "Ada", "score": 0.5}"#,
+            r#"{"answer": "Ada"}"#,
+            "no JSON either",
+        ]);
+        let agreement = agreement("new", &rules(), &expected, &actual);
+        assert_eq!((agreement.compared, agreement.differing), (6, 3));
+        let first = &agreement.examples[0];
+        assert_eq!(first.request, "/ask (row 2)");
+        assert_eq!(
+            (first.expected.as_str(), first.actual.as_str()),
+            ("\"Ada\"", "\"ada\"")
+        );
+        assert_eq!(agreement.examples[1].rule, "/score has to be within 0.02");
+        assert_eq!(agreement.examples[2].expected, "nothing");
+    }
+
+    #[test]
+    fn long_answers_are_cut_between_characters() {
+        let long = format!("{{\"answer\": \"{}\"}}", "ä".repeat(200));
+        let agreement = agreement("new", &rules(), &answers(&[&long]), &answers(&["{}"]));
+        assert_eq!(
+            agreement.examples[0].expected.chars().count(),
+            SHOWN_CHARS + 1
+        );
+    }
+}
