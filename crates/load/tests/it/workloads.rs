@@ -97,6 +97,26 @@ fn users_can_be_more_and_fewer_while_it_runs() {
 }
 
 #[test]
+fn users_who_wait_leave_too_when_fewer_are_wanted() {
+    let (server, _) = server(millis(1));
+    let config = config(&server.url, 4, Duration::from_mins(1));
+    let control = Control::new();
+    let waiting = format!("[load]\nwait_time = \"100ms\"\n{ONE_TASK}");
+    let measurement = run(
+        &scenario(&waiting),
+        &config,
+        &control,
+        &mut |progress| match progress.so_far.timeline.len() {
+            1 => control.set_users(0, 1000.0),
+            3.. => control.stop(),
+            _ => (),
+        },
+    )
+    .unwrap();
+    assert_eq!(measurement.timeline[2].users, 0);
+}
+
+#[test]
 fn figures_that_begin_anew_leave_out_what_was_before() {
     let (server, seen) = server(millis(5));
     let config = config(&server.url, 4, Duration::from_mins(1));
