@@ -118,6 +118,9 @@ pub(crate) struct SwarmArgs {
     /// File that keeps every run started from the page [default: bakeoff/history.sqlite in the user's data folder]
     #[arg(long, env = "BAKEOFF_STORE", value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,
+    /// Label of the run: a tag in the history
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) profile: Option<String>,
     /// Write a report that a browser shows
     #[arg(long, env = "LOCUST_HTML", value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,

@@ -32,7 +32,8 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
     // What could not be written while it ran is told last, after all that was measured.
     let mut written = Ok(());
     let measurement = if args.headless {
-        let mut live = Live::new(args, &new_run(&scenario, &config))?;
+        let run = new_run(&scenario, &config, args.profile.as_deref());
+        let mut live = Live::new(args, &run)?;
         let control = stop.clone().into();
         let outcome = bakeoff_load::run(&scenario, &config, &control, &mut |progress| {
             live.show(progress);
@@ -60,7 +61,7 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
 }
 
 /// The entry of this load in the history.
-fn new_run(scenario: &Scenario, config: &LoadConfig) -> NewRun {
+fn new_run(scenario: &Scenario, config: &LoadConfig, profile: Option<&str>) -> NewRun {
     let time = config.run_time.map(humantime::format_duration);
     let time = time.map_or_else(String::new, |time| format!(" for {time}"));
     NewRun {
@@ -69,6 +70,7 @@ fn new_run(scenario: &Scenario, config: &LoadConfig) -> NewRun {
         config: format!("{}{time}", config.workload),
         bakeoff_version: env!("CARGO_PKG_VERSION").into(),
         machine: bakeoff_compare::describe_machine(),
+        tags: profile.into_iter().map(str::to_owned).collect(),
     }
 }
 
@@ -167,7 +169,7 @@ struct Live {
     quiet: bool,
     last: Option<Instant>,
     csv: Option<files::Csv>,
-    entry: Option<history::Entry>,
+    entry: Option<history::Recording>,
     problem: Option<anyhow::Error>,
 }
 
@@ -180,7 +182,7 @@ impl Live {
             csv: csv
                 .map(|prefix| files::Csv::create(prefix, args.csv_full_history))
                 .transpose()?,
-            entry: history::Entry::begin(args.store.as_deref(), run)?,
+            entry: history::Recording::begin(args.store.as_deref(), run)?,
             problem: None,
         })
     }
