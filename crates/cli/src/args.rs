@@ -5,6 +5,7 @@
     reason = "these comments are the help texts, which are no Markdown"
 )]
 
+mod runs;
 mod serve;
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
@@ -14,6 +15,7 @@ use std::time::Duration;
 use bakeoff_web::Login;
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::runs::{RunsArgs, RunsCommand};
 pub(crate) use self::serve::{LogFormat, ServeArgs};
 
 /// Finds out which way of serving a model is better, by how much, and how sure that is.
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Put a load on an HTTP server, as Locust does
     Swarm(SwarmArgs),
+    /// Look at, compare, carry over and delete the runs that swarm has kept
+    Runs(RunsArgs),
     /// Start every contender, give each the same load, and say which is better
     Compare(CompareArgs),
     /// Measure a model's exact match and F1 on a SQuAD file

@@ -246,6 +246,20 @@ impl History {
         self.write(run, measurement, RunState::Finished)
     }
 
+    /// Enters a run that was made elsewhere.
+    pub fn import(&mut self, test: &LoadTest) -> Result<RunId, HistoryError> {
+        let run = self.begin(&NewRun {
+            name: test.name.clone(),
+            host: test.host.clone(),
+            config: format!("imported, {} users at most", test.measurement.users),
+            bakeoff_version: test.bakeoff_version.clone(),
+            machine: test.machine.clone(),
+            tags: Vec::new(),
+        })?;
+        self.finish(run, &test.measurement)?;
+        Ok(run)
+    }
+
     /// The runs in which every word of `search` is found, newest first, at most [`MOST_LISTED`].
     ///
     /// Names, hosts, configurations, notes and tags are searched, whatever the case.

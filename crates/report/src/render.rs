@@ -9,6 +9,7 @@ pub mod locust_csv;
 pub mod locust_json;
 pub mod markdown;
 pub mod prometheus;
+pub mod runs;
 pub mod terminal;
 
 mod chart;

@@ -36,7 +36,7 @@ pub(crate) fn open(store: Option<&Path>) -> anyhow::Result<Option<History>> {
     }
 }
 
-fn usual_path() -> Option<PathBuf> {
+pub(crate) fn usual_path() -> Option<PathBuf> {
     let folder = |variable, below| {
         let folder = PathBuf::from(std::env::var_os(variable)?);
         folder.is_absolute().then(|| folder.join(below))

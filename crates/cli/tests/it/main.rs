@@ -13,6 +13,7 @@ mod fastapi;
 mod locust;
 mod operation;
 mod rolling;
+mod runs;
 mod serve;
 mod swarm;
 mod web;
