@@ -60,6 +60,13 @@ fn stages_say_how_many_users_there_are_and_how_long_it_lasts() {
         "{users:?}"
     );
     assert_eq!(measurement.period, millis(3500));
+    let marks = measurement.marks.iter();
+    let marks: Vec<_> = marks.map(|mark| (mark.at, mark.what.as_str())).collect();
+    let expected = [
+        (millis(1500), "stage: 2 users at 1000/s"),
+        (millis(2500), "stage: 4 users at 1000/s"),
+    ];
+    assert_eq!(marks, expected);
     assert_eq!(
         (requests(&measurement), failures(&measurement)),
         (seen.count(), 0)
