@@ -66,7 +66,7 @@ const failuresRate = rate("Failures/s", "current_fail_per_sec", "total_fail_per_
 
 const statisticsColumns = (active) => [
   text("Type", "method"),
-  text("Name", "name"),
+  text("Name", "name", { long: true }),
   value("#\u00a0Requests", "num_requests"),
   { ...value("#\u00a0Fails", "num_failures"), bad: (row) => row.num_failures > 0 },
   time("Median (ms)", "median_response_time"),
