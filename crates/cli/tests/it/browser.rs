@@ -297,6 +297,10 @@ async fn a_visitor_starts_watches_stops_finds_and_compares_loads() {
         percentiles.iter().any(|row| row.starts_with("95 %")),
         "{percentiles:?}"
     );
+    assert!(
+        percentiles.iter().any(|row| row.ends_with(" %)")),
+        "{percentiles:?}"
+    );
     browser.look("compare").await;
     assert_eq!(browser.page.title().await.unwrap(), "Bakeoff swarm");
     browser.page.clone().close().await.unwrap();
