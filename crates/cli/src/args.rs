@@ -122,6 +122,12 @@ pub(crate) struct SwarmArgs {
     /// File that keeps every run started from the page [default: bakeoff/history.sqlite in the user's data folder]
     #[arg(long, env = "BAKEOFF_STORE", value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,
+    /// Send metrics to an OpenTelemetry collector at this address every 10 seconds and at the end, as OTLP over HTTP
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp: Option<String>,
+    /// The same, to OTEL_EXPORTER_OTLP_ENDPOINT, else http://127.0.0.1:4318
+    #[arg(long, env = "LOCUST_ENABLE_OPENTELEMETRY", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) otel: bool,
     /// Label of the run: a tag in the history
     #[arg(long, value_name = "TEXT")]
     pub(crate) profile: Option<String>,

@@ -8,6 +8,7 @@ pub mod junit;
 pub mod locust_csv;
 pub mod locust_json;
 pub mod markdown;
+pub mod otlp;
 pub mod prometheus;
 pub mod runs;
 pub mod terminal;

@@ -1,6 +1,7 @@
 //! `bakeoff swarm`: puts a load on a server.
 
 mod files;
+mod otlp;
 
 use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -31,6 +32,11 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
     let stop = stop_token()?;
     // What could not be written while it ran is told last, after all that was measured.
     let mut written = Ok(());
+    if !args.headless && otlp::endpoint(args).is_some() {
+        let what = anyhow!("metrics are sent of loads with --headless alone");
+        let hint = "add --headless; the page has GET /metrics for Prometheus";
+        return Err(hinted(Exit::Usage, what, hint));
+    }
     let measurement = if args.headless {
         let run = new_run(&scenario, &config, args.profile.as_deref());
         let mut live = Live::new(args, &run)?;
@@ -170,6 +176,7 @@ struct Live {
     last: Option<Instant>,
     csv: Option<files::Csv>,
     entry: Option<history::Recording>,
+    exporter: Option<otlp::Exporter>,
     problem: Option<anyhow::Error>,
 }
 
@@ -181,6 +188,9 @@ impl Live {
             last: None,
             csv: csv
                 .map(|prefix| files::Csv::create(prefix, args.csv_full_history))
+                .transpose()?,
+            exporter: otlp::endpoint(args)
+                .map(|endpoint| otlp::Exporter::start(&endpoint))
                 .transpose()?,
             entry: history::Recording::begin(args.store.as_deref(), run)?,
             problem: None,
@@ -198,6 +208,9 @@ impl Live {
         if let Some(entry) = &mut self.entry {
             entry.save(progress.so_far);
         }
+        if let Some(exporter) = &mut self.exporter {
+            exporter.update(progress.so_far, progress.users);
+        }
         let due = self.last.is_none_or(|last| last.elapsed() >= TABLE_EVERY);
         if due && !self.quiet {
             self.last = Some(Instant::now());
@@ -210,6 +223,9 @@ impl Live {
     fn end(self, measurement: &Measurement) -> anyhow::Result<()> {
         if let Some(entry) = self.entry {
             entry.finish(measurement);
+        }
+        if let Some(exporter) = self.exporter {
+            exporter.finish(measurement);
         }
         match (self.problem, self.csv) {
             (Some(problem), _) => Err(problem),

@@ -12,6 +12,7 @@ mod eval;
 mod fastapi;
 mod locust;
 mod operation;
+mod otlp;
 mod rolling;
 mod runs;
 mod serve;
