@@ -5,6 +5,7 @@
     reason = "these comments are the help texts, which are no Markdown"
 )]
 
+mod runs;
 mod serve;
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
@@ -14,6 +15,7 @@ use std::time::Duration;
 use bakeoff_web::Login;
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::runs::{RunsArgs, RunsCommand};
 pub(crate) use self::serve::{LogFormat, ServeArgs};
 
 /// Finds out which way of serving a model is better, by how much, and how sure that is.
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Put a load on an HTTP server, as Locust does
     Swarm(SwarmArgs),
+    /// Look at, compare, carry over and delete the runs that swarm has kept
+    Runs(RunsArgs),
     /// Start every contender, give each the same load, and say which is better
     Compare(CompareArgs),
     /// Measure a model's exact match and F1 on a SQuAD file
@@ -124,6 +128,15 @@ pub(crate) struct SwarmArgs {
     /// File that keeps every run started from the page [default: bakeoff/history.sqlite in the user's data folder]
     #[arg(long, env = "BAKEOFF_STORE", value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,
+    /// Send metrics to an OpenTelemetry collector at this address every 10 seconds and at the end, as OTLP over HTTP
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp: Option<String>,
+    /// The same, to OTEL_EXPORTER_OTLP_ENDPOINT, else http://127.0.0.1:4318
+    #[arg(long, env = "LOCUST_ENABLE_OPENTELEMETRY", value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) otel: bool,
+    /// Label of the run: a tag in the history
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) profile: Option<String>,
     /// Write a report that a browser shows
     #[arg(long, env = "LOCUST_HTML", value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| match cli.command {
         Command::Serve(args) => commands::serve::run(&args),
         Command::Swarm(args) => commands::swarm::run(&args),
+        Command::Runs(args) => commands::runs::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
     }));

@@ -106,7 +106,8 @@ impl Crowd {
         let until = clock.at(time.unwrap_or(FAR).min(clock.end()));
         tokio::select! {
             () = sleep_until(Instant::from_std(until)) => (),
-            () = self.changed() => (),
+            // Whoever slept has yet to see which users are wanted now.
+            () = self.changed() => self.population.mark_changed(),
             () = shared.stop.cancelled() => clock.end_now(),
         }
     }

@@ -1,5 +1,6 @@
 //! Puts a load on a server: starts the threads, collects what they saw and reports how far they are.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
@@ -112,6 +113,18 @@ impl Workload {
         }
     }
 
+    /// When each stage but the first begins.
+    fn next_stages(&self) -> VecDeque<(Duration, Stage)> {
+        let Self::Stages(stages) = self else {
+            return VecDeque::new();
+        };
+        let ends = stages.iter().scan(Duration::ZERO, |end, stage| {
+            *end = end.saturating_add(stage.duration);
+            Some(*end)
+        });
+        ends.zip(stages.iter().skip(1).copied()).collect()
+    }
+
     /// How long it goes on by itself; `None` where nothing ends it.
     fn duration(&self) -> Option<Duration> {
         match self {
@@ -215,6 +228,7 @@ pub fn run(
         population: watch::Sender::new(Arc::new(population)),
         thresholds: scenario.thresholds(),
         control,
+        next_stages: config.workload.next_stages(),
         phase: None,
         observe,
     }
@@ -326,6 +340,8 @@ struct Load<'a> {
     population: watch::Sender<Arc<Population>>,
     thresholds: &'a [Threshold],
     control: &'a Control,
+    /// Stages that have not begun.
+    next_stages: VecDeque<(Duration, Stage)>,
     /// The phase that was last observed.
     phase: Option<Phase>,
     observe: &'a mut dyn FnMut(&Progress<'_>),
@@ -374,6 +390,7 @@ impl Load<'_> {
     fn collect(&mut self, filled: &Receiver<Recorder>, clear: &Sender<Recorder>) {
         loop {
             self.obey();
+            self.mark_stages();
             if self.phase != Some(self.phase_now()) {
                 self.observe();
             }
@@ -401,6 +418,8 @@ impl Load<'_> {
             let now = clock.now();
             match command {
                 Command::Users { users, rate } => {
+                    // What was asked for by hand takes the place of the stages to come.
+                    self.next_stages.clear();
                     let mut population = Population::clone(&self.population.borrow());
                     population.change(now, users, rate);
                     self.all_started = now + population.last_complete(now);
@@ -415,6 +434,17 @@ impl Load<'_> {
                 }
             }
             self.observe();
+        }
+    }
+
+    /// Marks each stage but the first, with which the load begins.
+    fn mark_stages(&mut self) {
+        let now = self.shared.clock.now();
+        while let Some((at, stage)) = self.next_stages.pop_front_if(|(at, _)| *at <= now) {
+            let Stage {
+                users, spawn_rate, ..
+            } = stage;
+            self.mark(at, format!("stage: {users} users at {spawn_rate}/s"));
         }
     }
 

@@ -15,11 +15,13 @@ use crate::run::{LoadTest, Measurement};
 use crate::summary::Summary;
 
 mod blob;
+mod entry;
 mod file;
 mod owner;
 #[cfg(test)]
 mod tests;
 
+pub use entry::Entry;
 use owner::Owner;
 
 /// Runs that a list shows at most.
@@ -124,6 +126,8 @@ pub struct NewRun {
     pub bakeoff_version: String,
     /// The machine that the load comes from.
     pub machine: Machine,
+    /// Words of the user, for finding it again.
+    pub tags: Vec<String>,
 }
 
 /// How a run in the history ended.
@@ -212,8 +216,8 @@ impl History {
     /// Enters a run that begins now.
     pub fn begin(&self, run: &NewRun) -> Result<RunId, HistoryError> {
         let machine = blob::json(&MachineRecord::from(&run.machine));
-        let sql = "INSERT INTO runs (name, host, config, bakeoff_version, machine, started_at_ms, owner, owner_started) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let sql = "INSERT INTO runs (name, host, config, bakeoff_version, machine, started_at_ms, owner, owner_started, tags) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let values = params![
             run.name,
             run.host,
@@ -222,7 +226,8 @@ impl History {
             machine,
             unix_ms(SystemTime::now()),
             self.owner.process,
-            self.owner.started
+            self.owner.started,
+            blob::json(&run.tags)
         ];
         let inserted = self.connection.execute(sql, values);
         inserted.map_err(|error| self.database(error))?;
@@ -239,6 +244,20 @@ impl History {
     /// Writes the last of a run, which is over.
     pub fn finish(&mut self, run: RunId, measurement: &Measurement) -> Result<(), HistoryError> {
         self.write(run, measurement, RunState::Finished)
+    }
+
+    /// Enters a run that was made elsewhere.
+    pub fn import(&mut self, test: &LoadTest) -> Result<RunId, HistoryError> {
+        let run = self.begin(&NewRun {
+            name: test.name.clone(),
+            host: test.host.clone(),
+            config: format!("imported, {} users at most", test.measurement.users),
+            bakeoff_version: test.bakeoff_version.clone(),
+            machine: test.machine.clone(),
+            tags: Vec::new(),
+        })?;
+        self.finish(run, &test.measurement)?;
+        Ok(run)
     }
 
     /// The runs in which every word of `search` is found, newest first, at most [`MOST_LISTED`].

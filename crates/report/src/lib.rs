@@ -34,7 +34,7 @@ pub use experiment::{
     Agreement, Contender, ContenderKind, Disagreement, Experiment, LeftOut, Machine, Plan,
     PrimaryMetric, Problem, Run,
 };
-pub use history::{History, HistoryError, NewRun, RunId, RunState, StoredRun};
+pub use history::{Entry, History, HistoryError, NewRun, RunId, RunState, StoredRun};
 pub use interpretation::{Paragraph, verdict_sentence};
 pub use precision::Precision;
 pub use record::{ExperimentRecord, LoadTestRecord, RecordError};

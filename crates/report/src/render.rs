@@ -8,7 +8,9 @@ pub mod junit;
 pub mod locust_csv;
 pub mod locust_json;
 pub mod markdown;
+pub mod otlp;
 pub mod prometheus;
+pub mod runs;
 pub mod terminal;
 
 mod chart;

@@ -54,6 +54,27 @@ pub struct Measurement {
     pub interrupted: bool,
 }
 
+impl Measurement {
+    /// What is known when a load begins.
+    pub fn nothing(started_at: SystemTime) -> Self {
+        Self {
+            started_at,
+            warm_up: Duration::ZERO,
+            period: Duration::ZERO,
+            users: 0,
+            requests: Vec::new(),
+            failures: Vec::new(),
+            timeline: Vec::new(),
+            marks: Vec::new(),
+            lag: Times::new(),
+            unfinished: 0,
+            arrivals: None,
+            connections_opened: 0,
+            interrupted: false,
+        }
+    }
+}
+
 /// The requests of one method and name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RequestStats {

@@ -114,8 +114,8 @@ const load = follow({
 by("series").addEventListener("change", () => load.choose(by("series").value));
 on("stop", () => post("/stop").then(load.refresh));
 on("reset", () => post("/stats/reset").then(load.refresh));
-on("edit", () => form?.show(true));
-on("new", () => form?.show(false));
+on("edit", () => form?.show(true, latest?.stats.host));
+on("new", () => form?.show(false, latest?.stats.host));
 on("cancel", () => form?.hide());
 
 try {

@@ -58,14 +58,25 @@ function columns(runs, label) {
 
 function rows(runs) {
   const row = (title, value) => ({ title, values: runs.map(value) });
+  const measured = (title, value) => {
+    const [first, ...others] = runs.map(value);
+    return { title, values: [figure(first), ...others.map((other) => `${figure(other)}${difference(other, first)}`)] };
+  };
   const percentiles = [...new Set(runs.flatMap(({ percentiles }) => percentiles.map(([percentile]) => percentile)))];
   return [
     row("Users", ({ run }) => number(run.users)),
     row("Requests, all names", ({ run }) => number(run.requests)),
-    row("Requests/s, all names", ({ run }) => figure(run.requests_per_second)),
+    measured("Requests/s, all names", ({ run }) => run.requests_per_second),
     row("Failures, all names", ({ run }) => percent(run.requests ? run.failures / run.requests : 0)),
-    ...percentiles.map((percentile) => row(`${percentile} % within (ms)`, ({ percentiles }) => figure(percentiles.find(([known]) => known === percentile)?.[1]))),
+    ...percentiles.map((percentile) => measured(`${percentile} % within (ms)`, ({ percentiles }) => percentiles.find(([known]) => known === percentile)?.[1])),
   ];
+}
+
+// What a figure differs by from that of the first run.
+function difference(value, first) {
+  if (value == null || !(first > 0)) return "";
+  const percents = (value / first - 1) * 100;
+  return ` (${percents < 0 ? "−" : "+"}${number(Math.abs(percents), 1)} %)`;
 }
 
 // One time axis for all, with gaps where a run has no point.

@@ -20,7 +20,7 @@ export function startForm({ settings, done, failed }) {
     event.preventDefault();
     by("go").disabled = true;
     try {
-      const names = editing ? ["user_count", "spawn_rate"] : null;
+      const names = editing ? ["host", "user_count", "spawn_rate"] : null;
       const values = [...new FormData(form)].filter(([name]) => !names || names.includes(name));
       await post("/swarm", values);
       hide();
@@ -36,17 +36,18 @@ export function startForm({ settings, done, failed }) {
     by("start").hidden = true;
   }
 
-  // Shows the form, for a new load or for the running one.
-  function show(isEdit) {
+  // Shows the form, for a new load or for the running one, which has the host `host`.
+  function show(isEdit, host) {
     editing = isEdit;
+    if (host) fields.host.value = host;
+    by("host-hint").hidden = !isEdit;
     by("start").hidden = false;
     by("start-title").textContent = isEdit ? "Change the running load" : "Start a load test";
     by("go").textContent = isEdit ? "Apply" : "Start";
     by("cancel").hidden = false;
     for (const field of form.querySelectorAll(".starts")) {
-      if (field.id !== "advanced") field.hidden = isEdit;
+      field.hidden = isEdit || (field.id === "advanced" && !settings.fields?.length);
     }
-    fields.host.required = !isEdit;
     fields.user_count.focus();
     fields.user_count.select();
   }

@@ -55,21 +55,26 @@ function line(columns, row, last) {
 
 const text = (title, key, more = {}) => ({ title, cell: (row) => row[key], sort: (row) => row[key].toLowerCase(), text: true, ...more });
 const value = (title, key, shown = number) => ({ title, cell: (row) => shown(row[key]), sort: (row) => row[key] });
+// Locust's keys have zero where no request has succeeded.
+const time = (title, key) => {
+  const known = (row) => (row.num_requests > row.num_failures ? row[key] : null);
+  return { title, cell: (row) => figure(known(row)), sort: known };
+};
 const rate = (title, now, total) => (active) => value(title, active ? now : total, figure);
 const requestsRate = rate("Requests/s", "current_rps", "total_rps");
 const failuresRate = rate("Failures/s", "current_fail_per_sec", "total_fail_per_sec");
 
 const statisticsColumns = (active) => [
   text("Type", "method"),
-  text("Name", "name"),
+  text("Name", "name", { long: true }),
   value("#\u00a0Requests", "num_requests"),
   { ...value("#\u00a0Fails", "num_failures"), bad: (row) => row.num_failures > 0 },
-  value("Median (ms)", "median_response_time", figure),
-  value("95%ile (ms)", "response_time_percentile_0.95", figure),
-  value("99%ile (ms)", "response_time_percentile_0.99", figure),
-  value("Average (ms)", "avg_response_time", figure),
-  value("Min (ms)", "min_response_time", figure),
-  value("Max (ms)", "max_response_time", figure),
+  time("Median (ms)", "median_response_time"),
+  time("95%ile (ms)", "response_time_percentile_0.95"),
+  time("99%ile (ms)", "response_time_percentile_0.99"),
+  time("Average (ms)", "avg_response_time"),
+  time("Min (ms)", "min_response_time"),
+  time("Max (ms)", "max_response_time"),
   value("Average size (bytes)", "avg_content_length"),
   requestsRate(active),
   failuresRate(active),

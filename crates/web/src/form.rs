@@ -5,17 +5,24 @@ use std::time::Duration;
 
 use bakeoff_load::{Arrivals, LoadConfig, MAX_IN_FLIGHT, Rate, Spacing, Stage, Workload};
 
-use crate::swarm::users_of;
+use crate::swarm::{SwarmError, users_of};
+
+mod fields;
+
+pub(crate) use fields::fields;
 
 /// The form's values. What is left empty keeps its default; fields that are not known are ignored, as Locust does.
 #[derive(Debug, Default)]
 pub(crate) struct SwarmForm {
-    pub(crate) users: Option<NonZeroU32>,
+    /// Zero sends the users of a running load home.
+    pub(crate) users: Option<u32>,
     pub(crate) spawn_rate: Option<f64>,
-    host: Option<String>,
-    run_time: Option<Duration>,
+    pub(crate) host: Option<String>,
+    pub(crate) run_time: Option<Duration>,
     /// Stages or arrivals, in place of a steady number of users.
-    workload: Option<Workload>,
+    pub(crate) workload: Option<Workload>,
+    /// Locust's label that groups runs; here a tag of the run.
+    pub(crate) profile: Option<String>,
 }
 
 /// Fields that a form has beside Locust's.
@@ -23,7 +30,11 @@ pub(crate) const ADVANCED: [&str; 2] = ["stages", "arrival_rate"];
 
 impl SwarmForm {
     /// The form of these pairs; the error says what is wrong with which field.
-    pub(crate) fn parse(pairs: &[(String, String)]) -> Result<Self, String> {
+    pub(crate) fn parse(pairs: &[(String, String)]) -> Result<Self, SwarmError> {
+        Self::read(pairs).map_err(SwarmError::Form)
+    }
+
+    fn read(pairs: &[(String, String)]) -> Result<Self, String> {
         let mut form = Self::default();
         for (name, value) in pairs {
             let value = value.trim();
@@ -34,6 +45,7 @@ impl SwarmForm {
                 "user_count" => form.users = Some(users(value)?),
                 "spawn_rate" => form.spawn_rate = Some(spawn_rate(value)?),
                 "host" => form.host = Some(value.to_owned()),
+                "profile" => form.profile = Some(value.to_owned()),
                 "run_time" => form.run_time = Some(run_time(value)?),
                 "stages" => form.workload = Some(stages(value)?),
                 "arrival_rate" => form.workload = Some(arrivals(value)?),
@@ -43,29 +55,30 @@ impl SwarmForm {
         Ok(form)
     }
 
-    /// The form's values over the defaults.
-    pub(crate) fn over(self, defaults: &LoadConfig) -> LoadConfig {
+    /// A load with the form's values over the defaults.
+    pub(crate) fn over(self, defaults: &LoadConfig) -> Result<LoadConfig, SwarmError> {
         let mut config = defaults.clone();
         let asked = self.users.is_some() || self.spawn_rate.is_some();
         if let Some(workload) = self.workload {
             config.workload = workload;
         } else if asked {
             let (users, rate) = users_of(&defaults.workload).unwrap_or((NonZeroU32::MIN, 1.0));
+            let users = self.users.map_or(Some(users), NonZeroU32::new);
             config.workload = Workload::Users {
-                users: self.users.unwrap_or(users),
+                users: users.ok_or(SwarmError::NobodyToStart)?,
                 spawn_rate: self.spawn_rate.unwrap_or(rate),
             };
         }
         config.host = self.host.unwrap_or(config.host);
         config.run_time = self.run_time.or(config.run_time);
-        config
+        Ok(config)
     }
 }
 
-fn users(value: &str) -> Result<NonZeroU32, String> {
+fn users(value: &str) -> Result<u32, String> {
     value
         .parse()
-        .map_err(|_| "user_count must be a whole number above zero".to_owned())
+        .map_err(|_| "user_count must be a whole number, zero or above".to_owned())
 }
 
 fn spawn_rate(value: &str) -> Result<f64, String> {
@@ -116,7 +129,7 @@ fn run_time(value: &str) -> Result<Duration, String> {
 mod tests {
     use super::*;
 
-    fn parse(pairs: &[(&str, &str)]) -> Result<SwarmForm, String> {
+    fn parse(pairs: &[(&str, &str)]) -> Result<SwarmForm, SwarmError> {
         let owned: Vec<_> = pairs
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -127,7 +140,8 @@ mod tests {
     #[test]
     fn a_wrong_field_is_named() {
         for (name, value) in [
-            ("user_count", "0"),
+            ("user_count", "-1"),
+            ("user_count", "1.5"),
             ("user_count", "many"),
             ("spawn_rate", "0"),
             ("spawn_rate", "-1"),
@@ -140,7 +154,7 @@ mod tests {
             ("stages", "30s 5 1 2"),
             ("arrival_rate", "-3"),
         ] {
-            let error = parse(&[(name, value)]).unwrap_err();
+            let error = parse(&[(name, value)]).unwrap_err().to_string();
             assert!(error.starts_with(name), "{name}={value}: {error}");
         }
     }
@@ -159,7 +173,7 @@ mod tests {
 
     #[test]
     fn empty_and_unknown_fields_are_ignored() {
-        let form = parse(&[("user_count", ""), ("profile", "x"), ("run_time", " 90 ")]).unwrap();
+        let form = parse(&[("user_count", ""), ("shape", "x"), ("run_time", " 90 ")]).unwrap();
         assert_eq!(
             (form.users, form.run_time),
             (None, Some(Duration::from_secs(90)))

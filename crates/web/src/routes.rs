@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Form, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware;
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use bakeoff_load::{Task, UserClass};
 use bakeoff_report::render::prometheus;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, Login};
 use crate::form::{self, SwarmForm};
-use crate::swarm::{Swarm, SwarmError, users_of};
+use crate::swarm::{Asked, Swarm, SwarmError, users_of};
 use crate::wire::{Outcome, Stats, state_name};
 
 mod assets;
@@ -54,6 +54,11 @@ pub(crate) fn router(page: Page, login: Option<Login>) -> Router {
             "/worker-count",
             get(|| async { Json(json!({"worker_count": 0})) }),
         )
+        // Whoever gets here is let in already.
+        .route(
+            "/login",
+            get(|| async { (StatusCode::FOUND, [(header::LOCATION, "/")]) }),
+        )
         .route("/metrics", get(metrics))
         .route("/events", get(events::events))
         .layer(middleware::from_fn_with_state(login, access::ask_for_login))
@@ -80,37 +85,51 @@ async fn settings(State(page): State<Page>) -> Json<Value> {
     }))
 }
 
-/// Starts a load or, where one is running, changes its users.
-async fn swarm(State(page): State<Page>, Form(pairs): Form<Vec<(String, String)>>) -> Response {
-    let form = match SwarmForm::parse(&pairs) {
-        Ok(form) => form,
-        Err(message) => return refused(&SwarmError::Form(message)),
+/// Starts a load or, where one is running, changes it. As in Locust, `success` tells whether it was done, not the status.
+async fn swarm(State(page): State<Page>, request: Request) -> Json<Outcome> {
+    let fields = form::fields(request).await;
+    let form = fields.and_then(|pairs| SwarmForm::parse(&pairs));
+    let sets_time = form.as_ref().is_ok_and(|form| form.run_time.is_some());
+    let (message, config) = match form.and_then(|form| page.swarm.ask(form)) {
+        Ok(Asked::Started(config)) => ("Swarming started", config),
+        Ok(Asked::Changed(config)) if sets_time => {
+            ("Swarming updated; the run time stays as it was", config)
+        }
+        Ok(Asked::Changed(config)) => ("Swarming updated", config),
+        Err(error) => return refused(&page, &error),
     };
-    if page.swarm.is_running() {
-        let edited = page.swarm.edit(form.users, form.spawn_rate);
-        return answer(edited, "Swarming updated");
-    }
-    match page.swarm.start(form) {
-        Ok(config) => Json(Outcome {
-            success: true,
-            message: "Swarming started".to_owned(),
-            host: Some(config.host),
-            run_time: config
-                .run_time
-                .map(|time| humantime::format_duration(time).to_string()),
-        })
-        .into_response(),
-        Err(error) => refused(&error),
-    }
+    Json(Outcome {
+        success: true,
+        message: message.to_owned(),
+        host: Some(config.host),
+        run_time: config.run_time.map(|time| time.as_secs()),
+    })
 }
 
-async fn stop(State(page): State<Page>) -> Response {
+fn refused(page: &Page, error: &SwarmError) -> Json<Outcome> {
+    let message = error.to_string();
+    page.swarm.log().error(&message);
+    Json(Outcome {
+        success: false,
+        message,
+        host: Some(page.swarm.status(|live| live.host.clone())),
+        run_time: None,
+    })
+}
+
+async fn stop(State(page): State<Page>) -> Json<Outcome> {
     page.swarm.stop();
-    answer(Ok(()), "Test stopped")
+    Json(Outcome {
+        success: true,
+        message: "Test stopped".to_owned(),
+        host: None,
+        run_time: None,
+    })
 }
 
-async fn reset(State(page): State<Page>) -> Response {
-    answer(page.swarm.reset(), "Statistics reset")
+async fn reset(State(page): State<Page>) -> Html<&'static str> {
+    page.swarm.reset();
+    Html("ok")
 }
 
 async fn stats(State(page): State<Page>) -> Json<Stats> {
@@ -167,31 +186,4 @@ fn task_ratios(class: &UserClass, whole: f64) -> Map<String, Value> {
 
 async fn logs(State(page): State<Page>) -> Json<Value> {
     Json(json!({ "master": page.swarm.log().lines(), "workers": {} }))
-}
-
-fn answer(outcome: Result<(), SwarmError>, message: &str) -> Response {
-    match outcome {
-        Ok(()) => Json(Outcome {
-            success: true,
-            message: message.to_owned(),
-            host: None,
-            run_time: None,
-        })
-        .into_response(),
-        Err(error) => refused(&error),
-    }
-}
-
-fn refused(error: &SwarmError) -> Response {
-    let status = match error {
-        SwarmError::Busy | SwarmError::NotRunning | SwarmError::NoUsers => StatusCode::CONFLICT,
-        SwarmError::Form(_) => StatusCode::UNPROCESSABLE_ENTITY,
-    };
-    let outcome = Outcome {
-        success: false,
-        message: error.to_string(),
-        host: None,
-        run_time: None,
-    };
-    (status, Json(outcome)).into_response()
 }

@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::SystemTime;
 
-use bakeoff_load::{Control, LoadConfig, Phase, Progress, Scenario, Workload};
+use bakeoff_load::{Control, LoadConfig, Scenario, Workload, check_host};
 use bakeoff_report::{History, LoadTest, Machine, Measurement};
 use tokio::sync::watch;
 
@@ -13,15 +14,16 @@ use crate::form::SwarmForm;
 use crate::log::Log;
 
 mod live;
+mod load;
 mod recording;
 
 pub(crate) use live::{Live, State};
-use recording::Recording;
+use load::Load;
 
 /// A scenario that can be started and stopped again and again, and what its last load measured.
 #[derive(Debug)]
 pub(crate) struct Swarm {
-    about: About,
+    about: Arc<About>,
     /// The history for reading; each load writes through a handle of its own.
     history: Option<Mutex<History>>,
     shared: Arc<Shared>,
@@ -49,8 +51,8 @@ struct Shared {
 #[derive(Debug)]
 struct Running {
     control: Control,
-    /// The workload as it was asked for last.
-    workload: Workload,
+    /// The load as it was asked for last.
+    config: LoadConfig,
     thread: JoinHandle<()>,
 }
 
@@ -75,14 +77,23 @@ pub(crate) fn users_of(workload: &Workload) -> Option<(NonZeroU32, f64)> {
 /// Why the load is not as asked for.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SwarmError {
-    #[error("a load is running; stop it first")]
-    Busy,
-    #[error("no load is running")]
-    NotRunning,
+    #[error("stages and arrival_rate are of a load that begins; stop this one first")]
+    Fixed,
+    #[error("user_count must be above zero for a load to begin")]
+    NobodyToStart,
     #[error("requests arrive by themselves; there are no users to change")]
     NoUsers,
     #[error("{0}")]
     Form(String),
+}
+
+/// What became of a form.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// A load begins, at once or after the one that is ending.
+    Started(LoadConfig),
+    /// The running load goes on with other users.
+    Changed(LoadConfig),
 }
 
 impl Swarm {
@@ -97,12 +108,12 @@ impl Swarm {
         }
         let (changes, _) = watch::channel(0);
         let live = Mutex::new(Live::new(config.defaults.host.clone()));
-        let about = About {
+        let about = Arc::new(About {
             scenario: config.scenario,
             defaults: config.defaults,
             machine: config.machine,
             bakeoff_version: config.bakeoff_version,
-        };
+        });
         Self {
             about,
             history: history.map(Mutex::new),
@@ -144,81 +155,116 @@ impl Swarm {
 
     /// The last load as it is reported; `None` before the first.
     pub(crate) fn load_test(&self) -> Option<LoadTest> {
-        self.status(|live| {
-            Some(LoadTest {
-                name: self.scenario().name().to_owned(),
-                host: live.host.clone(),
-                bakeoff_version: self.version().to_owned(),
-                machine: self.about.machine.clone(),
-                measurement: live.measurement.clone()?,
-            })
-        })
+        self.status(|live| Some(self.test_of(live, live.measurement.clone()?)))
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        let running = lock(&self.running);
-        running.as_ref().is_some_and(Running::is_alive)
+    /// A load before its first second.
+    pub(crate) fn nothing_measured(&self) -> LoadTest {
+        let nothing = Measurement::nothing(SystemTime::now());
+        self.status(|live| self.test_of(live, nothing))
     }
 
-    /// Starts a load on a thread of its own, and returns how it is configured.
-    pub(crate) fn start(&self, form: SwarmForm) -> Result<LoadConfig, SwarmError> {
-        let config = form.over(self.defaults());
-        let mut running = lock(&self.running);
-        if running.as_ref().is_some_and(Running::is_alive) {
-            return Err(SwarmError::Busy);
+    fn test_of(&self, live: &Live, measurement: Measurement) -> LoadTest {
+        LoadTest {
+            name: self.scenario().name().to_owned(),
+            host: live.host.clone(),
+            bakeoff_version: self.version().to_owned(),
+            machine: self.about.machine.clone(),
+            measurement,
         }
-        let asked = recording::describe(&config);
-        self.shared
-            .log
-            .info(&format!("starting {asked} on {}", config.host));
-        lock(&self.shared.live).begin(config.host.clone());
-        self.shared.changed();
+    }
+
+    /// Starts a load or, where one is running, changes that one.
+    ///
+    /// A run has one host: another host ends it, and the next begins once its requests in flight are over.
+    pub(crate) fn ask(&self, form: SwarmForm) -> Result<Asked, SwarmError> {
+        let mut running = lock(&self.running);
+        let alive = running.as_mut().filter(|running| running.is_alive());
+        let defaults = match alive {
+            Some(now) if self.is_ending(now) => self.defaults().clone(),
+            Some(now)
+                if form
+                    .host
+                    .as_ref()
+                    .is_some_and(|host| *host != now.config.host) =>
+            {
+                now.config.clone()
+            }
+            Some(now) => {
+                self.change(now, &form)?;
+                return Ok(Asked::Changed(now.config.clone()));
+            }
+            None => self.defaults().clone(),
+        };
+        let begun = self.launch(form, &defaults, || {
+            let before = running.take()?;
+            before.control.stop();
+            Some(before.thread).filter(|thread| !thread.is_finished())
+        })?;
+        let begun = running.insert(begun);
+        Ok(Asked::Started(begun.config.clone()))
+    }
+
+    /// Whether a load only waits for its requests in flight.
+    fn is_ending(&self, running: &Running) -> bool {
+        running.control.stopped().is_cancelled()
+            || self.status(|live| live.state == State::Stopping)
+    }
+
+    /// A load that begins when the thread that `before` gives has ended; nothing is ended for a form that is wrong.
+    fn launch(
+        &self,
+        mut form: SwarmForm,
+        defaults: &LoadConfig,
+        before: impl FnOnce() -> Option<JoinHandle<()>>,
+    ) -> Result<Running, SwarmError> {
+        let tags = form.profile.take().into_iter().collect();
+        let config = form.over(defaults)?;
+        check_host(&config.host).map_err(|error| SwarmError::Form(error.to_string()))?;
         let control = Control::new();
-        let recording = self.recording(&config);
         let load = Load {
-            scenario: self.scenario().clone(),
+            about: Arc::clone(&self.about),
             config: config.clone(),
             control: control.clone(),
             shared: Arc::clone(&self.shared),
-            recording,
+            store: self.history().map(|history| history.path().to_owned()),
+            tags,
         };
-        let thread = std::thread::spawn(move || load.run());
-        *running = Some(Running {
+        Ok(Running {
             control,
-            workload: config.workload.clone(),
-            thread,
-        });
-        Ok(config)
+            config,
+            thread: load.start(before()),
+        })
     }
 
     /// Changes the users of the running load.
-    pub(crate) fn edit(
-        &self,
-        users: Option<NonZeroU32>,
-        spawn_rate: Option<f64>,
-    ) -> Result<(), SwarmError> {
-        let mut running = lock(&self.running);
-        let running = running.as_mut().filter(|running| running.is_alive());
-        let running = running.ok_or(SwarmError::NotRunning)?;
-        let Some((users_now, rate_now)) = users_of(&running.workload) else {
+    fn change(&self, running: &mut Running, form: &SwarmForm) -> Result<(), SwarmError> {
+        if form.workload.is_some() {
+            return Err(SwarmError::Fixed);
+        }
+        let Some((users_now, rate_now)) = users_of(&running.config.workload) else {
             return Err(SwarmError::NoUsers);
         };
-        let (users, spawn_rate) = (users.unwrap_or(users_now), spawn_rate.unwrap_or(rate_now));
-        running.control.set_users(users.get(), spawn_rate);
-        running.workload = Workload::Users { users, spawn_rate };
-        self.shared
-            .log
-            .info(&format!("{users} users at {spawn_rate}/s from now on"));
+        let users = form.users.unwrap_or(users_now.get());
+        let spawn_rate = form.spawn_rate.unwrap_or(rate_now);
+        running.control.set_users(users, spawn_rate);
+        running.config.workload = Workload::Users {
+            users: NonZeroU32::new(users).unwrap_or(users_now),
+            spawn_rate,
+        };
+        let line = format!("{users} users at {spawn_rate}/s from now on");
+        self.shared.log.info(&line);
         Ok(())
     }
 
-    /// Forgets what the running load measured so far.
-    pub(crate) fn reset(&self) -> Result<(), SwarmError> {
-        let running = lock(&self.running);
-        let running = running.as_ref().filter(|running| running.is_alive());
-        running.ok_or(SwarmError::NotRunning)?.control.reset();
+    /// Forgets what was measured so far; a load that is over is forgotten, but for its entry in the history.
+    pub(crate) fn reset(&self) {
+        match &*lock(&self.running) {
+            Some(running) if running.is_alive() => running.control.reset(),
+            _ => lock(&self.shared.live).forget(),
+        }
         self.shared.log.info("statistics reset");
-        Ok(())
+        self.shared.changed();
     }
 
     /// Asks the load to end; its requests in flight are waited for in its own thread.
@@ -238,67 +284,11 @@ impl Swarm {
         }
         lock(&self.shared.live).measurement.take()
     }
-
-    fn recording(&self, config: &LoadConfig) -> Option<Recording> {
-        let path = self.history()?.path().to_owned();
-        match Recording::begin(&path, &self.about, config) {
-            Ok(recording) => Some(recording),
-            Err(error) => {
-                self.shared.log.error(&recording::not_kept(&error));
-                None
-            }
-        }
-    }
 }
 
 impl Shared {
     fn changed(&self) {
         self.changes.send_modify(|changes| *changes += 1);
-    }
-}
-
-/// What a load's thread owns.
-struct Load {
-    scenario: Scenario,
-    config: LoadConfig,
-    control: Control,
-    shared: Arc<Shared>,
-    recording: Option<Recording>,
-}
-
-impl Load {
-    fn run(mut self) {
-        let shared = Arc::clone(&self.shared);
-        let mut observe = |progress: &Progress<'_>| {
-            let mut live = lock(&shared.live);
-            live.follow(state_of(progress.phase), progress.users, progress.so_far);
-            drop(live);
-            shared.changed();
-            if let Some(recording) = &mut self.recording {
-                recording.save(progress.so_far, &shared.log);
-            }
-        };
-        let outcome = bakeoff_load::run(&self.scenario, &self.config, &self.control, &mut observe);
-        let mut live = lock(&shared.live);
-        live.end(outcome.map_err(|error| with_causes(&error)));
-        match &live.error {
-            Some(error) => shared.log.error(error),
-            None => shared.log.info("test stopped"),
-        }
-        let measured = live.measurement.clone();
-        drop(live);
-        if let Some(recording) = self.recording {
-            recording.finish(measured.as_ref(), &shared.log);
-        }
-        shared.changed();
-    }
-}
-
-fn state_of(phase: Phase) -> State {
-    match phase {
-        Phase::Spawning => State::Spawning,
-        Phase::WarmUp | Phase::Measuring => State::Running,
-        Phase::Draining => State::Stopping,
     }
 }
 

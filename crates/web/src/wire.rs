@@ -12,15 +12,16 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-/// The answer to `POST /swarm`, `POST /stop` and `POST /stats/reset`.
+/// The answer to `POST /swarm` and `POST /stop`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Outcome {
     pub(crate) success: bool,
     pub(crate) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) host: Option<String>,
+    /// In seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) run_time: Option<String>,
+    pub(crate) run_time: Option<u64>,
 }
 
 fn ms(time: Duration) -> f64 {

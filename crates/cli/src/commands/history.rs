@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bakeoff_report::{History, Measurement, NewRun, RunId};
+use bakeoff_report::{Entry, History, HistoryError, Measurement, NewRun};
 
 use crate::exit::{Exit, hinted};
 use crate::output::say;
@@ -36,7 +36,7 @@ pub(crate) fn open(store: Option<&Path>) -> anyhow::Result<Option<History>> {
     }
 }
 
-fn usual_path() -> Option<PathBuf> {
+pub(crate) fn usual_path() -> Option<PathBuf> {
     let folder = |variable, below| {
         let folder = PathBuf::from(std::env::var_os(variable)?);
         folder.is_absolute().then(|| folder.join(below))
@@ -55,45 +55,30 @@ fn tell(history: History) -> History {
     history
 }
 
-/// A running load's entry in the history. That it cannot be written is said once and ends no load.
+/// A running load's entry in the history, as the user is told of it.
 #[derive(Debug)]
-pub(crate) struct Entry {
-    history: History,
-    run: RunId,
-    has_failed: bool,
-}
+pub(crate) struct Recording(Entry);
 
-impl Entry {
+impl Recording {
     /// Opens an entry for a load that begins; `None` where none is kept.
     pub(crate) fn begin(store: Option<&Path>, run: &NewRun) -> anyhow::Result<Option<Self>> {
-        let Some(history) = open(store)? else {
-            return Ok(None);
-        };
-        let run = history.begin(run)?;
-        Ok(Some(Self {
-            history,
-            run,
-            has_failed: false,
-        }))
+        let history = open(store)?;
+        let entry = history.map(|history| Entry::begin(history, run));
+        Ok(entry.transpose()?.map(Self))
     }
 
     pub(crate) fn save(&mut self, so_far: &Measurement) {
-        let saved = self.history.save(self.run, so_far);
-        self.check(saved);
+        tell_failure(self.0.save(so_far));
     }
 
-    pub(crate) fn finish(mut self, measured: &Measurement) {
-        let finished = self.history.finish(self.run, measured);
-        self.check(finished);
+    pub(crate) fn finish(self, measured: &Measurement) {
+        tell_failure(self.0.finish(Some(measured)));
     }
+}
 
-    fn check(&mut self, written: Result<(), bakeoff_report::HistoryError>) {
-        if let Err(error) = written
-            && !self.has_failed
-        {
-            self.has_failed = true;
-            let error = anyhow::Error::from(error);
-            say(&format!("warning: this run is not kept: {error:#}"));
-        }
+fn tell_failure(written: Result<(), HistoryError>) {
+    if let Err(error) = written {
+        let error = anyhow::Error::from(error);
+        say(&format!("warning: this run is not kept: {error:#}"));
     }
 }

@@ -1,6 +1,7 @@
 //! `bakeoff swarm`: puts a load on a server.
 
 mod files;
+mod otlp;
 
 use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -40,8 +41,14 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
     let stop = stop_token()?;
     // What could not be written while it ran is told last, after all that was measured.
     let mut written = Ok(());
+    if !args.headless && otlp::endpoint(args).is_some() {
+        let what = anyhow!("metrics are sent of loads with --headless alone");
+        let hint = "add --headless; the page has GET /metrics for Prometheus";
+        return Err(hinted(Exit::Usage, what, hint));
+    }
     let measurement = if args.headless {
-        let mut live = Live::new(args, &new_run(&scenario, &config))?;
+        let run = new_run(&scenario, &config, args.profile.as_deref());
+        let mut live = Live::new(args, &run)?;
         let control = stop.clone().into();
         let outcome = bakeoff_load::run(&scenario, &config, &control, &mut |progress| {
             live.show(progress);
@@ -69,7 +76,7 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
 }
 
 /// The entry of this load in the history.
-fn new_run(scenario: &Scenario, config: &LoadConfig) -> NewRun {
+fn new_run(scenario: &Scenario, config: &LoadConfig, profile: Option<&str>) -> NewRun {
     let time = config.run_time.map(humantime::format_duration);
     let time = time.map_or_else(String::new, |time| format!(" for {time}"));
     NewRun {
@@ -78,6 +85,7 @@ fn new_run(scenario: &Scenario, config: &LoadConfig) -> NewRun {
         config: format!("{}{time}", config.workload),
         bakeoff_version: env!("CARGO_PKG_VERSION").into(),
         machine: bakeoff_compare::describe_machine(),
+        tags: profile.into_iter().map(str::to_owned).collect(),
     }
 }
 
@@ -184,7 +192,8 @@ struct Live {
     quiet: bool,
     last: Option<Instant>,
     csv: Option<files::Csv>,
-    entry: Option<history::Entry>,
+    entry: Option<history::Recording>,
+    exporter: Option<otlp::Exporter>,
     problem: Option<anyhow::Error>,
 }
 
@@ -197,7 +206,10 @@ impl Live {
             csv: csv
                 .map(|prefix| files::Csv::create(prefix, args.csv_full_history))
                 .transpose()?,
-            entry: history::Entry::begin(args.store.as_deref(), run)?,
+            exporter: otlp::endpoint(args)
+                .map(|endpoint| otlp::Exporter::start(&endpoint))
+                .transpose()?,
+            entry: history::Recording::begin(args.store.as_deref(), run)?,
             problem: None,
         })
     }
@@ -213,6 +225,9 @@ impl Live {
         if let Some(entry) = &mut self.entry {
             entry.save(progress.so_far);
         }
+        if let Some(exporter) = &mut self.exporter {
+            exporter.update(progress.so_far, progress.users);
+        }
         let due = self.last.is_none_or(|last| last.elapsed() >= TABLE_EVERY);
         if due && !self.quiet {
             self.last = Some(Instant::now());
@@ -225,6 +240,9 @@ impl Live {
     fn end(self, measurement: &Measurement) -> anyhow::Result<()> {
         if let Some(entry) = self.entry {
             entry.finish(measurement);
+        }
+        if let Some(exporter) = self.exporter {
+            exporter.finish(measurement);
         }
         match (self.problem, self.csv) {
             (Some(problem), _) => Err(problem),

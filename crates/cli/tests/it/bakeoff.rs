@@ -90,7 +90,7 @@ impl Server {
             .split(['/', ' ', '\n'])
             .next()
             .unwrap()
-            .trim_end_matches('"')
+            .trim_end_matches(['"', ','])
             .to_owned();
         let (lines, received) = mpsc::channel();
         std::thread::spawn(move || {

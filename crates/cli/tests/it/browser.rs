@@ -1,6 +1,7 @@
 //! The web page, as a visitor uses it: in headless Chromium, through its driver.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,8 @@ struct Browser {
 }
 
 impl Browser {
-    async fn open(url: &str) -> Self {
+    /// Opens `url`; what is downloaded goes to the folder `downloads`.
+    async fn open(url: &str, downloads: &Path) -> Self {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -44,7 +46,10 @@ impl Browser {
             .find(|line| line.contains("successfully on port "))
             .unwrap();
         let port = line.rsplit(' ').next().unwrap().trim_end_matches('.');
-        let options = json!({ "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900"] });
+        let options = json!({
+            "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--force-prefers-reduced-motion", "--window-size=1280,900"],
+            "prefs": { "download.default_directory": downloads },
+        });
         let wishes = [("goog:chromeOptions".to_owned(), options)];
         let page = ClientBuilder::new(HttpConnector::new())
             .capabilities(wishes.into_iter().collect())
@@ -58,6 +63,32 @@ impl Browser {
     async fn click(&self, css: &str) {
         let element = self.page.wait().for_element(Locator::Css(css)).await;
         element.unwrap().click().await.unwrap();
+    }
+
+    async fn fill(&self, css: &str, text: &str) {
+        let field = self.page.wait().for_element(Locator::Css(css)).await;
+        let field = field.unwrap();
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    /// Keeps how the page looks, light and dark, for people to look at, in the folder that Git ignores.
+    async fn look(&self, name: &str) {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+        std::fs::create_dir_all(&folder).unwrap();
+        for width in [1280, 390] {
+            self.page.set_window_size(width, 1000).await.unwrap();
+            for theme in ["light", "dark"] {
+                let script = "document.documentElement.dataset.theme = arguments[0]; dispatchEvent(new Event('themechange')); \
+                              return document.documentElement.scrollWidth <= innerWidth";
+                let fits = self.page.execute(script, vec![json!(theme)]).await.unwrap();
+                assert_eq!(fits, true, "{name} is wider than {width}");
+                let image = self.page.screenshot().await.unwrap();
+                let file = folder.join(format!("{name}-{width}-{theme}.png"));
+                std::fs::write(file, image).unwrap();
+            }
+        }
+        self.page.set_window_size(1280, 900).await.unwrap();
     }
 
     async fn texts(&self, css: &str) -> Vec<String> {
@@ -86,6 +117,9 @@ impl Browser {
         self.wait_for("#state", |state| state == ["running"]).await;
         self.wait_for("#rps", |rps| rps != ["0"]).await;
         self.wait_for("#users", |users| users == ["2"]).await;
+    }
+
+    async fn stop(&self) {
         self.click("#stop").await;
         self.wait_for("#state", |state| state == ["stopped"]).await;
     }
@@ -104,6 +138,97 @@ fn chromium() -> Result<(), String> {
         found.map_err(|error| format!("{program}: {error}"))?;
     }
     Ok(())
+}
+
+/// Waits for a file whose name ends with `ending`, and reads it.
+fn downloaded(folder: &Path, ending: &str) -> String {
+    let began = Instant::now();
+    loop {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut paths = entries.map(|entry| entry.unwrap().path());
+        let found = paths.find(|path| path.to_string_lossy().ends_with(ending));
+        if let Some(path) = found {
+            return std::fs::read_to_string(path).unwrap();
+        }
+        assert!(began.elapsed() < Duration::from_mins(1), "no {ending}");
+        // The browser writes it under another name first.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Downloads each file by a click.
+async fn download_everything(browser: &Browser, folder: &Path) {
+    browser.click("#tab-download").await;
+    let links = |links: &[String]| links.len() >= 6;
+    browser.wait_for("#downloads a", links).await;
+    browser.look("download").await;
+    for (path, ending, word) in [
+        ("/stats/report", "-report.html", "<!DOCTYPE html>"),
+        ("/stats/record", "-run.json", "schema_version"),
+        ("/stats/requests/csv", "-stats.csv", "Aggregated"),
+        (
+            "/stats/requests_full_history/csv",
+            "-stats_history.csv",
+            "User Count",
+        ),
+        ("/stats/failures/csv", "-failures.csv", "Occurrences"),
+        ("/exceptions/csv", "-exceptions.csv", "Traceback"),
+    ] {
+        browser
+            .click(&format!("#downloads a[href^=\"{path}?\"]"))
+            .await;
+        let content = downloaded(folder, ending);
+        assert!(content.contains(word), "{ending}: {content}");
+        let is_markup = path == "/stats/report" && content.contains("<script>document.title");
+        assert!(!is_markup, "{ending}");
+    }
+}
+
+/// Changes users and host of a running load through the form.
+async fn edit_the_load(browser: &Browser, host: &str) {
+    browser.click("#edit").await;
+    browser
+        .wait_for("#host-hint", |hint| hint[0].contains("ends this run"))
+        .await;
+    browser.look("edit").await;
+    browser.fill("[name=user_count]", "5").await;
+    browser.click("#go").await;
+    browser.wait_for("#users", |users| users == ["5"]).await;
+    browser.click("#edit").await;
+    browser.fill("[name=host]", host).await;
+    browser.click("#go").await;
+    browser.click("#tab-logs").await;
+    browser
+        .wait_for("#log-lines", |lines| {
+            lines[0].contains(&format!("on {host}"))
+        })
+        .await;
+    browser.wait_for("#users", |users| users == ["5"]).await;
+    browser.look("logs").await;
+}
+
+/// Gives the first run of the list a note and a tag, and finds it by them.
+async fn annotate_and_search(browser: &Browser) {
+    browser
+        .click("#runs-table tbody tr:first-child button.link")
+        .await;
+    browser
+        .fill("#detail [name=notes]", "after <b>the fix")
+        .await;
+    browser.fill("#detail [name=tags]", "nightly").await;
+    browser.click("#detail form button.main").await;
+    browser
+        .wait_for("#detail form button.main", |save| save == ["Saved"])
+        .await;
+    browser.look("run").await;
+    browser.click("#detail button").await;
+    browser.fill("[name=search]", "fix nightly").await;
+    let rows = browser
+        .wait_for("#runs-table tbody tr", |rows| rows.len() == 1)
+        .await;
+    assert!(rows[0].contains("after <b>the fix"), "{rows:?}");
+    // Emptied as by a user, which the page hears.
+    browser.fill("[name=search]", " ").await;
 }
 
 #[tokio::test]
@@ -126,13 +251,17 @@ async fn a_visitor_starts_watches_stops_finds_and_compares_loads() {
         "--store",
         store.to_str().unwrap(),
     ]);
-    let browser = Browser::open(&page.url()).await;
+    let downloads = folder.path().join("downloads");
+    std::fs::create_dir(&downloads).unwrap();
+    let browser = Browser::open(&page.url(), &downloads).await;
     browser.wait_for("#state", |state| state == ["ready"]).await;
-    let users = browser.page.find(Locator::Css("[name=user_count]")).await;
-    let users = users.unwrap();
-    users.clear().await.unwrap();
-    users.send_keys("2").await.unwrap();
+    browser.look("start").await;
+    browser.fill("[name=user_count]", "2").await;
     browser.run_a_load().await;
+    browser.look("statistics").await;
+    edit_the_load(&browser, &server.url().replace("127.0.0.1", "localhost")).await;
+    browser.stop().await;
+    browser.click("#tab-statistics").await;
 
     let rows = browser.texts("#statistics-table tbody tr").await;
     assert!(rows.iter().any(|row| row.contains("<script>")), "{rows:?}");
@@ -143,23 +272,19 @@ async fn a_visitor_starts_watches_stops_finds_and_compares_loads() {
     browser.wait_for("#live-charts canvas", charts).await;
     let names = browser.texts("#series option").await;
     assert_eq!(names.len(), 3, "{names:?}");
-    browser.click("#tab-download").await;
-    browser
-        .wait_for("#downloads a", |links| links.len() >= 2)
-        .await;
-    let report = page.get("/stats/report?download=1");
-    assert!(report.head.contains("attachment"), "{}", report.head);
-    assert!(!report.body.contains("<script>document.title"));
-    let record = page.get("/stats/record").json();
-    let requests = record["measurement"]["requests"].as_array().unwrap();
-    assert_eq!(requests.len(), 2);
+    browser.look("charts").await;
+    download_everything(&browser, &downloads).await;
 
     browser.click("#new").await;
+    browser.fill("[name=user_count]", "2").await;
     browser.run_a_load().await;
+    browser.stop().await;
     browser.click("#tab-history").await;
-    browser
-        .wait_for("#runs-table tbody tr", |rows| rows.len() == 2)
-        .await;
+    let all = |rows: &[String]| rows.len() == 3;
+    browser.wait_for("#runs-table tbody tr", all).await;
+    annotate_and_search(&browser).await;
+    browser.wait_for("#runs-table tbody tr", all).await;
+    browser.look("history").await;
     for row in 1..=2 {
         let box_of_row = format!("#runs-table tbody tr:nth-child({row}) input");
         browser.click(&box_of_row).await;
@@ -172,6 +297,11 @@ async fn a_visitor_starts_watches_stops_finds_and_compares_loads() {
         percentiles.iter().any(|row| row.starts_with("95 %")),
         "{percentiles:?}"
     );
+    assert!(
+        percentiles.iter().any(|row| row.ends_with(" %)")),
+        "{percentiles:?}"
+    );
+    browser.look("compare").await;
     assert_eq!(browser.page.title().await.unwrap(), "Bakeoff swarm");
     browser.page.clone().close().await.unwrap();
 }

@@ -60,6 +60,13 @@ fn stages_say_how_many_users_there_are_and_how_long_it_lasts() {
         "{users:?}"
     );
     assert_eq!(measurement.period, millis(3500));
+    let marks = measurement.marks.iter();
+    let marks: Vec<_> = marks.map(|mark| (mark.at, mark.what.as_str())).collect();
+    let expected = [
+        (millis(1500), "stage: 2 users at 1000/s"),
+        (millis(2500), "stage: 4 users at 1000/s"),
+    ];
+    assert_eq!(marks, expected);
     assert_eq!(
         (requests(&measurement), failures(&measurement)),
         (seen.count(), 0)
@@ -94,6 +101,26 @@ fn users_can_be_more_and_fewer_while_it_runs() {
     assert_eq!(users, [2, 9, 3]);
     assert_eq!(measurement.marks[0].what, "9 users at 1000/s");
     assert_eq!(requests(&measurement), seen.count());
+}
+
+#[test]
+fn users_who_wait_leave_too_when_fewer_are_wanted() {
+    let (server, _) = server(millis(1));
+    let config = config(&server.url, 4, Duration::from_mins(1));
+    let control = Control::new();
+    let waiting = format!("[load]\nwait_time = \"100ms\"\n{ONE_TASK}");
+    let measurement = run(
+        &scenario(&waiting),
+        &config,
+        &control,
+        &mut |progress| match progress.so_far.timeline.len() {
+            1 => control.set_users(0, 1000.0),
+            3.. => control.stop(),
+            _ => (),
+        },
+    )
+    .unwrap();
+    assert_eq!(measurement.timeline[2].users, 0);
 }
 
 #[test]

@@ -19,6 +19,7 @@ fn new_run(name: &str) -> NewRun {
         config: "70 users at 10/s".to_owned(),
         bakeoff_version: "0.1.0".to_owned(),
         machine: empty_experiment(&["one"], "one").machine,
+        tags: vec!["begun".to_owned()],
     }
 }
 
@@ -136,6 +137,7 @@ fn search_finds_every_word_in_any_field_newest_first() {
         ("100%", vec![shop]),
         ("%", vec![shop]),
         ("70 users", vec![other, bank, shop]),
+        ("begun", vec![other, shop]),
         ("absent", vec![]),
     ] {
         assert_eq!(found(search), expected, "{search}");

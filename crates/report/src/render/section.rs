@@ -361,7 +361,13 @@ fn notes(measurement: &Measurement, summary: &Summary) -> Vec<String> {
     let mut notes = vec![format!(
         "Measured for {} with up to {}, after {} of warm-up that is left out.",
         words::seconds(measurement.period),
-        words::several(measurement.users as usize, "user"),
+        match summary.arrivals {
+            Some(_) => format!(
+                "{} requests in flight",
+                words::count(measurement.users.into())
+            ),
+            None => words::several(measurement.users as usize, "user"),
+        },
         words::seconds(measurement.warm_up)
     )];
     if let Some(arrivals) = summary.arrivals {

@@ -116,7 +116,7 @@ impl Terminal {
     }
 
     /// The table as it is where it fits, else on its side, else with its longest fields broken over lines.
-    fn table(self, table: &Table) -> String {
+    pub(super) fn table(self, table: &Table) -> String {
         let upright = drawn(table, None);
         let text = if fits(&upright, self.width) {
             upright

@@ -5,7 +5,7 @@ use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use bakeoff_report::{LoadTest, render};
+use bakeoff_report::{LoadTest, Measurement, render};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,58 +18,56 @@ const REPORT_POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-s
 struct File {
     path: &'static str,
     what: &'static str,
-    content_type: &'static str,
     /// The end of the suggested file name.
     ending: &'static str,
-    render: fn(&LoadTest) -> String,
+    content: Content,
+}
+
+/// What is in a file. Locust's tables are there before the first load too, and are always files to be saved.
+enum Content {
+    Page(fn(&LoadTest) -> String),
+    Record(fn(&LoadTest) -> String),
+    Table(fn(&Measurement) -> String),
 }
 
 static FILES: [File; 6] = [
     File {
         path: "/stats/report",
         what: "Report that a browser shows",
-        content_type: "text/html; charset=utf-8",
         ending: "report.html",
-        render: render::html::render_load_test,
+        content: Content::Page(render::html::render_load_test),
     },
     File {
         path: "/stats/record",
         what: "Record of the run, with every second of it",
-        content_type: "application/json",
         ending: "run.json",
-        render: render::json::render_load_test,
+        content: Content::Record(render::json::render_load_test),
     },
     File {
         path: "/stats/requests/csv",
         what: "Statistics by request name",
-        content_type: CSV,
         ending: "stats.csv",
-        render: |test| render::locust_csv::stats(&test.measurement),
+        content: Content::Table(render::locust_csv::stats),
     },
     File {
         path: "/stats/requests_full_history/csv",
         what: "Statistics second by second",
-        content_type: CSV,
         ending: "stats_history.csv",
-        render: |test| render::locust_csv::stats_history(&test.measurement, true),
+        content: Content::Table(|measured| render::locust_csv::stats_history(measured, true)),
     },
     File {
         path: "/stats/failures/csv",
         what: "Failures by cause",
-        content_type: CSV,
         ending: "failures.csv",
-        render: |test| render::locust_csv::failures(&test.measurement),
+        content: Content::Table(render::locust_csv::failures),
     },
     File {
         path: "/exceptions/csv",
         what: "Exceptions, which a scenario cannot raise",
-        content_type: CSV,
         ending: "exceptions.csv",
-        render: |_| render::locust_csv::exceptions(),
+        content: Content::Table(|_| render::locust_csv::exceptions()),
     },
 ];
-
-const CSV: &str = "text/csv; charset=utf-8";
 
 #[derive(Debug, Deserialize)]
 struct Wish {
@@ -95,29 +93,50 @@ pub(super) fn list() -> Vec<Value> {
         .collect()
 }
 
-async fn download(page: Page, file: &'static File, attached: bool) -> Response {
-    let Some(test) = page.swarm.load_test() else {
+async fn download(page: Page, file: &'static File, wished: bool) -> Response {
+    let test = page.swarm.load_test();
+    let is_table = matches!(file.content, Content::Table(_));
+    if test.is_none() && !is_table {
         return (StatusCode::NOT_FOUND, "no load was started yet").into_response();
-    };
+    }
+    let test = test.unwrap_or_else(|| page.swarm.nothing_measured());
     let name = format!("{}-{}", file_name(&test), file.ending);
-    let render = move || (file.render)(&test);
+    let render = move || file.content.of(&test);
     let Ok(content) = tokio::task::spawn_blocking(render).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let mut response = (
         [
-            (header::CONTENT_TYPE, file.content_type),
+            (header::CONTENT_TYPE, file.content.kind()),
             (header::CONTENT_SECURITY_POLICY, REPORT_POLICY),
         ],
         content,
     )
         .into_response();
+    let attached = wished || is_table;
     if attached && let Ok(value) = format!("attachment; filename=\"{name}\"").parse() {
         response
             .headers_mut()
             .insert(header::CONTENT_DISPOSITION, value);
     }
     response
+}
+
+impl Content {
+    fn of(&self, test: &LoadTest) -> String {
+        match self {
+            Self::Page(render) | Self::Record(render) => render(test),
+            Self::Table(render) => render(&test.measurement),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Page(_) => "text/html; charset=utf-8",
+            Self::Record(_) => "application/json",
+            Self::Table(_) => "text/csv; charset=utf-8",
+        }
+    }
 }
 
 /// The scenario's name as a file may be called, and when its load began.

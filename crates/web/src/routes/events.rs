@@ -19,6 +19,9 @@ use crate::wire::{Columns, MarkOut, Stats, names, position};
 /// How far apart messages are at least.
 const PACE: Duration = Duration::from_secs(1);
 
+/// Marks that a message has at most: the newest.
+const MOST_MARKS: usize = 200;
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Wish {
     /// The requests that the points are of, by method and name; all of them where there are none such.
@@ -108,7 +111,8 @@ impl Follower {
             names: measurement.map_or_else(Vec::new, names),
             points,
             marks: measurement.map_or_else(Vec::new, |known| {
-                known.marks.iter().map(Into::into).collect()
+                let old = known.marks.len().saturating_sub(MOST_MARKS);
+                known.marks[old..].iter().map(Into::into).collect()
             }),
             stats: Stats::of(live),
         }

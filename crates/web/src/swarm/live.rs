@@ -51,6 +51,12 @@ impl Live {
         };
     }
 
+    /// Nothing is known of the load that is over.
+    pub(super) fn forget(&mut self) {
+        (self.measurement, self.points) = (None, Points::new());
+        self.run += 1;
+    }
+
     /// The load goes on.
     pub(super) fn follow(&mut self, state: State, users: u32, so_far: &Measurement) {
         (self.state, self.users) = (state, users);

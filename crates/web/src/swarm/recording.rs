@@ -1,64 +1,51 @@
-//! The entry of a running load in the history.
+//! The entry of a running load in the history, as the page's log tells of it.
 
 use std::path::Path;
 
 use bakeoff_load::LoadConfig;
-use bakeoff_report::{History, HistoryError, Measurement, NewRun, RunId};
+use bakeoff_report::{Entry, History, HistoryError, Measurement, NewRun};
 
 use super::{About, with_causes};
 use crate::log::Log;
 
-/// An open entry. That it cannot be written is said once and ends no load.
+/// An open entry; what keeps it from being written is in the log.
 #[derive(Debug)]
-pub(super) struct Recording {
-    history: History,
-    run: RunId,
-    has_failed: bool,
-}
+pub(super) struct Recording(Entry);
 
 impl Recording {
+    /// `None` where the history does not take it.
     pub(super) fn begin(
         path: &Path,
         about: &About,
         config: &LoadConfig,
-    ) -> Result<Self, HistoryError> {
-        let history = History::open(path)?;
-        let run = history.begin(&NewRun {
+        tags: Vec<String>,
+        log: &Log,
+    ) -> Option<Self> {
+        let run = NewRun {
             name: about.scenario.name().to_owned(),
             host: config.host.clone(),
             config: describe(config),
             bakeoff_version: about.bakeoff_version.clone(),
             machine: about.machine.clone(),
-        })?;
-        Ok(Self {
-            history,
-            run,
-            has_failed: false,
-        })
+            tags,
+        };
+        let begun = History::open(path).and_then(|history| Entry::begin(history, &run));
+        tell(begun, log).map(Self)
     }
 
     pub(super) fn save(&mut self, so_far: &Measurement, log: &Log) {
-        let saved = self.history.save(self.run, so_far);
-        self.check(saved, log);
+        tell(self.0.save(so_far), log);
     }
 
-    /// Writes the last of the load; without anything measured there is nothing to keep.
-    pub(super) fn finish(mut self, measured: Option<&Measurement>, log: &Log) {
-        let finished = match measured {
-            Some(measured) => self.history.finish(self.run, measured),
-            None => self.history.delete(self.run),
-        };
-        self.check(finished, log);
+    pub(super) fn finish(self, measured: Option<&Measurement>, log: &Log) {
+        tell(self.0.finish(measured), log);
     }
+}
 
-    fn check(&mut self, written: Result<(), HistoryError>, log: &Log) {
-        if let Err(error) = written
-            && !self.has_failed
-        {
-            self.has_failed = true;
-            log.error(&not_kept(&error));
-        }
-    }
+fn tell<Done>(written: Result<Done, HistoryError>, log: &Log) -> Option<Done> {
+    let failed =
+        |error: &HistoryError| log.error(&format!("this run is not kept: {}", with_causes(error)));
+    written.inspect_err(failed).ok()
 }
 
 /// The load as people say it: `70 users at 10/s for 1m`.
@@ -66,8 +53,4 @@ pub(super) fn describe(config: &LoadConfig) -> String {
     let time = config.run_time.map(humantime::format_duration);
     let time = time.map_or_else(String::new, |time| format!(" for {time}"));
     format!("{}{time}", config.workload)
-}
-
-pub(super) fn not_kept(error: &HistoryError) -> String {
-    format!("this run is not kept: {}", with_causes(error))
 }

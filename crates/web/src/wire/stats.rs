@@ -37,24 +37,25 @@ pub(crate) struct Stats {
     error: Option<String>,
 }
 
+/// As in Locust, times of nothing are zero.
 #[derive(Debug, Serialize)]
 struct Row {
     method: String,
     name: String,
     num_requests: u64,
     num_failures: u64,
-    min_response_time: Option<f64>,
-    max_response_time: Option<f64>,
+    min_response_time: f64,
+    max_response_time: f64,
     current_rps: f64,
     current_fail_per_sec: f64,
-    avg_response_time: Option<f64>,
-    median_response_time: Option<f64>,
+    avg_response_time: f64,
+    median_response_time: f64,
     total_rps: f64,
     total_fail_per_sec: f64,
     #[serde(rename = "response_time_percentile_0.95")]
-    p95: Option<f64>,
+    p95: f64,
     #[serde(rename = "response_time_percentile_0.99")]
-    p99: Option<f64>,
+    p99: f64,
     avg_content_length: f64,
 }
 
@@ -71,9 +72,9 @@ struct Failure {
 #[derive(Debug, Serialize)]
 struct CurrentPercentiles {
     #[serde(rename = "response_time_percentile_0.5")]
-    p50: Option<f64>,
+    p50: f64,
     #[serde(rename = "response_time_percentile_0.95")]
-    p95: Option<f64>,
+    p95: f64,
 }
 
 impl Stats {
@@ -114,8 +115,8 @@ impl Stats {
             total_fail_per_sec: summary.total.failures_per_second().unwrap_or(0.0),
             fail_ratio: summary.total.fail_ratio(),
             current_response_time_percentiles: CurrentPercentiles {
-                p50: times.quantile(0.5).map(ms),
-                p95: times.quantile(0.95).map(ms),
+                p50: times.quantile(0.5).map_or(0.0, ms),
+                p95: times.quantile(0.95).map_or(0.0, ms),
             },
             total_avg_response_time: summary.total.response_times.mean().map_or(0.0, ms),
             state: "stopped",
@@ -193,16 +194,16 @@ impl Row {
             name: row.name.clone(),
             num_requests: row.requests(),
             num_failures: row.failures(),
-            min_response_time: row.response_times.min().map(ms),
-            max_response_time: row.response_times.max().map(ms),
+            min_response_time: row.response_times.min().map_or(0.0, ms),
+            max_response_time: row.response_times.max().map_or(0.0, ms),
             current_rps: current.requests_per_second,
             current_fail_per_sec: current.failures_per_second,
-            avg_response_time: row.response_times.mean().map(ms),
-            median_response_time: row.median().map(ms),
+            avg_response_time: row.response_times.mean().map_or(0.0, ms),
+            median_response_time: row.median().map_or(0.0, ms),
             total_rps: row.requests_per_second().unwrap_or(0.0),
             total_fail_per_sec: row.failures_per_second().unwrap_or(0.0),
-            p95: row.response_times.quantile(0.95).map(ms),
-            p99: row.response_times.quantile(0.99).map(ms),
+            p95: row.response_times.quantile(0.95).map_or(0.0, ms),
+            p99: row.response_times.quantile(0.99).map_or(0.0, ms),
             avg_content_length: row.average_body_bytes().unwrap_or(0.0),
         }
     }

@@ -1,0 +1,93 @@
+//! A load on a thread of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use bakeoff_load::{Control, LoadConfig, Phase, Progress};
+
+use super::live::State;
+use super::recording::{self, Recording};
+use super::{About, Shared, lock, with_causes};
+
+/// What a load's thread owns.
+pub(super) struct Load {
+    pub(super) about: Arc<About>,
+    pub(super) config: LoadConfig,
+    pub(super) control: Control,
+    pub(super) shared: Arc<Shared>,
+    /// Where the run is kept, and under which tags.
+    pub(super) store: Option<PathBuf>,
+    pub(super) tags: Vec<String>,
+}
+
+impl Load {
+    /// Begins at once, or when the thread `before` has ended, unless it was stopped by then.
+    pub(super) fn start(self, before: Option<JoinHandle<()>>) -> JoinHandle<()> {
+        let Some(before) = before else {
+            let recording = self.announce();
+            return std::thread::spawn(move || self.run(recording));
+        };
+        std::thread::spawn(move || {
+            // A panic of that load was printed.
+            let _ = before.join();
+            if !self.control.stopped().is_cancelled() {
+                let recording = self.announce();
+                self.run(recording);
+            }
+        })
+    }
+
+    /// Says that the load begins, and enters it into the history.
+    fn announce(&self) -> Option<Recording> {
+        let Self { config, shared, .. } = self;
+        let asked = recording::describe(config);
+        let line = format!("starting {asked} on {}", config.host);
+        shared.log.info(&line);
+        lock(&shared.live).begin(config.host.clone());
+        shared.changed();
+        let path = self.store.as_ref()?;
+        Recording::begin(path, &self.about, config, self.tags.clone(), &shared.log)
+    }
+
+    fn run(self, mut recording: Option<Recording>) {
+        let Self {
+            about,
+            config,
+            control,
+            shared,
+            ..
+        } = self;
+        let log = &shared.log;
+        let mut observe = |progress: &Progress<'_>| {
+            let mut live = lock(&shared.live);
+            live.follow(state_of(progress.phase), progress.users, progress.so_far);
+            drop(live);
+            shared.changed();
+            if let Some(recording) = &mut recording {
+                recording.save(progress.so_far, log);
+            }
+        };
+        let outcome = bakeoff_load::run(&about.scenario, &config, &control, &mut observe);
+        let mut live = lock(&shared.live);
+        live.end(outcome.map_err(|error| with_causes(&error)));
+        match &live.error {
+            Some(error) => log.error(error),
+            None => log.info("test stopped"),
+        }
+        let measured = live.measurement.clone();
+        drop(live);
+        if let Some(recording) = recording {
+            recording.finish(measured.as_ref(), log);
+        }
+        shared.changed();
+    }
+}
+
+fn state_of(phase: Phase) -> State {
+    match phase {
+        Phase::Spawning => State::Spawning,
+        Phase::WarmUp | Phase::Measuring => State::Running,
+        Phase::Draining => State::Stopping,
+    }
+}
