@@ -3,6 +3,18 @@
 import { post } from "./api.js";
 import { by } from "./dom.js";
 
+// A box for each class of users to take part; none where there is nothing to choose.
+function showClasses(names) {
+  const boxes = names.map((name) => {
+    const box = Object.assign(document.createElement("input"), { type: "checkbox", name: "user_classes", value: name, checked: true });
+    const label = document.createElement("label");
+    label.append(box, ` ${name}`);
+    return label;
+  });
+  by("classes").replaceChildren(...boxes);
+  by("classes").parentElement.hidden = names.length < 2;
+}
+
 // Calls `done` after a success, and `failed` with an error.
 export function startForm({ settings, done, failed }) {
   const form = by("form");
@@ -15,6 +27,7 @@ export function startForm({ settings, done, failed }) {
   fields.run_time.value = settings.run_time_seconds ? `${settings.run_time_seconds}s` : "";
   for (const field of form.querySelectorAll("[data-field]")) field.hidden = !settings.fields?.includes(field.dataset.field);
   by("advanced").hidden = !settings.fields?.length;
+  showClasses(settings.user_classes ?? []);
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -23,10 +23,12 @@ pub(crate) struct SwarmForm {
     pub(crate) workload: Option<Workload>,
     /// Locust's label that groups runs; here a tag of the run.
     pub(crate) profile: Option<String>,
+    /// The classes of users that take part; all of them where none is named.
+    pub(crate) user_classes: Vec<String>,
 }
 
 /// Fields that a form has beside Locust's.
-pub(crate) const ADVANCED: [&str; 2] = ["stages", "arrival_rate"];
+pub(crate) const ADVANCED: [&str; 3] = ["stages", "arrival_rate", "user_classes"];
 
 impl SwarmForm {
     /// The form of these pairs; the error says what is wrong with which field.
@@ -45,6 +47,7 @@ impl SwarmForm {
                 "user_count" => form.users = Some(users(value)?),
                 "spawn_rate" => form.spawn_rate = Some(spawn_rate(value)?),
                 "host" => form.host = Some(value.to_owned()),
+                "user_classes" => form.user_classes.push(value.to_owned()),
                 "profile" => form.profile = Some(value.to_owned()),
                 "run_time" => form.run_time = Some(run_time(value)?),
                 "stages" => form.workload = Some(stages(value)?),

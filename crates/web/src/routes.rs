@@ -78,6 +78,7 @@ async fn settings(State(page): State<Page>) -> Json<Value> {
         "user_count": users,
         "spawn_rate": spawn_rate,
         "fields": form::ADVANCED,
+        "user_classes": swarm.scenario().users().iter().map(UserClass::name).collect::<Vec<_>>(),
         "host": defaults.host,
         "run_time_seconds": defaults.run_time.map(|time| time.as_secs()),
         "history": swarm.history().is_some(),

@@ -31,7 +31,7 @@ pub(crate) struct Swarm {
 }
 
 /// What every load of a page has in common.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct About {
     scenario: Scenario,
     defaults: LoadConfig,
@@ -219,11 +219,12 @@ impl Swarm {
         before: impl FnOnce() -> Option<JoinHandle<()>>,
     ) -> Result<Running, SwarmError> {
         let tags = form.profile.take().into_iter().collect();
+        let about = self.about_classes(&std::mem::take(&mut form.user_classes))?;
         let config = form.over(defaults)?;
         check_host(&config.host).map_err(|error| SwarmError::Form(error.to_string()))?;
         let control = Control::new();
         let load = Load {
-            about: Arc::clone(&self.about),
+            about,
             config: config.clone(),
             control: control.clone(),
             shared: Arc::clone(&self.shared),
@@ -235,6 +236,17 @@ impl Swarm {
             config,
             thread: load.start(before()),
         })
+    }
+
+    /// What a load is about in which these classes of users alone take part, or all of them without any named.
+    fn about_classes(&self, names: &[String]) -> Result<Arc<About>, SwarmError> {
+        if names.is_empty() {
+            return Ok(Arc::clone(&self.about));
+        }
+        let mut about = (*self.about).clone();
+        let selected = about.scenario.select_users(names);
+        selected.map_err(|error| SwarmError::Form(error.to_string()))?;
+        Ok(Arc::new(about))
     }
 
     /// Changes the users of the running load.

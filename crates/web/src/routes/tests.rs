@@ -29,6 +29,10 @@ struct TestPage {
 }
 
 fn page(login: Option<&str>) -> TestPage {
+    page_of(SCENARIO, login)
+}
+
+fn page_of(scenario: &str, login: Option<&str>) -> TestPage {
     let folder = tempfile::tempdir().unwrap();
     let mut history = History::open(&folder.path().join("history.sqlite")).unwrap();
     for (name, ms) in [("shop", 10), ("bank", 20)] {
@@ -44,7 +48,7 @@ fn page(login: Option<&str>) -> TestPage {
         history.finish(run.unwrap(), &test.measurement).unwrap();
     }
     let config = PageConfig {
-        scenario: Scenario::parse(SCENARIO, Path::new("s.toml")).unwrap(),
+        scenario: Scenario::parse(scenario, Path::new("s.toml")).unwrap(),
         defaults: LoadConfig {
             // Nothing listens there.
             host: "http://127.0.0.1:1".to_owned(),
@@ -341,6 +345,46 @@ async fn the_users_and_figures_of_a_running_load_can_be_changed() {
             file.body
         );
     }
+}
+
+#[tokio::test]
+async fn classes_of_users_are_listed_and_chosen() {
+    let class = |name: &str, rest: &str| {
+        format!("[[user]]\nname = \"{name}\"\n{rest}\n[[user.task]]\npath = \"/{name}\"\n")
+    };
+    let classes =
+        class("reader", "weight = 3") + &class("writer", "") + &class("admin", "fixed_count = 1");
+    let page = page_of(&classes, None);
+    let settings = page.get("/settings").await.json();
+    assert_eq!(
+        settings["user_classes"],
+        json!(["reader", "writer", "admin"])
+    );
+    let tasks = page.get("/tasks").await.json();
+    assert_eq!(
+        tasks["total"]["reader"],
+        json!({ "ratio": 0.75, "tasks": { "/reader": { "ratio": 0.75 } } })
+    );
+    assert_eq!(
+        tasks["per_class"]["writer"],
+        json!({ "ratio": 0.25, "tasks": { "/writer": { "ratio": 1.0 } } })
+    );
+    let unknown = page.post("/swarm", "user_classes=nobody").await.json();
+    assert_eq!(unknown["success"], false);
+    page.post(
+        "/swarm",
+        "user_count=3&spawn_rate=1000&user_classes=writer&user_classes=admin",
+    )
+    .await;
+    let named = |stats: &Value, name: &str| {
+        let all = stats["stats"].as_array().unwrap();
+        all.iter().any(|entry| entry["name"] == name)
+    };
+    page.until(|stats| named(stats, "/writer") && named(stats, "/admin"))
+        .await;
+    let stats = page.get("/stats/requests").await.json();
+    assert!(!named(&stats, "/reader"), "{stats:#}");
+    page.post("/stop", "").await;
 }
 
 #[tokio::test]
