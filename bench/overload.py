@@ -2,9 +2,9 @@
 """Offers Bakeoff and FastAPI up to three times what they can do, and shows what each makes of it.
 
 In each round each server takes its turn: its service time with one user, its capacity with many, then 0.5 to 3 times that
-capacity offered. The load is as open as `bakeoff swarm` has it: many users, each of which asks once per PACING
-and whom only an answer slower than that keeps from it; where that happened, less was offered than planned, and the
-table says so. Needs the environment that `cargo run --release -- compare --only fastapi` makes.
+capacity offered: requests that arrive at random, whatever became of those before, timed from when they were due. Half of
+the cores are the server's, the others the load generator's, so that making more load takes nothing from the server.
+Needs taskset (util-linux), two cores, and the environment that `cargo run --release -- compare --only fastapi` makes.
 Prints a Markdown table and the verdict; says what it does on stderr.
 """
 
@@ -16,6 +16,7 @@ import math
 import os
 import platform
 import re
+import shutil
 import statistics
 import struct
 import subprocess
@@ -34,11 +35,11 @@ DATA = ROOT / "scenarios" / "squad-sample.jsonl"
 FACTORS = (0.5, 1.0, 1.5, 2.0, 3.0)
 QUICK_FACTORS = (1.0, 2.0)
 MAX_QUEUE_DELAY_SECONDS = 1
-# Longer than an accepted request takes with that delay, so that its user is free again for the next one.
-PACING_SECONDS = 4
-# Users of one load generator start together, once a second. Several generators, each begun a little later than the one
-# before, turn one crowd a second into small ones.
-GENERATORS = 10
+# Requests without an answer at which further ones are not sent.
+MAX_IN_FLIGHT = 5000
+# Seconds at the beginning of a load that are not counted: queues fill.
+SETTLING_SECONDS = 3
+CORES = sorted(os.sched_getaffinity(0))
 USERS_FOR_CAPACITY = 70
 GOAL_SHARE = 0.95
 # Below this part of the plan, the load was not the one planned.
@@ -47,10 +48,8 @@ OFFERED_AS_PLANNED = 0.95
 SCENARIO = """
 name = "overload"
 [load]
-users = {users}
-spawn_rate = {spawn_rate}
 run_time = "{seconds}s"
-wait_time = {wait_time}
+{load}
 [[task]]
 name = "/question_answering"
 method = "POST"
@@ -65,27 +64,22 @@ timeout = "30s"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each server (default: %(default)s)")
-    parser.add_argument(
-        "--paces",
-        type=int,
-        default=2,
-        metavar="N",
-        help=f"measured time of each load, in steps of {PACING_SECONDS} s: whole ones, as users ask once in each "
-        "(default: %(default)s)",
-    )
+    parser.add_argument("--seconds", type=int, default=10, metavar="N", help="measured time of each load (default: %(default)s)")
     parser.add_argument("--bakeoff", type=Path, metavar="FILE", help="the binary; without it, it is built")
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="one round of one pace at one and two times the capacity: shows that the bench works more than how fast anything is",
+        help="one round of short loads at one and two times the capacity: shows that the bench works more than how fast anything is",
     )
     arguments = parser.parse_args()
     factors = FACTORS
     if arguments.quick:
-        arguments.rounds, arguments.paces, factors = 1, 1, QUICK_FACTORS
+        arguments.rounds, arguments.seconds, factors = 1, 4, QUICK_FACTORS
+    if len(CORES) < 2 or not shutil.which("taskset"):
+        sys.exit("error: taskset and two cores are needed, one for the server and one for the load generator")
     if not (FASTAPI / ".venv/bin/uvicorn").is_file():
         sys.exit("error: FastAPI's environment is missing; make it with `cargo run --release -- compare --only fastapi`")
-    seconds = arguments.paces * PACING_SECONDS
+    seconds = arguments.seconds
     bakeoff = (arguments.bakeoff or build_bakeoff()).resolve()
     servers = {
         "bakeoff": [bakeoff, "serve", "--port", "0", "--max-queue-delay", f"{MAX_QUEUE_DELAY_SECONDS}s"],
@@ -99,8 +93,8 @@ def main() -> None:
     for name, turns in rounds.items():
         print_table(name, turns)
     print(
-        f"{arguments.rounds} rounds, median (lowest to highest), {seconds} s a load, paragraphs from SQuAD, "
-        f"a user asks every {PACING_SECONDS} s; {machine()}; load generators and servers share it.\n"
+        f"{arguments.rounds} rounds, median (lowest to highest), {seconds} s a load, paragraphs from SQuAD; "
+        f"{machine()}, half of them the server's and half the load generator's.\n"
     )
     print_verdict(rounds["bakeoff"])
 
@@ -110,18 +104,13 @@ class Load:
     """What came of one load, counted in its measured seconds; times in ms."""
 
     planned_rate: float = math.nan
-    users: int = 0
+    sent_rate: float = math.nan
     seconds: int = 0
     completed: int = 0
     failures: int = 0
     causes: Counter = field(default_factory=Counter)
     times_us: Counter = field(default_factory=Counter)
     """How often each response time of a successful request occurred"""
-
-    @property
-    def sent_rate(self) -> float:
-        """In a steady state as many are sent as completed."""
-        return self.completed / self.seconds
 
     @property
     def goodput(self) -> float:
@@ -184,50 +173,30 @@ def take_turn(bakeoff: Path, command: list, seconds: int, factors: tuple) -> Tur
 
 def closed_load(bakeoff: Path, url: str, users: int, seconds: int) -> Load:
     """Users who ask as fast as they are answered; the first and the last second are not counted."""
-    scenario = SCENARIO.format(
-        users=users, spawn_rate=1000, seconds=seconds + 2, wait_time='"0s"', data=json.dumps(str(DATA))
-    )
-    return run_generators(bakeoff, url, [scenario], range(1, seconds + 1))
+    return run_generator(bakeoff, url, f"users = {users}\nspawn_rate = 1000", seconds + 2, range(1, seconds + 1))
 
 
 def open_load(bakeoff: Path, url: str, rate: float, seconds: int) -> Load:
-    """As near to `rate` requests/s as whole users get; the seconds in which generators start or end are not counted."""
-    per_generator = max(1, round(rate * PACING_SECONDS / GENERATORS))
-    scenario = SCENARIO.format(
-        users=per_generator,
-        spawn_rate=per_generator / PACING_SECONDS,
-        seconds=seconds + PACING_SECONDS + 2,
-        wait_time=f'{{ constant_pacing = "{PACING_SECONDS}s" }}',
-        data=json.dumps(str(DATA)),
-    )
-    counted = range(PACING_SECONDS + 1, PACING_SECONDS + 1 + seconds)
-    load = run_generators(bakeoff, url, [scenario] * GENERATORS, counted)
-    load.users = per_generator * GENERATORS
-    load.planned_rate = load.users / PACING_SECONDS
+    """Arrivals at `rate` requests/s; the seconds in which queues fill are not counted."""
+    counted = range(SETTLING_SECONDS, SETTLING_SECONDS + seconds)
+    arrivals = f"arrival_rate = {rate}\nmax_in_flight = {MAX_IN_FLIGHT}"
+    load = run_generator(bakeoff, url, arrivals, counted.stop, counted)
+    load.planned_rate = rate
     return load
 
 
-def run_generators(bakeoff: Path, url: str, scenarios: list[str], counted: range) -> Load:
-    """Runs each scenario in a generator of its own, begun within a second, and adds up the seconds `counted`."""
+def run_generator(bakeoff: Path, url: str, load: str, run_seconds: int, counted: range) -> Load:
     with tempfile.TemporaryDirectory() as folder:
-        running = []
-        for number, scenario in enumerate(scenarios):
-            path = Path(folder) / f"{number}.toml"
-            path.write_text(scenario)
-            seed = str(number + 1)
-            command = [bakeoff, "swarm", "-f", path, "-H", url, "--headless", "--quiet", "--record", "/dev/stdout", "--threads", "1", "--seed", seed]
-            record = open(Path(folder) / f"{number}.json", "w+")
-            running.append((subprocess.Popen(command, stdout=record, stderr=subprocess.DEVNULL), record))
-            time.sleep(1 / len(scenarios))
-        load = Load(seconds=len(counted))
-        for generator, record in running:
-            # 1 says that requests failed, which is what is looked for here.
-            if generator.wait(120) not in (0, 1):
-                sys.exit(f"error: bakeoff swarm ended with {generator.returncode}")
-            record.seek(0)
-            add_record(load, json.load(record), counted)
-            record.close()
-    return load
+        path = Path(folder) / "scenario.toml"
+        path.write_text(SCENARIO.format(load=load, seconds=run_seconds, data=json.dumps(str(DATA))))
+        command = [*pinned(CORES[len(CORES) // 2 :]), bakeoff, "swarm", "-f", path, "-H", url, "--headless", "--quiet", "--record", "/dev/stdout", "--threads", "1"]
+        generator = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=run_seconds + 120)
+        # 1 says that requests failed, which is what is looked for here.
+        if generator.returncode not in (0, 1):
+            sys.exit(f"error: bakeoff swarm ended with {generator.returncode}")
+    measured = Load(seconds=len(counted))
+    add_record(measured, json.loads(generator.stdout), counted)
+    return measured
 
 
 def add_record(load: Load, record: dict, counted: range) -> None:
@@ -238,6 +207,8 @@ def add_record(load: Load, record: dict, counted: range) -> None:
         load.completed += second["requests"]
         load.failures += second["failures"]
         load.times_us += histogram(second["response_times"]["hdr_v2_base64"])
+    if arrivals := measurement.get("arrivals"):
+        load.sent_rate = (arrivals["planned"] - arrivals["not_sent"]) / measurement["period_ms"] * 1000
     for cause in measurement["failures"]:
         load.causes[cause["cause"]] += cause["occurrences"]
 
@@ -286,7 +257,7 @@ def zigzag(data: bytes, place: int) -> tuple[int, int]:
 def server(command: list):
     """The address of a server that answers."""
     with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(command, cwd=FASTAPI, stdout=subprocess.DEVNULL, stderr=log)
+        process = subprocess.Popen([*pinned(CORES[: len(CORES) // 2]), *command], cwd=FASTAPI, stdout=subprocess.DEVNULL, stderr=log)
         try:
             url = announced_address(process, log)
             wait_for_answer(url, process)
@@ -298,6 +269,10 @@ def server(command: list):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def pinned(cores: list[int]) -> list[str]:
+    return ["taskset", "-c", ",".join(map(str, cores))]
 
 
 def announced_address(process: subprocess.Popen, log) -> str:
@@ -364,8 +339,8 @@ def print_table(name: str, turns: list[Turn]) -> None:
         print("| " + " | ".join(cells) + " |")
     if short:
         print(
-            f"\n\\* At {', '.join(short)} times the capacity, users were still waiting for answers when their next "
-            "question was due: less was offered than planned, and response times would have been longer under the plan."
+            f"\n\\* At {', '.join(short)} times the capacity, {MAX_IN_FLIGHT} requests waited for answers when another one was "
+            "due, which was not sent: less was offered than planned."
         )
     print()
 

@@ -369,8 +369,8 @@ fn a_file_is_a_body() {
 #[tokio::test]
 async fn a_sample_is_the_same_whoever_answers() {
     let folder = tempfile::tempdir().unwrap();
-    let rows: String = (0..10).map(|row| format!("{{\"n\": {row}}}\n")).collect();
-    std::fs::write(folder.path().join("rows.jsonl"), rows).unwrap();
+    let rows: Vec<String> = (0..10).map(|row| format!("{{\"n\": {row}}}")).collect();
+    std::fs::write(folder.path().join("rows.jsonl"), rows.join("\n")).unwrap();
     let text = "[[task]]\nmethod = \"POST\"\npath = \"/\"\nbody = \"${n}\"\ndata = { file = \"rows.jsonl\" }\ncheck = [{ status = 200 }]";
     let scenario = Scenario::parse(text, &folder.path().join("s.toml")).unwrap();
     let echo = |body: String| async move {
