@@ -271,8 +271,10 @@ impl Swarm {
 
     /// Forgets what was measured so far; a load that is over is forgotten, but for its entry in the history.
     pub(crate) fn reset(&self) {
+        // A load that is over may still be on its way into the history.
+        let is_over = self.status(|live| live.state == State::Stopped);
         match &*lock(&self.running) {
-            Some(running) if running.is_alive() => running.control.reset(),
+            Some(running) if !is_over && running.is_alive() => running.control.reset(),
             _ => lock(&self.shared.live).forget(),
         }
         self.shared.log.info("statistics reset");
