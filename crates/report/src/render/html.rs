@@ -31,7 +31,13 @@ pub fn render_experiment(experiment: &Experiment) -> String {
     ];
     let line = format!(
         "{} with {} users each, {}, by Bakeoff {}",
-        words::several(experiment.contenders.len(), "contender"),
+        words::several(
+            experiment
+                .contenders
+                .len()
+                .saturating_sub(usize::from(experiment.plan.control.is_some())),
+            "contender"
+        ),
         experiment.plan.users,
         words::moment(experiment.started_at),
         experiment.bakeoff_version
