@@ -69,19 +69,8 @@ impl Collector {
             .map(|planned| entry(&planned.name, planned.method.as_str()).unwrap_or(0))
             .collect();
         let measurement = Measurement {
-            started_at,
-            warm_up: Duration::ZERO,
-            period: Duration::ZERO,
-            users: 0,
             requests,
-            failures: Vec::new(),
-            timeline: Vec::new(),
-            marks: Vec::new(),
-            lag: Times::new(),
-            unfinished: 0,
-            arrivals: None,
-            connections_opened: 0,
-            interrupted: false,
+            ..Measurement::nothing(started_at)
         };
         Self {
             measurement,

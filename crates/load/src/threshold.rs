@@ -275,19 +275,11 @@ mod tests {
         });
         stats.failure_times.record(Duration::from_secs(30));
         Measurement {
-            started_at: SystemTime::UNIX_EPOCH,
-            warm_up: Duration::ZERO,
             period: Duration::from_secs(10),
             users: 1,
             requests: vec![stats],
-            failures: Vec::new(),
-            timeline: Vec::new(),
-            marks: Vec::new(),
-            lag: Times::new(),
-            unfinished: 0,
-            arrivals: None,
             connections_opened: 1,
-            interrupted: false,
+            ..Measurement::nothing(SystemTime::UNIX_EPOCH)
         }
     }
 

@@ -70,11 +70,7 @@ impl User {
                 clock.now()
             };
             let wake = self.work(first).await;
-            let now = clock.now();
-            let due = Due {
-                planned: now,
-                sent: now,
-            };
+            let due = Due::at(clock.now());
             self.perform_all(class.on_stop.clone(), due).await;
             if wake == Wake::End {
                 return;
@@ -115,11 +111,7 @@ impl User {
         for task in tasks {
             let choice = self.sequence.of_task(&plan.classes[self.class].deck, task);
             self.perform(choice, due).await;
-            let now = clock.now();
-            due = Due {
-                planned: now,
-                sent: now,
-            };
+            due = Due::at(clock.now());
         }
     }
 

@@ -136,11 +136,7 @@ impl Visitors {
                 if worker.perform(&mut client, task, choice.row, due).await {
                     break;
                 }
-                let now = shared.clock.now();
-                due = Due {
-                    planned: now,
-                    sent: now,
-                };
+                due = Due::at(shared.clock.now());
             }
             idle.borrow_mut().push(client);
             drop(inside);

@@ -165,6 +165,16 @@ pub(crate) struct Due {
     pub(crate) sent: Duration,
 }
 
+impl Due {
+    /// What follows at once on what was over at `now`.
+    pub(crate) fn at(now: Duration) -> Self {
+        Self {
+            planned: now,
+            sent: now,
+        }
+    }
+}
+
 impl Worker {
     /// Sends the requests of `task`, for `row` of its data, the first when it is due and each other one once the one
     /// before is answered, and counts them: all or none of a task belong to the measured period.
@@ -184,11 +194,7 @@ impl Worker {
             if self.request(client, (request, row), due, counted_at).await {
                 return true;
             }
-            let now = clock.now();
-            due = Due {
-                planned: now,
-                sent: now,
-            };
+            due = Due::at(clock.now());
         }
         false
     }

@@ -206,17 +206,11 @@ impl ContenderResult {
 
 /// How many of the measurements never settled, and how many of them are long enough to tell.
 fn unsettled(measurements: &[&Measurement]) -> (usize, usize) {
-    let second = Duration::from_secs(1);
     let steadiness = measurements.iter().map(|measurement| {
-        let (from, to) = (
-            measurement.warm_up,
-            measurement.warm_up + measurement.period,
-        );
-        let measured = measurement
-            .timeline
-            .iter()
-            .filter(|at| at.since_start >= from && at.since_start + second <= to);
-        let rates: Vec<f64> = measured.map(|second| second.requests as f64).collect();
+        let rates: Vec<f64> = measurement
+            .measured_seconds()
+            .map(|second| second.requests as f64)
+            .collect();
         steady_from(&rates)
     });
     let known: Vec<_> = steadiness

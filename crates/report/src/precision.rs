@@ -42,16 +42,8 @@ impl Precision {
 
 /// The mean response time of each whole second of the measured period, in seconds.
 fn second_means(measurement: &Measurement) -> impl Iterator<Item = f64> {
-    let (from, to) = (
-        measurement.warm_up,
-        measurement.warm_up + measurement.period,
-    );
-    let second = Duration::from_secs(1);
-    let measured = measurement
-        .timeline
-        .iter()
-        .filter(move |at| at.since_start >= from && at.since_start + second <= to);
-    measured.filter_map(|second| {
+    let seconds = measurement.measured_seconds();
+    seconds.filter_map(|second| {
         let successes = second.requests.saturating_sub(second.failures);
         let sum = Duration::from_micros(second.response_times.sum_us);
         (successes > 0).then(|| sum.as_secs_f64() / successes as f64)

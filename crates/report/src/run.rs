@@ -73,6 +73,14 @@ impl Measurement {
             interrupted: false,
         }
     }
+
+    /// The whole seconds of the measured period.
+    pub(crate) fn measured_seconds(&self) -> impl Iterator<Item = &Second> {
+        let (from, to) = (self.warm_up, self.warm_up + self.period);
+        let second = Duration::from_secs(1);
+        let timeline = self.timeline.iter();
+        timeline.filter(move |at| at.since_start >= from && at.since_start + second <= to)
+    }
 }
 
 /// The requests of one method and name.

@@ -134,7 +134,8 @@ impl<'a> Rows<'a> {
         match (column, &self.file) {
             (Some(column), None) => {
                 let problem = format!(
-                    "`${{{column}}}` needs rows to be filled in from: data = {{ file = \"rows.jsonl\" }}"
+                    "`${{{column}}}` needs rows to be filled in from: data = {{ file = \"rows.jsonl\" }}; \
+                     or a request that takes it from an answer: extract = {{ {column} = {{ json = \"/{column}\" }} }}"
                 );
                 Err(source.wrong(place, &problem))
             }
