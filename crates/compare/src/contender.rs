@@ -119,6 +119,7 @@ impl Prepared {
             name: self.config.name.clone(),
             kind,
             detail: self.detail.clone(),
+            facts: Vec::new(),
         }
     }
 

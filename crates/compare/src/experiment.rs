@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bakeoff_load::{
     LoadConfig, LoadError, NotCorrect, Phase, Progress, SampleAnswer, Scenario, Workload,
 };
-use bakeoff_report::{Contender, Experiment, LeftOut, Plan, Problem, Run, Usage};
+use bakeoff_report::{Contender, Experiment, LeftOut, Plan, Problem, Restart, Run, RunLoad, Usage};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -186,15 +186,22 @@ impl Comparison {
                 other_answers_ratio: self.file.other_answers_ratio,
                 baseline,
                 blocks: self.file.blocks.get(),
+                restart: Restart::Block,
                 users: self.users.get(),
+                users_pause: true,
                 warm_up: self.file.warm_up,
+                warm_up_limit: self.file.warm_up,
                 measure: self.file.measure,
                 seed: self.file.seed,
+                slo: None,
+                price_per_core_hour: None,
+                cores: None,
             },
             machine: machine::describe(),
             contenders,
             left_out,
             agreements: Vec::new(),
+            floor: None,
             runs: Vec::new(),
             problems: Vec::new(),
             interrupted: stop.is_cancelled(),
@@ -340,9 +347,11 @@ impl Comparison {
             let run = Run {
                 contender,
                 block,
+                load: RunLoad::Users,
                 cold_start,
                 usage: meter.usage(),
                 generator: own.used(),
+                settled: true,
                 measurement,
             };
             (stage.observe)(Event::Measured(turn, &run));

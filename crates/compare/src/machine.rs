@@ -27,5 +27,8 @@ pub fn describe() -> Machine {
             system.unwrap_or_else(|| "unknown system".into()),
             kernel.trim()
         ),
+        governor: std::fs::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+            .ok()
+            .map(|governor| governor.trim().to_owned()),
     }
 }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use crate::comparison::{Comparison, Metric};
-use crate::experiment::{Agreement, Contender, Experiment, Plan, Run};
+use crate::experiment::{Agreement, Contender, Experiment, Plan, PrimaryMetric, Run, RunLoad};
 use crate::interpretation::{Paragraph, interpret};
 use crate::precision::Precision;
 use crate::run::{GeneratorUse, Measurement};
+use crate::shift::Shift;
 use crate::statistics::{Estimate, Steadiness, holm_adjusted, steady_from};
 use crate::summary::Summary;
-use crate::verdict::Verdict;
+use crate::sweep::SweepResult;
+use crate::verdict::{Judge, Verdict};
 
 /// Everything that follows from an experiment, worked out once for all renderers.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +22,27 @@ pub struct Analysis {
     pub noise: Option<Noise>,
     /// The relative difference that does not count: the plan's, or the noise where that is more.
     pub band_ratio: f64,
+    /// The same for each rate at which requests arrived, lowest first: reported apart, never mixed with the above.
+    pub at_rates: Vec<UnderLoad>,
+    /// How far each contender goes, in the order of the experiment; empty without a sweep.
+    pub sweeps: Vec<SweepResult>,
     /// What the figures mean, in words.
     pub interpretation: Vec<Paragraph>,
+}
+
+/// What all contenders' runs under one load amount to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnderLoad {
+    /// The load.
+    pub load: RunLoad,
+    /// What the verdicts are by.
+    pub primary: PrimaryMetric,
+    /// One per contender, in the order of the experiment.
+    pub results: Vec<ContenderResult>,
+    /// How far the baseline is from itself; `None` without a control or without a block.
+    pub noise: Option<Noise>,
+    /// The relative difference that does not count: the plan's, or the noise where that is more.
+    pub band_ratio: f64,
 }
 
 /// What one contender's runs amount to.
@@ -37,7 +58,7 @@ pub struct ContenderResult {
     pub precision: Precision,
     /// How its answers compare with the baseline's, where that was asked for.
     pub agreement: Option<Agreement>,
-    /// Turns that never settled, and those long enough to tell.
+    /// Turns that never settled, and all turns.
     pub unsettled: (usize, usize),
     /// The most that the load generator itself took in any turn.
     pub generator: Option<GeneratorUse>,
@@ -47,6 +68,8 @@ pub struct ContenderResult {
     pub cpu_seconds_per_1000_requests: Option<f64>,
     /// The most memory that it held in any run, in bytes.
     pub peak_memory_bytes: Option<u64>,
+    /// Its response times against the baseline's, percentile by percentile; empty for the baseline itself and without one.
+    pub shift: Vec<Shift>,
     /// Against the baseline, one per [`Metric`]; empty for the baseline itself and without one.
     pub comparisons: Vec<Comparison>,
     /// The p of the comparison by the primary metric, adjusted for there being several contenders (Holm); `None` for the
@@ -68,46 +91,29 @@ pub struct Noise {
 impl Analysis {
     /// Works out everything that follows from `experiment`.
     pub fn of(experiment: &Experiment) -> Self {
-        let mut results: Vec<_> = experiment
-            .contenders
-            .iter()
-            .map(|contender| ContenderResult::of(contender, &experiment.runs))
-            .collect();
-        let baseline = results
-            .iter()
-            .find(|result| result.contender.name == experiment.plan.baseline)
-            .cloned();
-        for result in &mut results {
-            let agreement = experiment
-                .agreements
-                .iter()
-                .find(|agreement| agreement.contender == result.contender.name);
-            result.agreement = agreement.cloned();
-            let others = baseline
-                .as_ref()
-                .filter(|baseline| baseline.contender.name != result.contender.name);
-            if let Some(baseline) = others {
-                result.comparisons = Metric::ALL
-                    .map(|metric| Comparison::of(result, baseline, metric, experiment))
-                    .into();
-            }
-        }
         let plan = &experiment.plan;
-        let noise = Noise::of(&results, plan);
-        adjust(&mut results, plan);
-        let band_ratio = noise
-            .map_or(0.0, |noise| noise.floor_ratio)
-            .max(plan.same_ratio);
-        let comparisons = results.iter().filter(|result| result.adjusted_p.is_some());
-        let comparisons = comparisons.count();
-        for result in &mut results {
-            let baseline = baseline.as_ref();
-            result.verdict = Verdict::of(result, baseline, plan, noise.as_ref(), comparisons);
-        }
+        let under_users = UnderLoad::of(experiment, RunLoad::Users, plan.primary);
+        let mut rates: Vec<f64> = experiment
+            .runs
+            .iter()
+            .filter_map(|run| match run.load {
+                RunLoad::Arrivals { per_second } => Some(per_second),
+                RunLoad::Users | RunLoad::Sweep { .. } => None,
+            })
+            .collect();
+        rates.sort_by(f64::total_cmp);
+        rates.dedup();
+        let at_rates = rates.into_iter().map(|per_second| {
+            // At equal rates the rates are equal, so it is the response times that tell.
+            let load = RunLoad::Arrivals { per_second };
+            UnderLoad::of(experiment, load, PrimaryMetric::P95ResponseTime)
+        });
         let mut analysis = Self {
-            results,
-            noise,
-            band_ratio,
+            results: under_users.results,
+            noise: under_users.noise,
+            band_ratio: under_users.band_ratio,
+            at_rates: at_rates.collect(),
+            sweeps: SweepResult::all(experiment),
             interpretation: Vec::new(),
         };
         analysis.interpretation = interpret(experiment, &analysis);
@@ -125,6 +131,65 @@ impl Analysis {
         self.results
             .iter()
             .find(|result| result.verdict == Verdict::Baseline)
+    }
+}
+
+impl UnderLoad {
+    /// Judges the runs under `load` by `primary`.
+    fn of(experiment: &Experiment, load: RunLoad, primary: PrimaryMetric) -> Self {
+        let runs: Vec<&Run> = experiment.runs_under(load).collect();
+        let plan = Plan {
+            primary,
+            ..experiment.plan.clone()
+        };
+        let mut results: Vec<_> = experiment
+            .contenders
+            .iter()
+            .map(|contender| ContenderResult::of(contender, &runs))
+            .collect();
+        let baseline = results
+            .iter()
+            .find(|result| result.contender.name == plan.baseline)
+            .cloned();
+        for result in &mut results {
+            let agreement = experiment
+                .agreements
+                .iter()
+                .find(|agreement| agreement.contender == result.contender.name);
+            result.agreement = agreement.cloned();
+            let others = baseline
+                .as_ref()
+                .filter(|baseline| baseline.contender.name != result.contender.name);
+            if let Some(baseline) = others {
+                let compare = |metric| Comparison::of(result, baseline, metric, &runs, plan.seed);
+                result.comparisons = Metric::ALL.map(compare).into();
+                result.shift = Shift::all(result, baseline, &runs, plan.seed);
+            }
+        }
+        let noise = Noise::of(&results, &plan);
+        adjust(&mut results, &plan);
+        let band_ratio = noise
+            .map_or(0.0, |noise| noise.floor_ratio)
+            .max(plan.same_ratio);
+        let comparisons = results.iter().filter(|result| result.adjusted_p.is_some());
+        let judge = Judge {
+            baseline: baseline.as_ref(),
+            plan: &plan,
+            load,
+            floor: experiment.floor,
+            noise: noise.as_ref(),
+            comparisons: comparisons.count(),
+        };
+        for result in &mut results {
+            result.verdict = judge.verdict(result);
+        }
+        Self {
+            load,
+            primary,
+            results,
+            noise,
+            band_ratio,
+        }
     }
 }
 
@@ -172,10 +237,22 @@ impl ContenderResult {
         }
     }
 
-    fn of(contender: &Contender, all: &[Run]) -> Self {
+    /// Successful and failed requests that one core completes in a second, where processor time was seen.
+    pub fn requests_per_core_second(&self) -> Option<f64> {
+        let seconds = self.cpu_seconds_per_1000_requests?;
+        (seconds > 0.0).then(|| 1000.0 / seconds)
+    }
+
+    /// What the processor time of a million requests costs at so much per core and hour.
+    pub fn price_per_million_requests(&self, price_per_core_hour: f64) -> Option<f64> {
+        Some(self.cpu_seconds_per_1000_requests? * 1000.0 / 3600.0 * price_per_core_hour)
+    }
+
+    fn of(contender: &Contender, all: &[&Run]) -> Self {
         let runs: Vec<&Run> = all
             .iter()
             .filter(|run| run.contender == contender.name)
+            .copied()
             .collect();
         let mut blocks: Vec<u32> = runs.iter().map(|run| run.block).collect();
         blocks.sort_unstable();
@@ -186,7 +263,7 @@ impl ContenderResult {
             contender: contender.clone(),
             blocks,
             agreement: None,
-            unsettled: unsettled(&measurements),
+            unsettled: unsettled(&runs),
             generator: busiest(&runs),
             precision: Precision::of(&measurements, &summary.total.response_times),
             summary,
@@ -197,6 +274,7 @@ impl ContenderResult {
                 .filter_map(|run| run.usage)
                 .map(|usage| usage.peak_memory_bytes)
                 .max(),
+            shift: Vec::new(),
             comparisons: Vec::new(),
             adjusted_p: None,
             verdict: Verdict::NoBaseline,
@@ -204,20 +282,14 @@ impl ContenderResult {
     }
 }
 
-/// How many of the measurements never settled, and how many of them are long enough to tell.
-fn unsettled(measurements: &[&Measurement]) -> (usize, usize) {
-    let steadiness = measurements.iter().map(|measurement| {
-        let rates: Vec<f64> = measurement
-            .measured_seconds()
-            .map(|second| second.requests as f64)
-            .collect();
-        steady_from(&rates)
+/// In how many of the runs the rate had not settled when measuring began, or went on changing, and how many there are.
+fn unsettled(runs: &[&Run]) -> (usize, usize) {
+    let never = runs.iter().filter(|run| {
+        let seconds = run.measurement.measured_seconds();
+        let rates: Vec<f64> = seconds.map(|second| second.requests as f64).collect();
+        !run.settled || steady_from(&rates) == Steadiness::Never
     });
-    let known: Vec<_> = steadiness
-        .filter(|steadiness| *steadiness != Steadiness::TooShort)
-        .collect();
-    let never = known.iter().filter(|known| **known == Steadiness::Never);
-    (never.count(), known.len())
+    (never.count(), runs.len())
 }
 
 /// The most of each kind over all runs.

@@ -1,7 +1,7 @@
 //! One contender against the baseline by one metric, block by block.
 
 use crate::analysis::{ContenderResult, cpu_seconds_per_1000_requests};
-use crate::experiment::{Experiment, PrimaryMetric, Run};
+use crate::experiment::{PrimaryMetric, Run};
 use crate::statistics::{Estimate, estimate_ratio, sign_flip_p};
 use crate::summary::Summary;
 
@@ -119,20 +119,11 @@ impl Comparison {
         contender: &ContenderResult,
         baseline: &ContenderResult,
         metric: Metric,
-        experiment: &Experiment,
+        runs: &[&Run],
+        seed: u64,
     ) -> Self {
         let figure = |result: &ContenderResult, block| {
-            let in_block =
-                |run: &&Run| run.contender == result.contender.name && run.block == block;
-            let whole = |run: &&Run| !run.measurement.interrupted;
-            metric.of_runs(
-                &experiment
-                    .runs
-                    .iter()
-                    .filter(in_block)
-                    .filter(whole)
-                    .collect::<Vec<_>>(),
-            )
+            metric.of_runs(&whole_runs(runs, &result.contender.name, block))
         };
         let blocks: Vec<BlockRatio> = contender
             .blocks
@@ -143,7 +134,7 @@ impl Comparison {
             })
             .collect();
         let ratios: Vec<f64> = blocks.iter().map(|block| block.ratio).collect();
-        let seed = seed(experiment.plan.seed, &contender.contender.name, metric);
+        let seed = seed_of(seed, &contender.contender.name, metric.name());
         let logs: Vec<f64> = ratios.iter().map(|ratio| ratio.ln()).collect();
         Self {
             metric,
@@ -169,11 +160,22 @@ impl Comparison {
     }
 }
 
+/// The runs of a contender in one block that were measured to the end.
+pub(crate) fn whole_runs<'a>(runs: &[&'a Run], contender: &str, block: u32) -> Vec<&'a Run> {
+    let of_block = runs
+        .iter()
+        .filter(|run| run.contender == contender && run.block == block);
+    of_block
+        .filter(|run| !run.measurement.interrupted)
+        .copied()
+        .collect()
+}
+
 /// A seed of its own for every comparison, so that leaving a contender out changes no other's interval.
 ///
 /// FNV-1a rather than the standard library's hasher, whose results may change with the compiler.
-fn seed(plan: u64, contender: &str, metric: Metric) -> u64 {
-    let text = contender.bytes().chain(metric.name().bytes());
+pub(crate) fn seed_of(plan: u64, contender: &str, what: &str) -> u64 {
+    let text = contender.bytes().chain(what.bytes());
     text.fold(plan ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })

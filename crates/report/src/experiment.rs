@@ -24,7 +24,9 @@ pub struct Experiment {
     /// How the answers of each contender to a sample of requests compare with the baseline's; empty where that was not
     /// asked for.
     pub agreements: Vec<Agreement>,
-    /// One entry per contender and block that was measured.
+    /// What the load generator makes of a server that does nothing; `None` where that was not measured.
+    pub floor: Option<Floor>,
+    /// One entry per contender, block and load that was measured.
     pub runs: Vec<Run>,
     /// Turns that could not be measured, or in which the contender ended under the load.
     pub problems: Vec<Problem>,
@@ -48,14 +50,62 @@ pub struct Plan {
     pub other_answers_ratio: f64,
     /// Blocks asked for.
     pub blocks: u32,
+    /// How often contenders are started.
+    pub restart: Restart,
     /// Users in each run.
     pub users: u32,
-    /// The time before each measured period, after all users have started.
+    /// Whether users pause between their requests.
+    pub users_pause: bool,
+    /// The least time before each measured period, after all users have started.
     pub warm_up: Duration,
+    /// The most time that a contender has to settle before the measured period begins all the same.
+    pub warm_up_limit: Duration,
     /// The measured period of each run.
     pub measure: Duration,
     /// Seed of the order of contenders and of every random choice of the load.
     pub seed: u64,
+    /// What response times have to be like; what a sweep finds is the highest rate at which they are.
+    pub slo: Option<Slo>,
+    /// What one core costs per hour, in any currency.
+    pub price_per_core_hour: Option<f64>,
+    /// Which cores load generator and contenders have; `None` where they share all.
+    pub cores: Option<CoreSplit>,
+}
+
+/// How often contenders are started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Restart {
+    /// For every turn.
+    Block,
+    /// Once, for the whole experiment.
+    Once,
+}
+
+/// What response times have to be like, such as `p95 < 500ms`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slo {
+    /// The quantile of the response times, 0.95 for the 95th percentile.
+    pub quantile: f64,
+    /// What it has to be below.
+    pub below: Duration,
+}
+
+/// Which cores are whose, as lists such as `0-2,5`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoreSplit {
+    /// Those of the load generator.
+    pub generator: String,
+    /// Those of every contender.
+    pub contenders: String,
+}
+
+/// What the load generator makes of a server that answers at once, with the users of the experiment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Floor {
+    /// Requests per second.
+    pub requests_per_second: f64,
+    /// The median response time.
+    pub median: Duration,
 }
 
 /// The metric that a verdict is about.
@@ -80,6 +130,17 @@ pub struct Contender {
     pub kind: ContenderKind,
     /// The command line, image or address, as a person would write it.
     pub detail: String,
+    /// What else there is to know of it: versions, hashes, environment. In the order in which it is shown.
+    pub facts: Vec<Fact>,
+}
+
+/// Something about a contender that may explain its figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// What it is about: `image digest`.
+    pub name: String,
+    /// What is the case.
+    pub value: String,
 }
 
 /// How a contender is run.
@@ -111,14 +172,35 @@ pub struct Run {
     pub contender: String,
     /// The block, from 1.
     pub block: u32,
+    /// What was put on it.
+    pub load: RunLoad,
     /// From the start of its process or container to its first correct answer; `None` for one that ran already.
     pub cold_start: Option<Duration>,
     /// What it consumed during the measured period; `None` where that cannot be seen.
     pub usage: Option<Usage>,
     /// What the load generator itself took; `None` where that cannot be seen.
     pub generator: Option<GeneratorUse>,
+    /// Whether its rate had settled when the measured period began.
+    pub settled: bool,
     /// What the load generator saw.
     pub measurement: Measurement,
+}
+
+/// What a run puts on a contender.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RunLoad {
+    /// The users of the plan: the load that the verdict is about.
+    Users,
+    /// A step of a search for the most that a contender can do.
+    Sweep {
+        /// Users of this step.
+        users: u32,
+    },
+    /// Requests that arrive at this rate whatever became of those before.
+    Arrivals {
+        /// How many.
+        per_second: f64,
+    },
 }
 
 /// How a contender's answers to a sample of requests compare with the baseline's.
@@ -145,6 +227,13 @@ pub struct Disagreement {
     pub expected: String,
     /// What the contender answered there.
     pub actual: String,
+}
+
+impl Experiment {
+    /// The runs under one kind of load.
+    pub fn runs_under(&self, load: RunLoad) -> impl Iterator<Item = &Run> {
+        self.runs.iter().filter(move |run| run.load == load)
+    }
 }
 
 impl Agreement {
@@ -176,4 +265,7 @@ pub struct Machine {
     pub memory_bytes: u64,
     /// Operating system and kernel version.
     pub os: String,
+    /// The policy by which the clock of the cores follows the load, such as `performance`; `None` where it is not told,
+    /// as in most virtual machines.
+    pub governor: Option<String>,
 }

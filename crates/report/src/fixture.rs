@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use bakeoff_report::{
     Arrivals, Contender, ContenderKind, EncodedTimes, Experiment, FailureCause, GeneratorUse,
-    LeftOut, LoadTest, Machine, Mark, Measurement, Plan, PrimaryMetric, Problem, RequestStats, Run,
-    Second, SecondOfName, ThresholdOutcome, Times, Usage,
+    LeftOut, LoadTest, Machine, Mark, Measurement, Plan, PrimaryMetric, Problem, RequestStats,
+    Restart, Run, RunLoad, Second, SecondOfName, ThresholdOutcome, Times, Usage,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -82,6 +82,7 @@ pub(crate) fn empty_experiment(names: &[&str], baseline: &str) -> Experiment {
             ContenderKind::Process
         },
         detail: format!("{name} serve --port {{port}}"),
+        facts: Vec::new(),
     });
     Experiment {
         name: "synthetic data".to_owned(),
@@ -94,15 +95,22 @@ pub(crate) fn empty_experiment(names: &[&str], baseline: &str) -> Experiment {
             control: None,
             other_answers_ratio: 0.0,
             blocks: 6,
+            restart: Restart::Block,
             users: USERS,
+            users_pause: true,
             warm_up: Duration::from_secs(2),
+            warm_up_limit: Duration::from_secs(10),
             measure: Duration::from_secs(5),
             seed: 7,
+            slo: None,
+            price_per_core_hour: None,
+            cores: None,
         },
         machine: machine(),
         contenders: contenders.collect(),
         left_out: Vec::new(),
         agreements: Vec::new(),
+        floor: None,
         runs: Vec::new(),
         problems: Vec::new(),
         interrupted: false,
@@ -115,6 +123,7 @@ fn machine() -> Machine {
         cores: 2,
         memory_bytes: 8_000_000_000,
         os: "Linux 6.1".to_owned(),
+        governor: None,
     }
 }
 
@@ -129,12 +138,14 @@ pub(crate) fn experiment(rates: &[(&str, &[u64])], baseline: &str) -> Experiment
             experiment.runs.push(Run {
                 contender: (*name).to_owned(),
                 block,
+                load: RunLoad::Users,
                 cold_start: Some(Duration::from_millis(400)),
                 usage: Some(Usage {
                     cpu: Duration::from_millis(900),
                     peak_memory_bytes: 200_000_000,
                 }),
                 generator: None,
+                settled: true,
                 measurement: measurement(
                     "/answer",
                     &vec![ms; usize::try_from(*rate).unwrap_or(0)],
@@ -204,6 +215,7 @@ pub(crate) fn plausible_experiment() -> Experiment {
             experiment.runs.push(Run {
                 contender: name.to_owned(),
                 block,
+                load: RunLoad::Users,
                 cold_start: Some(Duration::from_millis(
                     random.random_range(0..60) + if python { 2900 } else { 310 },
                 )),
@@ -216,6 +228,7 @@ pub(crate) fn plausible_experiment() -> Experiment {
                     cpu_ratio: 0.08,
                     steal_ratio: 0.0,
                 }),
+                settled: true,
                 measurement: plausible_measurement(
                     rate,
                     if python { 0.22 } else { 0.09 },

@@ -22,17 +22,19 @@ pub mod precision;
 pub mod record;
 pub mod render;
 pub mod run;
+pub mod shift;
 pub mod statistics;
 pub mod summary;
+pub mod sweep;
 pub mod times;
 pub mod verdict;
 mod words;
 
-pub use analysis::{Analysis, ContenderResult, Noise};
+pub use analysis::{Analysis, ContenderResult, Noise, UnderLoad};
 pub use comparison::{BlockRatio, Comparison, Metric};
 pub use experiment::{
-    Agreement, Contender, ContenderKind, Disagreement, Experiment, LeftOut, Machine, Plan,
-    PrimaryMetric, Problem, Run,
+    Agreement, Contender, ContenderKind, CoreSplit, Disagreement, Experiment, Fact, Floor, LeftOut,
+    Machine, Plan, PrimaryMetric, Problem, Restart, Run, RunLoad, Slo,
 };
 pub use history::{Entry, History, HistoryError, NewRun, RunId, RunState, StoredRun};
 pub use interpretation::{Paragraph, verdict_sentence};
@@ -42,8 +44,10 @@ pub use run::{
     Arrivals, FailureCause, GeneratorUse, LoadTest, Mark, Measurement, RequestStats, Second,
     SecondOfName, ThresholdOutcome, Usage,
 };
+pub use shift::Shift;
 pub use statistics::{ConfidenceInterval, Estimate};
 pub use summary::{PERCENTILES, Summary, SummaryRow};
+pub use sweep::{SweepPoint, SweepResult};
 pub use times::{EncodedTimes, Times};
 pub use verdict::{Obstacle, Reason, Verdict};
 

@@ -7,23 +7,57 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::Analysis;
 use crate::experiment::{
-    Agreement, Contender, ContenderKind, Disagreement, Experiment, LeftOut, Machine, Plan,
-    PrimaryMetric, Problem, Run,
+    Agreement, Contender, ContenderKind, Disagreement, Experiment, Fact, LeftOut, Machine, Problem,
+    Run,
 };
 use crate::run::{GeneratorUse, LoadTest};
 use crate::summary::Summary;
 
+/// Converts between a core type and its record, both ways, field by field or variant by variant.
+macro_rules! same_fields {
+    ($core:ident, $record:ident { $($field:ident),+ }) => {
+        impl From<&$core> for $record {
+            fn from(core: &$core) -> Self {
+                Self { $($field: core.$field.clone().into()),+ }
+            }
+        }
+        impl From<$record> for $core {
+            fn from(record: $record) -> Self {
+                Self { $($field: record.$field.into()),+ }
+            }
+        }
+    };
+    ($core:ident, $record:ident [ $($variant:ident),+ ]) => {
+        impl From<$core> for $record {
+            fn from(core: $core) -> Self {
+                match core { $($core::$variant => Self::$variant),+ }
+            }
+        }
+        impl From<$record> for $core {
+            fn from(record: $record) -> Self {
+                match record { $($record::$variant => Self::$variant),+ }
+            }
+        }
+    };
+}
+
 mod derived;
 mod measurement;
+mod plan;
 mod unit;
 
 pub use derived::{
-    BlockRatioRecord, ComparisonRecord, DerivedRecord, ParagraphRecord, PercentilesRecord,
-    ResultRecord, SummaryRecord, SummaryRowRecord, VerdictRecord,
+    AtRateRecord, BlockRatioRecord, ComparisonRecord, DerivedRecord, EstimateRecord,
+    ParagraphRecord, PercentilesRecord, ResultRecord, ShiftRecord, SummaryRecord, SummaryRowRecord,
+    SweepPointRecord, SweepRecord, VerdictRecord,
 };
 pub use measurement::{
     FailureCauseRecord, MeasurementRecord, RequestStatsRecord, SecondRecord, TimesRecord,
     UsageRecord,
+};
+pub use plan::{
+    CoreSplitRecord, FloorRecord, PlanRecord, PrimaryMetricRecord, RestartRecord, RunLoadRecord,
+    SloRecord,
 };
 
 /// The version of both documents. A reader refuses any other.
@@ -75,6 +109,8 @@ pub struct ExperimentRecord {
     pub derived: DerivedRecord,
     #[serde(default)]
     pub agreements: Vec<AgreementRecord>,
+    #[serde(default)]
+    pub floor: Option<FloorRecord>,
     pub runs: Vec<RunRecord>,
 }
 
@@ -136,40 +172,16 @@ pub struct GeneratorUseRecord {
     pub steal_ratio: f64,
 }
 
-/// [`Plan`] at rest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// [`Fact`] at rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(
     missing_docs,
-    reason = "the fields are those of `Plan` and their documentation is there"
+    reason = "the fields are those of `Fact` and their documentation is there"
 )]
-pub struct PlanRecord {
-    pub primary: PrimaryMetricRecord,
-    pub same_ratio: f64,
-    pub baseline: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub control: Option<String>,
-    #[serde(default)]
-    pub other_answers_ratio: f64,
-    pub blocks: u32,
-    pub users: u32,
-    pub warm_up_ms: f64,
-    pub measure_ms: f64,
-    pub seed: u64,
-}
-
-/// [`PrimaryMetric`] at rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(
-    missing_docs,
-    reason = "the variants are those of `PrimaryMetric` and their documentation is there"
-)]
-pub enum PrimaryMetricRecord {
-    RequestsPerSecond,
-    MedianResponseTime,
-    P95ResponseTime,
-    P99ResponseTime,
+pub struct FactRecord {
+    pub name: String,
+    pub value: String,
 }
 
 /// [`Machine`] at rest.
@@ -184,6 +196,8 @@ pub struct MachineRecord {
     pub cores: u32,
     pub memory_bytes: u64,
     pub os: String,
+    #[serde(default)]
+    pub governor: Option<String>,
 }
 
 /// [`Contender`] at rest.
@@ -197,6 +211,8 @@ pub struct ContenderRecord {
     pub name: String,
     pub kind: ContenderKindRecord,
     pub detail: String,
+    #[serde(default)]
+    pub facts: Vec<FactRecord>,
 }
 
 /// [`ContenderKind`] at rest.
@@ -248,11 +264,20 @@ pub struct ProblemRecord {
 pub struct RunRecord {
     pub contender: String,
     pub block: u32,
+    #[serde(default)]
+    pub load: RunLoadRecord,
     pub cold_start_ms: Option<f64>,
     pub usage: Option<UsageRecord>,
     #[serde(default)]
     pub generator: Option<GeneratorUseRecord>,
+    #[serde(default = "unknown_is_settled")]
+    pub settled: bool,
     pub measurement: MeasurementRecord,
+}
+
+/// Records from before this was looked at do not say that anything had not settled.
+fn unknown_is_settled() -> bool {
+    true
 }
 
 impl ExperimentRecord {
@@ -269,8 +294,9 @@ impl ExperimentRecord {
             contenders: experiment.contenders.iter().map(Into::into).collect(),
             left_out: experiment.left_out.iter().map(Into::into).collect(),
             problems: experiment.problems.iter().map(Into::into).collect(),
-            derived: DerivedRecord::of(&Analysis::of(experiment)),
+            derived: DerivedRecord::of(&Analysis::of(experiment), &experiment.plan),
             agreements: experiment.agreements.iter().map(Into::into).collect(),
+            floor: experiment.floor.map(Into::into),
             runs: experiment.runs.iter().map(Into::into).collect(),
         }
     }
@@ -347,6 +373,7 @@ impl TryFrom<ExperimentRecord> for Experiment {
             contenders: record.contenders.into_iter().map(Into::into).collect(),
             left_out: record.left_out.into_iter().map(Into::into).collect(),
             agreements: record.agreements.into_iter().map(Into::into).collect(),
+            floor: record.floor.map(TryInto::try_into).transpose()?,
             runs: record
                 .runs
                 .into_iter()
@@ -373,39 +400,25 @@ impl TryFrom<LoadTestRecord> for LoadTest {
     }
 }
 
-impl From<&Plan> for PlanRecord {
-    fn from(plan: &Plan) -> Self {
+impl From<&Contender> for ContenderRecord {
+    fn from(contender: &Contender) -> Self {
         Self {
-            primary: plan.primary.into(),
-            same_ratio: plan.same_ratio,
-            baseline: plan.baseline.clone(),
-            control: plan.control.clone(),
-            other_answers_ratio: plan.other_answers_ratio,
-            blocks: plan.blocks,
-            users: plan.users,
-            warm_up_ms: unit::ms(plan.warm_up),
-            measure_ms: unit::ms(plan.measure),
-            seed: plan.seed,
+            name: contender.name.clone(),
+            kind: contender.kind.into(),
+            detail: contender.detail.clone(),
+            facts: contender.facts.iter().map(Into::into).collect(),
         }
     }
 }
 
-impl TryFrom<PlanRecord> for Plan {
-    type Error = RecordError;
-
-    fn try_from(record: PlanRecord) -> Result<Self, RecordError> {
-        Ok(Self {
-            primary: record.primary.into(),
-            same_ratio: record.same_ratio,
-            baseline: record.baseline,
-            control: record.control,
-            other_answers_ratio: record.other_answers_ratio,
-            blocks: record.blocks,
-            users: record.users,
-            warm_up: unit::duration("warm_up_ms", record.warm_up_ms)?,
-            measure: unit::duration("measure_ms", record.measure_ms)?,
-            seed: record.seed,
-        })
+impl From<ContenderRecord> for Contender {
+    fn from(record: ContenderRecord) -> Self {
+        Self {
+            name: record.name,
+            kind: record.kind.into(),
+            detail: record.detail,
+            facts: record.facts.into_iter().map(Into::into).collect(),
+        }
     }
 }
 
@@ -436,9 +449,11 @@ impl From<&Run> for RunRecord {
         Self {
             contender: run.contender.clone(),
             block: run.block,
+            load: run.load.into(),
             cold_start_ms: run.cold_start.map(unit::ms),
             usage: run.usage.map(Into::into),
             generator: run.generator.as_ref().map(Into::into),
+            settled: run.settled,
             measurement: (&run.measurement).into(),
         }
     }
@@ -451,43 +466,17 @@ impl TryFrom<RunRecord> for Run {
         Ok(Self {
             contender: record.contender,
             block: record.block,
+            load: record.load.into(),
             cold_start: record
                 .cold_start_ms
                 .map(|ms| unit::duration("cold_start_ms", ms))
                 .transpose()?,
             usage: record.usage.map(TryInto::try_into).transpose()?,
             generator: record.generator.map(Into::into),
+            settled: record.settled,
             measurement: record.measurement.try_into()?,
         })
     }
-}
-
-/// Converts between a core type and its record, both ways, field by field or variant by variant.
-macro_rules! same_fields {
-    ($core:ident, $record:ident { $($field:ident),+ }) => {
-        impl From<&$core> for $record {
-            fn from(core: &$core) -> Self {
-                Self { $($field: core.$field.clone().into()),+ }
-            }
-        }
-        impl From<$record> for $core {
-            fn from(record: $record) -> Self {
-                Self { $($field: record.$field.into()),+ }
-            }
-        }
-    };
-    ($core:ident, $record:ident [ $($variant:ident),+ ]) => {
-        impl From<$core> for $record {
-            fn from(core: $core) -> Self {
-                match core { $($core::$variant => Self::$variant),+ }
-            }
-        }
-        impl From<$record> for $core {
-            fn from(record: $record) -> Self {
-                match record { $($record::$variant => Self::$variant),+ }
-            }
-        }
-    };
 }
 
 same_fields!(
@@ -512,10 +501,11 @@ same_fields!(
         cpu,
         cores,
         memory_bytes,
-        os
+        os,
+        governor
     }
 );
-same_fields!(Contender, ContenderRecord { name, kind, detail });
+same_fields!(Fact, FactRecord { name, value });
 same_fields!(
     LeftOut,
     LeftOutRecord {
@@ -533,10 +523,6 @@ same_fields!(
     }
 );
 same_fields!(ContenderKind, ContenderKindRecord [Process, Docker, Url]);
-same_fields!(
-    PrimaryMetric,
-    PrimaryMetricRecord [RequestsPerSecond, MedianResponseTime, P95ResponseTime, P99ResponseTime]
-);
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 pub(crate) use self::quantile::{effective_count, quantile_ranks};
 pub(crate) use self::significance::{holm_adjusted, sign_flip_p};
-pub use self::steady::{Steadiness, steady_from};
+pub use self::steady::{Steadiness, has_settled, steady_from};
 
 /// The confidence of every interval.
 pub const CONFIDENCE: f64 = 0.95;

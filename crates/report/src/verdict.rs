@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::analysis::{ContenderResult, Noise};
 use crate::comparison::Metric;
-use crate::experiment::Plan;
+use crate::experiment::{Floor, Plan, RunLoad};
 use crate::run::GeneratorUse;
 use crate::statistics::{CONFIDENCE, ConfidenceInterval, fewest_blocks};
 use crate::words;
@@ -17,6 +17,18 @@ pub const MOST_GENERATOR_CPU_RATIO: f64 = 0.8;
 
 /// The share of stolen processor time above which nothing is compared.
 pub const MOST_STEAL_RATIO: f64 = 0.1;
+
+/// The share of what the generator makes of a server that does nothing, above which it is taken for the limit.
+pub const MOST_OF_FLOOR_RATIO: f64 = 0.8;
+
+/// How far the users in flight may be from what rate and response time amount to (Little's law).
+pub const MOST_OFF_LITTLES_LAW_RATIO: f64 = 0.2;
+
+/// How causes of failures begin that lie on the machine that makes the load.
+pub const LOCAL_CAUSES: [&str; 2] = ["too many open files", "no local port"];
+
+/// The share of planned arrivals that may go unsent.
+pub const MOST_NOT_SENT_RATIO: f64 = 0.01;
 
 /// A contender against the baseline, by the primary metric.
 ///
@@ -90,6 +102,28 @@ pub enum Reason {
         /// Its processor time over that of its cores, in the worst turn.
         cpu_ratio: f64,
     },
+    /// Connections could not be opened for want of file descriptors or ports on the machine that made the load.
+    NoConnections {
+        /// How often.
+        failures: u64,
+    },
+    /// Arrivals were not sent, because as many requests as allowed were in flight.
+    NotSent {
+        /// The share of them.
+        not_sent_ratio: f64,
+    },
+    /// It was nearly as fast as a server that does nothing, so that the generator set the figures.
+    NearFloor {
+        /// Requests per second of the server that does nothing.
+        floor_per_second: f64,
+    },
+    /// Rate times response time is not the number of users: some of the figures must be wrong.
+    LittlesLaw {
+        /// The users that there were.
+        users: u32,
+        /// The users that the figures amount to.
+        implied_users: f64,
+    },
     /// Other machines on the same host took processor time that the contender or the generator needed.
     Steal {
         /// The share of the processor time, in the worst turn.
@@ -111,52 +145,75 @@ pub enum Reason {
     },
 }
 
-impl Verdict {
-    /// Judges `result` against `baseline` by the plan's primary metric, one of so many `comparisons`.
-    pub(crate) fn of(
-        result: &ContenderResult,
-        baseline: Option<&ContenderResult>,
-        plan: &Plan,
-        noise: Option<&Noise>,
-        comparisons: usize,
-    ) -> Self {
-        let Some(baseline) = baseline.filter(|baseline| !baseline.blocks.is_empty()) else {
-            return Self::NoBaseline;
+/// What a contender is judged by.
+pub(crate) struct Judge<'a> {
+    pub(crate) baseline: Option<&'a ContenderResult>,
+    /// Its primary metric is what the verdict is about.
+    pub(crate) plan: &'a Plan,
+    pub(crate) load: RunLoad,
+    pub(crate) floor: Option<Floor>,
+    pub(crate) noise: Option<&'a Noise>,
+    /// How many contenders are compared with the baseline.
+    pub(crate) comparisons: usize,
+}
+
+impl Judge<'_> {
+    /// The verdict on `result`.
+    pub(crate) fn verdict(&self, result: &ContenderResult) -> Verdict {
+        let Some(baseline) = self.baseline.filter(|baseline| !baseline.blocks.is_empty()) else {
+            return Verdict::NoBaseline;
         };
         if baseline.contender.name == result.contender.name {
-            return Self::Baseline;
+            return Verdict::Baseline;
         }
-        if plan.control.as_ref() == Some(&result.contender.name) {
-            return Self::Control;
+        if self.plan.control.as_ref() == Some(&result.contender.name) {
+            return Verdict::Control;
         }
-        if let Some(obstacle) = [result, baseline].into_iter().find_map(Obstacle::of) {
-            return Self::NotMeasurable(obstacle);
+        let obstacle = Obstacle::of(result)
+            .or_else(|| self.is_generator_limit(result))
+            .or_else(|| Obstacle::of(baseline))
+            .or_else(|| self.is_generator_limit(baseline))
+            .or_else(|| Obstacle::of_answers(result, self.plan))
+            .or_else(|| Obstacle::of_noise(baseline, self.plan, self.noise));
+        if let Some(obstacle) = obstacle {
+            return Verdict::NotMeasurable(obstacle);
         }
-        if let Some(obstacle) = Obstacle::of_answers(result, plan) {
-            return Self::NotMeasurable(obstacle);
-        }
-        if let Some(obstacle) = Obstacle::of_noise(baseline, plan, noise) {
-            return Self::NotMeasurable(obstacle);
-        }
-        let metric = Metric::from(plan.primary);
+        let metric = Metric::from(self.plan.primary);
         let comparison = result.comparison(metric);
         let blocks = comparison.map_or(0, |comparison| comparison.blocks.len());
-        let fewest = fewest_blocks(comparisons);
+        let fewest = fewest_blocks(self.comparisons);
         let interval = comparison.and_then(|comparison| comparison.estimate?.confidence_interval);
         match interval.filter(|_| blocks >= fewest) {
             Some(interval) => {
-                let floor = noise.map_or(0.0, |noise| noise.floor_ratio);
+                let floor = self.noise.map_or(0.0, |noise| noise.floor_ratio);
                 let by_chance = result.adjusted_p.is_some_and(|p| p > 1.0 - CONFIDENCE);
-                Self::from_interval(interval, metric, (plan.same_ratio, floor), blocks)
-                    .unless(by_chance)
+                let bands = (self.plan.same_ratio, floor);
+                Verdict::from_interval(interval, metric, bands, blocks).unless(by_chance)
             }
-            None => Self::TooFewBlocks {
+            None => Verdict::TooFewBlocks {
                 measured: u32::try_from(blocks).unwrap_or(u32::MAX),
                 more_blocks: u32::try_from(fewest.saturating_sub(blocks)).unwrap_or(u32::MAX),
             },
         }
     }
 
+    /// That the load generator had no more to give or did not give what was asked for, if so.
+    fn is_generator_limit(&self, result: &ContenderResult) -> Option<Obstacle> {
+        let reason = match self.load {
+            RunLoad::Users => self
+                .floor
+                .and_then(|floor| Reason::of_floor(result, floor))
+                .or_else(|| Reason::of_littles_law(result, self.plan)),
+            RunLoad::Sweep { .. } | RunLoad::Arrivals { .. } => None,
+        };
+        Some(Obstacle {
+            contender: result.contender.name.clone(),
+            reason: reason?,
+        })
+    }
+}
+
+impl Verdict {
     /// One or two words for a table.
     pub fn label(&self) -> &'static str {
         match self {
@@ -271,8 +328,50 @@ impl Obstacle {
 }
 
 impl Reason {
+    /// That the contender was so fast that the generator's own pace decided.
+    fn of_floor(result: &ContenderResult, floor: Floor) -> Option<Self> {
+        let rate = result.summary.total.requests_per_second()?;
+        let floor_per_second = floor.requests_per_second;
+        let near = rate > MOST_OF_FLOOR_RATIO * floor_per_second;
+        near.then_some(Self::NearFloor { floor_per_second })
+    }
+
+    /// That users, rate and response time do not fit each other (Little, "A Proof for the Queuing Formula: L = λW",
+    /// Operations Research 9:3, 1961). Only where users never pause, and where a period is long enough for what is in
+    /// flight at its ends not to count.
+    fn of_littles_law(result: &ContenderResult, plan: &Plan) -> Option<Self> {
+        let times = &result.summary.total.response_times;
+        let (rate, mean) = (result.summary.total.successes_per_second()?, times.mean()?);
+        let long_enough = plan.measure > mean * 5 && result.summary.total.failures() == 0;
+        let implied_users = rate * mean.as_secs_f64();
+        let off = (implied_users / f64::from(plan.users.max(1))).ln().abs();
+        let broken = off > MOST_OFF_LITTLES_LAW_RATIO.ln_1p();
+        (!plan.users_pause && long_enough && broken).then_some(Self::LittlesLaw {
+            users: plan.users,
+            implied_users,
+        })
+    }
+
     fn of(result: &ContenderResult) -> Option<Self> {
         let summary = &result.summary;
+        let failures = summary.failures.iter();
+        let no_connections = failures.filter(|failure| {
+            LOCAL_CAUSES
+                .iter()
+                .any(|cause| failure.cause.starts_with(cause))
+        });
+        let no_connections: u64 = no_connections.map(|failure| failure.occurrences).sum();
+        if no_connections > 0 {
+            return Some(Self::NoConnections {
+                failures: no_connections,
+            });
+        }
+        if let Some(arrivals) = summary.arrivals {
+            let not_sent_ratio = arrivals.not_sent as f64 / arrivals.planned.max(1) as f64;
+            if not_sent_ratio > MOST_NOT_SENT_RATIO {
+                return Some(Self::NotSent { not_sent_ratio });
+            }
+        }
         // A request that never got its answer failed the one who asked, however the run was ended.
         let unanswered = summary.total.failures() + summary.unfinished;
         let asked = summary.total.requests() + summary.unfinished;
@@ -332,6 +431,34 @@ impl std::fmt::Display for Obstacle {
                  tolerated; give it more cores, or use fewer users",
                 words::percent(cpu_ratio),
                 words::percent(MOST_GENERATOR_CPU_RATIO),
+            ),
+            Reason::NoConnections { failures } => write!(
+                f,
+                "{} to {name} failed because the machine that made the load had no file descriptor or port left; \
+                 raise `ulimit -n`, widen net.ipv4.ip_local_port_range, or use fewer users",
+                words::several(usize::try_from(failures).unwrap_or(usize::MAX), "request"),
+            ),
+            Reason::NotSent { not_sent_ratio } => write!(
+                f,
+                "{} of the arrivals for {name} were not sent, since it left so many requests unanswered that no more were allowed \
+                 in flight: it cannot keep up with this rate; offer less, or raise max_in_flight",
+                words::percent(not_sent_ratio),
+            ),
+            Reason::NearFloor { floor_per_second } => write!(
+                f,
+                "the load generator was the limit: it makes {} requests per second on a server that does nothing, and {name} came \
+                 to more than {} of that; give it more cores, or more work per request",
+                words::figure(floor_per_second),
+                words::percent(MOST_OF_FLOOR_RATIO),
+            ),
+            Reason::LittlesLaw {
+                users,
+                implied_users,
+            } => write!(
+                f,
+                "the figures of {name} contradict each other: by Little's law its rate and response times amount to {} users, \
+                 and there were {users}; measure for longer",
+                words::figure(implied_users),
             ),
             Reason::Steal { steal_ratio } => write!(
                 f,

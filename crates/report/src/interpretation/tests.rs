@@ -152,6 +152,7 @@ fn a_contender_reached_by_address_is_not_said_to_share_the_machine() {
         name: "there".to_owned(),
         kind: ContenderKind::Url,
         detail: "http://127.0.0.1:9".to_owned(),
+        facts: Vec::new(),
     };
     let text = text(&experiment);
     assert!(

@@ -8,7 +8,11 @@ use super::measurement::FailureCauseRecord;
 use super::unit;
 use crate::analysis::{Analysis, ContenderResult};
 use crate::comparison::{Comparison, Metric};
+use crate::experiment::{Plan, RunLoad};
+use crate::shift::Shift;
+use crate::statistics::Estimate;
 use crate::summary::{Summary, SummaryRow};
+use crate::sweep::SweepResult;
 use crate::verdict::Verdict;
 
 /// Everything that follows from an experiment.
@@ -17,8 +21,76 @@ use crate::verdict::Verdict;
 pub struct DerivedRecord {
     /// One per contender, in the order of the experiment.
     pub results: Vec<ResultRecord>,
+    /// The same for each rate at which requests arrived, lowest first.
+    #[serde(default)]
+    pub at_rates: Vec<AtRateRecord>,
+    /// How far each contender goes; empty without a sweep.
+    #[serde(default)]
+    pub sweeps: Vec<SweepRecord>,
     /// What the figures mean, in words.
     pub interpretation: Vec<ParagraphRecord>,
+}
+
+/// What the runs at one rate of arrivals amount to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AtRateRecord {
+    /// The rate.
+    pub arrivals_per_second: f64,
+    /// One per contender, in the order of the experiment; verdicts are by the 95th percentile of the response time.
+    pub results: Vec<ResultRecord>,
+}
+
+/// How far a contender goes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SweepRecord {
+    /// Its name.
+    pub contender: String,
+    /// The fewest users with 95 % of its highest rate, the middle of the blocks.
+    pub knee_users: Option<u32>,
+    /// Successful requests per second there.
+    pub knee_per_second: Option<EstimateRecord>,
+    /// The highest rate at which the plan's objective was kept.
+    pub slo_per_second: Option<EstimateRecord>,
+    /// One point per number of users.
+    pub curve: Vec<SweepPointRecord>,
+}
+
+/// What a contender did with so many users.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SweepPointRecord {
+    /// The users.
+    pub users: u32,
+    /// The statistics of all blocks together.
+    pub total: SummaryRowRecord,
+}
+
+/// A figure and how well it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EstimateRecord {
+    /// The geometric mean of the blocks.
+    pub point_estimate: f64,
+    /// The lower end of the interval; `null` where there are too few blocks for one.
+    pub low: Option<f64>,
+    /// The upper end of the interval; `null` where there are too few blocks for one.
+    pub high: Option<f64>,
+}
+
+/// A percentile of a contender's response times against the baseline's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShiftRecord {
+    /// The quantile, 0.95 for the 95th percentile.
+    pub quantile: f64,
+    /// The baseline's, of all runs together.
+    pub baseline_ms: f64,
+    /// The contender's, of all runs together.
+    pub contender_ms: f64,
+    /// The contender's over the baseline's; `null` where a block has too few requests to have that quantile.
+    pub ratio: Option<EstimateRecord>,
 }
 
 /// What one contender's runs amount to.
@@ -33,10 +105,18 @@ pub struct ResultRecord {
     pub blocks: Vec<u32>,
     pub cold_start_ms: Option<f64>,
     pub cpu_seconds_per_1000_requests: Option<f64>,
+    #[serde(default)]
+    pub requests_per_core_second: Option<f64>,
+    #[serde(default)]
+    pub price_per_million_requests: Option<f64>,
+    #[serde(default)]
+    pub unsettled_turns: usize,
     pub peak_memory_bytes: Option<u64>,
     pub summary: SummaryRecord,
     pub verdict: VerdictRecord,
     pub comparisons: Vec<ComparisonRecord>,
+    #[serde(default)]
+    pub shift: Vec<ShiftRecord>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adjusted_p: Option<f64>,
 }
@@ -167,10 +247,27 @@ pub struct ParagraphRecord {
 }
 
 impl DerivedRecord {
-    pub(super) fn of(analysis: &Analysis) -> Self {
+    pub(super) fn of(analysis: &Analysis, plan: &Plan) -> Self {
         let paragraphs = analysis.interpretation.iter();
+        let results = |results: &[ContenderResult]| {
+            let results = results.iter();
+            results
+                .map(|result| ResultRecord::of(result, plan))
+                .collect()
+        };
+        let at_rates = analysis.at_rates.iter().filter_map(|at_rate| {
+            let RunLoad::Arrivals { per_second } = at_rate.load else {
+                return None;
+            };
+            Some(AtRateRecord {
+                arrivals_per_second: per_second,
+                results: results(&at_rate.results),
+            })
+        });
         Self {
-            results: analysis.results.iter().map(Into::into).collect(),
+            results: results(&analysis.results),
+            at_rates: at_rates.collect(),
+            sweeps: analysis.sweeps.iter().map(Into::into).collect(),
             interpretation: paragraphs
                 .map(|paragraph| ParagraphRecord {
                     heading: paragraph.heading.clone(),
@@ -181,18 +278,62 @@ impl DerivedRecord {
     }
 }
 
-impl From<&ContenderResult> for ResultRecord {
-    fn from(result: &ContenderResult) -> Self {
+impl ResultRecord {
+    fn of(result: &ContenderResult, plan: &Plan) -> Self {
+        let price = plan.price_per_core_hour;
         Self {
             contender: result.contender.name.clone(),
             blocks: result.blocks.clone(),
             cold_start_ms: result.cold_start.map(unit::ms),
             cpu_seconds_per_1000_requests: result.cpu_seconds_per_1000_requests,
+            requests_per_core_second: result.requests_per_core_second(),
+            price_per_million_requests: price
+                .and_then(|price| result.price_per_million_requests(price)),
+            unsettled_turns: result.unsettled.0,
             peak_memory_bytes: result.peak_memory_bytes,
             summary: (&result.summary).into(),
             adjusted_p: result.adjusted_p,
             verdict: (&result.verdict).into(),
             comparisons: result.comparisons.iter().map(Into::into).collect(),
+            shift: result.shift.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&SweepResult> for SweepRecord {
+    fn from(sweep: &SweepResult) -> Self {
+        let points = sweep.curve.iter().map(|point| SweepPointRecord {
+            users: point.users,
+            total: (&point.total).into(),
+        });
+        Self {
+            contender: sweep.contender.clone(),
+            knee_users: sweep.knee_users.map(|(middle, _, _)| middle),
+            knee_per_second: sweep.knee_per_second.map(Into::into),
+            slo_per_second: sweep.slo_per_second.map(Into::into),
+            curve: points.collect(),
+        }
+    }
+}
+
+impl From<Estimate> for EstimateRecord {
+    fn from(estimate: Estimate) -> Self {
+        let interval = estimate.confidence_interval;
+        Self {
+            point_estimate: estimate.point_estimate,
+            low: interval.map(|interval| interval.low),
+            high: interval.map(|interval| interval.high),
+        }
+    }
+}
+
+impl From<&Shift> for ShiftRecord {
+    fn from(shift: &Shift) -> Self {
+        Self {
+            quantile: shift.quantile,
+            baseline_ms: unit::ms(shift.baseline),
+            contender_ms: unit::ms(shift.contender),
+            ratio: shift.ratio.map(Into::into),
         }
     }
 }

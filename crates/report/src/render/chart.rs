@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::document::{Axis, Cell, Chart, Choice, Line, Mark, Table};
 use crate::analysis::Analysis;
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, RunLoad};
 use crate::run::{Measurement, RequestStats};
 use crate::times::Times;
 use crate::words;
@@ -20,17 +20,15 @@ pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec
         .iter()
         .filter(|result| !result.blocks.is_empty())
         .collect();
-    let Some(first) = experiment.runs.first() else {
+    let runs = || experiment.runs_under(RunLoad::Users);
+    let Some(first) = runs().next() else {
         return Vec::new();
     };
-    let step = history::step(experiment.runs.iter().map(|run| &run.measurement));
+    let step = history::step(runs().map(|run| &run.measurement));
     let histories: Vec<(String, History)> = measured
         .iter()
         .map(|result| {
-            let runs = experiment
-                .runs
-                .iter()
-                .filter(|run| run.contender == result.contender.name);
+            let runs = runs().filter(|run| run.contender == result.contender.name);
             (
                 result.contender.name.clone(),
                 History::of_all(step, runs.map(|run| &run.measurement)),

@@ -4,7 +4,7 @@ use super::document::{Bar, Bars, Judgement, Piece, Tone};
 use super::{chart, table};
 use crate::analysis::{Analysis, ContenderResult};
 use crate::comparison::Metric;
-use crate::experiment::{Experiment, Machine};
+use crate::experiment::{Experiment, Machine, RunLoad};
 use crate::interpretation::verdict_sentence;
 use crate::run::{LoadTest, Measurement};
 use crate::summary::Summary;
@@ -97,8 +97,7 @@ fn block_range(
     metric: Metric,
 ) -> Option<(f64, f64)> {
     let runs = experiment
-        .runs
-        .iter()
+        .runs_under(RunLoad::Users)
         .filter(|run| run.contender == result.contender.name);
     let figures: Vec<f64> = runs.filter_map(|run| metric.of_runs(&[run])).collect();
     let low = figures.iter().copied().min_by(f64::total_cmp)?;
@@ -213,8 +212,11 @@ pub(super) fn setup(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> 
     );
     let intervals = "Intervals: bootstrap over blocks (bias-corrected and accelerated, 10,000 resamples, \
                      widened for few blocks); a verdict needs at least 6 blocks.";
-    let answers = "Answers: each was held against the scenario's checks; whether the contenders give the same \
-                   answers was not compared.";
+    let answers = if experiment.agreements.is_empty() {
+        "Answers: each was held against the scenario's checks; whether the contenders give the same answers was not compared."
+    } else {
+        "Answers: each was held against the scenario's checks, and before any load a sample of them against the baseline's."
+    };
     let processor = "Processor time and memory: of a contender's processes, or of its container; what the Docker engine \
                      spends on forwarding a published port is in neither.";
     let mut pieces = vec![

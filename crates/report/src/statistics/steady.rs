@@ -48,6 +48,16 @@ pub fn steady_from(series: &[f64]) -> Steadiness {
     Steadiness::From(cut * BATCH)
 }
 
+/// Whether a series that still grows has settled: its last three values, one a second, are at most 10 % apart, and there
+/// was something in each of them. That is what decides when measuring begins; [`steady_from`] looks at what was measured.
+pub fn has_settled(series: &[f64]) -> bool {
+    let last = series
+        .len()
+        .checked_sub(WINDOWS)
+        .map(|from| &series[from..]);
+    last.is_some_and(|last| last.iter().all(|value| *value > 0.0) && windows_agree(last))
+}
+
 fn windows_agree(batches: &[f64]) -> bool {
     let length = batches.len() / WINDOWS;
     let means = batches
