@@ -12,6 +12,7 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bakeoff_report::Slo;
 use bakeoff_web::Login;
 use clap::{Args, Parser, Subcommand};
 
@@ -196,6 +197,21 @@ pub(crate) struct CompareArgs {
     /// Seed of every random choice [default: the experiment's]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
+    /// Look for the knee of every contender, with more and more users
+    #[arg(long)]
+    pub(crate) sweep: bool,
+    /// What response times have to be like, such as 'p95 < 500ms'; a sweep finds the highest rate at which they are
+    #[arg(long, value_name = "OBJECTIVE", value_parser = bakeoff_compare::parse_slo)]
+    pub(crate) slo: Option<Slo>,
+    /// Let requests arrive at these shares of what the slowest contender can do, such as 50%,80%
+    #[arg(long, value_name = "PERCENT", value_delimiter = ',', value_parser = bakeoff_compare::parse_percent)]
+    pub(crate) open: Vec<f64>,
+    /// Go on until the interval of every comparison is that narrow to either side, such as 3%
+    #[arg(long, value_name = "PERCENT", value_parser = bakeoff_compare::parse_percent)]
+    pub(crate) until: Option<f64>,
+    /// Blocks up to which it goes on with --until [default: the experiment's, else 50]
+    #[arg(long, value_name = "N", requires = "until")]
+    pub(crate) max_blocks: Option<NonZeroU32>,
     /// Fail when a contender cannot take part
     #[arg(long)]
     pub(crate) strict: bool,

@@ -71,6 +71,11 @@ impl Progress {
         Self { bar, plain }
     }
 
+    /// The work is of so many steps after all.
+    pub(crate) fn set_length(&self, length: u64) {
+        self.bar.set_length(length);
+    }
+
     /// Says how far the work is, and what is being done.
     pub(crate) fn set(&mut self, position: u64, message: &str) {
         self.bar.set_position(position);
@@ -79,8 +84,15 @@ impl Progress {
             && plain.last.is_none_or(|last| last.elapsed() >= LINE_EVERY)
         {
             plain.last = Some(Instant::now());
-            let percent = position * 100 / self.bar.length().unwrap_or(1).max(1);
-            output::say(&format!("{percent:>3} %  {message}"));
+            let length = self.bar.length().unwrap_or(1).max(1);
+            let left = match self.bar.eta() {
+                Duration::ZERO => String::new(),
+                left => format!("  {} left", indicatif::FormattedDuration(left)),
+            };
+            output::say(&format!(
+                "{:>3} %{left}  {message}",
+                position * 100 / length
+            ));
         }
     }
 

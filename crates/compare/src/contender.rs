@@ -7,12 +7,13 @@ pub(crate) mod process;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
-use bakeoff_report::{Contender, ContenderKind};
+use bakeoff_report::{Contender, ContenderKind, Fact};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::cores::Cores;
 use crate::file::{ContenderConfig, Launch};
-use crate::setup;
+use crate::{manifest, setup};
 use docker::{Docker, DockerContender};
 use process::ProcessContender;
 
@@ -24,6 +25,7 @@ const LOG_LINES: usize = 20;
 pub(crate) struct Prepared {
     pub(crate) config: ContenderConfig,
     pub(crate) detail: String,
+    facts: Vec<Fact>,
     start: Start,
 }
 
@@ -101,9 +103,15 @@ impl Prepared {
             Start::Docker(docker) => docker.detail(),
             Start::Url(url) => url.clone(),
         };
+        let facts = match &start {
+            Start::Process(process) => process.facts(config),
+            Start::Docker(docker) => docker.facts(config),
+            Start::Url(_) => manifest::facts(config, false),
+        };
         Ok(Self {
             config: config.clone(),
             detail,
+            facts,
             start,
         })
     }
@@ -119,15 +127,18 @@ impl Prepared {
             name: self.config.name.clone(),
             kind,
             detail: self.detail.clone(),
-            facts: Vec::new(),
+            facts: self.facts.clone(),
         }
     }
 
-    /// Starts it. The error says what happened and carries its last log lines.
-    pub(crate) fn start(&self) -> Result<Box<dyn Running>, String> {
+    /// Starts it, on its own cores where there are some. The error says what happened and carries its last log lines.
+    pub(crate) fn start(&self, cores: Option<&Cores>) -> Result<Box<dyn Running>, String> {
         Ok(match &self.start {
-            Start::Process(process) => Box::new(process.start()?),
-            Start::Docker(docker) => Box::new(docker.start()?),
+            Start::Process(process) => {
+                let _on_its_cores = cores.map(Cores::as_contender);
+                Box::new(process.start()?)
+            }
+            Start::Docker(docker) => Box::new(docker.start(cores.map(Cores::of_contenders))?),
             Start::Url(url) => Box::new(Remote(url.clone())),
         })
     }
@@ -171,7 +182,7 @@ fn free_port() -> Result<u16, String> {
 }
 
 /// Fills `{port}` and `{bakeoff}` in.
-fn fill(text: &str, port: &str) -> Result<String, String> {
+pub(crate) fn fill(text: &str, port: &str) -> Result<String, String> {
     let mut filled = text.replace("{port}", port);
     if filled.contains("{bakeoff}") {
         filled = filled.replace("{bakeoff}", &own_binary()?);

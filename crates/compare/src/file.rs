@@ -1,19 +1,25 @@
 //! The experiment file: who takes part, in what, and what would count as a difference.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bakeoff_report::PrimaryMetric;
+use bakeoff_report::{PrimaryMetric, Restart, Slo};
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::answers::AnswerRule;
+use crate::cores::CoreWish;
 use crate::error::CompareError;
 
-/// No contender is waited for longer, whatever its file says.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
+mod contender;
+mod value;
+
+pub use contender::{ContenderConfig, DockerConfig, Image, Launch, Network};
+pub use value::{WarmUp, parse_percent, parse_slo};
+
+use contender::RawContender;
+use value::{Percent, PositiveDuration, Price, RawAnswerRule, RawMetric, RawSlo};
 
 /// A parsed and validated experiment file, its paths resolved against its own folder.
 #[derive(Debug, Clone)]
@@ -22,8 +28,15 @@ pub struct ExperimentFile {
     pub scenario: PathBuf,
     /// Turns of every contender.
     pub blocks: NonZeroU32,
+    /// Blocks up to which it goes on for the sake of `until_ratio`.
+    pub max_blocks: NonZeroU32,
+    /// How narrow the interval of every comparison has to be, as the ratio of its half width; `None` for a fixed number
+    /// of blocks.
+    pub until_ratio: Option<f64>,
+    /// How often contenders are started.
+    pub restart: Restart,
     /// The time before each measured period, after all users have started.
-    pub warm_up: Duration,
+    pub warm_up: WarmUp,
     /// The measured period of each run.
     pub measure: Duration,
     /// The metric that the verdict is about.
@@ -42,78 +55,22 @@ pub struct ExperimentFile {
     pub seed: u64,
     /// Users, where the experiment wants others than its scenario.
     pub users: Option<NonZeroU32>,
+    /// Whether each contender's knee is looked for with more and more users.
+    pub sweep: bool,
+    /// Users that a sweep does not go beyond.
+    pub sweep_users: NonZeroU32,
+    /// The measured period of each step of a sweep.
+    pub sweep_measure: Duration,
+    /// Rates at which requests arrive, as shares of the lowest knee, or without a sweep of the lowest rate of the closed load.
+    pub open_ratios: Vec<f64>,
+    /// What response times have to be like.
+    pub slo: Option<Slo>,
+    /// What one core costs per hour.
+    pub price_per_core_hour: Option<f64>,
+    /// Which cores load generator and contenders get.
+    pub cores: CoreWish,
     /// Who takes part.
     pub contenders: Vec<ContenderConfig>,
-}
-
-/// One contender of an experiment file.
-#[derive(Debug, Clone)]
-pub struct ContenderConfig {
-    /// Its name.
-    pub name: String,
-    /// How it is run.
-    pub launch: Launch,
-    /// Where its commands run.
-    pub directory: PathBuf,
-    /// Commands to run once before it can be started, and again when what they name has changed.
-    pub setup: Vec<Vec<String>>,
-    /// Environment variables beside Bakeoff's own.
-    pub env: BTreeMap<String, String>,
-    /// The path that answers 200 when it is ready; without one a first correct answer has to do.
-    pub ready: Option<String>,
-    /// How long it may take to become ready.
-    pub ready_timeout: Duration,
-}
-
-/// How a contender is run.
-#[derive(Debug, Clone)]
-pub enum Launch {
-    /// A command line; `{port}` and `{bakeoff}` are filled in.
-    Process(Vec<String>),
-    /// A container.
-    Docker(DockerConfig),
-    /// Something that runs already, at this address, such as `http://127.0.0.1:8000`.
-    Url(String),
-}
-
-/// A contender's container.
-#[derive(Debug, Clone)]
-pub struct DockerConfig {
-    /// Where the image comes from.
-    pub image: Image,
-    /// The port it listens on inside.
-    pub port: u16,
-    /// How its port is reached.
-    pub network: Network,
-    /// Replaces the image's command; `{port}` is filled in.
-    pub command: Vec<String>,
-}
-
-/// Where an image comes from.
-#[derive(Debug, Clone)]
-pub enum Image {
-    /// One that the engine has or can pull.
-    Named(String),
-    /// One that is built.
-    Build {
-        /// The build context.
-        context: PathBuf,
-        /// The Dockerfile, relative to the context.
-        dockerfile: String,
-        /// Files from elsewhere, by their name in the context; `{bakeoff}` is filled in.
-        copy: BTreeMap<String, String>,
-    },
-}
-
-/// How a container's port is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Network {
-    /// Published on a free port of 127.0.0.1.
-    Bridge,
-    /// The container shares the host's network: its command decides where it listens. One that listens on 0.0.0.0,
-    /// as images do, can be reached from other machines; a `command` with `--host 127.0.0.1` keeps it here.
-    Host,
 }
 
 impl ExperimentFile {
@@ -180,7 +137,10 @@ impl ExperimentFile {
         }
         Ok(Self {
             scenario: folder.join(raw.scenario),
+            max_blocks: raw.max_blocks.max(raw.blocks),
             blocks: raw.blocks,
+            until_ratio: raw.until.map(|until| until.0),
+            restart: raw.restart.into(),
             warm_up: raw.warm_up,
             measure: raw.measure.0,
             primary: raw.primary.into(),
@@ -191,6 +151,13 @@ impl ExperimentFile {
             control: raw.control,
             seed: raw.seed,
             users: raw.users,
+            sweep: raw.sweep,
+            sweep_users: raw.sweep_users,
+            sweep_measure: raw.sweep_measure.0,
+            open_ratios: raw.open.into_iter().map(|share| share.0).collect(),
+            slo: raw.slo.map(|slo| slo.0),
+            price_per_core_hour: raw.price_per_core_hour.map(|price| price.0),
+            cores: raw.cores,
             contenders,
         })
     }
@@ -252,8 +219,13 @@ struct RawExperiment {
     scenario: PathBuf,
     #[serde(default = "default_blocks")]
     blocks: NonZeroU32,
-    #[serde(default = "default_warm_up", with = "humantime_serde")]
-    warm_up: Duration,
+    #[serde(default = "default_max_blocks")]
+    max_blocks: NonZeroU32,
+    until: Option<Percent>,
+    #[serde(default)]
+    restart: RawRestart,
+    #[serde(default)]
+    warm_up: WarmUp,
     #[serde(default = "default_measure")]
     measure: PositiveDuration,
     #[serde(default)]
@@ -270,34 +242,19 @@ struct RawExperiment {
     seed: u64,
     users: Option<NonZeroU32>,
     #[serde(default)]
+    sweep: bool,
+    #[serde(default = "default_sweep_users")]
+    sweep_users: NonZeroU32,
+    #[serde(default = "default_sweep_measure")]
+    sweep_measure: PositiveDuration,
+    #[serde(default)]
+    open: Vec<Percent>,
+    slo: Option<RawSlo>,
+    price_per_core_hour: Option<Price>,
+    #[serde(default)]
+    cores: CoreWish,
+    #[serde(default)]
     contender: Vec<Spanned<RawContender>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAnswerRule {
-    json: String,
-    equal: Option<bool>,
-    within: Option<f64>,
-}
-
-impl RawAnswerRule {
-    fn resolve(self) -> Result<AnswerRule, String> {
-        let pointer = self.json;
-        if !pointer.is_empty() && !pointer.starts_with('/') {
-            return Err(format!(
-                "`json` must be a JSON pointer such as \"/answer\", not {pointer:?}"
-            ));
-        }
-        match (self.equal, self.within) {
-            (Some(true), None) => Ok(AnswerRule::Equal { pointer }),
-            (None, Some(most)) if most >= 0.0 => Ok(AnswerRule::Within { pointer, most }),
-            _ => Err(
-                "a rule is { json = \"/answer\", equal = true } or { json = \"/score\", within = 0.02 }"
-                    .to_owned(),
-            ),
-        }
-    }
 }
 
 fn default_blocks() -> NonZeroU32 {
@@ -308,8 +265,33 @@ fn default_control() -> bool {
     true
 }
 
-fn default_warm_up() -> Duration {
-    Duration::from_secs(1)
+fn default_max_blocks() -> NonZeroU32 {
+    NonZeroU32::new(50).expect("fifty is not zero")
+}
+
+fn default_sweep_users() -> NonZeroU32 {
+    NonZeroU32::new(512).expect("it is not zero")
+}
+
+fn default_sweep_measure() -> PositiveDuration {
+    PositiveDuration(Duration::from_secs(2))
+}
+
+#[derive(Default, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawRestart {
+    #[default]
+    Block,
+    Once,
+}
+
+impl From<RawRestart> for Restart {
+    fn from(restart: RawRestart) -> Self {
+        match restart {
+            RawRestart::Block => Self::Block,
+            RawRestart::Once => Self::Once,
+        }
+    }
 }
 
 fn default_measure() -> PositiveDuration {
@@ -318,195 +300,4 @@ fn default_measure() -> PositiveDuration {
 
 fn default_seed() -> u64 {
     1
-}
-
-#[derive(Default, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum RawMetric {
-    #[default]
-    RequestsPerSecond,
-    #[serde(rename = "response_time.p50")]
-    MedianResponseTime,
-    #[serde(rename = "response_time.p95")]
-    P95ResponseTime,
-    #[serde(rename = "response_time.p99")]
-    P99ResponseTime,
-}
-
-impl From<RawMetric> for PrimaryMetric {
-    fn from(metric: RawMetric) -> Self {
-        match metric {
-            RawMetric::RequestsPerSecond => Self::RequestsPerSecond,
-            RawMetric::MedianResponseTime => Self::MedianResponseTime,
-            RawMetric::P95ResponseTime => Self::P95ResponseTime,
-            RawMetric::P99ResponseTime => Self::P99ResponseTime,
-        }
-    }
-}
-
-/// A time that is not zero, written `"5s"`.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct PositiveDuration(Duration);
-
-impl TryFrom<String> for PositiveDuration {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        match humantime::parse_duration(&text) {
-            Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
-            Ok(_) => Err("a time above zero is needed, such as \"5s\"".into()),
-            Err(error) => Err(format!(
-                "not a time ({error}); write it like \"5s\" or \"1m 30s\""
-            )),
-        }
-    }
-}
-
-/// A share of one, written `"5%"`.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct Percent(f64);
-
-impl Default for Percent {
-    fn default() -> Self {
-        Self(0.05)
-    }
-}
-
-impl TryFrom<String> for Percent {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let number = text
-            .strip_suffix('%')
-            .and_then(|number| number.trim().parse::<f64>().ok());
-        match number {
-            Some(percent) if (0.0..100.0).contains(&percent) => Ok(Self(percent / 100.0)),
-            _ => Err("a percentage from 0 to below 100 is needed, such as \"5%\"".into()),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawContender {
-    name: String,
-    process: Option<Vec<String>>,
-    docker: Option<RawDocker>,
-    url: Option<String>,
-    #[serde(default)]
-    directory: PathBuf,
-    #[serde(default)]
-    setup: Vec<Vec<String>>,
-    #[serde(default)]
-    env: BTreeMap<String, String>,
-    ready: Option<String>,
-    #[serde(default = "default_ready_timeout")]
-    ready_timeout: PositiveDuration,
-}
-
-fn default_ready_timeout() -> PositiveDuration {
-    PositiveDuration(Duration::from_mins(2))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawDocker {
-    image: Option<String>,
-    build: Option<PathBuf>,
-    dockerfile: Option<String>,
-    #[serde(default)]
-    copy: BTreeMap<String, String>,
-    port: std::num::NonZeroU16,
-    #[serde(default = "default_network")]
-    network: Network,
-    #[serde(default)]
-    command: Vec<String>,
-}
-
-fn default_network() -> Network {
-    Network::Bridge
-}
-
-impl RawContender {
-    fn resolve(self, folder: &Path) -> Result<ContenderConfig, String> {
-        let name = self.name;
-        if name.is_empty()
-            || !name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-        {
-            return Err(format!(
-                "`name` is `{name}`; use letters, digits, `-`, `_` and `.`"
-            ));
-        }
-        let launch = match (self.process, self.docker, self.url) {
-            (Some(command), None, None) if !command.is_empty() => Launch::Process(command),
-            (Some(_), None, None) => {
-                return Err(format!("`process` of `{name}` is empty; name a program"));
-            }
-            (None, Some(docker), None) => Launch::Docker(docker.resolve(&name, folder)?),
-            (None, None, Some(url)) => {
-                bakeoff_load::check_host(&url)
-                    .map_err(|error| format!("`url` of `{name}`: {error}"))?;
-                Launch::Url(url)
-            }
-            _ => {
-                return Err(format!(
-                    "contender `{name}` needs exactly one of `process`, `docker` and `url`"
-                ));
-            }
-        };
-        if self.setup.iter().any(Vec::is_empty) {
-            return Err(format!(
-                "`setup` of `{name}` has an empty command; name a program"
-            ));
-        }
-        if let Some(ready) = self.ready.as_ref().filter(|ready| !ready.starts_with('/')) {
-            return Err(format!(
-                "`ready` of `{name}` is `{ready}`; it must begin with /"
-            ));
-        }
-        if let (Launch::Url(url), Some(_)) = (&launch, &self.ready)
-            && !url.starts_with("http://")
-        {
-            return Err(format!(
-                "`ready` of `{name}` is asked over http:// alone; leave it out for {url}, since a first correct answer is waited for in any case"
-            ));
-        }
-        Ok(ContenderConfig {
-            launch,
-            directory: folder.join(self.directory),
-            setup: self.setup,
-            env: self.env,
-            ready: self.ready,
-            ready_timeout: self.ready_timeout.0.min(LONGEST_WAIT),
-            name,
-        })
-    }
-}
-
-impl RawDocker {
-    fn resolve(self, name: &str, folder: &Path) -> Result<DockerConfig, String> {
-        let image = match (self.image, self.build) {
-            (Some(image), None) => Image::Named(image),
-            (None, Some(context)) => Image::Build {
-                context: folder.join(context),
-                dockerfile: self.dockerfile.unwrap_or_else(|| "Dockerfile".into()),
-                copy: self.copy,
-            },
-            _ => {
-                return Err(format!(
-                    "`docker` of `{name}` needs exactly one of `image` and `build`"
-                ));
-            }
-        };
-        Ok(DockerConfig {
-            image,
-            port: self.port.get(),
-            network: self.network,
-            command: self.command,
-        })
-    }
 }

@@ -5,16 +5,25 @@
 
 mod answers;
 mod contender;
+mod cores;
 mod error;
 mod experiment;
 mod file;
+mod floor;
 mod generator;
 mod machine;
+mod manifest;
 mod ready;
 mod setup;
+mod sweep;
+mod warm_up;
 
 pub use answers::AnswerRule;
+pub use cores::CoreWish;
 pub use error::CompareError;
 pub use experiment::{Comparison, Event, Turn};
-pub use file::{ContenderConfig, DockerConfig, ExperimentFile, Image, Launch, Network};
+pub use file::{
+    ContenderConfig, DockerConfig, ExperimentFile, Image, Launch, Network, WarmUp, parse_percent,
+    parse_slo,
+};
 pub use machine::describe as describe_machine;

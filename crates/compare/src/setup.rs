@@ -1,6 +1,5 @@
 //! The commands that make a contender ready to be started: run once, and again when what they name has changed.
 
-use std::fmt::Write;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::unix::process::CommandExt;
@@ -15,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::contender::process::{command, mark_of_set_up};
 use crate::contender::{Missing, Preparation};
 use crate::file::ContenderConfig;
+use crate::manifest::hexadecimal;
 
 /// How often a running step is looked at.
 const POLL: Duration = Duration::from_millis(20);
@@ -155,11 +155,7 @@ fn fingerprint(config: &ContenderConfig) -> String {
         }
         hash.update([1]);
     }
-    let digest = hash.finalize();
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hexadecimal(&hash.finalize())
 }
 
 /// The input file that a word of a command names. Hidden folders, such as `.venv`, hold what the commands themselves make.

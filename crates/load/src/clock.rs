@@ -12,7 +12,7 @@ pub(crate) struct Clock {
     start: Instant,
     from_nanos: AtomicU64,
     /// When it is meant to end.
-    pub(crate) until: Option<Duration>,
+    until_nanos: AtomicU64,
     end_nanos: AtomicU64,
 }
 
@@ -20,13 +20,12 @@ impl Clock {
     /// Starts now; what is planned from `from` on is measured, for `run_time` or until stopped.
     pub(crate) fn start(from: Duration, run_time: Option<Duration>) -> Self {
         let from = from.min(FAR);
-        let until = run_time.map(|run_time| from + run_time.min(FAR));
-        let end_nanos = AtomicU64::new(until.map_or(u64::MAX, nanos));
+        let until = run_time.map_or(u64::MAX, |run_time| nanos(from + run_time.min(FAR)));
         Self {
             start: Instant::now(),
             from_nanos: AtomicU64::new(nanos(from)),
-            until,
-            end_nanos,
+            until_nanos: AtomicU64::new(until),
+            end_nanos: AtomicU64::new(until),
         }
     }
 
@@ -52,6 +51,27 @@ impl Clock {
     /// Lets the measured period begin now.
     pub(crate) fn begin_now(&self) {
         self.from_nanos.store(nanos(self.now()), Ordering::Relaxed);
+    }
+
+    /// Lets the measured period begin now where it has not begun yet, and end earlier by as much. True if so.
+    pub(crate) fn begin_early(&self) -> bool {
+        let (now, from) = (self.now(), self.from());
+        let is_early = now < from;
+        if is_early {
+            self.from_nanos.store(nanos(now), Ordering::Relaxed);
+            if let Some(until) = self.until() {
+                let until = nanos(until.saturating_sub(from.saturating_sub(now)));
+                self.until_nanos.store(until, Ordering::Relaxed);
+                self.end_nanos.fetch_min(until, Ordering::Relaxed);
+            }
+        }
+        is_early
+    }
+
+    /// When the load is meant to end.
+    pub(crate) fn until(&self) -> Option<Duration> {
+        let nanos = self.until_nanos.load(Ordering::Relaxed);
+        (nanos < u64::MAX).then(|| Duration::from_nanos(nanos))
     }
 
     /// When the load ends, as far as that is known.

@@ -20,6 +20,8 @@ pub(crate) enum Command {
     Users { users: u32, rate: f64 },
     /// What is planned from now on is measured, and nothing before.
     Reset,
+    /// The warm-up is over.
+    Begin,
 }
 
 impl Control {
@@ -46,6 +48,11 @@ impl Control {
     /// Lets the measured period begin anew; the timeline goes on.
     pub fn reset(&self) {
         self.ask(Command::Reset);
+    }
+
+    /// Ends the warm-up: the measured period begins now, for as long as it was meant to be. Ignored when it has begun.
+    pub fn begin_measuring(&self) {
+        self.ask(Command::Begin);
     }
 
     /// The token that [`Control::stop`] cancels.

@@ -376,7 +376,7 @@ impl Load<'_> {
             iterations_left,
             ..
         } = &*self.shared;
-        let cut_short = clock.until.is_some_and(|until| clock.end() < until);
+        let cut_short = clock.until().is_some_and(|until| clock.end() < until);
         let interrupted = cut_short && iterations_left.load(Ordering::Relaxed) > 0;
         let unfinished = self.collector.unfinished();
         Measurement {
@@ -391,6 +391,7 @@ impl Load<'_> {
         loop {
             self.obey();
             self.mark_stages();
+            self.end_in_time();
             if self.phase != Some(self.phase_now()) {
                 self.observe();
             }
@@ -426,6 +427,11 @@ impl Load<'_> {
                     self.population.send_replace(Arc::new(population));
                     self.mark(now, format!("{users} users at {rate}/s"));
                 }
+                Command::Begin => {
+                    if clock.begin_early() {
+                        self.mark(now, "warm-up over".to_owned());
+                    }
+                }
                 Command::Reset => {
                     clock.begin_now();
                     let epoch = self.shared.epoch.fetch_add(1, Ordering::Relaxed) + 1;
@@ -434,6 +440,14 @@ impl Load<'_> {
                 }
             }
             self.observe();
+        }
+    }
+
+    /// Ends a load whose measured period began early: its threads wait for the end that it had before.
+    fn end_in_time(&self) {
+        let Shared { clock, stop, .. } = &*self.shared;
+        if clock.now() >= clock.end() {
+            stop.cancel();
         }
     }
 

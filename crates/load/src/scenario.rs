@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bakeoff_report::{Measurement, ThresholdOutcome};
 
+use crate::check::Checks;
 use crate::host::Host;
 use crate::{Arrivals, Connecting, ScenarioError, Stage, Threshold, Workload};
 
@@ -115,6 +116,26 @@ impl Scenario {
     /// The classes of users; at least one.
     pub fn users(&self) -> &[UserClass] {
         &self.users
+    }
+
+    /// Whether users wait between their tasks.
+    pub fn has_pauses(&self) -> bool {
+        let none = WaitTime::Constant(Duration::ZERO);
+        self.users.iter().any(|class| class.wait_time != none)
+    }
+
+    /// The same requests with any answer to them right: what the load generator makes of a server is measured with it.
+    #[must_use]
+    pub fn without_checks(&self) -> Self {
+        let mut scenario = self.clone();
+        for class in &mut scenario.users {
+            for request in class.requests_mut() {
+                request.checks = Checks::default();
+                request.extracts = Vec::new();
+            }
+        }
+        scenario.thresholds = Vec::new();
+        scenario
     }
 
     /// Keeps the classes of these names, or all without any given.

@@ -303,7 +303,7 @@ impl Worker {
     async fn over(&self) {
         let Shared { clock, stop, .. } = &*self.shared;
         tokio::select! {
-            () = sleep_until(Instant::from_std(clock.at(clock.until.unwrap_or(FAR)))) => (),
+            () = sleep_until(Instant::from_std(clock.at(clock.until().unwrap_or(FAR)))) => (),
             () = stop.cancelled() => clock.end_now(),
         }
     }

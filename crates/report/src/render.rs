@@ -17,4 +17,7 @@ mod chart;
 mod current;
 mod document;
 mod section;
+mod so_far;
 mod table;
+
+pub use so_far::render_so_far;

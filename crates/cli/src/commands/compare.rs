@@ -11,7 +11,7 @@ use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Turn};
 use bakeoff_load::Phase;
 use bakeoff_report::render::terminal::Terminal;
 use bakeoff_report::statistics::fewest_blocks;
-use bakeoff_report::{Experiment, Run, render};
+use bakeoff_report::{Experiment, Run, RunLoad, render};
 
 use crate::args::CompareArgs;
 use crate::exit::{Exit, hinted};
@@ -27,8 +27,7 @@ const DEFAULT_WIDTH: u16 = 140;
 /// Runs the experiment and shows its report on stdout and in files, whatever ended it.
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     let file = experiment_file(args)?;
-    let turn_seconds = (file.warm_up + file.measure).as_secs_f64();
-    let blocks = file.blocks.get();
+    let turn_seconds = (file.warm_up.at_least + file.measure).as_secs_f64();
     let mut comparison = Comparison::new(file)?;
     let stop = stop_token()?;
     let mut preparing = Preparing::new();
@@ -40,11 +39,10 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     if args.strict {
         require_everybody(&experiment)?;
     }
-    let turns = u64::from(blocks) * experiment.contenders.len() as u64;
+    let turns = u64::from(experiment.plan.blocks) * experiment.contenders.len() as u64;
     let mut shown = Measuring {
         progress: Progress::new(turns * STEPS),
         turn_seconds,
-        blocks,
     };
     // Whatever happens, even a bug of ours, what was measured is reported.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -106,6 +104,13 @@ fn experiment_file(args: &CompareArgs) -> anyhow::Result<ExperimentFile> {
     };
     file.measure = args.measure.unwrap_or(file.measure);
     file.users = args.users.or(file.users);
+    file.sweep |= args.sweep;
+    file.slo = args.slo.or(file.slo);
+    if !args.open.is_empty() {
+        file.open_ratios.clone_from(&args.open);
+    }
+    file.until_ratio = args.until.or(file.until_ratio);
+    file.max_blocks = args.max_blocks.unwrap_or(file.max_blocks);
     file.seed = args.seed.unwrap_or(file.seed);
     Ok(file)
 }
@@ -186,7 +191,6 @@ impl Preparing {
 struct Measuring {
     progress: Progress,
     turn_seconds: f64,
-    blocks: u32,
 }
 
 impl Measuring {
@@ -214,6 +218,14 @@ impl Measuring {
                     turn.contender, turn.block, problem.what
                 ));
             }
+            Event::MeasuringFloor => {
+                self.progress.set(0, "measuring a server that does nothing");
+            }
+            Event::BlockOver(experiment) => {
+                for line in render::render_so_far(experiment) {
+                    self.progress.say(&line);
+                }
+            }
             Event::Preparing { .. } | Event::LeftOut(_) | Event::NewBaseline { .. } => {}
         }
     }
@@ -225,10 +237,13 @@ impl Measuring {
             reason = "a share of 100 steps"
         )]
         let within = (share.clamp(0.0, 1.0) * STEPS as f64) as u64;
-        let message = format!(
-            "block {}/{}  {}: {what}",
-            turn.block, self.blocks, turn.contender
-        );
+        let load = match turn.load {
+            RunLoad::Users => String::new(),
+            RunLoad::Sweep { users } => format!(" with {users} users"),
+            RunLoad::Arrivals { per_second } => format!(" at {per_second} arrivals/s"),
+        };
+        let message = format!("block {}  {}{load}: {what}", turn.block, turn.contender);
+        self.progress.set_length(u64::from(turn.turns) * STEPS);
         self.progress
             .set(u64::from(turn.turns_before) * STEPS + within, &message);
     }

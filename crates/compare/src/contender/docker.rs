@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bakeoff_report::Fact;
 use bollard::models::{ContainerCreateBody, ContainerStatsResponse, HostConfig, PortBinding};
 use bollard::query_parameters::{
     CreateContainerOptions, CreateImageOptionsBuilder, ListContainersOptionsBuilder,
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Consumption, Missing, Preparation, Running, fill, free_port, owner, tail};
 use crate::file::{ContenderConfig, DockerConfig, Image, Network};
+use crate::manifest;
 
 mod image;
 
@@ -172,7 +174,26 @@ impl DockerContender {
         format!("{} ({network} network)", self.image)
     }
 
-    pub(super) fn start(&self) -> Result<RunningContainer, String> {
+    /// What is known of it, the image's identity first.
+    pub(super) fn facts(&self, config: &ContenderConfig) -> Vec<Fact> {
+        let image = self
+            .docker
+            .wait(self.docker.client.inspect_image(&self.image));
+        let image = image.unwrap_or_default();
+        let digests = image.repo_digests.unwrap_or_default();
+        let identity = [
+            image.id.map(|id| manifest::fact("image", id)),
+            image
+                .created
+                .map(|created| manifest::fact("image made", created)),
+            (!digests.is_empty()).then(|| manifest::fact("image digest", digests.join(", "))),
+        ];
+        let facts = manifest::facts(config, false);
+        identity.into_iter().flatten().chain(facts).collect()
+    }
+
+    /// Starts it, on these cores where some are named.
+    pub(super) fn start(&self, cores: Option<String>) -> Result<RunningContainer, String> {
         let host_port = match self.config.network {
             Network::Bridge => None,
             Network::Host
@@ -187,7 +208,7 @@ impl DockerContender {
             Network::Host => Some(self.config.port),
         };
         let inner_port = host_port.unwrap_or(self.config.port);
-        let body = self.container(inner_port)?;
+        let body = self.container(inner_port, cores)?;
         let create = self
             .docker
             .client
@@ -215,7 +236,7 @@ impl DockerContender {
         Ok(running)
     }
 
-    fn container(&self, port: u16) -> Result<ContainerCreateBody, String> {
+    fn container(&self, port: u16, cores: Option<String>) -> Result<ContainerCreateBody, String> {
         let mut command = Vec::with_capacity(self.config.command.len());
         for word in &self.config.command {
             command.push(fill(word, &port.to_string())?);
@@ -238,6 +259,7 @@ impl DockerContender {
             labels: Some(HashMap::from([(OWNER_LABEL.into(), owner::this_process())])),
             exposed_ports: bridge.then(|| vec![inside.clone()]),
             host_config: Some(HostConfig {
+                cpuset_cpus: cores,
                 network_mode: Some(if bridge { "bridge" } else { "host" }.into()),
                 port_bindings: bridge.then(|| HashMap::from([(inside, Some(vec![binding]))])),
                 ..HostConfig::default()

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use bakeoff_report::Fact;
 use procfs::process::Process;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::{Consumption, Missing, Running, fill, free_port, owner, tail};
 use crate::file::ContenderConfig;
+use crate::manifest;
 
 /// Marks every process of a contender, whoever its parent is by now.
 const MARK: &str = "BAKEOFF_CONTENDER";
@@ -37,7 +39,10 @@ impl ProcessContender {
             reason,
             remedy: "give the program's path instead of {bakeoff}".into(),
         })?;
-        find_program(&program, &config.directory)?;
+        find_program(&program, &config.directory).ok_or_else(|| Missing {
+            reason: format!("`{program}` is not there"),
+            remedy: format!("install `{program}` or correct the path"),
+        })?;
         Ok(Self {
             command: command.to_vec(),
             directory: config.directory.clone(),
@@ -47,6 +52,16 @@ impl ProcessContender {
 
     pub(super) fn detail(&self) -> String {
         self.command.join(" ").replace("{bakeoff}", "bakeoff")
+    }
+
+    /// What is known of it, its program first.
+    pub(super) fn facts(&self, config: &ContenderConfig) -> Vec<Fact> {
+        let program = fill(&self.command[0], "0").ok();
+        let program = program.and_then(|program| find_program(&program, &self.directory));
+        let identity =
+            program.map(|path| manifest::fact("SHA-256 of its program", manifest::hash(&path)));
+        let facts = manifest::facts(config, true);
+        identity.into_iter().chain(facts).collect()
     }
 
     pub(super) fn start(&self) -> Result<RunningProcess, String> {
@@ -146,20 +161,13 @@ fn mark_of(process: &Process) -> Option<String> {
 }
 
 /// Whether `program` is a file, or a name on the `PATH`.
-fn find_program(program: &str, directory: &Path) -> Result<(), Missing> {
-    let found = if program.contains('/') {
-        directory.join(program).is_file()
-    } else {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
-    };
-    if found {
-        return Ok(());
+fn find_program(program: &str, directory: &Path) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(directory.join(program)).filter(|path| path.is_file());
     }
-    Err(Missing {
-        reason: format!("`{program}` is not there"),
-        remedy: format!("install `{program}` or correct the path"),
-    })
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut paths = std::env::split_paths(&path).map(|folder| folder.join(program));
+    paths.find(|path| path.is_file())
 }
 
 /// A started process and all of its descendants.

@@ -38,6 +38,13 @@ impl UserClass {
         &self.tasks
     }
 
+    /// The same, to be changed.
+    pub(super) fn requests_mut(&mut self) -> impl Iterator<Item = &mut Request> {
+        let tasks = self.on_start.iter_mut().chain(&mut self.tasks);
+        let tasks = tasks.chain(&mut self.on_stop);
+        tasks.flat_map(|task| &mut task.requests)
+    }
+
     /// All that its users can send.
     pub(crate) fn requests(&self) -> impl Iterator<Item = &Request> {
         self.all_tasks().flat_map(|task| &task.requests)

@@ -1,11 +1,11 @@
 //! Loads other than a steady number of users.
 
 use std::num::{NonZeroU32, NonZeroU64};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
-use bakeoff_load::{Arrivals, Control, LoadConfig, Rate, Spacing, Stage, Workload, run};
+use bakeoff_load::{Arrivals, Control, LoadConfig, Phase, Rate, Spacing, Stage, Workload, run};
 use bakeoff_report::{Measurement, Times};
 
 use crate::server::{
@@ -157,6 +157,38 @@ fn figures_that_begin_anew_leave_out_what_was_before() {
         .sum();
     assert_eq!(over, all);
     assert!(measurement.warm_up > Duration::from_secs(1));
+}
+
+#[test]
+fn a_warm_up_that_is_ended_early_leaves_the_measured_period_as_long_as_it_was() {
+    let (server, _) = server(millis(5));
+    let config = LoadConfig {
+        warm_up: Some(Duration::from_mins(1)),
+        ..config(&server.url, 4, Duration::from_millis(700))
+    };
+    let control = Control::new();
+    let began = Instant::now();
+    let measurement = run(
+        &scenario(ONE_TASK),
+        &config,
+        &control,
+        &mut |progress| match progress.phase {
+            Phase::WarmUp if !progress.so_far.timeline.is_empty() => control.begin_measuring(),
+            _ => (),
+        },
+    )
+    .unwrap();
+    assert!(began.elapsed() < Duration::from_secs(30));
+    assert_eq!(measurement.period, Duration::from_millis(700));
+    assert!(measurement.warm_up >= Duration::from_secs(1));
+    assert!(!measurement.interrupted && measurement.unfinished == 0);
+    let measured = requests(&measurement);
+    let over: u64 = measurement
+        .timeline
+        .iter()
+        .map(|second| second.requests)
+        .sum();
+    assert!(measured > 0 && measured < over, "{measured} of {over}");
 }
 
 #[test]

@@ -48,14 +48,22 @@ pub fn steady_from(series: &[f64]) -> Steadiness {
     Steadiness::From(cut * BATCH)
 }
 
-/// Whether a series that still grows has settled: its last three values, one a second, are at most 10 % apart, and there
-/// was something in each of them. That is what decides when measuring begins; [`steady_from`] looks at what was measured.
+/// Whether a series of requests per second that still grows has settled: its last three values are at most 10 % apart, or as
+/// close as counts of such a size come by chance alone (their standard deviation, the root of the mean).
+///
+/// That is what decides when measuring begins; [`steady_from`] looks at what was measured.
 pub fn has_settled(series: &[f64]) -> bool {
-    let last = series
+    let Some(last) = series
         .len()
         .checked_sub(WINDOWS)
-        .map(|from| &series[from..]);
-    last.is_some_and(|last| last.iter().all(|value| *value > 0.0) && windows_agree(last))
+        .map(|from| &series[from..])
+    else {
+        return false;
+    };
+    let low = last.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = last.iter().copied().fold(0.0, f64::max);
+    let by_chance = (last.iter().sum::<f64>() / WINDOWS as f64).sqrt();
+    low > 0.0 && (high <= low * MOST_APART || high - low <= by_chance)
 }
 
 fn windows_agree(batches: &[f64]) -> bool {

@@ -1,11 +1,10 @@
 //! What an experiment file may say, and what is said of one that may not.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
-
 use std::path::Path;
 
-use bakeoff_compare::{Comparison, ExperimentFile, Launch};
+use bakeoff_compare::{Comparison, CoreWish, ExperimentFile, Launch, WarmUp};
 use bakeoff_load::Scenario;
+use bakeoff_report::Restart;
 
 const GOOD: &str = r#"
 scenario = "scenarios/hello.toml"
@@ -41,6 +40,34 @@ fn paths_are_relative_to_the_file_and_defaults_fill_in() {
 }
 
 #[test]
+fn loads_and_costs_are_read() {
+    let head = "restart = \"once\"\nwarm_up = { at_least = \"2s\", at_most = \"20s\" }\nslo = \"p99.9 < 1.5s\"\n\
+        sweep = true\nopen = [\"50%\", \"80%\"]\nuntil = \"3%\"\nmax_blocks = 4\nprice_per_core_hour = 0.04\ncores = \"split\"\n";
+    let file = ExperimentFile::parse(&format!("{head}{GOOD}"), Path::new("bakeoff.toml")).unwrap();
+    assert_eq!(file.restart, Restart::Once);
+    assert_eq!(
+        (
+            file.warm_up.at_least.as_secs(),
+            file.warm_up.at_most.as_secs()
+        ),
+        (2, 20)
+    );
+    let slo = file.slo.unwrap();
+    assert!((slo.quantile - 0.999).abs() < 1e-12 && slo.below.as_millis() == 1500);
+    assert!(file.sweep && file.cores == CoreWish::Split);
+    assert_eq!(file.open_ratios, [0.5, 0.8]);
+    // Never fewer than the blocks asked for.
+    assert_eq!((file.blocks.get(), file.max_blocks.get()), (10, 10));
+    let fixed =
+        ExperimentFile::parse(&format!("warm_up = \"3s\"\n{GOOD}"), Path::new("b")).unwrap();
+    assert!(!fixed.warm_up.is_detected());
+    let detected =
+        ExperimentFile::parse(&format!("warm_up = \"auto\"\n{GOOD}"), Path::new("b")).unwrap();
+    assert!(detected.warm_up.is_detected());
+    assert_eq!(detected.warm_up, WarmUp::default());
+}
+
+#[test]
 fn mistakes_are_named_with_file_line_key_and_what_would_be_right() {
     let cases = [
         ("blocks = 0", "nonzero"),
@@ -52,6 +79,24 @@ fn mistakes_are_named_with_file_line_key_and_what_would_be_right() {
         ("users = 0", "nonzero"),
         ("warm_up = \"later\"", "duration"),
         ("warm_up = 1", "duration"),
+        (
+            "warm_up = { at_least = \"3s\", at_most = \"1s\" }",
+            "`at_least` is more",
+        ),
+        ("warm_up = { at_least = \"3s\" }", "duration such as \"5s\""),
+        ("restart = \"never\"", "expected `block` or `once`"),
+        (
+            "cores = \"mine\"",
+            "expected one of `auto`, `shared`, `split`",
+        ),
+        ("slo = \"fast\"", "write it like \"p95 < 500ms\""),
+        ("slo = \"p101 < 500ms\"", "write it like \"p95 < 500ms\""),
+        ("slo = \"p95 < 0ms\"", "write it like \"p95 < 500ms\""),
+        ("price_per_core_hour = 0.0", "a price above zero"),
+        ("until = \"3\"", "such as \"5%\""),
+        ("open = [\"half\"]", "such as \"5%\""),
+        ("sweep = 5", "boolean"),
+        ("max_blocks = 0", "nonzero"),
         ("seed = -1", "u64"),
         ("seed = \"lucky\"", "u64"),
         ("primary = \"speed\"", "requests_per_second"),

@@ -1,95 +1,18 @@
 //! Contenders that behave, and contenders that do not: real processes, on free ports, gone afterwards.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
-
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::time::Duration;
 
 use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile};
-use bakeoff_report::Experiment;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-const SCENARIO: &str = r#"
-name = "hello"
-[load]
-users = 2
-spawn_rate = 100
-run_time = "1s"
-[[task]]
-name = "/"
-path = "/"
-timeout = "2s"
-"#;
-
-/// Not a test of anything: what the other tests start as their contender.
-#[test]
-fn serve_when_asked() {
-    let Ok(port) = std::env::var("TEST_SERVER_PORT") else {
-        return;
-    };
-    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).unwrap();
-    println!("listening on {port}");
-    answer_everything(&listener);
-}
-
-fn answer_everything(listener: &TcpListener) {
-    for stream in listener.incoming() {
-        let mut stream = stream.unwrap();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
-            while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
-                if stream.write_all(answer).is_err() {
-                    return;
-                }
-            }
-        });
-    }
-}
-
-/// Runs an experiment of `contenders` in a folder of its own.
-fn run(folder: &Path, contenders: &str) -> Result<Experiment, CompareError> {
-    fs::write(folder.join("scenario.toml"), SCENARIO).unwrap();
-    let stop = CancellationToken::new();
-    let mut comparison = comparison(folder, contenders)?;
-    let mut experiment = comparison.prepare(&stop, &mut |_| {})?;
-    comparison.run(&mut experiment, &stop, &mut |_| {});
-    Ok(experiment)
-}
-
-fn comparison(folder: &Path, contenders: &str) -> Result<Comparison, CompareError> {
-    let header =
-        "scenario = \"scenario.toml\"\nblocks = 2\nmeasure = \"300ms\"\nwarm_up = \"100ms\"\n";
-    let file = ExperimentFile::parse(
-        &format!("{header}{contenders}"),
-        &folder.join("bakeoff.toml"),
-    )?;
-    Comparison::new(file)
-}
-
-/// A contender that behaves: this test binary, started again as a server. Its name stands in its command line.
-fn server(name: &str) -> String {
-    let own = std::env::current_exe().unwrap();
-    format!(
-        "[[contender]]\nname = \"{name}\"\nenv = {{ TEST_SERVER_PORT = \"{{port}}\" }}\n\
-        process = [\"{}\", \"--exact\", \"serve_when_asked\", \"{name}\"]\n",
-        own.display()
-    )
-}
-
-/// The command lines of all processes that hold `word`.
-fn processes_with(word: &str) -> Vec<String> {
-    let all = procfs::process::all_processes().unwrap();
-    all.filter_map(|process| process.ok()?.cmdline().ok())
-        .map(|words| words.join(" "))
-        .filter(|line| line.contains(word))
-        .collect()
-}
+use crate::setting::{
+    SCENARIO, Script, answer_everything, comparison, processes_with, run, server,
+};
 
 #[test]
 fn every_contender_is_measured_once_in_every_block() {
@@ -121,7 +44,7 @@ fn every_contender_is_measured_once_in_every_block() {
 fn server_that_runs_already_is_measured_at_its_path() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/prefix", listener.local_addr().unwrap());
-    std::thread::spawn(move || answer_everything(&listener));
+    std::thread::spawn(move || answer_everything(&listener, &Script::default()));
     let folder = TempDir::new().unwrap();
     let contender = format!("[[contender]]\nname = \"there\"\nurl = \"{url}\"\n");
     let experiment = run(folder.path(), &contender).unwrap();

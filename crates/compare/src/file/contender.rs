@@ -1,0 +1,221 @@
+//! What an experiment file says of a contender.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::value::PositiveDuration;
+
+/// No contender is waited for longer, whatever its file says.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
+/// One contender of an experiment file.
+#[derive(Debug, Clone)]
+pub struct ContenderConfig {
+    /// Its name.
+    pub name: String,
+    /// How it is run.
+    pub launch: Launch,
+    /// Where its commands run.
+    pub directory: PathBuf,
+    /// Commands to run once before it can be started, and again when what they name has changed.
+    pub setup: Vec<Vec<String>>,
+    /// Environment variables beside Bakeoff's own.
+    pub env: BTreeMap<String, String>,
+    /// A command that tells its version, for the report.
+    pub version: Option<Vec<String>>,
+    /// Files whose hashes are noted in the report, such as a model's.
+    pub files: Vec<PathBuf>,
+    /// The path that answers 200 when it is ready; without one a first correct answer has to do.
+    pub ready: Option<String>,
+    /// How long it may take to become ready.
+    pub ready_timeout: Duration,
+}
+
+/// How a contender is run.
+#[derive(Debug, Clone)]
+pub enum Launch {
+    /// A command line; `{port}` and `{bakeoff}` are filled in.
+    Process(Vec<String>),
+    /// A container.
+    Docker(DockerConfig),
+    /// Something that runs already, at this address, such as `http://127.0.0.1:8000`.
+    Url(String),
+}
+
+/// A contender's container.
+#[derive(Debug, Clone)]
+pub struct DockerConfig {
+    /// Where the image comes from.
+    pub image: Image,
+    /// The port it listens on inside.
+    pub port: u16,
+    /// How its port is reached.
+    pub network: Network,
+    /// Replaces the image's command; `{port}` is filled in.
+    pub command: Vec<String>,
+}
+
+/// Where an image comes from.
+#[derive(Debug, Clone)]
+pub enum Image {
+    /// One that the engine has or can pull.
+    Named(String),
+    /// One that is built.
+    Build {
+        /// The build context.
+        context: PathBuf,
+        /// The Dockerfile, relative to the context.
+        dockerfile: String,
+        /// Files from elsewhere, by their name in the context; `{bakeoff}` is filled in.
+        copy: BTreeMap<String, String>,
+    },
+}
+
+/// How a container's port is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// Published on a free port of 127.0.0.1.
+    Bridge,
+    /// The container shares the host's network: its command decides where it listens. One that listens on 0.0.0.0,
+    /// as images do, can be reached from other machines; a `command` with `--host 127.0.0.1` keeps it here.
+    Host,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawContender {
+    name: String,
+    process: Option<Vec<String>>,
+    docker: Option<RawDocker>,
+    url: Option<String>,
+    #[serde(default)]
+    directory: PathBuf,
+    #[serde(default)]
+    setup: Vec<Vec<String>>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    version: Option<Vec<String>>,
+    #[serde(default)]
+    files: Vec<PathBuf>,
+    ready: Option<String>,
+    #[serde(default = "default_ready_timeout")]
+    ready_timeout: PositiveDuration,
+}
+
+fn default_ready_timeout() -> PositiveDuration {
+    PositiveDuration(Duration::from_mins(2))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDocker {
+    image: Option<String>,
+    build: Option<PathBuf>,
+    dockerfile: Option<String>,
+    #[serde(default)]
+    copy: BTreeMap<String, String>,
+    port: std::num::NonZeroU16,
+    #[serde(default = "default_network")]
+    network: Network,
+    #[serde(default)]
+    command: Vec<String>,
+}
+
+fn default_network() -> Network {
+    Network::Bridge
+}
+
+impl RawContender {
+    pub(super) fn resolve(self, folder: &Path) -> Result<ContenderConfig, String> {
+        let name = self.name;
+        if name.is_empty()
+            || !name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        {
+            return Err(format!(
+                "`name` is `{name}`; use letters, digits, `-`, `_` and `.`"
+            ));
+        }
+        let launch = match (self.process, self.docker, self.url) {
+            (Some(command), None, None) if !command.is_empty() => Launch::Process(command),
+            (Some(_), None, None) => {
+                return Err(format!("`process` of `{name}` is empty; name a program"));
+            }
+            (None, Some(docker), None) => Launch::Docker(docker.resolve(&name, folder)?),
+            (None, None, Some(url)) => {
+                bakeoff_load::check_host(&url)
+                    .map_err(|error| format!("`url` of `{name}`: {error}"))?;
+                Launch::Url(url)
+            }
+            _ => {
+                return Err(format!(
+                    "contender `{name}` needs exactly one of `process`, `docker` and `url`"
+                ));
+            }
+        };
+        if self.version.as_ref().is_some_and(Vec::is_empty) {
+            return Err(format!("`version` of `{name}` is empty; name a program"));
+        }
+        if self.setup.iter().any(Vec::is_empty) {
+            return Err(format!(
+                "`setup` of `{name}` has an empty command; name a program"
+            ));
+        }
+        if let Some(ready) = self.ready.as_ref().filter(|ready| !ready.starts_with('/')) {
+            return Err(format!(
+                "`ready` of `{name}` is `{ready}`; it must begin with /"
+            ));
+        }
+        if let (Launch::Url(url), Some(_)) = (&launch, &self.ready)
+            && !url.starts_with("http://")
+        {
+            return Err(format!(
+                "`ready` of `{name}` is asked over http:// alone; leave it out for {url}, since a first correct answer is waited for in any case"
+            ));
+        }
+        Ok(ContenderConfig {
+            launch,
+            files: self
+                .files
+                .iter()
+                .map(|file| folder.join(&self.directory).join(file))
+                .collect(),
+            version: self.version,
+            directory: folder.join(self.directory),
+            setup: self.setup,
+            env: self.env,
+            ready: self.ready,
+            ready_timeout: self.ready_timeout.0.min(LONGEST_WAIT),
+            name,
+        })
+    }
+}
+
+impl RawDocker {
+    fn resolve(self, name: &str, folder: &Path) -> Result<DockerConfig, String> {
+        let image = match (self.image, self.build) {
+            (Some(image), None) => Image::Named(image),
+            (None, Some(context)) => Image::Build {
+                context: folder.join(context),
+                dockerfile: self.dockerfile.unwrap_or_else(|| "Dockerfile".into()),
+                copy: self.copy,
+            },
+            _ => {
+                return Err(format!(
+                    "`docker` of `{name}` needs exactly one of `image` and `build`"
+                ));
+            }
+        };
+        Ok(DockerConfig {
+            image,
+            port: self.port.get(),
+            network: self.network,
+            command: self.command,
+        })
+    }
+}

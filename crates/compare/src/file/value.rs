@@ -1,0 +1,237 @@
+//! Values of an experiment file, as people write them.
+
+use std::time::Duration;
+
+use bakeoff_report::{PrimaryMetric, Slo};
+use serde::Deserialize;
+
+use crate::answers::AnswerRule;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAnswerRule {
+    json: String,
+    equal: Option<bool>,
+    within: Option<f64>,
+}
+
+impl RawAnswerRule {
+    pub(super) fn resolve(self) -> Result<AnswerRule, String> {
+        let pointer = self.json;
+        if !pointer.is_empty() && !pointer.starts_with('/') {
+            return Err(format!(
+                "`json` must be a JSON pointer such as \"/answer\", not {pointer:?}"
+            ));
+        }
+        match (self.equal, self.within) {
+            (Some(true), None) => Ok(AnswerRule::Equal { pointer }),
+            (None, Some(most)) if most >= 0.0 => Ok(AnswerRule::Within { pointer, most }),
+            _ => Err(
+                "a rule is { json = \"/answer\", equal = true } or { json = \"/score\", within = 0.02 }"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+#[derive(Default, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RawMetric {
+    #[default]
+    RequestsPerSecond,
+    #[serde(rename = "response_time.p50")]
+    MedianResponseTime,
+    #[serde(rename = "response_time.p95")]
+    P95ResponseTime,
+    #[serde(rename = "response_time.p99")]
+    P99ResponseTime,
+}
+
+impl From<RawMetric> for PrimaryMetric {
+    fn from(metric: RawMetric) -> Self {
+        match metric {
+            RawMetric::RequestsPerSecond => Self::RequestsPerSecond,
+            RawMetric::MedianResponseTime => Self::MedianResponseTime,
+            RawMetric::P95ResponseTime => Self::P95ResponseTime,
+            RawMetric::P99ResponseTime => Self::P99ResponseTime,
+        }
+    }
+}
+
+/// A time that is not zero, written `"5s"`.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct PositiveDuration(pub(super) Duration);
+
+impl TryFrom<String> for PositiveDuration {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match humantime::parse_duration(&text) {
+            Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
+            Ok(_) => Err("a time above zero is needed, such as \"5s\"".into()),
+            Err(error) => Err(format!(
+                "not a time ({error}); write it like \"5s\" or \"1m 30s\""
+            )),
+        }
+    }
+}
+
+/// A share of one, written `"5%"`.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Percent(pub(super) f64);
+
+impl Default for Percent {
+    fn default() -> Self {
+        Self(0.05)
+    }
+}
+
+impl TryFrom<String> for Percent {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let number = text
+            .strip_suffix('%')
+            .and_then(|number| number.trim().parse::<f64>().ok());
+        match number {
+            Some(percent) if (0.0..100.0).contains(&percent) => Ok(Self(percent / 100.0)),
+            _ => Err("a percentage from 0 to below 100 is needed, such as \"5%\"".into()),
+        }
+    }
+}
+
+/// A share such as `5%`, as a ratio.
+///
+/// # Errors
+/// What would be right.
+pub fn parse_percent(text: &str) -> Result<f64, String> {
+    Percent::try_from(text.to_owned()).map(|share| share.0)
+}
+
+/// An objective such as `p95 < 500ms`.
+///
+/// # Errors
+/// What would be right.
+pub fn parse_slo(text: &str) -> Result<Slo, String> {
+    RawSlo::try_from(text.to_owned()).map(|slo| slo.0)
+}
+
+/// What a core costs per hour: a number above zero.
+#[derive(Deserialize)]
+#[serde(try_from = "f64")]
+pub(super) struct Price(pub(super) f64);
+
+impl TryFrom<f64> for Price {
+    type Error = String;
+
+    fn try_from(price: f64) -> Result<Self, String> {
+        if price.is_finite() && price > 0.0 {
+            Ok(Self(price))
+        } else {
+            Err("a price above zero is needed, such as 0.04".into())
+        }
+    }
+}
+
+/// An objective, written `"p95 < 500ms"`.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct RawSlo(pub(super) Slo);
+
+impl TryFrom<String> for RawSlo {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no objective; write it like \"p95 < 500ms\"");
+        let (percentile, limit) = text.split_once('<').ok_or_else(wrong)?;
+        let percent = percentile.trim().strip_prefix('p').ok_or_else(wrong)?;
+        let percent: f64 = percent.parse().map_err(|_| wrong())?;
+        let below = humantime::parse_duration(limit.trim()).map_err(|_| wrong())?;
+        if !(percent > 0.0 && percent < 100.0) || below.is_zero() {
+            return Err(wrong());
+        }
+        Ok(Self(Slo {
+            quantile: percent / 100.0,
+            below,
+        }))
+    }
+}
+
+/// How long a contender warms up before it is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "RawWarmUp")]
+pub struct WarmUp {
+    /// The least time, after all users have started.
+    pub at_least: Duration,
+    /// The most time that it has to settle in; where both are the same, it is not looked at.
+    pub at_most: Duration,
+}
+
+impl Default for WarmUp {
+    /// Until its rate has settled, from one to ten seconds.
+    fn default() -> Self {
+        Self {
+            at_least: Duration::from_secs(1),
+            at_most: Duration::from_secs(10),
+        }
+    }
+}
+
+impl WarmUp {
+    /// So long, whatever the contender does.
+    pub fn fixed(time: Duration) -> Self {
+        Self {
+            at_least: time,
+            at_most: time,
+        }
+    }
+
+    /// Whether the contender is watched for having settled.
+    pub fn is_detected(self) -> bool {
+        self.at_least < self.at_most
+    }
+}
+
+/// `"auto"`, a time, or both bounds.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "write \"auto\", a duration such as \"5s\", or { at_least = \"1s\", at_most = \"10s\" }"
+)]
+enum RawWarmUp {
+    Text(String),
+    #[serde(rename_all = "snake_case")]
+    Bounds(RawBounds),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBounds {
+    #[serde(with = "humantime_serde")]
+    at_least: Duration,
+    #[serde(with = "humantime_serde")]
+    at_most: Duration,
+}
+
+impl TryFrom<RawWarmUp> for WarmUp {
+    type Error = String;
+
+    fn try_from(raw: RawWarmUp) -> Result<Self, String> {
+        match raw {
+            RawWarmUp::Text(text) if text == "auto" => Ok(Self::default()),
+            RawWarmUp::Text(text) => {
+                humantime::parse_duration(&text)
+                    .map(Self::fixed)
+                    .map_err(|error| {
+                        format!("not a duration ({error}); write it like \"5s\", or \"auto\"")
+                    })
+            }
+            RawWarmUp::Bounds(RawBounds { at_least, at_most }) if at_least <= at_most => {
+                Ok(Self { at_least, at_most })
+            }
+            RawWarmUp::Bounds(_) => Err("`at_least` is more than `at_most`".to_owned()),
+        }
+    }
+}

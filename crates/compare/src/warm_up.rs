@@ -1,0 +1,50 @@
+//! Ends a contender's warm-up once its rate has settled.
+
+use std::time::Duration;
+
+use bakeoff_load::{Control, Phase, Progress};
+use bakeoff_report::statistics::has_settled;
+
+use crate::file::WarmUp;
+
+/// Follows a load until it is measured.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    warm_up: WarmUp,
+    /// When all users had started.
+    since: Option<Duration>,
+    has_settled: bool,
+}
+
+impl Watch {
+    pub(crate) fn new(warm_up: WarmUp) -> Self {
+        Self {
+            warm_up,
+            since: None,
+            has_settled: !warm_up.is_detected(),
+        }
+    }
+
+    /// Lets the measured period begin where the contender has settled.
+    pub(crate) fn follow(&mut self, progress: &Progress<'_>, control: &Control) {
+        if progress.phase != Phase::WarmUp || self.has_settled {
+            return;
+        }
+        let since = *self.since.get_or_insert(progress.elapsed);
+        let with_all_users = progress.so_far.timeline.iter();
+        let rates: Vec<f64> = with_all_users
+            .filter(|second| second.since_start >= since)
+            .map(|second| second.requests as f64)
+            .collect();
+        let long_enough = progress.elapsed.saturating_sub(since) >= self.warm_up.at_least;
+        if long_enough && has_settled(&rates) {
+            self.has_settled = true;
+            control.begin_measuring();
+        }
+    }
+
+    /// Whether the rate had settled when measuring began; true where that was not looked at.
+    pub(crate) fn has_settled(&self) -> bool {
+        self.has_settled
+    }
+}

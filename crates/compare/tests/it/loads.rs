@@ -1,0 +1,201 @@
+//! The loads of an experiment: users until they have settled, sweeps, arrivals, on cores of their own.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bakeoff_report::{Analysis, Experiment, RunLoad};
+use tempfile::TempDir;
+
+use crate::setting::{Script, run_with, scripted, server};
+
+const SHORT: &str = "measure = \"300ms\"\nwarm_up = \"100ms\"\n";
+
+fn slow(name: &str, delay_ms: u64) -> String {
+    let delay = Duration::from_millis(delay_ms);
+    scripted(
+        name,
+        &Script {
+            delay,
+            ..Script::default()
+        },
+    )
+}
+
+/// Requests per second of the loads of a contender, by users.
+fn swept_users(experiment: &Experiment, contender: &str, block: u32) -> Vec<u32> {
+    let runs = experiment.runs.iter();
+    runs.filter(|run| run.contender == contender && run.block == block)
+        .filter_map(|run| match run.load {
+            RunLoad::Sweep { users } => Some(users),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_server_that_does_nothing_is_measured_first() {
+    let folder = TempDir::new().unwrap();
+    let experiment = run_with(
+        folder.path(),
+        &format!("blocks = 1\n{SHORT}"),
+        &slow("it", 20),
+    )
+    .unwrap();
+    let floor = experiment.floor.unwrap();
+    assert!(floor.requests_per_second > 1000.0, "{floor:?}");
+    assert!(floor.median < Duration::from_millis(10), "{floor:?}");
+}
+
+#[test]
+fn a_contender_is_measured_once_it_has_settled() {
+    let folder = TempDir::new().unwrap();
+    let head =
+        "blocks = 1\nmeasure = \"300ms\"\nwarm_up = { at_least = \"0s\", at_most = \"30s\" }\n";
+    let experiment = run_with(folder.path(), head, &slow("steady", 10)).unwrap();
+    let run = &experiment.runs[0];
+    assert!(run.settled);
+    let warm_up = run.measurement.warm_up;
+    // Three whole seconds alike, and whatever came before them.
+    assert!(
+        (Duration::from_secs(3)..Duration::from_secs(20)).contains(&warm_up),
+        "{warm_up:?}"
+    );
+    assert_eq!(run.measurement.period, Duration::from_millis(300));
+    assert!(!run.measurement.interrupted);
+}
+
+#[test]
+fn a_contender_that_does_not_settle_is_measured_all_the_same_and_flagged() {
+    let folder = TempDir::new().unwrap();
+    let head =
+        "blocks = 1\nmeasure = \"300ms\"\nwarm_up = { at_least = \"0s\", at_most = \"1s\" }\n";
+    let experiment = run_with(folder.path(), head, &slow("it", 10)).unwrap();
+    assert!(!experiment.runs[0].settled);
+    assert_eq!(Analysis::of(&experiment).results[0].unsettled, (1, 1));
+}
+
+#[test]
+fn contenders_that_are_started_once_are_the_same_process_in_every_block() {
+    let folder = TempDir::new().unwrap();
+    let head = format!("blocks = 2\nrestart = \"once\"\n{SHORT}");
+    let experiment = run_with(folder.path(), &head, &(server("one") + &server("two"))).unwrap();
+    assert_eq!(experiment.problems, []);
+    assert_eq!(experiment.runs.len(), 6);
+    let cold_starts = experiment
+        .runs
+        .iter()
+        .filter(|run| run.cold_start.is_some());
+    let started: BTreeSet<&str> = cold_starts
+        .map(|run| run.contender.trim_end_matches(" again"))
+        .collect();
+    assert_eq!(started, BTreeSet::from(["one", "two"]));
+    let cold_starts = experiment
+        .runs
+        .iter()
+        .filter(|run| run.cold_start.is_some());
+    assert_eq!(cold_starts.count(), 2);
+}
+
+#[test]
+fn a_sweep_goes_on_until_more_users_make_no_more_requests() {
+    let folder = TempDir::new().unwrap();
+    let head = format!(
+        "blocks = 1\nsweep = true\nsweep_users = 8\nsweep_measure = \"300ms\"\nslo = \"p95 < 25ms\"\n{SHORT}"
+    );
+    let contenders = slow("slow", 20) + &slow("slower", 60);
+    let experiment = run_with(folder.path(), &head, &contenders).unwrap();
+    assert_eq!(experiment.problems, []);
+    // Each connection has a thread of its own there, so that more users always make more requests.
+    for name in ["slow", "slower"] {
+        assert_eq!(swept_users(&experiment, name, 1), [1, 2, 3, 4, 6, 8]);
+    }
+    assert_eq!(swept_users(&experiment, "slow again", 1), Vec::<u32>::new());
+    let sweeps = Analysis::of(&experiment).sweeps;
+    assert_eq!(sweeps.len(), 2);
+    let knee = sweeps[0].knee_per_second.unwrap().point_estimate;
+    assert!((200.0..420.0).contains(&knee), "{knee}");
+    assert_eq!(sweeps[0].knee_users, Some((8, 8, 8)));
+    // 60 ms are never below 25 ms.
+    assert_eq!(
+        (sweeps[1].slo_per_second, sweeps[1].slo_never),
+        (None, (1, 1))
+    );
+}
+
+#[test]
+fn requests_arrive_at_the_same_rates_for_every_contender() {
+    let folder = TempDir::new().unwrap();
+    let head = format!("blocks = 2\nopen = [\"25%\", \"50%\"]\n{SHORT}");
+    let contenders = slow("slow", 10) + &slow("slower", 30);
+    let experiment = run_with(folder.path(), &head, &contenders).unwrap();
+    assert_eq!(experiment.problems, []);
+    let analysis = Analysis::of(&experiment);
+    assert_eq!(analysis.at_rates.len(), 2);
+    let slower = analysis
+        .results
+        .iter()
+        .find(|result| result.contender.name == "slower");
+    let capacity = slower
+        .unwrap()
+        .summary
+        .total
+        .successes_per_second()
+        .unwrap();
+    for (at_rate, share) in analysis.at_rates.iter().zip([0.25, 0.5]) {
+        let RunLoad::Arrivals { per_second } = at_rate.load else {
+            panic!("{:?}", at_rate.load);
+        };
+        assert!(
+            (per_second / capacity - share).abs() < 0.01,
+            "{per_second} of {capacity}"
+        );
+        for result in &at_rate.results {
+            assert_eq!(result.blocks, [1, 2], "{}", result.contender.name);
+            assert!(result.summary.arrivals.is_some());
+        }
+    }
+}
+
+#[test]
+fn an_experiment_goes_on_until_its_intervals_are_narrow_enough() {
+    let folder = TempDir::new().unwrap();
+    let head = format!("blocks = 1\nuntil = \"60%\"\nmax_blocks = 12\n{SHORT}");
+    let contenders = slow("slow", 10) + &slow("slower", 30);
+    let experiment = run_with(folder.path(), &head, &contenders).unwrap();
+    // Six are the fewest that have an interval, and it is narrow: the delays are what decides.
+    assert_eq!(experiment.plan.blocks, 6);
+    let folder = TempDir::new().unwrap();
+    let head = format!("blocks = 1\nuntil = \"0.0001%\"\nmax_blocks = 7\n{SHORT}");
+    let experiment = run_with(folder.path(), &head, &contenders).unwrap();
+    assert_eq!(experiment.plan.blocks, 7);
+}
+
+#[test]
+fn generator_and_contenders_have_cores_of_their_own_where_that_is_wanted() {
+    let cores = std::thread::available_parallelism().unwrap().get();
+    if cores < 2 {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let head = format!("blocks = 1\ncores = \"split\"\n{SHORT}");
+    let look = "sh -c 'grep Cpus_allowed_list /proc/self/status >> seen'";
+    let setup = format!("directory = \"{}\"\n", folder.path().display());
+    let contender = server("it");
+    // Its own first words say where it runs.
+    let wrapped = contender.replace(
+        "process = [",
+        &format!(
+            "{setup}process = [\"sh\", \"-c\", \"{}; exec \\\"$0\\\" \\\"$@\\\"\", ",
+            look.replace('\'', "").replace("sh -c ", "")
+        ),
+    );
+    let experiment = run_with(folder.path(), &head, &wrapped).unwrap();
+    assert_eq!(experiment.problems, []);
+    let split = experiment.plan.cores.unwrap();
+    let seen = std::fs::read_to_string(folder.path().join("seen")).unwrap();
+    assert!(
+        seen.contains(&format!("Cpus_allowed_list:\t{}\n", split.contenders)),
+        "{seen} {split:?}"
+    );
+    assert_ne!(split.generator, split.contenders);
+}

@@ -1,0 +1,9 @@
+//! Experiments with real contenders.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod contenders;
+mod experiment_file;
+mod faults;
+mod loads;
+mod setting;

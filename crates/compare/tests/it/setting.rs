@@ -1,0 +1,204 @@
+//! Contenders with a script, and experiments of them in folders of their own.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use bakeoff_compare::{CompareError, Comparison, ExperimentFile};
+use bakeoff_report::Experiment;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const SCENARIO: &str = r#"
+name = "hello"
+[load]
+users = 2
+spawn_rate = 100
+run_time = "1s"
+[[task]]
+name = "/"
+path = "/"
+timeout = "2s"
+"#;
+
+/// What a contender does. In its environment as `delay_ms=5 body="x"`: one word each, in any order.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Script {
+    /// How long each answer takes.
+    pub(crate) delay: Duration,
+    /// What it answers; `hello` without it.
+    pub(crate) body: Option<String>,
+    /// With its first answer on this connection, counted from 1, its process ends.
+    pub(crate) dies_on_connection: Option<u64>,
+    /// After so many answers it answers nothing for a while, once.
+    pub(crate) freezes_after: Option<u64>,
+    /// How long that is.
+    pub(crate) freeze: Duration,
+}
+
+impl Script {
+    fn to_words(&self) -> String {
+        let mut words = format!(
+            "delay_ms={} freeze_ms={}",
+            self.delay.as_millis(),
+            self.freeze.as_millis()
+        );
+        let numbers = [
+            ("dies_on_connection", self.dies_on_connection),
+            ("freezes_after", self.freezes_after),
+        ];
+        for (name, number) in numbers {
+            if let Some(number) = number {
+                let _ = write!(words, " {name}={number}");
+            }
+        }
+        if let Some(body) = &self.body {
+            let _ = write!(words, " body={body}");
+        }
+        words
+    }
+
+    fn of_words(words: &str) -> Self {
+        let value = |name: &str| {
+            let mut words = words.split(' ').filter_map(|word| word.split_once('='));
+            words
+                .find(|(other, _)| *other == name)
+                .map(|(_, value)| value)
+        };
+        let number = |name| value(name).map(|value| value.parse::<u64>().unwrap());
+        let time = |name| Duration::from_millis(number(name).unwrap_or(0));
+        Self {
+            delay: time("delay_ms"),
+            body: value("body").map(str::to_owned),
+            dies_on_connection: number("dies_on_connection"),
+            freezes_after: number("freezes_after"),
+            freeze: time("freeze_ms"),
+        }
+    }
+}
+
+/// Not a test of anything: what the other tests start as their contender.
+#[test]
+fn serve_when_asked() {
+    let Ok(port) = std::env::var("TEST_SERVER_PORT") else {
+        return;
+    };
+    let script = std::env::var("TEST_SERVER_SCRIPT").unwrap_or_default();
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).unwrap();
+    println!("listening on {port}");
+    answer_everything(&listener, &Script::of_words(&script));
+}
+
+pub(crate) fn answer_everything(listener: &TcpListener, script: &Script) {
+    let answered = Arc::new(AtomicU64::new(0));
+    let frozen = Arc::new(RwLock::new(()));
+    for (connection, stream) in (1..).zip(listener.incoming()) {
+        let mut stream = stream.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let (script, answered, frozen) =
+            (script.clone(), Arc::clone(&answered), Arc::clone(&frozen));
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            let body = script.body.as_deref().unwrap_or("hello");
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+                std::thread::sleep(script.delay);
+                let count = answered.fetch_add(1, Ordering::Relaxed);
+                if script.dies_on_connection == Some(connection) {
+                    end_as_if_killed();
+                }
+                if script.freezes_after == Some(count) {
+                    let _alone = frozen.write().unwrap();
+                    std::thread::sleep(script.freeze);
+                }
+                let _thawed = frozen.read().unwrap();
+                if stream.write_all(answer.as_bytes()).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}
+
+#[expect(clippy::exit, reason = "it stands for a process that ends by itself")]
+fn end_as_if_killed() -> ! {
+    let _ = std::io::stdout().write_all(b"out of memory, says the script\n");
+    std::process::exit(9);
+}
+
+/// A contender that behaves: this test binary, started again as a server. Its name stands in its command line.
+pub(crate) fn server(name: &str) -> String {
+    scripted(name, &Script::default())
+}
+
+/// A contender that does as its script says.
+pub(crate) fn scripted(name: &str, script: &Script) -> String {
+    let own = std::env::current_exe().unwrap();
+    format!(
+        "[[contender]]\nname = \"{name}\"\n\
+        env = {{ TEST_SERVER_PORT = \"{{port}}\", TEST_SERVER_SCRIPT = '{}' }}\n\
+        process = [\"{}\", \"--exact\", \"setting::serve_when_asked\", \"--nocapture\", \"{name}\"]\n",
+        script.to_words(),
+        own.display()
+    )
+}
+
+/// Runs an experiment of `contenders` in a folder of its own.
+pub(crate) fn run(folder: &Path, contenders: &str) -> Result<Experiment, CompareError> {
+    run_with(
+        folder,
+        "blocks = 2\nmeasure = \"300ms\"\nwarm_up = \"100ms\"\n",
+        contenders,
+    )
+}
+
+/// The same with these lines at the head of the experiment file.
+pub(crate) fn run_with(
+    folder: &Path,
+    head: &str,
+    contenders: &str,
+) -> Result<Experiment, CompareError> {
+    let stop = CancellationToken::new();
+    let mut comparison = comparison_with(folder, head, contenders)?;
+    let mut experiment = comparison.prepare(&stop, &mut |_| {})?;
+    comparison.run(&mut experiment, &stop, &mut |_| {});
+    Ok(experiment)
+}
+
+pub(crate) fn comparison(folder: &Path, contenders: &str) -> Result<Comparison, CompareError> {
+    comparison_with(
+        folder,
+        "blocks = 2\nmeasure = \"300ms\"\nwarm_up = \"100ms\"\n",
+        contenders,
+    )
+}
+
+fn comparison_with(
+    folder: &Path,
+    head: &str,
+    contenders: &str,
+) -> Result<Comparison, CompareError> {
+    let scenario = folder.join("scenario.toml");
+    if !scenario.exists() {
+        fs::write(scenario, SCENARIO).unwrap();
+    }
+    let text = format!("scenario = \"scenario.toml\"\n{head}{contenders}");
+    let file = ExperimentFile::parse(&text, &folder.join("bakeoff.toml"))?;
+    Comparison::new(file)
+}
+
+/// The command lines of all processes that hold `word`.
+pub(crate) fn processes_with(word: &str) -> Vec<String> {
+    let all = procfs::process::all_processes().unwrap();
+    all.filter_map(|process| process.ok()?.cmdline().ok())
+        .map(|words| words.join(" "))
+        .filter(|line| line.contains(word))
+        .collect()
+}
