@@ -1,4 +1,4 @@
-.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients bench bench-serve bench-swarm bench-overload
+.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients bench bench-serve bench-swarm bench-overload bench-identical
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -30,7 +30,7 @@ invariants:
 	$(call absent,bakeoff-report,bakeoff-load tokio hyper axum clap)
 	@echo "dependency invariants hold"
 
-test: ## all tests; BAKEOFF_REQUIRE=chromium,clients,curl,docker,haproxy,python makes a missing tool a failure
+test: ## all tests; BAKEOFF_REQUIRE=cgroup,chromium,clients,curl,docker,haproxy,python makes a missing tool a failure
 	cargo test --workspace --locked
 
 FUZZ_SECONDS ?= 60
@@ -68,6 +68,9 @@ bench-serve: ## Bakeoff, FastAPI with onnxruntime and FastAPI with transformers 
 
 bench-swarm: ## requests/s that one core of Bakeoff, Locust and wrk can make
 	python3 bench/swarm.py
+
+bench-identical: ## twenty experiments with a contender against itself: how often a difference is claimed
+	python3 bench/identical.py
 
 bench-overload: ## goodput and waiting of Bakeoff and FastAPI when up to three times their capacity is asked
 	python3 bench/overload.py

@@ -126,6 +126,9 @@ pub(crate) struct SwarmArgs {
         hide_env_values = true
     )]
     pub(crate) web_login: Option<Login>,
+    /// Experiment file that can be started from the page, which runs the commands in it [default: bakeoff.toml where it lies here]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) experiment: Vec<PathBuf>,
     /// File that keeps every run started from the page [default: bakeoff/history.sqlite in the user's data folder]
     #[arg(long, env = "BAKEOFF_STORE", value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,

@@ -16,6 +16,9 @@ use crate::machine;
 
 mod blocks;
 mod turn;
+mod words;
+
+pub use words::Said;
 
 /// What happens while contenders are prepared and measured.
 #[derive(Debug)]
@@ -57,6 +60,8 @@ pub struct Turn<'a> {
     pub contender: &'a str,
     /// The block, from 1.
     pub block: u32,
+    /// Blocks of this load, as far as that is known.
+    pub blocks: u32,
     /// What is put on it.
     pub load: RunLoad,
     /// Turns of the whole experiment before this one.

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bakeoff_report::statistics::fewest_blocks;
 use bakeoff_report::{PrimaryMetric, Restart, Slo};
 use serde::Deserialize;
 use toml::Spanned;
@@ -164,6 +165,13 @@ impl ExperimentFile {
 }
 
 impl ExperimentFile {
+    /// Asks for the fewest blocks that can show a difference between so many contenders.
+    pub fn make_quick(&mut self) {
+        let blocks = fewest_blocks(self.contenders.len().saturating_sub(1));
+        let blocks = u32::try_from(blocks).ok().and_then(NonZeroU32::new);
+        self.blocks = blocks.unwrap_or(NonZeroU32::MIN);
+    }
+
     /// Keeps only the contenders named; keeps all where no name is given. Without the baseline of the file
     /// the first of them takes its place.
     ///

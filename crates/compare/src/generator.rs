@@ -7,6 +7,8 @@ use bakeoff_report::GeneratorUse;
 use procfs::process::Process;
 use procfs::{CurrentSI, KernelStats};
 
+mod quota;
+
 /// Follows this process over a measured period.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
@@ -36,8 +38,9 @@ impl Meter {
     /// What was used between the beginning and the end of the measured period; `None` where that could not be seen.
     pub(crate) fn used(&self) -> Option<GeneratorUse> {
         let (first, last) = (self.first?, self.last?);
-        let cores = std::thread::available_parallelism().ok()?.get();
-        let available = last.at.duration_since(first.at).as_secs_f64() * cores as f64;
+        let cores = std::thread::available_parallelism().ok()?.get() as f64;
+        let cores = quota::cores().map_or(cores, |quota| quota.min(cores));
+        let available = last.at.duration_since(first.at).as_secs_f64() * cores;
         let own = last.own_cpu.saturating_sub(first.own_cpu).as_secs_f64();
         let ticks = last.all_ticks.saturating_sub(first.all_ticks);
         let stolen = last.stolen_ticks.saturating_sub(first.stolen_ticks);

@@ -21,7 +21,7 @@ mod warm_up;
 pub use answers::AnswerRule;
 pub use cores::CoreWish;
 pub use error::CompareError;
-pub use experiment::{Comparison, Event, Turn};
+pub use experiment::{Comparison, Event, Said, Turn};
 pub use file::{
     ContenderConfig, DockerConfig, ExperimentFile, Image, Launch, Network, WarmUp, parse_percent,
     parse_slo,

@@ -3,6 +3,7 @@
 import { post, read } from "./api.js";
 import { chartsOfOne } from "./charts.js";
 import { by, make } from "./dom.js";
+import { experimentsView } from "./experiments.js";
 import { startForm } from "./form.js";
 import { historyView } from "./history.js";
 import { follow } from "./live.js";
@@ -97,9 +98,11 @@ function showDownloads(downloads) {
 }
 
 const runs = historyView({ failed: fail });
+const experiments = experimentsView({ failed: fail });
 const opened = {
   ratio: async () => showRatio(await read("/tasks")),
   logs: showLogs,
+  experiments: () => experiments.open(),
   history: () => runs.open(),
 };
 const views = tabs((id) => Promise.resolve(opened[id]?.()).catch(fail));

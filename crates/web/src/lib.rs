@@ -4,6 +4,7 @@
 //! for a login where one is set.
 
 mod access;
+mod experiments;
 mod form;
 mod log;
 mod points;
@@ -12,6 +13,7 @@ mod swarm;
 mod wire;
 
 use std::future::IntoFuture;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use access::{InvalidLogin, Login};
+use experiments::Experiments;
 use routes::Page;
 use swarm::Swarm;
 
@@ -57,6 +60,8 @@ pub struct PageConfig {
     pub bakeoff_version: String,
     /// Where every run is kept; `None` keeps none.
     pub history: Option<History>,
+    /// Experiment files that visitors can start, which runs the commands in them.
+    pub experiments: Vec<PathBuf>,
     /// What visitors must know; `None` lets everybody in.
     pub login: Option<Login>,
 }
@@ -99,9 +104,11 @@ impl WebPage {
         stop: CancellationToken,
     ) -> Result<Option<Measurement>, WebError> {
         let login = config.login.take();
+        let experiments = Arc::new(Experiments::new(std::mem::take(&mut config.experiments)));
         let swarm = Arc::new(Swarm::new(config));
         let page = Page {
             swarm: Arc::clone(&swarm),
+            experiments: Arc::clone(&experiments),
             stop: stop.clone(),
         };
         let app = routes::router(page, login);
@@ -112,7 +119,11 @@ impl WebPage {
             // A visitor who keeps a connection open does not keep the program from ending.
             () = async { stop.cancelled().await; tokio::time::sleep(GOODBYE).await } => Ok(()),
         };
-        let measured = tokio::task::spawn_blocking(move || swarm.finish()).await;
+        let finish = move || {
+            experiments.finish();
+            swarm.finish()
+        };
+        let measured = tokio::task::spawn_blocking(finish).await;
         served.map(|()| measured.ok().flatten())
     }
 }

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, Login};
+use crate::experiments::Experiments;
 use crate::form::{self, SwarmForm};
 use crate::swarm::{Asked, Swarm, SwarmError, users_of};
 use crate::wire::{Outcome, Stats, state_name};
@@ -21,6 +22,7 @@ use crate::wire::{Outcome, Stats, state_name};
 mod assets;
 mod download;
 mod events;
+mod experiments;
 mod history;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ mod tests;
 #[derive(Debug, Clone)]
 pub(crate) struct Page {
     pub(crate) swarm: Arc<Swarm>,
+    pub(crate) experiments: Arc<Experiments>,
     /// Cancelled when the page ends.
     pub(crate) stop: CancellationToken,
 }
@@ -38,6 +41,7 @@ pub(crate) fn router(page: Page, login: Option<Login>) -> Router {
     Router::new()
         .merge(assets::router())
         .merge(download::router())
+        .merge(experiments::router())
         .merge(history::router())
         .route("/settings", get(settings))
         .route("/swarm", post(swarm))
@@ -90,6 +94,9 @@ async fn settings(State(page): State<Page>) -> Json<Value> {
 async fn swarm(State(page): State<Page>, request: Request) -> Json<Outcome> {
     let fields = form::fields(request).await;
     let form = fields.and_then(|pairs| SwarmForm::parse(&pairs));
+    if page.experiments.is_running() {
+        return refused(&page, &SwarmError::ExperimentIsRunning);
+    }
     let sets_time = form.as_ref().is_ok_and(|form| form.run_time.is_some());
     let (message, config) = match form.and_then(|form| page.swarm.ask(form)) {
         Ok(Asked::Started(config)) => ("Swarming started", config),

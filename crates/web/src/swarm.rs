@@ -83,6 +83,8 @@ pub(crate) enum SwarmError {
     NobodyToStart,
     #[error("requests arrive by themselves; there are no users to change")]
     NoUsers,
+    #[error("an experiment is running; stop it first")]
+    ExperimentIsRunning,
     #[error("{0}")]
     Form(String),
 }
@@ -120,6 +122,13 @@ impl Swarm {
             shared: Arc::new(Shared { live, changes, log }),
             running: Mutex::new(None),
         }
+    }
+
+    /// Whether a load is under way.
+    pub(crate) fn is_running(&self) -> bool {
+        let running = self.running.lock();
+        let running = running.unwrap_or_else(PoisonError::into_inner);
+        running.as_ref().is_some_and(Running::is_alive)
     }
 
     pub(crate) fn scenario(&self) -> &Scenario {

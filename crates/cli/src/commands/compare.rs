@@ -2,16 +2,13 @@
 
 use std::fs;
 use std::io::{self, IsTerminal};
-use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 
 use anyhow::Context;
-use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Turn};
-use bakeoff_load::Phase;
+use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Said, Turn};
 use bakeoff_report::render::terminal::Terminal;
-use bakeoff_report::statistics::fewest_blocks;
-use bakeoff_report::{Experiment, Run, RunLoad, render};
+use bakeoff_report::{Experiment, render};
 
 use crate::args::CompareArgs;
 use crate::exit::{Exit, hinted};
@@ -42,6 +39,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     let turns = u64::from(experiment.plan.blocks) * experiment.contenders.len() as u64;
     let mut shown = Measuring {
         progress: Progress::new(turns * STEPS),
+        position: 0,
         turn_seconds,
     };
     // Whatever happens, even a bug of ours, what was measured is reported.
@@ -76,15 +74,6 @@ fn require_everybody(experiment: &Experiment) -> anyhow::Result<()> {
     ))
 }
 
-/// The fewest blocks that can carry a claim about any of so many contenders against one of them.
-fn quick_blocks(contenders: usize) -> NonZeroU32 {
-    let blocks = fewest_blocks(contenders.saturating_sub(1));
-    u32::try_from(blocks)
-        .ok()
-        .and_then(NonZeroU32::new)
-        .unwrap_or(NonZeroU32::MIN)
-}
-
 /// The experiment file with the command line's wishes.
 fn experiment_file(args: &CompareArgs) -> anyhow::Result<ExperimentFile> {
     let mut file = ExperimentFile::open(&args.experiment).map_err(|error| match &error {
@@ -98,10 +87,10 @@ fn experiment_file(args: &CompareArgs) -> anyhow::Result<ExperimentFile> {
         _ => error.into(),
     })?;
     file.only(&args.only)?;
-    file.blocks = match args.blocks {
-        _ if args.quick => quick_blocks(file.contenders.len()),
-        blocks => blocks.unwrap_or(file.blocks),
-    };
+    file.blocks = args.blocks.unwrap_or(file.blocks);
+    if args.quick {
+        file.make_quick();
+    }
     file.measure = args.measure.unwrap_or(file.measure);
     file.users = args.users.or(file.users);
     file.sweep |= args.sweep;
@@ -167,22 +156,9 @@ impl Preparing {
     }
 
     fn show(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Preparing { contender, step } => {
-                self.steps.set(&format!("preparing {contender}: {step}"));
-            }
-            Event::LeftOut(left_out) => {
-                self.steps.say(&format!(
-                    "left out: {}: {} ({})",
-                    left_out.name, left_out.reason, left_out.remedy
-                ));
-            }
-            Event::NewBaseline { left_out, baseline } => {
-                self.steps.say(&format!(
-                    "baseline: {baseline}, since {left_out} is left out"
-                ));
-            }
-            _ => {}
+        match event.said() {
+            Said::Now(step) => self.steps.set(&step),
+            Said::News(lines) => lines.iter().for_each(|line| self.steps.say(line)),
         }
     }
 }
@@ -190,77 +166,39 @@ impl Preparing {
 /// Shows the turns.
 struct Measuring {
     progress: Progress,
+    position: u64,
     turn_seconds: f64,
 }
 
 impl Measuring {
     fn show(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Starting(turn) => self.set(*turn, 0.0, "starting"),
+        let (turn, share) = match event {
+            Event::Starting(turn) => (Some(turn), 0.0),
             Event::Load(turn, progress) => {
                 let share = progress.elapsed.as_secs_f64() / self.turn_seconds.max(1.0);
-                let what = match progress.phase {
-                    Phase::Spawning => format!("{} users", progress.users),
-                    Phase::WarmUp => "warming up".to_owned(),
-                    Phase::Measuring => latest_rate(&progress.so_far.timeline),
-                    Phase::Draining => "waiting for the last answers".to_owned(),
-                };
-                self.set(*turn, share, &what);
+                (Some(turn), share)
             }
-            Event::Measured(turn, run) => self.set(
-                *turn,
-                1.0,
-                &format!("{:.0} requests/s", successes_per_second(run)),
-            ),
-            Event::Problem(turn, problem) => {
-                self.progress.say(&format!(
-                    "problem: {}, block {}: {}",
-                    turn.contender, turn.block, problem.what
-                ));
-            }
-            Event::MeasuringFloor => {
-                self.progress.set(0, "measuring a server that does nothing");
-            }
-            Event::BlockOver(experiment) => {
-                for line in render::render_so_far(experiment) {
-                    self.progress.say(&line);
-                }
-            }
-            Event::Preparing { .. } | Event::LeftOut(_) | Event::NewBaseline { .. } => {}
+            Event::Measured(turn, _) => (Some(turn), 1.0),
+            _ => (None, 0.0),
+        };
+        if let Some(turn) = turn {
+            self.place(*turn, share);
+        }
+        match event.said() {
+            Said::Now(what) => self.progress.set(self.position, &what),
+            Said::News(lines) => lines.iter().for_each(|line| self.progress.say(line)),
         }
     }
 
-    fn set(&mut self, turn: Turn<'_>, share: f64, what: &str) {
+    /// Where in the experiment a turn is of which `share` is done.
+    fn place(&mut self, turn: Turn<'_>, share: f64) {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "a share of 100 steps"
         )]
         let within = (share.clamp(0.0, 1.0) * STEPS as f64) as u64;
-        let load = match turn.load {
-            RunLoad::Users => String::new(),
-            RunLoad::Sweep { users } => format!(" with {users} users"),
-            RunLoad::Arrivals { per_second } => format!(" at {per_second} arrivals/s"),
-        };
-        let message = format!("block {}  {}{load}: {what}", turn.block, turn.contender);
         self.progress.set_length(u64::from(turn.turns) * STEPS);
-        self.progress
-            .set(u64::from(turn.turns_before) * STEPS + within, &message);
+        self.position = u64::from(turn.turns_before) * STEPS + within;
     }
-}
-
-fn latest_rate(timeline: &[bakeoff_report::Second]) -> String {
-    timeline.last().map_or_else(String::new, |second| {
-        format!("{} requests/s", second.requests)
-    })
-}
-
-fn successes_per_second(run: &Run) -> f64 {
-    let done: u64 = run
-        .measurement
-        .requests
-        .iter()
-        .map(|stats| stats.completed_in_period - stats.failed_in_period)
-        .sum();
-    done as f64 / run.measurement.period.as_secs_f64()
 }

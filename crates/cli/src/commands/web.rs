@@ -1,5 +1,7 @@
 //! `bakeoff swarm` without `--headless`: a page starts and stops the load.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use bakeoff_load::{LoadConfig, Scenario};
 use bakeoff_report::Measurement;
@@ -10,6 +12,15 @@ use super::history;
 use crate::args::SwarmArgs;
 use crate::exit::{Exit, hinted};
 use crate::output::say;
+
+/// The experiment files named, or the default one where it lies here.
+fn experiments(named: &[PathBuf]) -> Vec<PathBuf> {
+    let default = PathBuf::from("bakeoff.toml");
+    if named.is_empty() && default.is_file() {
+        return vec![default];
+    }
+    named.to_vec()
+}
 
 /// Serves the page until a signal, and returns what its last load measured.
 pub(crate) fn run(
@@ -23,6 +34,7 @@ pub(crate) fn run(
         defaults: config,
         machine: bakeoff_compare::describe_machine(),
         bakeoff_version: env!("CARGO_PKG_VERSION").to_owned(),
+        experiments: experiments(&args.experiment),
         history: history::open(args.store.as_deref())?,
         login: args.web_login.clone(),
     };

@@ -10,6 +10,7 @@ mod docker;
 mod docs;
 mod eval;
 mod fastapi;
+mod faults;
 mod locust;
 mod operation;
 mod otlp;

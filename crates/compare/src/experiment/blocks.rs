@@ -58,6 +58,7 @@ impl Comparison {
                 let turn = Turn {
                     contender: name,
                     block,
+                    blocks: stage.experiment.plan.blocks,
                     load: RunLoad::Users,
                     turns_before,
                     turns,
@@ -97,6 +98,7 @@ impl Comparison {
                 let turn_at = |ratio: f64| Turn {
                     contender: name,
                     block,
+                    blocks: self.file.blocks.get(),
                     load: RunLoad::Arrivals {
                         per_second: rounded(ratio * capacity),
                     },

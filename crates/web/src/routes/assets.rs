@@ -13,7 +13,7 @@ const SCRIPT: &str = "text/javascript";
 const STYLE: &str = "text/css";
 
 /// Name, type and content.
-const ASSETS: [(&str, &str, &str); 16] = [
+const ASSETS: [(&str, &str, &str); 17] = [
     ("uplot.js", SCRIPT, UPLOT_JS),
     ("uplot.css", STYLE, UPLOT_CSS),
     (
@@ -31,6 +31,11 @@ const ASSETS: [(&str, &str, &str); 16] = [
     ("charts.js", SCRIPT, include_str!("../../assets/charts.js")),
     ("tables.js", SCRIPT, include_str!("../../assets/tables.js")),
     ("form.js", SCRIPT, include_str!("../../assets/form.js")),
+    (
+        "experiments.js",
+        SCRIPT,
+        include_str!("../../assets/experiments.js"),
+    ),
     (
         "history.js",
         SCRIPT,

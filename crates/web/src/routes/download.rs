@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Page;
 
 /// A report may run what it holds and reach nothing: its scripts have an origin of their own.
-const REPORT_POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:";
+pub(super) const REPORT_POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:";
 
 /// A file of the last load.
 struct File {

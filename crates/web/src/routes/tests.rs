@@ -1,3 +1,4 @@
+use std::io::{Read, Write};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::panic::Location;
 use std::path::Path;
@@ -25,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct TestPage {
     router: Router,
     stop: CancellationToken,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 fn page(login: Option<&str>) -> TestPage {
@@ -65,18 +66,20 @@ fn page_of(scenario: &str, login: Option<&str>) -> TestPage {
         },
         machine: load_test("", 1).machine,
         bakeoff_version: "0.1.0".to_owned(),
+        experiments: Vec::new(),
         history: Some(history),
         login: None,
     };
     let stop = CancellationToken::new();
     let page = Page {
+        experiments: Arc::new(Experiments::new(vec![folder.path().join("bakeoff.toml")])),
         swarm: Arc::new(Swarm::new(config)),
         stop: stop.clone(),
     };
     TestPage {
         router: router(page, login.map(|login| login.parse().unwrap())),
         stop,
-        _folder: folder,
+        folder,
     }
 }
 
@@ -88,6 +91,7 @@ fn load_test(name: &str, ms: u64) -> LoadTest {
         host: "http://127.0.0.1:1".to_owned(),
         bakeoff_version: "0.1.0".to_owned(),
         machine: Machine {
+            governor: None,
             cpu: "Example CPU".to_owned(),
             cores: 2,
             memory_bytes: 1,
@@ -534,4 +538,79 @@ async fn events_begin_with_the_whole_load_and_end_with_the_page() {
     assert_eq!(message["stats"]["state"], "ready");
     page.stop.cancel();
     assert!(response.body_mut().frame().await.is_none());
+}
+
+/// Answers everything on a thread of its own, for as long as the tests run.
+fn answering_server() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            std::thread::spawn(move || {
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+                let mut buffer = [0; 4096];
+                while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+                    if stream.write_all(answer).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn an_experiment_is_started_watched_and_reported() {
+    let page = page(None);
+    let folder = page.folder.path();
+    let contender = |name: &str| {
+        format!(
+            "[[contender]]\nname = \"{name}\"\nurl = \"{}\"\n",
+            answering_server()
+        )
+    };
+    let head =
+        "scenario = \"s.toml\"\nblocks = 1\nmeasure = \"300ms\"\nwarm_up = \"0s\"\nusers = 2\n";
+    std::fs::write(folder.join("s.toml"), SCENARIO).unwrap();
+    let text = format!("{head}{}{}", contender("one"), contender("two"));
+    std::fs::write(folder.join("bakeoff.toml"), text).unwrap();
+    let status = page.get("/experiments").await.json();
+    let file = status["files"][0].as_str().unwrap().to_owned();
+    assert_eq!(status["has_report"], false);
+    assert_eq!(page.get("/experiments/report").await.status, 404);
+    let refused = page.post("/experiments", "file=/etc/passwd").await.json();
+    assert_eq!(refused["success"], false);
+    let started = page
+        .post("/experiments", &format!("file={file}"))
+        .await
+        .json();
+    assert_eq!(started["success"], true, "{started}");
+    let busy = page
+        .post("/experiments", &format!("file={file}"))
+        .await
+        .json();
+    assert_eq!(busy["message"], "an experiment is running; stop it first");
+    let load = page
+        .post("/swarm", "user_count=1&spawn_rate=1")
+        .await
+        .json();
+    assert_eq!(load["message"], "an experiment is running; stop it first");
+    let began = Instant::now();
+    let over = loop {
+        let status = page.get("/experiments").await.json();
+        if status["running"] == false {
+            break status;
+        }
+        assert!(began.elapsed() < PATIENCE, "it stays {status:#}");
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(over["has_report"], true, "{over:#}");
+    assert_eq!(over["so_far"].as_array().unwrap().len(), 2, "{over:#}");
+    let report = page.get("/experiments/report").await;
+    assert!(report.body.contains("two"), "{}", report.body);
+    let record = page.get("/experiments/record").await.json();
+    assert_eq!(record["interrupted"], false);
+    assert_eq!(record["runs"].as_array().unwrap().len(), 3);
 }

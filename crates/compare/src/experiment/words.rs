@@ -1,0 +1,76 @@
+//! What is said of an experiment while it runs.
+
+use bakeoff_load::{Phase, Progress};
+use bakeoff_report::{Run, RunLoad, Summary, render};
+
+use super::{Event, Turn};
+
+/// What an event gives to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// What is being done now.
+    Now(String),
+    /// Something to remember, line by line.
+    News(Vec<String>),
+}
+
+impl Event<'_> {
+    /// What there is to say of it.
+    pub fn said(&self) -> Said {
+        match self {
+            Self::Preparing { contender, step } => {
+                Said::Now(format!("preparing {contender}: {step}"))
+            }
+            Self::LeftOut(left_out) => Said::News(vec![format!(
+                "left out: {}: {} ({})",
+                left_out.name, left_out.reason, left_out.remedy
+            )]),
+            Self::NewBaseline { left_out, baseline } => Said::News(vec![format!(
+                "baseline: {baseline}, since {left_out} is left out"
+            )]),
+            Self::MeasuringFloor => Said::Now("measuring a server that does nothing".to_owned()),
+            Self::Starting(turn) => Said::Now(turn.with("starting")),
+            Self::Load(turn, progress) => Said::Now(turn.with(&under_load(progress))),
+            Self::Measured(turn, run) => Said::Now(turn.with(&rate_of(run))),
+            Self::Problem(turn, problem) => Said::News(vec![format!(
+                "problem: {}, block {}: {}",
+                turn.contender, turn.block, problem.what
+            )]),
+            Self::BlockOver(experiment) => Said::News(render::render_so_far(experiment)),
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// `block 2/6  fastapi with 8 users: starting`.
+    fn with(&self, what: &str) -> String {
+        let load = match self.load {
+            RunLoad::Users => String::new(),
+            RunLoad::Sweep { users } => format!(" with {users} users"),
+            RunLoad::Arrivals { per_second } => format!(" at {per_second} arrivals/s"),
+        };
+        format!(
+            "block {}/{}  {}{load}: {what}",
+            self.block, self.blocks, self.contender
+        )
+    }
+}
+
+fn under_load(progress: &Progress<'_>) -> String {
+    match progress.phase {
+        Phase::Spawning => format!("{} users", progress.users),
+        Phase::WarmUp => "warming up".to_owned(),
+        Phase::Measuring => {
+            let latest = progress.so_far.timeline.last();
+            latest.map_or_else(String::new, |second| {
+                format!("{} requests/s", second.requests)
+            })
+        }
+        Phase::Draining => "waiting for the last answers".to_owned(),
+    }
+}
+
+fn rate_of(run: &Run) -> String {
+    let rate = Summary::of([&run.measurement]).total.successes_per_second();
+    rate.map_or_else(String::new, |rate| format!("{rate:.0} requests/s"))
+}
