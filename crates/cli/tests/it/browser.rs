@@ -231,6 +231,31 @@ async fn annotate_and_search(browser: &Browser) {
     browser.fill("[name=search]", " ").await;
 }
 
+/// Starts an experiment, watches it and opens its report.
+async fn run_an_experiment(browser: &Browser) {
+    browser.click("#tab-experiments").await;
+    browser
+        .wait_for("#experiment-file option", |files| files.len() == 1)
+        .await;
+    browser.click("#experiment-form button").await;
+    browser
+        .wait_for("#experiment-title", |title| {
+            title[0].ends_with("is running")
+        })
+        .await;
+    browser
+        .wait_for("#experiment-so-far li", |lines| lines.len() == 2)
+        .await;
+    browser.look("experiment").await;
+    browser
+        .wait_for("#experiment-title", |title| title[0].ends_with("is over"))
+        .await;
+    browser.look("experiment-over").await;
+    let report = "return fetch(document.getElementById('experiment-report').href).then(answer => answer.text())";
+    let report = browser.page.execute(report, Vec::new()).await.unwrap();
+    assert!(report.as_str().unwrap().contains("one again"), "{report}");
+}
+
 #[tokio::test]
 async fn a_visitor_starts_watches_stops_finds_and_compares_loads() {
     if !available("chromium", chromium()) {
@@ -240,8 +265,20 @@ async fn a_visitor_starts_watches_stops_finds_and_compares_loads() {
     let (scenario, store) = (folder.path().join("s.toml"), folder.path().join("h.sqlite"));
     std::fs::write(&scenario, SCENARIO).unwrap();
     let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
+    let experiment = folder.path().join("bakeoff.toml");
+    let contender = |name: &str| {
+        format!(
+            "[[contender]]\nname = \"{name}\"\nurl = \"{}\"\n",
+            server.url()
+        )
+    };
+    let head = "scenario = \"s.toml\"\nblocks = 2\nmeasure = \"1s\"\nwarm_up = \"0s\"\nusers = 2\n";
+    let text = format!("{head}{}{}", contender("one"), contender("two"));
+    std::fs::write(&experiment, text).unwrap();
     let page = Server::start(&[
         "swarm",
+        "--experiment",
+        experiment.to_str().unwrap(),
         "-f",
         scenario.to_str().unwrap(),
         "-H",
@@ -302,6 +339,7 @@ async fn a_visitor_starts_watches_stops_finds_and_compares_loads() {
         "{percentiles:?}"
     );
     browser.look("compare").await;
+    run_an_experiment(&browser).await;
     assert_eq!(browser.page.title().await.unwrap(), "Bakeoff swarm");
     browser.page.clone().close().await.unwrap();
 }
