@@ -1,3 +1,5 @@
+mod rules;
+
 use std::time::Duration;
 
 use crate::analysis::Analysis;
@@ -24,7 +26,7 @@ fn one_contender_is_compared_with_nothing() {
         text.contains("Only only took part, so there is nothing to compare it with."),
         "{text}"
     );
-    assert!(!text.contains("interval"), "{text}");
+    assert!(!text.contains("% interval"), "{text}");
 }
 
 #[test]

@@ -58,14 +58,14 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "after 2 blocks: new 2.05 (blocks 2 to 2.1) times the successful requests per second of old"
+                "after 2 blocks: new 2.05 (blocks 2.00 to 2.10) times the successful requests per second of old"
             ]
         );
         let rates: [(&str, &[u64]); 2] = [("new", &[200; 6]), ("old", &[100; 6])];
         let lines = render_so_far(&fixture::experiment(&rates, "old"));
         assert_eq!(
             lines,
-            ["after 6 blocks: new 2 (2 to 2) times the successful requests per second of old"]
+            ["after 6 blocks: new 2.00 (2.00 to 2.00) times the successful requests per second of old"]
         );
     }
 

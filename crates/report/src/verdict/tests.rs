@@ -1,8 +1,8 @@
 use super::*;
 use crate::analysis::Analysis;
-use crate::experiment::{Agreement, Disagreement, Experiment, PrimaryMetric};
+use crate::experiment::{Agreement, Disagreement, Experiment, Floor, PrimaryMetric, RunLoad};
 use crate::fixture;
-use crate::run::{FailureCause, RequestStats};
+use crate::run::{Arrivals, FailureCause, RequestStats};
 
 fn verdict(experiment: &Experiment) -> Verdict {
     Analysis::of(experiment).results[0].verdict.clone()
@@ -335,4 +335,97 @@ fn whoever_answers_something_else_cannot_win_unless_that_is_allowed() {
     );
     experiment.plan.other_answers_ratio = 0.03;
     assert_eq!(verdict(&experiment), Verdict::Better);
+}
+
+/// A contender against another with the same figures, changed.
+fn obstacle(change: impl FnOnce(&mut Experiment)) -> Option<Reason> {
+    let mut experiment = fixture::experiment(&[("new", &[1000; 6]), ("old", &[1000; 6])], "old");
+    experiment.plan.users_pause = false;
+    change(&mut experiment);
+    match verdict(&experiment) {
+        Verdict::NotMeasurable(obstacle) => Some(obstacle.reason),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_contender_nearly_as_fast_as_nothing_is_not_measurable() {
+    let floor = |requests_per_second| {
+        obstacle(|experiment| {
+            experiment.floor = Some(Floor {
+                requests_per_second,
+                median: Duration::from_micros(50),
+            });
+        })
+    };
+    assert_eq!(floor(1300.0), None);
+    let near = Reason::NearFloor {
+        floor_per_second: 1200.0,
+    };
+    assert_eq!(floor(1200.0), Some(near));
+}
+
+#[test]
+fn users_rate_and_response_time_have_to_fit_each_other() {
+    // 1,000 requests per second of 70 ms are 70 users.
+    assert_eq!(obstacle(|_| {}), None);
+    let reason = obstacle(|experiment| experiment.plan.users = 100);
+    let Some(Reason::LittlesLaw {
+        users: 100,
+        implied_users,
+    }) = reason
+    else {
+        panic!("{reason:?}");
+    };
+    assert!((implied_users - 70.0).abs() < 0.5, "{implied_users}");
+    for excuse in [
+        |experiment: &mut Experiment| experiment.plan.users_pause = true,
+        |experiment: &mut Experiment| experiment.plan.measure = Duration::from_millis(300),
+    ] {
+        let reason = obstacle(|experiment| {
+            experiment.plan.users = 100;
+            excuse(experiment);
+        });
+        assert_eq!(reason, None);
+    }
+}
+
+#[test]
+fn a_generator_without_descriptors_or_ports_is_named() {
+    for cause in LOCAL_CAUSES {
+        let reason = obstacle(|experiment| {
+            let run = &mut experiment.runs[0].measurement;
+            *run = fixture::measurement("/answer", &[70; 1000], &[1], 1);
+            run.failures[0].cause = format!("{cause} (limit 1,024) on the machine");
+        });
+        assert_eq!(reason, Some(Reason::NoConnections { failures: 1 }));
+    }
+}
+
+#[test]
+fn arrivals_that_are_not_sent_forbid_a_comparison_at_their_rate() {
+    let at_rate = |not_sent| {
+        let mut experiment =
+            fixture::experiment(&[("new", &[1000; 6]), ("old", &[1000; 6])], "old");
+        for run in &mut experiment.runs {
+            run.load = RunLoad::Arrivals { per_second: 1000.0 };
+            run.measurement.arrivals = Some(Arrivals {
+                planned: 1000,
+                not_sent,
+            });
+        }
+        Analysis::of(&experiment).at_rates[0].results[0]
+            .verdict
+            .clone()
+    };
+    assert_eq!(at_rate(10), Verdict::Same);
+    let Verdict::NotMeasurable(obstacle) = at_rate(11) else {
+        panic!("{:?}", at_rate(11));
+    };
+    assert_eq!(
+        obstacle.reason,
+        Reason::NotSent {
+            not_sent_ratio: 0.011
+        }
+    );
 }

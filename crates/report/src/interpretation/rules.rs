@@ -1,0 +1,241 @@
+//! All rules, in the order in which they speak.
+
+use super::{Case, conclusion, consistency, cost, next, performance, throughput};
+
+/// A rule: when it speaks, and what it then says.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// What it is called in the documentation.
+    pub name: &'static str,
+    /// The paragraph that it speaks in.
+    pub about: About,
+    /// When it speaks, in one line.
+    pub when: &'static str,
+    /// Its sentences about a case; none where it has nothing to say.
+    pub(crate) sentences: fn(&Case<'_>) -> Vec<String>,
+}
+
+/// What a paragraph is about, in the order of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// How far the figures agree with each other.
+    Consistency,
+    /// Response times.
+    Performance,
+    /// Requests per second.
+    Throughput,
+    /// Processor time, memory and money.
+    Cost,
+    /// What may be concluded.
+    Conclusion,
+    /// What to do next.
+    Next,
+}
+
+impl About {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Consistency,
+        Self::Performance,
+        Self::Throughput,
+        Self::Cost,
+        Self::Conclusion,
+        Self::Next,
+    ];
+
+    /// The heading of its paragraph.
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Consistency => "Consistency",
+            Self::Performance => "Performance",
+            Self::Throughput => "Throughput",
+            Self::Cost => "Cost",
+            Self::Conclusion => "Conclusion",
+            Self::Next => "What to do next",
+        }
+    }
+}
+
+/// Every rule there is: `docs/interpretation.md` is written from this table.
+pub const RULES: &[Rule] = &[
+    Rule {
+        name: "spread",
+        about: About::Consistency,
+        when: "always: median and 99th percentile with their intervals, and their ratio, which is “much” above 5",
+        sentences: consistency::spread,
+    },
+    Rule {
+        name: "steadiest",
+        about: About::Consistency,
+        when: "two contenders differ by that ratio",
+        sentences: consistency::steadiest,
+    },
+    Rule {
+        name: "blocks",
+        about: About::Consistency,
+        when: "the primary figure of some block is more than 10 % from that of the median block",
+        sentences: consistency::blocks,
+    },
+    Rule {
+        name: "unsettled",
+        about: About::Consistency,
+        when: "the rate had not settled when a turn was measured, or went on changing in it",
+        sentences: consistency::unsettled,
+    },
+    Rule {
+        name: "answers",
+        about: About::Consistency,
+        when: "answers to a sample of requests were compared with the baseline's",
+        sentences: consistency::answers,
+    },
+    Rule {
+        name: "errors",
+        about: About::Consistency,
+        when: "always: how many requests failed, the most frequent cause, and how many had no answer",
+        sentences: consistency::errors,
+    },
+    Rule {
+        name: "noise",
+        about: About::Consistency,
+        when: "the baseline took second turns",
+        sentences: consistency::noise,
+    },
+    Rule {
+        name: "times",
+        about: About::Performance,
+        when: "always: mean, 95th percentile and maximum",
+        sentences: performance::times,
+    },
+    Rule {
+        name: "against the baseline",
+        about: About::Performance,
+        when: "nothing forbids the comparison: the ratios of median, 95th and 99th percentile with their intervals",
+        sentences: performance::against_baseline,
+    },
+    Rule {
+        name: "opposite ends",
+        about: About::Performance,
+        when: "median and 99th percentile differ in opposite directions, both intervals without 1",
+        sentences: performance::opposite,
+    },
+    Rule {
+        name: "throughout",
+        about: About::Performance,
+        when: "the intervals of all percentiles from the 10th on exclude 1 on the same side",
+        sentences: performance::throughout,
+    },
+    Rule {
+        name: "users wait",
+        about: About::Performance,
+        when: "there are two contenders: what kind of comparison this is",
+        sentences: performance::users_wait,
+    },
+    Rule {
+        name: "at equal rates",
+        about: About::Performance,
+        when: "requests arrived at rates: median and 95th percentile at each, and the ratio of the latter",
+        sentences: performance::at_rates,
+    },
+    Rule {
+        name: "overwhelmed",
+        about: About::Performance,
+        when: "more than 1 % of the arrivals at a rate were not sent, since too many were unanswered",
+        sentences: performance::overwhelmed,
+    },
+    Rule {
+        name: "rates",
+        about: About::Throughput,
+        when: "always: successful requests per second, and the ratio to the baseline's",
+        sentences: throughput::rates,
+    },
+    Rule {
+        name: "knees",
+        about: About::Throughput,
+        when: "there was a sweep: the fewest users with 95 % of the highest rate",
+        sentences: throughput::knees,
+    },
+    Rule {
+        name: "objective",
+        about: About::Throughput,
+        when: "there was a sweep and an objective: the highest rate that keeps it",
+        sentences: throughput::objective,
+    },
+    Rule {
+        name: "machine",
+        about: About::Throughput,
+        when: "a contender ran on the load generator's machine: which cores were whose",
+        sentences: throughput::machine,
+    },
+    Rule {
+        name: "processor",
+        about: About::Cost,
+        when: "processor time was seen: per 1,000 requests, per core, and the ratio to the baseline's",
+        sentences: cost::processor,
+    },
+    Rule {
+        name: "memory and start",
+        about: About::Cost,
+        when: "memory or a start was seen",
+        sentences: cost::memory_and_start,
+    },
+    Rule {
+        name: "money",
+        about: About::Cost,
+        when: "the experiment says what a core costs",
+        sentences: cost::money,
+    },
+    Rule {
+        name: "verdicts",
+        about: About::Conclusion,
+        when: "always: the verdict on each contender with its evidence",
+        sentences: conclusion::verdicts,
+    },
+    Rule {
+        name: "missing",
+        about: About::Conclusion,
+        when: "something that was to be measured was not",
+        sentences: conclusion::missing,
+    },
+    Rule {
+        name: "failures first",
+        about: About::Next,
+        when: "more than 1 % of the requests to a contender failed",
+        sentences: next::failures_first,
+    },
+    Rule {
+        name: "waiting",
+        about: About::Next,
+        when: "there are more users than at the knee, and over half of the median response time is more than one user waits",
+        sentences: next::waiting,
+    },
+    Rule {
+        name: "idle cores",
+        about: About::Next,
+        when: "users never pause, and a contender uses less than 75 % of what the generator leaves of the cores",
+        sentences: next::idle_cores,
+    },
+    Rule {
+        name: "longer warm-up",
+        about: About::Next,
+        when: "the rate had not settled in more than half of the turns",
+        sentences: next::longer_warm_up,
+    },
+    Rule {
+        name: "more blocks",
+        about: About::Next,
+        when: "a verdict is open for want of blocks",
+        sentences: next::more_blocks,
+    },
+    Rule {
+        name: "quieter machine",
+        about: About::Next,
+        when: "the baseline differs from itself by more than what matters",
+        sentences: next::quieter_machine,
+    },
+    Rule {
+        name: "rare percentile",
+        about: About::Next,
+        when: "there are too few requests for an interval of the 99.9th percentile: how long it would take",
+        sentences: next::rare_percentile,
+    },
+];
