@@ -46,6 +46,7 @@ impl Turn<'_> {
     fn with(&self, what: &str) -> String {
         let load = match self.load {
             RunLoad::Users => String::new(),
+            RunLoad::Sweep { users: 1 } => " with 1 user".to_owned(),
             RunLoad::Sweep { users } => format!(" with {users} users"),
             RunLoad::Arrivals { per_second } => format!(" at {per_second} arrivals/s"),
         };
