@@ -181,11 +181,11 @@ fn read(file: &Path, name: Option<&str>) -> anyhow::Result<Detail> {
         let text = text_of(file)?;
         match import::detect(&text)? {
             Format::Record => {
-                let mut test = LoadTest::try_from(LoadTestRecord::from_json(&text)?)?;
+                let mut ours = LoadTest::try_from(LoadTestRecord::from_json(&text)?)?;
                 if let Some(name) = name {
-                    name.clone_into(&mut test.name);
+                    name.clone_into(&mut ours.name);
                 }
-                Ok(Detail::Full(Box::new(test)))
+                Ok(Detail::Full(Box::new(ours)))
             }
             Format::Foreign(source) => {
                 let run = read_foreign(file, &text, source, name)?;

@@ -14,7 +14,7 @@ pub(super) fn seconds(field: &str, seconds: f64) -> Result<Duration, ImportError
     if !(0.0..=LONGEST_SECONDS).contains(&seconds) {
         return Err(value(
             field,
-            seconds,
+            &seconds,
             "a time of 0 or more, and less than three years",
         ));
     }
@@ -28,7 +28,7 @@ pub(super) fn ms(field: &str, ms: f64) -> Result<Duration, ImportError> {
 /// A number of requests. Some programs write whole numbers with a point.
 pub(super) fn count(field: &str, number: f64) -> Result<u64, ImportError> {
     if !(0.0..=MOST_REQUESTS).contains(&number) || number.fract() != 0.0 {
-        return Err(value(field, number, "a whole number of 0 or more"));
+        return Err(value(field, &number, "a whole number of 0 or more"));
     }
     #[expect(
         clippy::cast_possible_truncation,
@@ -41,7 +41,7 @@ pub(super) fn count(field: &str, number: f64) -> Result<u64, ImportError> {
 
 pub(super) fn users(field: &str, number: f64) -> Result<u32, ImportError> {
     let users = count(field, number)?;
-    u32::try_from(users).map_err(|_| value(field, number, "a number of users"))
+    u32::try_from(users).map_err(|_| value(field, &number, "a number of users"))
 }
 
 /// Requests per second.
@@ -49,7 +49,7 @@ pub(super) fn rate(field: &str, rate: f64) -> Result<f64, ImportError> {
     if (0.0..=MOST_REQUESTS).contains(&rate) {
         Ok(rate)
     } else {
-        Err(value(field, rate, "a rate of 0 or more"))
+        Err(value(field, &rate, "a rate of 0 or more"))
     }
 }
 
@@ -57,7 +57,11 @@ pub(super) fn rate(field: &str, rate: f64) -> Result<f64, ImportError> {
 pub(super) fn moment(field: &str, unix_seconds: f64) -> Result<SystemTime, ImportError> {
     const YEAR_10000: f64 = 253_402_300_800.0;
     if !(0.0..YEAR_10000).contains(&unix_seconds) {
-        return Err(value(field, unix_seconds, "a moment in seconds since 1970"));
+        return Err(value(
+            field,
+            &unix_seconds,
+            "a moment in seconds since 1970",
+        ));
     }
     Ok(SystemTime::UNIX_EPOCH + Duration::from_secs_f64(unix_seconds))
 }
@@ -66,7 +70,7 @@ pub(super) fn moment(field: &str, unix_seconds: f64) -> Result<SystemTime, Impor
 pub(super) fn number(field: &str, text: &str) -> Result<f64, ImportError> {
     text.trim()
         .parse()
-        .map_err(|_| value(field, format!("{text:?}"), "a number"))
+        .map_err(|_| value(field, &format!("{text:?}"), "a number"))
 }
 
 pub(super) fn per_second(requests: u64, period: Option<Duration>) -> Option<f64> {
@@ -82,7 +86,7 @@ pub(super) fn period(requests: u64, per_second: f64) -> Option<Duration> {
         .filter(|period| period.as_secs_f64() <= LONGEST_SECONDS)
 }
 
-pub(super) fn value(field: &str, found: impl ToString, expected: &'static str) -> ImportError {
+pub(super) fn value(field: &str, found: &impl ToString, expected: &'static str) -> ImportError {
     const LONGEST: usize = 60;
     ImportError::Value {
         field: shortened(field, LONGEST),

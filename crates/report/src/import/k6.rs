@@ -52,7 +52,7 @@ pub(super) fn read(texts: &Texts<'_>) -> Result<CoarseRun, ImportError> {
         .map(|rate| figure::rate("the rate of http_reqs", rate))
         .transpose()?;
     let period = stated_period(&json)?.or_else(|| figure::period(requests, rate?));
-    let (timed, times) = times(&metrics)?;
+    let (timed, response_times) = times(&metrics)?;
     let users = [("vus", "max"), ("vus_max", "max"), ("vus_max", "value")];
     let users = users.map(|(metric, figure)| of(&metrics, metric, figure));
     let users = users.into_iter().find_map(Result::transpose).transpose()?;
@@ -60,7 +60,7 @@ pub(super) fn read(texts: &Texts<'_>) -> Result<CoarseRun, ImportError> {
         requests,
         failures: failures(&metrics, requests)?,
         requests_per_second: rate.or_else(|| figure::per_second(requests, period)),
-        times,
+        times: response_times,
         ..CoarseRow::default()
     };
     Ok(CoarseRun {
@@ -101,7 +101,7 @@ fn times(metrics: &Metrics<'_>) -> Result<(Timed, CoarseTimes), ImportError> {
         (None, Some(figures)) => (Timed::AllRequests, figures),
         (None, None) => return Ok((Timed::AllRequests, CoarseTimes::default())),
     };
-    let mut times = CoarseTimes::default();
+    let mut known = CoarseTimes::default();
     let mut points = Vec::new();
     for (name, value) in figures.as_object().into_iter().flatten() {
         let Some(ms) = value.as_f64() else {
@@ -113,18 +113,18 @@ fn times(metrics: &Metrics<'_>) -> Result<(Timed, CoarseTimes), ImportError> {
         }
         let time = figure::ms(&format!("{name} of http_req_duration"), ms)?;
         match (name.as_str(), is_percentile) {
-            ("avg", _) => times.mean = Some(time),
-            ("min", _) => times.min = Some(time),
-            ("max", _) => times.max = Some(time),
-            (_, Some(percentile)) if percentile >= 100.0 => times.max = Some(time),
+            ("avg", _) => known.mean = Some(time),
+            ("min", _) => known.min = Some(time),
+            ("max", _) => known.max = Some(time),
+            (_, Some(percentile)) if percentile >= 100.0 => known.max = Some(time),
             (_, Some(percentile)) => points.push(Point { percentile, time }),
             _ => {}
         }
     }
     points.sort_by(|one, other| one.percentile.total_cmp(&other.percentile));
     points.dedup_by(|one, other| (one.percentile - other.percentile).abs() < 1e-9);
-    times.percentiles = Percentiles::Points(points);
-    Ok((timed, times))
+    known.percentiles = Percentiles::Points(points);
+    Ok((timed, known))
 }
 
 /// `med`, `p(95)` and `p95` as percentiles; `None` of anything else.
@@ -149,7 +149,7 @@ fn failures(metrics: &Metrics<'_>, requests: u64) -> Result<Option<u64>, ImportE
             if failed > requests {
                 return Err(figure::value(
                     "http_req_failed",
-                    failed,
+                    &failed,
                     "at most as many as http_reqs",
                 ));
             }
@@ -159,7 +159,11 @@ fn failures(metrics: &Metrics<'_>, requests: u64) -> Result<Option<u64>, ImportE
     for name in ["value", "rate"] {
         if let Some(ratio) = of(metrics, "http_req_failed", name)? {
             if !(0.0..=1.0).contains(&ratio) {
-                return Err(figure::value("http_req_failed", ratio, "a share of 0 to 1"));
+                return Err(figure::value(
+                    "http_req_failed",
+                    &ratio,
+                    "a share of 0 to 1",
+                ));
             }
             let failed = (ratio * requests as f64).round();
             return figure::count("http_req_failed", failed).map(Some);
@@ -176,5 +180,5 @@ fn of(metrics: &Metrics<'_>, metric: &str, name: &str) -> Result<Option<f64>, Im
     let number = value.as_f64();
     number
         .map(Some)
-        .ok_or_else(|| figure::value(&format!("{name} of {metric}"), value, "a number"))
+        .ok_or_else(|| figure::value(&format!("{name} of {metric}"), &value, "a number"))
 }

@@ -90,7 +90,7 @@ fn row(fields: &Fields) -> Result<CoarseRow, ImportError> {
     if failures > requests {
         return Err(figure::value(
             "Failure Count",
-            failures,
+            &failures,
             "at most Request Count",
         ));
     }

@@ -83,7 +83,7 @@ fn row(entry: &Entry, times: Times, period: Option<Duration>) -> Result<CoarseRo
     if failures > requests {
         return Err(figure::value(
             "num_failures",
-            failures,
+            &failures,
             "at most num_requests",
         ));
     }
@@ -117,14 +117,14 @@ fn times(entry: &Entry, all: &mut Times) -> Result<Times, ImportError> {
         if !times.set_exact(sum, min, max) {
             return Err(figure::value(
                 "total_response_time",
-                entry.total_response_time,
+                &entry.total_response_time,
                 contradiction,
             ));
         }
         if times.count().saturating_add(all.count()) as f64 > figure::MOST_REQUESTS {
             return Err(figure::value(
                 "response_times",
-                "huge",
+                &"huge",
                 "as many as num_requests",
             ));
         }

@@ -110,7 +110,7 @@ impl Found {
         let percentile = figure::number("a percentile", percent.trim_end_matches('%'))?;
         let time = time("a percentile's latency", latency)?;
         if !(0.0..=100.0).contains(&percentile) {
-            return Err(figure::value("a percentile", percent, "0 to 100"));
+            return Err(figure::value("a percentile", &percent, "0 to 100"));
         }
         if percentile >= 100.0 {
             self.times.max = Some(time);
@@ -158,6 +158,6 @@ fn time(field: &str, text: &str) -> Result<Duration, ImportError> {
     let mut numbers = found.filter_map(|(number, size)| Some((number.parse::<f64>().ok()?, size)));
     let (number, size) = numbers
         .next()
-        .ok_or_else(|| figure::value(field, text, "a time like 1.91ms"))?;
+        .ok_or_else(|| figure::value(field, &text, "a time like 1.91ms"))?;
     figure::seconds(field, number * size)
 }
