@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::coarse::{CoarseRun, Source};
 use crate::experiment::Machine;
-use crate::record::{MachineRecord, MeasurementRecord, RecordError};
+use crate::record::{CoarseRecord, MachineRecord, MeasurementRecord, RecordError};
 use crate::run::{LoadTest, Measurement};
 use crate::summary::Summary;
 
@@ -75,6 +76,14 @@ pub enum HistoryError {
         /// Why.
         #[source]
         source: DamagedRun,
+    },
+    /// A run of another program was asked for as if it were ours.
+    #[error("run {run} is {}", from.caveat())]
+    Coarse {
+        /// The run.
+        run: RunId,
+        /// Where it is from.
+        from: Source,
     },
     /// There is no such run in it.
     #[error("there is no run {run} in the history {path}")]
@@ -152,8 +161,11 @@ pub struct StoredRun {
     pub name: String,
     pub host: String,
     pub config: String,
-    pub started_at: SystemTime,
+    /// `None` where an imported file does not tell it.
+    pub started_at: Option<SystemTime>,
     pub state: RunState,
+    /// The file that a coarse run was imported from; `None` where Bakeoff made the run.
+    pub source: Option<Source>,
     /// Free text of the user.
     pub notes: String,
     /// Words of the user, for finding runs again.
@@ -161,17 +173,26 @@ pub struct StoredRun {
     pub figures: Figures,
 }
 
-/// A run's main figures, over all of its requests.
+/// Everything that is known of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Detail {
+    /// One of ours.
+    Full(Box<LoadTest>),
+    /// One of another program.
+    Coarse(Box<CoarseRun>),
+}
+
+/// A run's main figures, over all of its requests. What a coarse run does not tell is `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[expect(
     missing_docs,
     reason = "the fields are those of `Measurement` and `SummaryRow`"
 )]
 pub struct Figures {
-    pub users: u32,
-    pub period: Duration,
+    pub users: Option<u32>,
+    pub period: Option<Duration>,
     pub requests: u64,
-    pub failures: u64,
+    pub failures: Option<u64>,
     pub requests_per_second: Option<f64>,
     pub median: Option<Duration>,
     pub p95: Option<Duration>,
@@ -260,6 +281,12 @@ impl History {
         Ok(run)
     }
 
+    /// Enters a run of another program.
+    pub fn import_coarse(&mut self, run: &CoarseRun) -> Result<RunId, HistoryError> {
+        file::insert_coarse(&mut self.connection, self.owner, run)
+            .map_err(|error| self.database(error))
+    }
+
     /// The runs in which every word of `search` is found, newest first, at most [`MOST_LISTED`].
     ///
     /// Names, hosts, configurations, notes and tags are searched, whatever the case.
@@ -286,7 +313,32 @@ impl History {
     }
 
     /// Everything that was saved of a run.
+    pub fn detail(&self, run: RunId) -> Result<Detail, HistoryError> {
+        if self.run(run)?.source.is_none() {
+            let test = self.load_test(run)?;
+            return Ok(Detail::Full(Box::new(test)));
+        }
+        let sql = "SELECT name, measurement FROM runs WHERE id = ?1";
+        let row = self
+            .connection
+            .query_row(sql, [run.0], |row| Ok((row.get(0)?, row.get(1)?)));
+        let (name, record): (String, Option<Vec<u8>>) =
+            row.map_err(|error| self.database(error))?;
+        let read = || -> Result<CoarseRun, DamagedRun> {
+            let record: CoarseRecord = blob::unpack(&record.ok_or(DamagedRun::Empty)?)?;
+            Ok(record.into_run(name)?)
+        };
+        match read() {
+            Ok(run) => Ok(Detail::Coarse(Box::new(run))),
+            Err(source) => Err(self.damaged(run, source)),
+        }
+    }
+
+    /// Everything that was saved of a run of ours; a coarse one is an error.
     pub fn load_test(&self, run: RunId) -> Result<LoadTest, HistoryError> {
+        if let Some(from) = self.run(run)?.source {
+            return Err(HistoryError::Coarse { run, from });
+        }
         let sql =
             "SELECT name, host, bakeoff_version, machine, measurement FROM runs WHERE id = ?1";
         let row = self.connection.query_row(sql, [run.0], |row| {
@@ -313,11 +365,7 @@ impl History {
                 measurement: record.try_into()?,
             })
         };
-        read().map_err(|source| HistoryError::Damaged {
-            path: self.path.clone(),
-            run,
-            source,
-        })
+        read().map_err(|source| self.damaged(run, source))
     }
 
     /// Sets the notes of a run.
@@ -426,6 +474,14 @@ impl History {
         }
     }
 
+    fn damaged(&self, run: RunId, source: DamagedRun) -> HistoryError {
+        HistoryError::Damaged {
+            path: self.path.clone(),
+            run,
+            source,
+        }
+    }
+
     fn no_such_run(&self, run: RunId) -> HistoryError {
         HistoryError::NoSuchRun {
             path: self.path.clone(),
@@ -435,17 +491,33 @@ impl History {
 }
 
 impl Figures {
-    fn of(measurement: &Measurement) -> Self {
+    pub(crate) fn of(measurement: &Measurement) -> Self {
         let total = Summary::of([measurement]).total;
         Self {
-            users: measurement.users,
-            period: measurement.period,
+            users: Some(measurement.users),
+            period: Some(measurement.period),
             requests: total.requests(),
-            failures: total.failures(),
+            failures: Some(total.failures()),
             requests_per_second: total.requests_per_second(),
             median: total.median(),
             p95: total.response_times.quantile(0.95),
             p99: total.response_times.quantile(0.99),
+        }
+    }
+}
+
+impl From<&CoarseRun> for Figures {
+    fn from(run: &CoarseRun) -> Self {
+        let total = &run.total;
+        Self {
+            users: run.users,
+            period: run.period,
+            requests: total.requests,
+            failures: total.failures,
+            requests_per_second: total.requests_per_second,
+            median: total.times.percentile(50.0),
+            p95: total.times.percentile(95.0),
+            p99: total.times.percentile(99.0),
         }
     }
 }

@@ -14,9 +14,11 @@
 //! ```
 
 pub mod analysis;
+pub mod coarse;
 pub mod comparison;
 pub mod experiment;
 pub mod history;
+pub mod import;
 pub mod interpretation;
 pub mod precision;
 pub mod record;
@@ -31,12 +33,13 @@ pub mod verdict;
 mod words;
 
 pub use analysis::{Analysis, ContenderResult, Noise, UnderLoad};
+pub use coarse::{CoarseRun, Source};
 pub use comparison::{BlockRatio, Comparison, Metric};
 pub use experiment::{
     Agreement, Contender, ContenderKind, CoreSplit, Disagreement, Experiment, Fact, Floor, LeftOut,
     Machine, Plan, PrimaryMetric, Problem, Restart, Run, RunLoad, Slo,
 };
-pub use history::{Entry, History, HistoryError, NewRun, RunId, RunState, StoredRun};
+pub use history::{Detail, Entry, History, HistoryError, NewRun, RunId, RunState, StoredRun};
 pub use interpretation::{Paragraph, verdict_sentence};
 pub use precision::Precision;
 pub use record::{ExperimentRecord, LoadTestRecord, RecordError};

@@ -41,11 +41,13 @@ macro_rules! same_fields {
     };
 }
 
+mod coarse;
 mod derived;
 mod measurement;
 mod plan;
 mod unit;
 
+pub(crate) use coarse::{CoarseRecord, SourceRecord};
 pub use derived::{
     AtRateRecord, BlockRatioRecord, ComparisonRecord, DerivedRecord, EstimateRecord,
     ParagraphRecord, PercentilesRecord, ResultRecord, ShiftRecord, SummaryRecord, SummaryRowRecord,

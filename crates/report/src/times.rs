@@ -82,6 +82,31 @@ impl Times {
         self.max_us = self.max_us.max(us);
     }
 
+    /// Adds a time that was taken so many times.
+    pub(crate) fn record_many(&mut self, time: Duration, count: u64) {
+        if count == 0 {
+            return;
+        }
+        let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.histogram
+            .record_n(us.clamp(1, LONGEST_US), count)
+            .expect("the histogram grows up to the longest time");
+        self.sum_us = self.sum_us.saturating_add(us.saturating_mul(count));
+        self.min_us = self.min_us.min(us);
+        self.max_us = self.max_us.max(us);
+    }
+
+    /// Replaces the sum and the extremes of rounded times by the exact ones, and says whether they can be.
+    pub(crate) fn set_exact(&mut self, sum: Duration, min: Duration, max: Duration) -> bool {
+        let [sum, min, max] =
+            [sum, min, max].map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+        let possible = self.count() > 0 && min <= max && max <= sum;
+        if possible {
+            (self.sum_us, self.min_us, self.max_us) = (sum, min, max);
+        }
+        possible
+    }
+
     /// Adds every time of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.histogram

@@ -32,7 +32,7 @@ export async function compareRuns(ids, failed) {
       failed(error);
     }
   });
-  const key = make("ul", { className: "key" }, ...runs.map(({ run }, index) => make("li", {}, sample(index), `${label(run)}, ${moment(run.started_at)}`)));
+  const key = make("ul", { className: "key" }, ...runs.map(({ run }, index) => make("li", {}, sample(index), `${label(run)}, ${moment(run.started_at)}${run.coarse ? `, ${run.coarse}` : ""}`)));
   return {
     content: [
       make("section", { className: "card" }, make("h2", {}, `${runs.length} runs compared`), key),
@@ -67,7 +67,7 @@ function rows(runs) {
     row("Users", ({ run }) => number(run.users)),
     row("Requests, all names", ({ run }) => number(run.requests)),
     measured("Requests/s, all names", ({ run }) => run.requests_per_second),
-    row("Failures, all names", ({ run }) => percent(run.requests ? run.failures / run.requests : 0)),
+    row("Failures, all names", ({ run }) => percent(run.failures == null ? null : run.requests ? run.failures / run.requests : 0)),
     ...percentiles.map((percentile) => measured(`${percentile} % within (ms)`, ({ percentiles }) => percentiles.find(([known]) => known === percentile)?.[1])),
   ];
 }

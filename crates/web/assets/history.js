@@ -40,8 +40,9 @@ export function historyView({ failed }) {
     const button = make("button", { type: "button", className: "link" }, `${run.id} · ${run.name}`);
     button.addEventListener("click", () => look(run.id));
     const tags = run.tags.map((tag) => make("span", { className: "tag" }, tag));
+    const coarse = run.coarse ? [make("div", { className: "note" }, run.coarse)] : [];
     const notes = run.notes ? [make("div", { className: "note" }, run.notes)] : [];
-    return make("div", {}, button, make("div", { className: "note" }, `${run.config} on ${run.host}`), ...notes, ...tags);
+    return make("div", {}, button, make("div", { className: "note" }, run.host ? `${run.config} on ${run.host}` : run.config), ...coarse, ...notes, ...tags);
   }
 
   function showChosen() {
@@ -107,17 +108,18 @@ export function historyView({ failed }) {
   return { open: () => { if (by("detail").hidden) list(); } };
 }
 
-const failRatio = (run) => (run.requests ? run.failures / run.requests : 0);
+const failRatio = (run) => run.failures == null ? null : (run.requests ? run.failures / run.requests : 0);
 
 // One run with its notes, tables and charts.
 function runView(detail, { failed, gone }) {
   const { run } = detail;
   const facts = [
-    ["Started", moment(run.started_at)], ["State", run.state], ["Host", run.host], ["Load", run.config],
+    ["Started", moment(run.started_at)], ["State", run.state], ["Host", run.host || "–"], ["Load", run.config],
     ["Measured", duration(run.period_seconds)], ["Requests", number(run.requests)], ["Failures", percent(failRatio(run))],
     ["Requests/s", figure(run.requests_per_second)],
   ].map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
   const card = make("section", { className: "card" }, make("h2", {}, `Run ${run.id} · ${run.name}`), make("dl", { className: "facts" }, ...facts), annotations(run, failed, gone));
+  if (run.coarse) return coarseView(card, detail);
   const table = make("table", {}, make("caption", { className: "unseen" }, "Statistics of this run"));
   const failures = make("table", {}, make("caption", { className: "unseen" }, "Failures of this run"));
   const scroll = (table, label) => make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label }, table);
@@ -133,6 +135,21 @@ function runView(detail, { failed, gone }) {
       charts.set(detail.points, detail.marks);
     },
     close: () => charts?.destroy(),
+  };
+}
+
+// A run of another program: what its file tells of the response times, and no course over time.
+function coarseView(card, { run, percentiles }) {
+  const table = make("table", {}, make("caption", { className: "unseen" }, "Known response times of this run"));
+  const note = make("p", { className: "note" }, run.coarse);
+  const columns = [
+    { title: "Share of requests", text: true, cell: ([percentile]) => `${percentile} %` },
+    { title: "Within (ms)", cell: ([, ms]) => figure(ms) },
+  ];
+  return {
+    content: [card, note, make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Known response times of this run" }, table)],
+    fill: () => fill(table, columns, percentiles),
+    close: () => {},
   };
 }
 

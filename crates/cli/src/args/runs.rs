@@ -27,11 +27,17 @@ pub(crate) enum RunsCommand {
         #[arg(value_name = "RUN")]
         run: i64,
     },
-    /// Print runs side by side, with the differences to the first
+    /// Print runs side by side, with the differences to the first and what they cannot tell
     Compare {
         /// Numbers of the runs
         #[arg(value_name = "RUN", num_args = 2.., required = true)]
         runs: Vec<i64>,
+        /// Write the comparison as an HTML page as well
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
+        /// Write the comparison as Markdown as well
+        #[arg(long, value_name = "FILE")]
+        markdown: Option<PathBuf>,
     },
     /// Write the record of a run as JSON
     Export {
@@ -42,11 +48,17 @@ pub(crate) enum RunsCommand {
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
-    /// Add runs from records, such as those of export or of swarm --record
+    /// Add runs from files: records of export or swarm --record, and what Locust, k6 and wrk wrote
+    ///
+    /// Read are Locust's PREFIX_stats.csv, with the files beside it, and its --json; k6's --summary-export; wrk's text.
+    /// They hold less than a record does, so their runs are marked as coarse.
     Import {
-        /// Records
+        /// Files, each told by what is in it
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
+        /// Name of the run, where there is one file [default: that in the record, else the name of the file]
+        #[arg(long)]
+        name: Option<String>,
     },
     /// Delete runs for good
     Rm {

@@ -4,8 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
+use bakeoff_report::import::{self, Format, Texts};
 use bakeoff_report::record::LoadTestRecord;
-use bakeoff_report::{History, HistoryError, LoadTest, RunId, render};
+use bakeoff_report::{
+    CoarseRun, Detail, History, HistoryError, LoadTest, RunId, Source, StoredRun, render,
+};
 
 use super::compare::{terminal, write};
 use super::history;
@@ -18,14 +21,19 @@ pub(crate) fn run(args: &RunsArgs) -> anyhow::Result<Exit> {
     let store = Store::find(args)?;
     match &args.command {
         RunsCommand::List { words } => store.list(&words.join(" ")),
-        RunsCommand::Show { run } => {
-            let measurement = store.open()?.test(*run)?.measurement;
-            let shown = terminal(&io::stdout());
-            data(&render::terminal::render_measurement(&measurement, shown))
-        }
-        RunsCommand::Compare { runs } => store.open()?.compare(runs),
+        RunsCommand::Show { run } => store.open()?.show(*run),
+        RunsCommand::Compare {
+            runs,
+            html,
+            markdown,
+        } => store
+            .open()?
+            .compare(runs, html.as_deref(), markdown.as_deref()),
         RunsCommand::Export { run, file } => store.open()?.export(*run, file.as_deref()),
-        RunsCommand::Import { files } => Runs(store.history()?).import(files),
+        RunsCommand::Import { files, name } => {
+            let runs = read_all(files, name.as_deref())?;
+            Runs(store.history()?).import(files, &runs)
+        }
         RunsCommand::Rm { runs } => store.open()?.remove(runs),
     }?;
     Ok(Exit::Done)
@@ -88,13 +96,35 @@ impl Runs {
         self.0.load_test(RunId(run)).map_err(told)
     }
 
-    fn compare(&self, runs: &[i64]) -> anyhow::Result<()> {
+    fn show(&self, run: i64) -> anyhow::Result<()> {
+        let shown = terminal(&io::stdout());
+        data(&match self.0.detail(RunId(run)).map_err(told)? {
+            Detail::Full(test) => render::terminal::render_measurement(&test.measurement, shown),
+            Detail::Coarse(run) => render::runs::show(&run, shown),
+        })
+    }
+
+    fn compare(
+        &self,
+        runs: &[i64],
+        html: Option<&Path>,
+        markdown: Option<&Path>,
+    ) -> anyhow::Result<()> {
         let runs = runs.iter().map(|run| {
             let stored = self.0.run(RunId(*run)).map_err(told)?;
-            Ok((stored, self.test(*run)?))
+            Ok((stored, self.0.detail(RunId(*run)).map_err(told)?))
         });
-        let runs = runs.collect::<anyhow::Result<Vec<_>>>()?;
-        data(&render::runs::compare(&runs, terminal(&io::stdout())))
+        let runs = runs.collect::<anyhow::Result<Vec<(StoredRun, Detail)>>>()?;
+        data(&render::runs::compare(&runs, terminal(&io::stdout())))?;
+        if let Some(path) = html {
+            write(path, &render::runs::compare_html(&runs))?;
+            say(&format!("wrote {}", path.display()));
+        }
+        if let Some(path) = markdown {
+            write(path, &render::runs::compare_markdown(&runs))?;
+            say(&format!("wrote {}", path.display()));
+        }
+        Ok(())
     }
 
     fn export(&self, run: i64, file: Option<&Path>) -> anyhow::Result<()> {
@@ -107,13 +137,19 @@ impl Runs {
         Ok(())
     }
 
-    /// Reads every file before the first run is added.
-    fn import(&mut self, files: &[PathBuf]) -> anyhow::Result<()> {
-        let tests = files.iter().map(|file| read(file));
-        let tests = tests.collect::<anyhow::Result<Vec<_>>>()?;
-        for (test, file) in tests.iter().zip(files) {
-            let run = self.0.import(test).map_err(told)?;
-            say(&format!("{} is run {run}", file.display()));
+    fn import(&mut self, files: &[PathBuf], runs: &[Detail]) -> anyhow::Result<()> {
+        for (run, file) in runs.iter().zip(files) {
+            let file = file.display();
+            match run {
+                Detail::Full(test) => {
+                    let run = self.0.import(test).map_err(told)?;
+                    say(&format!("{file} is run {run}"));
+                }
+                Detail::Coarse(coarse) => {
+                    let run = self.0.import_coarse(coarse).map_err(told)?;
+                    say(&format!("{file} is run {run}, {}", coarse.source.caveat()));
+                }
+            }
         }
         Ok(())
     }
@@ -131,17 +167,75 @@ impl Runs {
     }
 }
 
-fn read(file: &Path) -> anyhow::Result<LoadTest> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("cannot read {}", file.display()))
-        .map_err(|error| hinted(Exit::Usage, error, HINT))?;
-    let record = LoadTestRecord::from_json(&text).and_then(LoadTest::try_from);
-    record
-        .with_context(|| format!("{} is no record of a run", file.display()))
+/// Reads every file before the first run is added.
+fn read_all(files: &[PathBuf], name: Option<&str>) -> anyhow::Result<Vec<Detail>> {
+    if name.is_some() && files.len() > 1 {
+        let what = anyhow!("--name is given for {} files", files.len());
+        return Err(hinted(Exit::Usage, what, "import the files one by one"));
+    }
+    files.iter().map(|file| read(file, name)).collect()
+}
+
+fn read(file: &Path, name: Option<&str>) -> anyhow::Result<Detail> {
+    let read = || -> anyhow::Result<Detail> {
+        let text = text_of(file)?;
+        match import::detect(&text)? {
+            Format::Record => {
+                let mut ours = LoadTest::try_from(LoadTestRecord::from_json(&text)?)?;
+                if let Some(name) = name {
+                    name.clone_into(&mut ours.name);
+                }
+                Ok(Detail::Full(Box::new(ours)))
+            }
+            Format::Foreign(source) => {
+                let run = read_foreign(file, &text, source, name)?;
+                Ok(Detail::Coarse(Box::new(run)))
+            }
+        }
+    };
+    read()
+        .with_context(|| format!("cannot import {}", file.display()))
         .map_err(|error| hinted(Exit::Usage, error, HINT))
 }
 
-const HINT: &str = "import takes the JSON of `bakeoff runs export` or `bakeoff swarm --record`";
+/// Reads a file of another program, with what Locust wrote beside it.
+fn read_foreign(
+    file: &Path,
+    text: &str,
+    source: Source,
+    name: Option<&str>,
+) -> anyhow::Result<CoarseRun> {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let prefix = stem.strip_suffix("_stats");
+    let beside = |rest: &str| -> anyhow::Result<Option<String>> {
+        let prefix = prefix.filter(|_| source == Source::LocustCsv);
+        let path = prefix.map(|prefix| file.with_file_name(format!("{prefix}_{rest}.csv")));
+        let path = path.filter(|path| path.exists());
+        path.map(|path| text_of(&path)).transpose()
+    };
+    let (history, failures) = (beside("stats_history")?, beside("failures")?);
+    let texts = Texts {
+        name: name.or(prefix).unwrap_or(&stem),
+        main: text,
+        locust_history: history.as_deref(),
+        locust_failures: failures.as_deref(),
+    };
+    let run = import::read(source, &texts);
+    run.with_context(|| match (&history, &failures) {
+        (None, None) => format!("it looks like a {}", source.title()),
+        _ => format!(
+            "it looks like a {}, read with the files beside it",
+            source.title()
+        ),
+    })
+}
+
+fn text_of(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+const HINT: &str = "import takes the JSON of `bakeoff runs export` or `bakeoff swarm --record`, Locust's PREFIX_stats.csv or --json, \
+     k6's --summary-export and wrk's output";
 
 fn told(error: HistoryError) -> anyhow::Error {
     match error {
@@ -149,6 +243,11 @@ fn told(error: HistoryError) -> anyhow::Error {
             Exit::Usage,
             error,
             "`bakeoff runs list` shows which there are",
+        ),
+        HistoryError::Coarse { .. } => hinted(
+            Exit::Usage,
+            error,
+            "such a run has no record; keep the file that it came from",
         ),
         HistoryError::Damaged { .. } => {
             hinted(Exit::Environment, error, "`bakeoff runs rm` deletes it")

@@ -80,11 +80,99 @@ fn what_is_missing_is_named_with_a_way_out() {
         runs("h.sqlite", wish).expect(2, &["there is no history h.sqlite", "hint: ", "--store"]);
     }
     assert!(!folder.path().join("h.sqlite").exists());
-    runs("h.sqlite", "import no.json").expect(2, &["no.json is no record of a run", "hint: "]);
+    let wrong = "neither a record of Bakeoff, nor of Locust, k6 or wrk";
+    runs("h.sqlite", "import no.json").expect(2, &["cannot import no.json", wrong, "hint: "]);
+    runs("h.sqlite", "import no.json none.json --name x").expect(2, &["--name", "one by one"]);
     runs("h.sqlite", "import none.json").expect(2, &["cannot read none.json", "hint: "]);
     for wish in ["show 7", "export 7", "compare 7 8", "rm 7"] {
         runs("h.sqlite", wish).expect(2, &["there is no run 7", "bakeoff runs list"]);
     }
     runs("h.sqlite", "compare 7").expect(2, &["RUN"]);
     runs("no.sqlite", "list").expect(3, &["cannot use the history no.sqlite", "hint: "]);
+}
+
+#[test]
+fn files_of_other_programs_are_imported_as_coarse_and_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../report/tests/fixtures/import"
+    );
+    for sample in fs::read_dir(samples).unwrap() {
+        let sample = sample.unwrap();
+        fs::copy(sample.path(), folder.path().join(sample.file_name())).unwrap();
+    }
+    let runs = |wish: &str| {
+        let mut args = vec!["runs", "--store", "h.sqlite"];
+        args.extend(wish.split(' '));
+        run(folder.path(), &args)
+    };
+    let says = |wish: &str, words: &[&str]| {
+        let ended = runs(wish);
+        ended.expect(0, &[]);
+        for word in words {
+            assert!(
+                ended.stdout.contains(word),
+                "{wish}: no {word} in {ended:#?}"
+            );
+        }
+        ended.stdout
+    };
+    let files = "locust_stats.csv locust.json k6_summary_export.json wrk_latency.txt";
+    let coarse = "k6_summary_export.json is run 3, coarse: imported from k6 summary; percentiles between the known ones";
+    runs(&format!("import {files}")).expect(0, &["locust_stats.csv is run 1", coarse, "run 4"]);
+    runs("import wrk_timeouts.txt --name tired").expect(0, &["run 5"]);
+    says(
+        "list",
+        &[
+            "5 runs",
+            "coarse: k6 summary",
+            "coarse: wrk text",
+            "tired",
+            "2026-11-25T03:47:25Z",
+        ],
+    );
+    says(
+        "show 1",
+        &[
+            "imported from Locust CSV",
+            "/flaky",
+            "500 Server Error",
+            "59.0",
+        ],
+    );
+    says("show 2", &["rounded to two significant digits by Locust"]);
+    says(
+        "show 3",
+        &[
+            "coarse: imported from k6 summary;",
+            "214",
+            "–",
+            "Started: –",
+        ],
+    );
+    let compared = says(
+        "compare 1 3 4 --html out/c.html --markdown out/c.md",
+        &[
+            "not interleaved",
+            "no verdict",
+            "run 3 over run 1",
+            "differences are to run 1",
+        ],
+    );
+    assert!(compared.contains("not known of run"), "{compared}");
+    let page = fs::read_to_string(folder.path().join("out/c.html")).unwrap();
+    assert!(page.contains("not interleaved"), "{page}");
+    let markdown = fs::read_to_string(folder.path().join("out/c.md")).unwrap();
+    assert!(markdown.contains("| 99 % within, ms | 64.0"), "{markdown}");
+    runs("export 3").expect(2, &["run 3 is coarse", "keep the file"]);
+    runs("import locust_failures.csv")
+        .expect(2, &["locust_failures.csv", "beside Locust's statistics"]);
+    fs::write(
+        folder.path().join("bad.txt"),
+        "Running 3s test @ http://x\n",
+    )
+    .unwrap();
+    runs("import bad.txt").expect(2, &["cannot import bad.txt", "wrk text", "requests in"]);
+    says("list", &["5 runs"]);
 }

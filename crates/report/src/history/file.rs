@@ -5,12 +5,13 @@ use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use super::{Figures, HistoryError, RunId, RunState, StoredRun, blob, unix_ms};
-use crate::record::{MeasurementRecord, SecondRecord};
+use super::{Figures, HistoryError, Owner, RunId, RunState, StoredRun, blob, unix_ms};
+use crate::coarse::{CoarseRun, Source};
+use crate::record::{CoarseRecord, MeasurementRecord, SecondRecord, SourceRecord};
 use crate::run::Measurement;
 
 /// The version of the tables. A reader refuses a newer one.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Tells the file from the databases of other programs.
 const APPLICATION: i64 = 0x626b_6f66;
@@ -40,7 +41,7 @@ const TABLES: &str = "
         median_us INTEGER,
         p95_us INTEGER,
         p99_us INTEGER,
-        -- The record of the measurement without its timeline, compressed.
+        -- The record of the measurement without its timeline, or that of a coarse run, compressed.
         measurement BLOB
     );
     -- The timeline: one compressed record a second.
@@ -52,9 +53,19 @@ const TABLES: &str = "
     ) WITHOUT ROWID;
 ";
 
+/// What came later, version by version: the first brings a file of version 1 to version 2.
+const LATER: [&str; 1] = [
+    // Where a coarse run is from; null where Bakeoff made the run. What such a run does not tell is -1 where the
+    // column holds no null.
+    "ALTER TABLE runs ADD COLUMN source TEXT;",
+];
+
+/// In a column that holds no null: not known.
+const UNKNOWN: i64 = -1;
+
 /// What [`stored_run`] reads, in its order.
 pub(super) const COLUMNS: &str = "id, name, host, config, started_at_ms, state, notes, tags, \
-    users, period_us, requests, failures, requests_per_second, median_us, p95_us, p99_us";
+    users, period_us, requests, failures, requests_per_second, median_us, p95_us, p99_us, source";
 
 /// Opens the file, and makes its tables where there are none.
 pub(super) fn open(path: &Path) -> Result<Connection, HistoryError> {
@@ -104,7 +115,15 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<Found> {
     if tables == 0 {
         transaction.execute_batch(TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    let version = if tables == 0 { 1 } else { version.max(1) };
+    for (step, version) in LATER
+        .into_iter()
+        .zip(2..)
+        .skip(usize::try_from(version - 1).unwrap_or(0))
+    {
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", version)?;
     }
     transaction.commit()?;
     // Readers do not wait for the writer, and a second costs no flush to the disk. A file system that cannot do it
@@ -176,10 +195,10 @@ fn write_totals(
         run.0,
         unix_ms(measurement.started_at),
         state_word(state),
-        figures.users,
-        us(figures.period),
-        i64::try_from(figures.requests).unwrap_or(i64::MAX),
-        i64::try_from(figures.failures).unwrap_or(i64::MAX),
+        known(figures.users.map(u64::from)),
+        figures.period.map_or(UNKNOWN, us),
+        known(Some(figures.requests)),
+        known(figures.failures),
         figures.requests_per_second,
         figures.median.map(us),
         figures.p95.map(us),
@@ -189,9 +208,42 @@ fn write_totals(
     Ok(())
 }
 
+/// Enters a run of another program.
+pub(super) fn insert_coarse(
+    connection: &mut Connection,
+    owner: Owner,
+    run: &CoarseRun,
+) -> rusqlite::Result<RunId> {
+    let figures = Figures::from(run);
+    let sql = "INSERT INTO runs (name, host, config, bakeoff_version, machine, owner, owner_started, state, source, \
+               started_at_ms, users, period_us, requests, failures, requests_per_second, median_us, p95_us, p99_us, \
+               measurement) \
+               VALUES (?1, ?2, ?3, '', '', ?4, ?5, 'finished', ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+    connection.prepare(sql)?.execute(params![
+        run.name,
+        run.host.as_deref().unwrap_or_default(),
+        format!("imported from {}", run.source.title()),
+        owner.process,
+        owner.started,
+        SourceRecord::from(run.source).word(),
+        run.started_at.map_or(UNKNOWN, unix_ms),
+        known(figures.users.map(u64::from)),
+        figures.period.map_or(UNKNOWN, us),
+        known(Some(figures.requests)),
+        known(figures.failures),
+        figures.requests_per_second,
+        figures.median.map(us),
+        figures.p95.map(us),
+        figures.p99.map(us),
+        blob::pack(&CoarseRecord::from(run)),
+    ])?;
+    Ok(RunId(connection.last_insert_rowid()))
+}
+
 /// The run of a row of [`COLUMNS`]. What somebody else has put there is read as well as it can be.
 pub(super) fn stored_run(row: &Row<'_>) -> rusqlite::Result<StoredRun> {
-    let number = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+    let known = |column| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(column)?).ok());
+    let source: Option<String> = row.get(16)?;
     let time = |column| {
         let us: Option<i64> = row.get(column)?;
         Ok::<_, rusqlite::Error>(us.map(|us| Duration::from_micros(us.unsigned_abs())))
@@ -201,19 +253,22 @@ pub(super) fn stored_run(row: &Row<'_>) -> rusqlite::Result<StoredRun> {
         name: row.get(1)?,
         host: row.get(2)?,
         config: row.get(3)?,
-        started_at: moment(number(4)?),
+        started_at: known(4)?.map(moment),
         state: match row.get_ref(5)?.as_str()? {
             "running" => RunState::Running,
             "finished" => RunState::Finished,
             _ => RunState::CutShort,
         },
+        source: source
+            .and_then(|word| SourceRecord::of_word(&word))
+            .map(Source::from),
         notes: row.get(6)?,
         tags: serde_json::from_str(row.get_ref(7)?.as_str()?).unwrap_or_default(),
         figures: Figures {
-            users: u32::try_from(number(8)?).unwrap_or(u32::MAX),
-            period: Duration::from_micros(number(9)?),
-            requests: number(10)?,
-            failures: number(11)?,
+            users: known(8)?.map(|users| u32::try_from(users).unwrap_or(u32::MAX)),
+            period: known(9)?.map(Duration::from_micros),
+            requests: known(10)?.unwrap_or(0),
+            failures: known(11)?,
             requests_per_second: row.get(12)?,
             median: time(13)?,
             p95: time(14)?,
@@ -235,6 +290,10 @@ fn state_word(state: RunState) -> &'static str {
         RunState::Finished => "finished",
         RunState::CutShort => "cut short",
     }
+}
+
+fn known(number: Option<u64>) -> i64 {
+    number.map_or(UNKNOWN, |number| i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 fn us(time: Duration) -> i64 {

@@ -55,8 +55,11 @@ fn what_was_saved_comes_back() {
     assert_eq!(test.machine, new_run("shop").machine);
     let listed = history.run(run).unwrap();
     assert_eq!(listed.state, RunState::Finished);
-    assert_eq!(listed.started_at, measured(5).started_at);
-    assert_eq!((listed.figures.requests, listed.figures.failures), (4, 1));
+    assert_eq!(listed.started_at, Some(measured(5).started_at));
+    assert_eq!(
+        (listed.figures.requests, listed.figures.failures),
+        (4, Some(1))
+    );
     assert_eq!(listed.figures, Figures::of(&measured(5)));
 }
 
@@ -259,4 +262,50 @@ fn a_folder_that_cannot_be_made_is_named() {
     let error = History::open(&file.join("sub/history.sqlite")).unwrap_err();
     assert!(matches!(error, HistoryError::Folder { .. }), "{error}");
     assert!(error.to_string().contains("file/sub"), "{error}");
+}
+
+fn wrk_text() -> CoarseRun {
+    let texts = crate::import::Texts {
+        name: "old",
+        main: include_str!("../../tests/fixtures/import/wrk_timeouts.txt"),
+        ..crate::import::Texts::default()
+    };
+    crate::import::read(Source::WrkText, &texts).unwrap()
+}
+
+#[test]
+fn a_coarse_run_comes_back_with_what_is_not_known_left_open() {
+    let (_folder, path) = folder();
+    let mut history = History::open(&path).unwrap();
+    let run = history.import_coarse(&wrk_text()).unwrap();
+    let listed = history.run(run).unwrap();
+    assert_eq!(listed.source, Some(Source::WrkText));
+    assert_eq!((listed.started_at, listed.figures.failures), (None, None));
+    assert_eq!(listed.figures, Figures::from(&wrk_text()));
+    assert_eq!(history.list("wrk").unwrap().len(), 1);
+    let detail = history.detail(run).unwrap();
+    assert_eq!(detail, Detail::Coarse(Box::new(wrk_text())));
+    let error = history.load_test(run).unwrap_err().to_string();
+    assert!(
+        error.starts_with("run 1 is coarse: imported from wrk text;"),
+        "{error}"
+    );
+    history.delete(run).unwrap();
+    assert!(history.detail(run).is_err());
+}
+
+#[test]
+fn a_history_of_the_first_version_is_read_and_goes_on() {
+    let (_folder, path) = folder();
+    let mut history = History::open(&path).unwrap();
+    let run = history.begin(&new_run("shop")).unwrap();
+    history.finish(run, &measured(3)).unwrap();
+    let first_version = "ALTER TABLE runs DROP COLUMN source; PRAGMA user_version = 1;";
+    history.connection.execute_batch(first_version).unwrap();
+    drop(history);
+    let mut history = History::open(&path).unwrap();
+    assert_eq!(history.load_test(run).unwrap().measurement, measured(3));
+    assert_eq!(history.run(run).unwrap().source, None);
+    history.import_coarse(&wrk_text()).unwrap();
+    assert_eq!(History::open(&path).unwrap().list("").unwrap().len(), 2);
 }

@@ -367,7 +367,7 @@ impl From<&EncodedTimes> for TimesRecord {
 }
 
 /// The times as they were encoded and as they are used; an error where the second cannot be had.
-fn decoded(
+pub(super) fn decoded(
     field: &'static str,
     record: &TimesRecord,
 ) -> Result<(EncodedTimes, Times), RecordError> {

@@ -56,7 +56,7 @@ pub fn render_load_test(test: &LoadTest) -> String {
     page(&test.name, &line, &section::load_test(test))
 }
 
-fn page(title: &str, line: &str, pieces: &[Piece]) -> String {
+pub(super) fn page(title: &str, line: &str, pieces: &[Piece]) -> String {
     let mut environment = Environment::new();
     // The names end in html, so every value is escaped where the template does not say otherwise.
     for (name, source) in [

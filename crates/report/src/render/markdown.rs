@@ -49,7 +49,7 @@ fn judgement(outcome: &ThresholdOutcome) -> Judgement {
     }
 }
 
-fn document(title: &str, pieces: &[Piece]) -> String {
+pub(super) fn document(title: &str, pieces: &[Piece]) -> String {
     let pieces: Vec<String> = [format!("# {}\n", escaped(title))]
         .into_iter()
         .chain(pieces.iter().filter_map(piece))

@@ -1,11 +1,17 @@
-//! Runs of the history as plain text for a terminal: a list of them, and several side by side.
+//! Runs of the history: a list of them, a coarse one, and several side by side.
 
-use super::document::{Cell, Table};
+use std::time::Duration;
+
+use super::document::{Cell, Piece, Table};
 use super::terminal::Terminal;
+use crate::coarse::{CoarseRow, CoarseRun, Percentiles, Timed};
 use crate::history::{RunState, StoredRun};
-use crate::run::LoadTest;
-use crate::summary::{PERCENTILES, Summary, SummaryRow};
+use crate::summary::{AGGREGATED, PERCENTILES};
 use crate::words;
+
+mod compare;
+
+pub use compare::{compare, compare_html, compare_markdown};
 
 /// A line for each run, in the order given.
 pub fn list(runs: &[StoredRun], terminal: Terminal) -> String {
@@ -29,12 +35,12 @@ fn line(run: &StoredRun) -> Vec<Cell> {
     let time = |time: Option<_>| Cell::optional(time.map(words::ms));
     vec![
         Cell::figure(run.id.to_string()),
-        Cell::words(words::moment(run.started_at)),
+        started(run),
         Cell::words(&run.name),
         Cell::words(&run.host),
-        Cell::figure(words::count(figures.users.into())),
+        Cell::optional(figures.users.map(|users| words::count(users.into()))),
         Cell::figure(words::count(figures.requests)),
-        Cell::figure(words::count(figures.failures)),
+        Cell::optional(figures.failures.map(words::count)),
         time(figures.median),
         time(figures.p95),
         time(figures.p99),
@@ -42,7 +48,11 @@ fn line(run: &StoredRun) -> Vec<Cell> {
     ]
 }
 
-/// How it ended where it did not as usual, then tags, then notes.
+fn started(run: &StoredRun) -> Cell {
+    Cell::words(run.started_at.map_or_else(|| "–".to_owned(), words::moment))
+}
+
+/// What it is from if it is coarse, how it ended where it did not as usual, then tags, then notes.
 fn remarks(run: &StoredRun) -> String {
     let state = match run.state {
         RunState::Running => "running",
@@ -50,88 +60,103 @@ fn remarks(run: &StoredRun) -> String {
         RunState::Finished => "",
     };
     let tags = run.tags.iter().map(|tag| format!("#{tag}"));
-    let parts = [state.to_owned()].into_iter().chain(tags);
+    let source = run
+        .source
+        .map(|source| format!("coarse: {}", source.title()));
+    let parts = source.into_iter().chain([state.to_owned()]).chain(tags);
     let parts = parts.chain([run.notes.clone()]);
     let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
     parts.join(" ")
 }
 
-/// The figures of all requests of several runs, with the difference of each to the first.
-pub fn compare(runs: &[(StoredRun, LoadTest)], terminal: Terminal) -> String {
-    let totals: Vec<SummaryRow> = runs
-        .iter()
-        .map(|(_, test)| Summary::of([&test.measurement]).total)
-        .collect();
-    let titles = runs
-        .iter()
-        .map(|(run, _)| format!("{} {}", run.id, run.name));
-    let words_of = |title: &str, value: &dyn Fn(&StoredRun) -> String| {
-        let values = runs.iter().map(|(run, _)| Cell::figure(value(run)));
-        [Cell::words(title)].into_iter().chain(values).collect()
-    };
-    let mut rows: Vec<Vec<Cell>> = vec![
-        words_of("Started", &|run| words::moment(run.started_at)),
-        words_of("Host", &|run| run.host.clone()),
-        words_of("Users", &|run| words::count(run.figures.users.into())),
-        words_of("# reqs", &|run| words::count(run.figures.requests)),
+/// What is known of a coarse run, with dashes for what is not.
+pub fn show(run: &CoarseRun, terminal: Terminal) -> String {
+    let mut pieces = vec![
+        Piece::Heading(2, "Statistics".to_owned()),
+        Piece::Paragraph(format!("{}.", run.source.caveat())),
+        Piece::Table(figures(run)),
     ];
-    let figures = |title: &str, value: &dyn Fn(&SummaryRow) -> Option<f64>| {
-        let values: Vec<Option<f64>> = totals.iter().map(value).collect();
-        differences(title, &values)
-    };
-    rows.push(figures("req/s", &SummaryRow::requests_per_second));
-    rows.push(figures("failures, %", &|row| {
-        Some(row.fail_ratio() * 100.0)
-    }));
-    for percentile in PERCENTILES {
-        let title = format!("{} within, ms", words::percentile(percentile));
-        rows.push(figures(&title, &|row| {
-            let time = row.response_times.quantile(percentile / 100.0);
-            time.map(words::exact_ms)
-        }));
+    if !run.causes.is_empty() {
+        pieces.push(Piece::Table(causes(run)));
     }
-    let first = runs.first().map_or_else(String::new, |(run, _)| {
-        format!("; differences are to run {}", run.id)
-    });
-    let table = Table {
-        caption: format!("Response times are those of successful requests{first}"),
-        header: ["Figure".to_owned()].into_iter().chain(titles).collect(),
-        rows,
+    pieces.push(Piece::List(facts(run)));
+    terminal.pieces(&pieces)
+}
+
+fn facts(run: &CoarseRun) -> Vec<String> {
+    let facts = [
+        ("Server", run.host.clone()),
+        ("Started", run.started_at.map(words::moment)),
+        ("Measured for", run.period.map(words::seconds)),
+        ("Users", run.users.map(|users| words::count(users.into()))),
+    ];
+    facts
+        .into_iter()
+        .map(|(name, fact)| format!("{name}: {}", fact.as_deref().unwrap_or("–")))
+        .collect()
+}
+
+fn figures(run: &CoarseRun) -> Table {
+    let rows = || run.rows.iter().chain([&run.total]);
+    let mut percentiles = PERCENTILES.to_vec();
+    for row in rows() {
+        if let Percentiles::Points(points) = &row.times.percentiles {
+            percentiles.extend(points.iter().map(|point| point.percentile));
+        }
+    }
+    percentiles.sort_by(f64::total_cmp);
+    percentiles.dedup();
+    let header = [
+        "Type", "Name", "# reqs", "# fails", "req/s", "Avg", "Min", "Max",
+    ];
+    let names = percentiles.iter().copied().map(words::percentile);
+    let of = match run.timed {
+        Timed::Successes => "successful requests",
+        Timed::AllRequests => "all requests, the failed ones among them,",
     };
-    terminal.table(&table)
+    Table {
+        caption: format!("Response times of {of} in ms"),
+        header: header.map(str::to_owned).into_iter().chain(names).collect(),
+        rows: rows().map(|row| figures_of(row, &percentiles)).collect(),
+    }
 }
 
-/// The figures of a row; those after the first with what they differ from it.
-fn differences(title: &str, values: &[Option<f64>]) -> Vec<Cell> {
-    let first = values.first().copied().flatten();
-    let cells = values.iter().enumerate().map(|(index, value)| {
-        let text = value.map(|value| match first {
-            Some(first) if index > 0 && first > 0.0 => {
-                let percent = (value / first - 1.0) * 100.0;
-                format!("{} ({percent:+.1} %)", words::figure(value))
-            }
-            _ => words::figure(value),
-        });
-        Cell::optional(text)
+fn figures_of(row: &CoarseRow, percentiles: &[f64]) -> Vec<Cell> {
+    let time = |time: Option<Duration>| Cell::optional(time.map(words::ms));
+    let name = if row.name.is_empty() {
+        AGGREGATED
+    } else {
+        &row.name
+    };
+    let mut cells = vec![
+        Cell::words(&row.method),
+        Cell::words(name),
+        Cell::figure(words::count(row.requests)),
+        Cell::optional(row.failures.map(words::count)),
+        Cell::optional(row.requests_per_second.map(words::figure)),
+        time(row.times.mean),
+        time(row.times.min),
+        time(row.times.max),
+    ];
+    let known = percentiles.iter();
+    cells.extend(known.map(|percentile| time(row.times.percentile(*percentile))));
+    cells
+}
+
+fn causes(run: &CoarseRun) -> Table {
+    let rows = run.causes.iter().map(|cause| {
+        let request = format!("{} {}", cause.method, cause.name);
+        vec![
+            Cell::words(&cause.cause),
+            Cell::words(request.trim()),
+            Cell::figure(words::count(cause.occurrences)),
+        ]
     });
-    [Cell::words(title)].into_iter().chain(cells).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn differences_are_to_the_first_figure_where_there_is_one() {
-        let texts = |values: &[Option<f64>]| -> Vec<String> {
-            let cells = differences("x", values);
-            cells.into_iter().skip(1).map(|cell| cell.text).collect()
-        };
-        assert_eq!(
-            texts(&[Some(10.0), Some(12.5), None]),
-            ["10.0", "12.5 (+25.0 %)", "–"]
-        );
-        assert_eq!(texts(&[Some(0.0), Some(1.0)])[1], "1.00");
-        assert_eq!(texts(&[None, Some(1.0)]), ["–", "1.00"]);
+    Table {
+        caption: "Failures by cause".to_owned(),
+        header: ["Cause", "Request", "Occurrences"]
+            .map(str::to_owned)
+            .into(),
+        rows: rows.collect(),
     }
 }

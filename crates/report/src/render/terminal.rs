@@ -62,7 +62,7 @@ pub fn render_live(measurement: &Measurement, terminal: Terminal) -> String {
 }
 
 impl Terminal {
-    fn document(self, title: &str, pieces: &[Piece]) -> String {
+    pub(super) fn document(self, title: &str, pieces: &[Piece]) -> String {
         let title = plain(title);
         let rule = "=".repeat(title.chars().count().min(self.width.into()));
         format!(
@@ -72,7 +72,7 @@ impl Terminal {
         )
     }
 
-    fn pieces(self, pieces: &[Piece]) -> String {
+    pub(super) fn pieces(self, pieces: &[Piece]) -> String {
         let shown: Vec<String> = pieces
             .iter()
             .filter_map(|piece| self.piece(piece))

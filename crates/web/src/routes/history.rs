@@ -111,7 +111,7 @@ async fn compare(State(page): State<Page>, Query(wish): Query<Compared>) -> Resp
 
 fn detail(history: &History, id: RunId, series: &str) -> Result<RunDetail, HistoryError> {
     let run = history.run(id)?;
-    Ok(RunDetail::of(run, &history.load_test(id)?, series))
+    Ok(RunDetail::of(run, &history.detail(id)?, series))
 }
 
 /// Works on the history where waiting for the disk holds nobody up.

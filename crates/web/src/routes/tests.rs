@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::http::{Request, header};
 use bakeoff_load::{LoadConfig, Scenario, Workload};
+use bakeoff_report::import::{self, Texts};
 use bakeoff_report::{
-    History, LoadTest, Machine, Measurement, NewRun, RequestStats, Second, Times,
+    History, LoadTest, Machine, Measurement, NewRun, RequestStats, Second, Source, Times,
 };
 use http_body_util::BodyExt;
+use serde_json::Value;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -487,6 +489,35 @@ async fn only_the_login_lets_in() {
     }
     let answer = page.ask("GET", "/", &[("authorization", &right)], "").await;
     assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn a_coarse_run_is_listed_and_compared_with_gaps() {
+    let page = page(None);
+    let wrk = "Running 3s test @ http://old/\n 2 threads and 8 connections\n Latency 4ms 1ms 9ms 80%\n \
+               Latency Distribution\n 50% 4.5ms\n 450 requests in 3.00s, 1MB read\n Socket errors: connect 0, timeout 6\n";
+    let texts = Texts {
+        name: "old",
+        main: wrk,
+        ..Texts::default()
+    };
+    let run = import::read(Source::WrkText, &texts).unwrap();
+    let path = page.folder.path().join("history.sqlite");
+    let id = History::open(&path).unwrap().import_coarse(&run).unwrap();
+    let listed = page.get("/history?search=wrk").await.json()["runs"][0].clone();
+    assert_eq!((&listed["id"], &listed["users"]), (&json!(id.0), &json!(8)));
+    let caveat = "coarse: imported from wrk text; percentiles between the known ones are not known";
+    assert_eq!(listed["coarse"], caveat);
+    for unknown in ["started_at", "failures", "p95_ms"] {
+        assert_eq!(listed[unknown], Value::Null, "{unknown}");
+    }
+    let compared = page.get(&format!("/compare?ids=1,{}", id.0)).await.json();
+    let coarse = &compared["runs"][1];
+    assert_eq!(coarse["percentiles"], json!([[50.0, 4.5], [100.0, 9.0]]));
+    assert_eq!(
+        (&coarse["statistics"], &coarse["points"]["seconds"]),
+        (&Value::Null, &json!([]))
+    );
 }
 
 #[tokio::test]

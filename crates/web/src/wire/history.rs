@@ -1,6 +1,9 @@
 //! Runs of the history.
 
-use bakeoff_report::{LoadTest, PERCENTILES, RunState, StoredRun, Summary};
+use bakeoff_report::coarse::Percentiles;
+use bakeoff_report::{
+    CoarseRun, Detail, LoadTest, PERCENTILES, RunState, Source, StoredRun, Summary,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Columns, MarkOut, Stats, ms, names, position};
@@ -13,14 +16,16 @@ pub(crate) struct RunOut {
     name: String,
     host: String,
     config: String,
-    started_at: String,
+    started_at: Option<String>,
     state: &'static str,
+    /// Of a run of another program: what is not known of it, as a sentence.
+    coarse: Option<String>,
     notes: String,
     tags: Vec<String>,
-    users: u32,
-    period_seconds: f64,
+    users: Option<u32>,
+    period_seconds: Option<f64>,
     requests: u64,
-    failures: u64,
+    failures: Option<u64>,
     requests_per_second: Option<f64>,
     median_ms: Option<f64>,
     p95_ms: Option<f64>,
@@ -36,7 +41,8 @@ pub(crate) struct RunDetail {
     marks: Vec<MarkOut>,
     /// Percentiles of the response times with their time in milliseconds; empty without a success.
     percentiles: Vec<(f64, f64)>,
-    statistics: Stats,
+    /// `None` of a coarse run.
+    statistics: Option<Stats>,
 }
 
 /// What `PATCH /history/{id}` changes.
@@ -49,7 +55,36 @@ pub(crate) struct Changes {
 
 impl RunDetail {
     /// The run with the points and percentiles of the requests `name`, else of all.
-    pub(crate) fn of(run: StoredRun, test: &LoadTest, name: &str) -> Self {
+    pub(crate) fn of(run: StoredRun, detail: &Detail, name: &str) -> Self {
+        match detail {
+            Detail::Full(test) => Self::of_ours(run, test, name),
+            Detail::Coarse(coarse) => Self::of_coarse(run, coarse),
+        }
+    }
+
+    /// A run of another program: the percentiles that are known, and no course over time.
+    fn of_coarse(run: StoredRun, coarse: &CoarseRun) -> Self {
+        let times = &coarse.total.times;
+        let mut percentiles = PERCENTILES.to_vec();
+        if let Percentiles::Points(points) = &times.percentiles {
+            percentiles.extend(points.iter().map(|point| point.percentile));
+        }
+        percentiles.sort_by(f64::total_cmp);
+        percentiles.dedup();
+        let known = percentiles
+            .into_iter()
+            .filter_map(|percentile| Some((percentile, ms(times.percentile(percentile)?))));
+        Self {
+            run: run.into(),
+            names: Vec::new(),
+            points: std::iter::empty().collect(),
+            marks: Vec::new(),
+            percentiles: known.collect(),
+            statistics: None,
+        }
+    }
+
+    fn of_ours(run: StoredRun, test: &LoadTest, name: &str) -> Self {
         let measurement = &test.measurement;
         let position = position(measurement, name);
         let summary = Summary::of([measurement]);
@@ -65,7 +100,7 @@ impl RunDetail {
                 .collect(),
             marks: measurement.marks.iter().map(Into::into).collect(),
             percentiles: PERCENTILES.into_iter().zip(times.map(ms)).collect(),
-            statistics: Stats::of_measurement(Some(measurement)),
+            statistics: Some(Stats::of_measurement(Some(measurement))),
         }
     }
 }
@@ -78,7 +113,10 @@ impl From<StoredRun> for RunOut {
             name: run.name,
             host: run.host,
             config: run.config,
-            started_at: humantime::format_rfc3339_seconds(run.started_at).to_string(),
+            started_at: run
+                .started_at
+                .map(|moment| humantime::format_rfc3339_seconds(moment).to_string()),
+            coarse: run.source.map(Source::caveat),
             state: match run.state {
                 RunState::Running => "running",
                 RunState::Finished => "finished",
@@ -87,7 +125,7 @@ impl From<StoredRun> for RunOut {
             notes: run.notes,
             tags: run.tags,
             users: figures.users,
-            period_seconds: figures.period.as_secs_f64(),
+            period_seconds: figures.period.map(|period| period.as_secs_f64()),
             requests: figures.requests,
             failures: figures.failures,
             requests_per_second: figures.requests_per_second,
