@@ -32,7 +32,7 @@ pub(crate) enum Command {
     /// Answer questions about texts at POST /question_answering
     Serve(ServeArgs),
     /// Put a load on an HTTP server, as Locust does
-    Swarm(SwarmArgs),
+    Swarm(Box<SwarmArgs>),
     /// Look at, compare, carry over and delete the runs that swarm has kept
     Runs(RunsArgs),
     /// Start every contender, give each the same load, and say which is better

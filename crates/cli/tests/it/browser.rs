@@ -256,6 +256,16 @@ async fn run_an_experiment(browser: &Browser) {
     assert!(report.as_str().unwrap().contains("one again"), "{report}");
 }
 
+/// A server against itself.
+fn experiment_on(server: &Server) -> String {
+    let contender = |name: &str| {
+        let url = server.url();
+        format!("[[contender]]\nname = \"{name}\"\nurl = \"{url}\"\n")
+    };
+    let head = "scenario = \"s.toml\"\nblocks = 2\nmeasure = \"1s\"\nwarm_up = \"0s\"\nusers = 2\n";
+    format!("{head}{}{}", contender("one"), contender("two"))
+}
+
 #[tokio::test]
 async fn a_visitor_starts_watches_stops_finds_and_compares_loads() {
     if !available("chromium", chromium()) {
@@ -266,15 +276,7 @@ async fn a_visitor_starts_watches_stops_finds_and_compares_loads() {
     std::fs::write(&scenario, SCENARIO).unwrap();
     let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
     let experiment = folder.path().join("bakeoff.toml");
-    let contender = |name: &str| {
-        format!(
-            "[[contender]]\nname = \"{name}\"\nurl = \"{}\"\n",
-            server.url()
-        )
-    };
-    let head = "scenario = \"s.toml\"\nblocks = 2\nmeasure = \"1s\"\nwarm_up = \"0s\"\nusers = 2\n";
-    let text = format!("{head}{}{}", contender("one"), contender("two"));
-    std::fs::write(&experiment, text).unwrap();
+    std::fs::write(&experiment, experiment_on(&server)).unwrap();
     let page = Server::start(&[
         "swarm",
         "--experiment",

@@ -1,6 +1,7 @@
 //! `bakeoff runs`.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -91,17 +92,22 @@ fn what_is_missing_is_named_with_a_way_out() {
     runs("no.sqlite", "list").expect(3, &["cannot use the history no.sqlite", "hint: "]);
 }
 
-#[test]
-fn files_of_other_programs_are_imported_as_coarse_and_compared() {
-    let folder = tempfile::tempdir().unwrap();
+/// What other programs wrote.
+fn copy_samples(folder: &Path) {
     let samples = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../report/tests/fixtures/import"
     );
     for sample in fs::read_dir(samples).unwrap() {
         let sample = sample.unwrap();
-        fs::copy(sample.path(), folder.path().join(sample.file_name())).unwrap();
+        fs::copy(sample.path(), folder.join(sample.file_name())).unwrap();
     }
+}
+
+#[test]
+fn files_of_other_programs_are_imported_as_coarse_and_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    copy_samples(folder.path());
     let runs = |wish: &str| {
         let mut args = vec!["runs", "--store", "h.sqlite"];
         args.extend(wish.split(' '));

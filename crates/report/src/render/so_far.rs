@@ -65,7 +65,9 @@ mod tests {
         let lines = render_so_far(&fixture::experiment(&rates, "old"));
         assert_eq!(
             lines,
-            ["after 6 blocks: new 2.00 (2.00 to 2.00) times the successful requests per second of old"]
+            [
+                "after 6 blocks: new 2.00 (2.00 to 2.00) times the successful requests per second of old"
+            ]
         );
     }
 
