@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 
 use super::axis::Axis;
-use super::canvas::{self, Canvas, Drawn, Frame, LINE, MARGIN, Marker, color, shortened};
+use super::canvas::{self, Canvas, Drawn, Frame, LINE, MARGIN, Marker, Panel, color, shortened};
 use super::{Picture, WIDTH};
 use crate::analysis::{Analysis, ContenderResult};
 use crate::comparison::{Comparison, Metric};
@@ -119,12 +119,9 @@ impl Forest<'_> {
         };
         let y = Axis::of_places(0.0, count, Vec::new());
         let panel = canvas.panel(frame, "", (x, y))?;
-        let same = 1.0 + self.same_ratio;
-        panel.rectangle((1.0 / same, 0.0), (same, count), color::BAND)?;
-        panel.path(&[(1.0, 0.0), (1.0, count)], color::QUIET, 1.5)?;
-        let noise = self.noise_ratio.map(|ratio| 1.0 + ratio);
-        for at in noise.into_iter().flat_map(|noise| [noise, 1.0 / noise]) {
-            panel.broken_path(&[(at, 0.0), (at, count)])?;
+        for row in 0..self.rows.len() {
+            // Beside the interval and below the words.
+            self.limits(&panel, (row as f64, row as f64 + 0.56))?;
         }
         for (row, index) in self.rows.iter().zip(0..) {
             let top = TOP + ROW * f64::from(index);
@@ -160,6 +157,17 @@ impl Forest<'_> {
             canvas.marker(Marker::Square, at(estimate.point_estimate), tone)?;
         }
         self.words_below(canvas, TOP + ROW * count + 1.6 * LINE)
+    }
+
+    fn limits(&self, panel: &Panel<'_>, (low, high): (f64, f64)) -> Drawn {
+        let same = 1.0 + self.same_ratio;
+        panel.rectangle((1.0 / same, low), (same, high), color::BAND)?;
+        panel.path(&[(1.0, low), (1.0, high)], color::QUIET, 1.5)?;
+        let noise = self.noise_ratio.map(|ratio| 1.0 + ratio);
+        for at in noise.into_iter().flat_map(|noise| [noise, 1.0 / noise]) {
+            panel.broken_path(&[(at, low), (at, high)])?;
+        }
+        Ok(())
     }
 
     fn words_below(&self, canvas: &Canvas<'_>, top: f64) -> Drawn {

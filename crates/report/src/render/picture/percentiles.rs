@@ -63,7 +63,7 @@ pub(super) fn picture(
         let frame = Frame {
             left: LEFT,
             top: TOP,
-            width: WIDTH - LEFT - 2.5 * MARGIN,
+            width: WIDTH - LEFT - 3.5 * MARGIN,
             height: PANEL,
         };
         let panel = canvas.panel(frame, "ms", scales(&curves))?;

@@ -142,7 +142,7 @@ pub(in super::super) fn contenders(experiment: &Experiment) -> Table {
     let names = contenders.iter().map(|contender| contender.name.clone());
     Table {
         caption: "What each contender is, and where they differ".to_owned(),
-        header: ["Fact".to_owned(), "Contenders".to_owned()]
+        header: ["Fact".to_owned(), "In all".to_owned()]
             .into_iter()
             .chain(names)
             .collect(),
