@@ -227,6 +227,21 @@ pub(crate) struct CompareArgs {
     /// Write the record of the experiment as JSON too
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Write the figures of every turn as CSV too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Write the report's pictures as SVG files into this folder; the Markdown report shows them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Write the report's pictures as PNG files into this folder; the Markdown report shows them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) png: Option<PathBuf>,
+    /// Write the verdicts as JUnit XML too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// End with 1 when a contender is shown to be worse than the baseline by more than this, such as 5%
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) fail_if_worse: Option<f64>,
 }
 
 #[derive(Debug, Args)]
@@ -254,6 +269,14 @@ fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("must be above zero".into()),
         time => Ok(time),
+    }
+}
+
+/// A percentage such as `5%` or `5` as the ratio 0.05.
+fn percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').trim().parse::<f64>() {
+        Ok(percent) if percent >= 0.0 && percent.is_finite() => Ok(percent / 100.0),
+        _ => Err("must be a percentage such as 5%".into()),
     }
 }
 

@@ -3,9 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use bakeoff_report::{
-    Arrivals, Contender, ContenderKind, EncodedTimes, Experiment, FailureCause, GeneratorUse,
-    LeftOut, LoadTest, Machine, Mark, Measurement, Plan, PrimaryMetric, Problem, RequestStats,
-    Restart, Run, RunLoad, Second, SecondOfName, ThresholdOutcome, Times, Usage,
+    Agreement, Arrivals, Contender, ContenderKind, CoreSplit, EncodedTimes, Experiment, Fact,
+    FailureCause, Floor, GeneratorUse, LeftOut, LoadTest, Machine, Mark, Measurement, Plan,
+    PrimaryMetric, Problem, RequestStats, Restart, Run, RunLoad, Second, SecondOfName, Slo,
+    ThresholdOutcome, Times, Usage,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -177,22 +178,51 @@ pub(crate) fn counted_experiment(rates: &[(&str, &[u64])], baseline: &str) -> Ex
     experiment
 }
 
-/// Four contenders and a control in ten blocks with random response times, one contender left out and one turn lost.
+/// The contenders of [`plausible_experiment`] and the requests per second that each of them makes at most.
+const SPEEDS: [(&str, f64); 5] = [
+    ("bakeoff", 402.0),
+    ("bakeoff-docker", 395.0),
+    ("fastapi", 188.0),
+    ("fastapi-docker", 181.0),
+    ("fastapi again", 188.0),
+];
+
+/// Four contenders and a control in ten blocks with random response times, one contender left out and one turn lost;
+/// then arrivals at two rates, and steps of more and more users.
 pub(crate) fn plausible_experiment() -> Experiment {
     let mut random = StdRng::seed_from_u64(11);
-    let speeds = [
-        ("bakeoff", 402.0),
-        ("bakeoff-docker", 395.0),
-        ("fastapi", 188.0),
-        ("fastapi-docker", 181.0),
-        ("fastapi again", 188.0),
-    ];
-    let names: Vec<&str> = speeds.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = SPEEDS.iter().map(|(name, _)| *name).collect();
     let mut experiment = empty_experiment(&names, "fastapi");
-    experiment.plan.control = Some("fastapi again".to_owned());
-    experiment.plan.blocks = 10;
+    let plan = &mut experiment.plan;
+    plan.control = Some("fastapi again".to_owned());
+    plan.blocks = 10;
+    plan.slo = Some(Slo {
+        quantile: 0.95,
+        below: Duration::from_millis(250),
+    });
+    plan.price_per_core_hour = Some(0.04);
+    plan.cores = Some(CoreSplit {
+        generator: "0".to_owned(),
+        contenders: "1".to_owned(),
+    });
+    experiment.floor = Some(Floor {
+        requests_per_second: 21_400.0,
+        median: Duration::from_micros(2100),
+    });
     let again = experiment.contenders[2].detail.clone();
     experiment.contenders[4].detail = again;
+    for contender in &mut experiment.contenders {
+        contender.facts = facts(&contender.name);
+    }
+    experiment.agreements = names[..4]
+        .iter()
+        .map(|name| Agreement {
+            contender: (*name).to_owned(),
+            compared: 100,
+            differing: 0,
+            examples: Vec::new(),
+        })
+        .collect();
     experiment.left_out.push(LeftOut {
         name: "fastapi-transformers".to_owned(),
         reason: "python3 was not found".to_owned(),
@@ -206,38 +236,144 @@ pub(crate) fn plausible_experiment() -> Experiment {
     });
     for block in 1..=10 {
         let block_effect = 1.0 + 0.02 * gauss(&mut random);
-        for (name, speed) in speeds {
+        for (name, speed) in SPEEDS {
             if (name, block) == ("fastapi-docker", 4) {
                 continue;
             }
             let rate = speed * block_effect * (1.0 + 0.008 * gauss(&mut random));
-            let python = name.starts_with("fastapi");
             experiment.runs.push(Run {
-                contender: name.to_owned(),
-                block,
-                load: RunLoad::Users,
                 cold_start: Some(Duration::from_millis(
-                    random.random_range(0..60) + if python { 2900 } else { 310 },
+                    random.random_range(0..60) + if is_python(name) { 2900 } else { 310 },
                 )),
                 usage: Some(Usage {
                     cpu: Duration::from_millis(random.random_range(9000..9400)),
                     peak_memory_bytes: random.random_range(0..8_000_000)
-                        + if python { 214_000_000 } else { 96_000_000 },
+                        + if is_python(name) {
+                            214_000_000
+                        } else {
+                            96_000_000
+                        },
                 }),
-                generator: Some(GeneratorUse {
-                    cpu_ratio: 0.08,
-                    steal_ratio: 0.0,
-                }),
-                settled: true,
-                measurement: plausible_measurement(
-                    rate,
-                    if python { 0.22 } else { 0.09 },
-                    &mut random,
-                ),
+                ..plausible_run(name, block, (RunLoad::Users, rate), &mut random)
             });
         }
     }
+    add_arrivals(&mut experiment, &mut random);
+    add_sweep(&mut experiment, &mut random);
     experiment
+}
+
+fn is_python(name: &str) -> bool {
+    name.starts_with("fastapi")
+}
+
+fn facts(name: &str) -> Vec<Fact> {
+    let fact = |name: &str, value: &str| Fact {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    };
+    let mut facts = vec![
+        fact("model sha256", "6f0c2a9d41b7e385"),
+        fact("environment OMP_NUM_THREADS", "1"),
+    ];
+    if is_python(name) {
+        facts.push(fact("python", "3.11.9"));
+        facts.push(fact("onnxruntime", "1.22.1"));
+    } else {
+        facts.push(fact("bakeoff", "0.1.0"));
+    }
+    if name.contains("docker") {
+        facts.push(fact("image digest", "sha256:a90d5b17c3"));
+    }
+    facts
+}
+
+/// A turn under `load` with about so many requests per second.
+fn plausible_run(name: &str, block: u32, (load, rate): (RunLoad, f64), random: &mut StdRng) -> Run {
+    Run {
+        contender: name.to_owned(),
+        block,
+        load,
+        cold_start: None,
+        usage: None,
+        generator: Some(GeneratorUse {
+            cpu_ratio: 0.08,
+            steal_ratio: 0.0,
+        }),
+        settled: true,
+        measurement: plausible_measurement(rate, if is_python(name) { 0.22 } else { 0.09 }, random),
+    }
+}
+
+/// Arrivals at a quarter and at three quarters of what the slowest can do; the closer, the longer the queue.
+fn add_arrivals(experiment: &mut Experiment, random: &mut StdRng) {
+    for per_second in [45.0, 135.0] {
+        for block in 1..=7 {
+            for (name, speed) in SPEEDS {
+                let load = RunLoad::Arrivals { per_second };
+                let mut run = plausible_run(name, block, (load, per_second), random);
+                let service_ms = 1000.0 / speed;
+                let busy = per_second / speed;
+                let mut times = Times::new();
+                for _ in 0..225 {
+                    let wait =
+                        -busy / (1.0 - busy) * service_ms * random.random_range(1e-9..1.0_f64).ln();
+                    let ms = service_ms * (0.1 * gauss(random)).exp() + wait;
+                    times.record(Duration::from_secs_f64(ms / 1e3));
+                }
+                let planned = times.count();
+                let stats = &mut run.measurement.requests[0];
+                stats.response_times = times.clone();
+                stats.service_times = times;
+                run.measurement.arrivals = Some(Arrivals {
+                    planned,
+                    not_sent: 0,
+                });
+                run.measurement.timeline.clear();
+                experiment.runs.push(run);
+            }
+        }
+    }
+}
+
+/// Steps of more and more users, who are served one after the other once there are more than a few.
+fn add_sweep(experiment: &mut Experiment, random: &mut StdRng) {
+    for block in 1..=6 {
+        for (name, speed) in &SPEEDS[..4] {
+            for users in [1, 2, 4, 8, 16, 32, 64, 128] {
+                let share = f64::from(users) / (f64::from(users) + 2.5);
+                let rate = speed * 1.02 * share.powi(2) * (1.0 + 0.01 * gauss(random));
+                let mut times = Times::new();
+                for _ in 0..200 {
+                    let seconds = f64::from(users) / rate * (0.15 * gauss(random)).exp();
+                    times.record(Duration::from_secs_f64(seconds));
+                }
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a positive rate of some hundreds"
+                )]
+                let completed = (rate * 5.0) as u64;
+                let mut measurement = measurement("/question_answering", &[], &[], 5);
+                let stats = &mut measurement.requests[0];
+                stats.response_times = times.clone();
+                stats.service_times = times;
+                stats.completed_in_period = completed;
+                measurement.users = users;
+                measurement.timeline.clear();
+                experiment.runs.push(Run {
+                    contender: (*name).to_owned(),
+                    block,
+                    load: RunLoad::Sweep { users },
+                    cold_start: None,
+                    usage: None,
+                    generator: None,
+                    settled: true,
+                    measurement,
+                });
+            }
+        }
+    }
 }
 
 /// Two seconds of warm-up and five of measuring at about `rate`; response times vary by `spread` on a log scale.

@@ -2,6 +2,7 @@
 //!
 //! The content is put together once, piece by piece; a renderer only decides how each piece looks.
 
+pub mod csv;
 pub mod html;
 pub mod json;
 pub mod junit;
@@ -9,10 +10,12 @@ pub mod locust_csv;
 pub mod locust_json;
 pub mod markdown;
 pub mod otlp;
+pub mod picture;
 pub mod prometheus;
 pub mod runs;
 pub mod terminal;
 
+mod answer;
 mod chart;
 mod current;
 mod document;
@@ -20,4 +23,5 @@ mod section;
 mod so_far;
 mod table;
 
+pub use answer::answer;
 pub use so_far::render_so_far;

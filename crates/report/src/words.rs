@@ -102,6 +102,13 @@ pub(crate) fn list<S: AsRef<str>>(items: &[S]) -> String {
     }
 }
 
+/// The text with its first letter as at the start of a sentence.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(chars).collect()
+}
+
 /// A number of things, such as "1 block" and "2 blocks".
 pub(crate) fn several(number: usize, thing: &str) -> String {
     format!(
@@ -150,6 +157,25 @@ pub(crate) fn exact_moment(time: SystemTime) -> String {
 /// A percentile as a column's header: 50 %, 99.9 %.
 pub(crate) fn percentile(percentile: f64) -> String {
     format!("{percentile} %")
+}
+
+/// A quantile in words: median, 95th percentile.
+pub(crate) fn quantile(quantile: f64) -> String {
+    // Four decimals, so that 0.999 is not 99.900000001 %.
+    let percent = ((quantile * 1e6).round() / 1e4).to_string();
+    if percent == "50" {
+        return "median".to_owned();
+    }
+    let teen = ["11", "12", "13"]
+        .iter()
+        .any(|teen| percent.ends_with(teen));
+    let ending = match percent.chars().last() {
+        Some('1') if !teen => "st",
+        Some('2') if !teen => "nd",
+        Some('3') if !teen => "rd",
+        _ => "th",
+    };
+    format!("{percent}{ending} percentile")
 }
 
 /// The formatter panics outside the years 1970 to 9999; a clock that far off is shown as the nearest of them.
@@ -215,6 +241,18 @@ mod tests {
             moment(SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40)),
             "9999-12-31T23:59:59Z"
         );
+    }
+
+    #[test]
+    fn quantiles_have_names() {
+        for (value, name) in [
+            (0.5, "median"),
+            (0.95, "95th percentile"),
+            (0.999, "99.9th percentile"),
+            (0.91, "91st percentile"),
+        ] {
+            assert_eq!(quantile(value), name);
+        }
     }
 
     #[test]

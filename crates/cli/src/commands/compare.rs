@@ -1,5 +1,8 @@
 //! `bakeoff compare`: the main job.
 
+mod files;
+mod png;
+
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -12,7 +15,7 @@ use bakeoff_report::{Experiment, render};
 
 use crate::args::CompareArgs;
 use crate::exit::{Exit, hinted};
-use crate::output::{data, say};
+use crate::output::data;
 use crate::progress::{Progress, Steps};
 use crate::signals::stop_token;
 
@@ -54,10 +57,10 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     outcome.unwrap_or_else(|panic| resume_unwind(panic));
     Ok(if experiment.interrupted {
         Exit::Interrupted
-    } else if experiment.problems.is_empty() {
-        Exit::Done
-    } else {
+    } else if files::is_any_worse(args, &experiment) || !experiment.problems.is_empty() {
         Exit::Failed
+    } else {
+        Exit::Done
     })
 }
 
@@ -106,21 +109,12 @@ fn experiment_file(args: &CompareArgs) -> anyhow::Result<ExperimentFile> {
 
 /// Writes every form of the report, the record first, and then says what came of it.
 fn show_report(experiment: &Experiment, args: &CompareArgs) -> anyhow::Result<()> {
-    let json = args.json.as_ref().map_or(Ok(()), |path| {
-        write(path, &render::json::render_experiment(experiment))
-    });
-    let markdown = args.markdown.as_ref().map_or(Ok(()), |path| {
-        write(path, &render::markdown::render_experiment(experiment))
-    });
-    let html = write(&args.html, &render::html::render_experiment(experiment));
+    let written = files::write_all(args, experiment);
     data(&render::terminal::render_experiment(
         experiment,
         terminal(&io::stdout()),
     ))?;
-    if html.is_ok() {
-        say(&format!("wrote {}", args.html.display()));
-    }
-    json.and(markdown).and(html)
+    written
 }
 
 /// What `stream` can show: its width, and colours where it is a terminal and `NO_COLOR` does not forbid them.

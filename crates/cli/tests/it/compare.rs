@@ -77,14 +77,39 @@ fn two_processes_are_compared_and_reported_in_every_form() {
     let folder = experiment(&(NATIVE.to_owned() + &NATIVE.replace("native", "again")));
     let ended = run(
         folder.path(),
-        &["compare", "--json", "out.json", "--markdown", "out.md"],
+        &[
+            "compare",
+            "--json",
+            "out.json",
+            "--markdown",
+            "text/out.md",
+            "--csv",
+            "out.csv",
+            "--svg",
+            "pictures",
+            "--png",
+            "pictures",
+            "--junit",
+            "out.xml",
+            "--fail-if-worse",
+            "50%",
+        ],
     );
-    ended.expect(0, &["report.html"]);
+    ended.expect(0, &["report.html", "pictures"]);
     let record = record(folder.path());
     assert_measured(&record, "native");
     assert_measured(&record, "again");
-    let markdown = fs::read_to_string(folder.path().join("out.md")).unwrap();
-    let html = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    let read = |file: &str| fs::read_to_string(folder.path().join(file)).unwrap();
+    let (markdown, html) = (read("text/out.md"), read("report.html"));
+    assert!(
+        markdown.contains("](<../pictures/answer.svg>)"),
+        "{markdown}"
+    );
+    assert!(read("pictures/answer.svg").starts_with("<svg "));
+    let png = fs::read(folder.path().join("pictures/answer.png")).unwrap();
+    assert!(png.starts_with(b"\x89PNG"));
+    assert!(read("out.csv").starts_with("contender,block,load,"));
+    assert!(read("out.xml").contains("<testcase classname="));
     for report in [&ended.stdout, &markdown, &html] {
         for word in ["native", "again", "99.99", "block"] {
             assert!(report.contains(word), "no {word} in {report}");

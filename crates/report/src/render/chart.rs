@@ -13,11 +13,10 @@ mod history;
 
 use history::{History, Moment, Value};
 
-/// One chart per quantity, with a line for each contender.
+/// One chart over time per quantity, with a line for each contender.
 pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec<Chart> {
     let measured: Vec<_> = analysis
-        .results
-        .iter()
+        .contenders()
         .filter(|result| !result.blocks.is_empty())
         .collect();
     let runs = || experiment.runs_under(RunLoad::Users);
@@ -36,15 +35,6 @@ pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec
         })
         .collect();
     let seconds = seconds(histories.iter().map(|(_, history)| history));
-    let curves: Vec<(String, &Times)> = measured
-        .iter()
-        .map(|result| {
-            (
-                result.contender.name.clone(),
-                &result.summary.total.response_times,
-            )
-        })
-        .collect();
     let over_time = |id, title: &str, unit, value: Value| {
         let lines = histories.iter().map(|(name, history)| Line {
             name: name.clone(),
@@ -58,7 +48,6 @@ pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec
         }
     };
     vec![
-        percentile_chart(&curves),
         over_time(
             "rate",
             "Requests per second over time",
@@ -274,30 +263,40 @@ fn time_chart(
     }
 }
 
-/// The response time that each share of requests does not exceed; a curve ends where its requests no longer tell.
-fn percentile_chart(curves: &[(String, &Times)]) -> Chart {
+/// Where each share of the requests stands on the axis of a percentile curve.
+fn shares() -> Vec<f64> {
     const STEPS_PER_DECADE: u32 = 20;
-    // The last of n requests is at the share 1 − 1/n; nothing is known beyond it.
-    let end = |times: &Times| (times.count() as f64).log10().min(4.0);
-    let x: Vec<f64> = (0..=4 * STEPS_PER_DECADE)
+    let place = |step| {
         // The step next to the median is put on it.
-        .map(|step| {
-            if step == 6 {
-                std::f64::consts::LOG10_2
-            } else {
-                f64::from(step) / f64::from(STEPS_PER_DECADE)
-            }
-        })
-        .collect();
-    let lines = curves.iter().map(|(name, times)| Line {
-        name: name.clone(),
-        y: x.iter()
-            .map(|x| {
-                (*x <= end(times))
-                    .then(|| times.quantile(1.0 - 10_f64.powf(-x)).map(milliseconds))
-                    .flatten()
-            })
-            .collect(),
+        if step == 6 {
+            std::f64::consts::LOG10_2
+        } else {
+            f64::from(step) / f64::from(STEPS_PER_DECADE)
+        }
+    };
+    (0..=4 * STEPS_PER_DECADE).map(place).collect()
+}
+
+/// The response time in milliseconds that each share of requests does not exceed, as far as the requests tell.
+pub(super) fn percentile_points(times: &Times) -> Vec<(f64, f64)> {
+    // The last of n requests is at the share 1 − 1/n; nothing is known beyond it.
+    let end = (times.count() as f64).log10().min(4.0);
+    let point = |x: f64| Some((x, milliseconds(times.quantile(1.0 - 10_f64.powf(-x))?)));
+    let known = shares().into_iter().take_while(|x| *x <= end);
+    known.filter_map(point).collect()
+}
+
+/// The response time that each share of requests does not exceed; a curve ends where its requests no longer tell.
+pub(super) fn percentile_chart(curves: &[(String, &Times)]) -> Chart {
+    let x = shares();
+    let lines = curves.iter().map(|(name, times)| {
+        let points = percentile_points(times);
+        Line {
+            name: name.clone(),
+            y: (0..x.len())
+                .map(|index| points.get(index).map(|(_, y)| *y))
+                .collect(),
+        }
     });
     let names: Vec<&str> = curves.iter().map(|(name, _)| name.as_str()).collect();
     Chart {

@@ -1,5 +1,7 @@
 //! What every renderer can show.
 
+use super::picture::Picture;
+
 /// One piece of a document, from top to bottom.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Piece {
@@ -15,8 +17,12 @@ pub(super) enum Piece {
     Table(Table),
     /// Text of another program, line by line as it was.
     Log(String),
-    /// One figure per contender as bars; only a page shows it, the figures are in a table as well.
-    Bars(Bars),
+    /// The answer, in larger type where there is any.
+    Lead(String),
+    /// Pictures side by side; their figures are in tables as well.
+    Pictures(Vec<Picture>),
+    /// The whole record, to be kept; only a page holds it.
+    Record(Record),
     /// Figures over time or share of requests; only a page shows it.
     Chart(Chart),
 }
@@ -128,21 +134,13 @@ impl Cell {
     }
 }
 
-/// One figure per contender, with the range of its blocks.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Bars {
-    pub(super) title: String,
-    pub(super) bars: Vec<Bar>,
-}
-
-/// One bar; lengths are percentages of the longest.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Bar {
-    pub(super) label: String,
-    pub(super) figure: String,
-    pub(super) length: f64,
-    /// Where the lowest and the highest block end.
-    pub(super) range: Option<(f64, f64)>,
+/// A record inside of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    /// How large it is as it is.
+    pub(super) bytes: usize,
+    /// Gzipped, in base64; `None` where that is too much for a page.
+    pub(super) gzipped: Option<String>,
 }
 
 /// A chart and the same figures as a table.

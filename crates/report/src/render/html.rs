@@ -1,9 +1,14 @@
 //! Results as one HTML page that needs nothing from anywhere else.
 
+use std::io::Write;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use minijinja::{Environment, Value, context};
 use serde_json::json;
 
-use super::document::{Axis, Bars, Chart, Piece, Table, Tone};
+use super::document::{Axis, Chart, Piece, Record, Table, Tone};
 use super::{chart, section};
 use crate::analysis::Analysis;
 use crate::experiment::Experiment;
@@ -16,19 +21,21 @@ pub const UPLOT_JS: &str = include_str!("../../assets/uPlot.iife.min.js");
 /// The style sheet that [`UPLOT_JS`] needs.
 pub const UPLOT_CSS: &str = include_str!("../../assets/uPlot.min.css");
 
-/// Verdict and a picture of it first, then figures, interpretation, charts and details.
+/// The answer in a sentence and a picture first, then figures, pictures, details, and the whole record to keep.
 pub fn render_experiment(experiment: &Experiment) -> String {
     let analysis = Analysis::of(experiment);
-    let pieces = [
-        section::verdicts(experiment, &analysis),
-        section::glance(experiment, &analysis),
+    let mut pieces = [
+        section::answered(experiment, &analysis),
         section::side_by_side(experiment, &analysis),
-        section::interpretation(&analysis),
-        section::charts(experiment, &analysis),
+        section::pictures(experiment, &analysis),
         section::contenders(&analysis),
+        section::validity(experiment, &analysis),
+        section::interpretation(&analysis),
         section::missing(experiment),
-        section::setup(experiment, &analysis),
-    ];
+        section::setup(experiment),
+    ]
+    .concat();
+    pieces.push(Piece::Heading(2, "Record".to_owned()));
     let line = format!(
         "{} with {} users each, {}, by Bakeoff {}",
         words::several(
@@ -42,7 +49,12 @@ pub fn render_experiment(experiment: &Experiment) -> String {
         words::moment(experiment.started_at),
         experiment.bakeoff_version
     );
-    page(&experiment.name, &line, &pieces.concat())
+    let mut record = record(experiment);
+    let without = page(&experiment.name, &line, &pieces).len();
+    let most = MOST_BYTES.saturating_sub(without);
+    record.gzipped = record.gzipped.filter(|gzipped| gzipped.len() <= most);
+    pieces.push(Piece::Record(record));
+    page(&experiment.name, &line, &pieces)
 }
 
 /// Statistics and charts of one load test.
@@ -54,6 +66,23 @@ pub fn render_load_test(test: &LoadTest) -> String {
         test.bakeoff_version
     );
     page(&test.name, &line, &section::load_test(test))
+}
+
+/// A page with more than that would be too heavy to be sent around, so the record stays out of it.
+const MOST_BYTES: usize = 495_000;
+
+fn record(experiment: &Experiment) -> Record {
+    let record = super::json::render_experiment(experiment);
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let gzipped = encoder
+        .write_all(record.as_bytes())
+        .and_then(|()| encoder.finish())
+        .expect("writing to memory cannot fail");
+    let gzipped = BASE64_STANDARD.encode(gzipped);
+    Record {
+        bytes: record.len(),
+        gzipped: Some(gzipped),
+    }
 }
 
 pub(super) fn page(title: &str, line: &str, pieces: &[Piece]) -> String {
@@ -86,6 +115,7 @@ pub(super) fn page(title: &str, line: &str, pieces: &[Piece]) -> String {
         line,
         sections => sections.collect::<Vec<_>>(),
         pieces => pieces.iter().enumerate().map(|(index, piece)| value(index, piece)).collect::<Vec<_>>(),
+        has_charts => !charts.is_empty(),
         data => script_json(&charts.into()),
         uplot_js => UPLOT_JS,
         uplot_licence => include_str!("../../assets/uPlot.LICENSE"),
@@ -110,7 +140,22 @@ fn value(index: usize, piece: &Piece) -> Value {
         Piece::List(items) => context! { kind => "list", items },
         Piece::Log(text) => context! { kind => "log", text },
         Piece::Table(table) => context! { kind => "table", table => table_value(table) },
-        Piece::Bars(bars) => bars_value(bars),
+        Piece::Lead(text) => context! { kind => "lead", text },
+        Piece::Pictures(pictures) => {
+            let pictures = pictures.iter().map(|picture| {
+                context! {
+                    svg => &picture.svg,
+                    description => &picture.description,
+                    table => table_value(&picture.table),
+                }
+            });
+            context! { kind => "pictures", pictures => pictures.collect::<Vec<_>>() }
+        }
+        Piece::Record(record) => context! {
+            kind => "record",
+            size => words::bytes(record.bytes as u64),
+            gzipped => &record.gzipped,
+        },
         Piece::Verdicts(judgements) => {
             let judgements = judgements.iter().map(|judgement| {
                 let tone = match judgement.tone {
@@ -148,20 +193,6 @@ fn table_value(table: &Table) -> Value {
         context! { text, is_figure }
     });
     context! { caption => &table.caption, header => header.collect::<Vec<_>>(), rows => rows.collect::<Vec<_>>() }
-}
-
-fn bars_value(bars: &Bars) -> Value {
-    let items = bars.bars.iter().map(|bar| {
-        let (low, high) = bar.range.unzip();
-        context! {
-            label => &bar.label,
-            figure => &bar.figure,
-            length => bar.length,
-            low,
-            spread => low.zip(high).map(|(low, high)| ((high - low) * 10.0).round() / 10.0),
-        }
-    });
-    context! { kind => "bars", title => &bars.title, items => items.collect::<Vec<_>>() }
 }
 
 fn chart_data(chart: &Chart) -> serde_json::Value {

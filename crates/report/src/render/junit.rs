@@ -1,8 +1,14 @@
-//! Thresholds as `JUnit` XML, which build servers show as tests.
+//! Thresholds and comparisons as `JUnit` XML, which build servers show as tests.
 
 use std::fmt::Write;
 
+use super::answer::is_judged;
+use crate::analysis::{Analysis, ContenderResult};
+use crate::comparison::Metric;
+use crate::experiment::{Experiment, Plan};
+use crate::interpretation::verdict_sentence;
 use crate::run::{LoadTest, ThresholdOutcome};
+use crate::verdict::Verdict;
 use crate::words;
 
 /// A suite named like the test, with a test case for each threshold.
@@ -52,6 +58,100 @@ fn test_case(class: &str, outcome: &ThresholdOutcome) -> String {
     }
 }
 
+/// A suite named like the experiment, with a test case for each contender but the baseline.
+///
+/// With a limit, such as 0.05 for 5 %, a contender that is worse than the baseline by more than that has failed. One of
+/// which nothing is shown, or that is not measurable here, is skipped, with the reason.
+pub fn render_experiment(experiment: &Experiment, worse_ratio: Option<f64>) -> String {
+    let analysis = Analysis::of(experiment);
+    let compared: Vec<&ContenderResult> = analysis
+        .contenders()
+        .filter(|result| result.verdict != Verdict::Baseline)
+        .collect();
+    let worse = worse_than_baseline(experiment, &analysis, worse_ratio);
+    let skipped = compared.iter().filter(|result| !is_judged(&result.verdict));
+    let counts = format!(
+        r#"tests="{}" failures="{}" errors="0" skipped="{}" time="{:.3}""#,
+        compared.len(),
+        worse.len(),
+        skipped.count(),
+        measured_seconds(experiment),
+    );
+    let name = escaped(&experiment.name);
+    let started = words::moment(experiment.started_at);
+    let mut xml = format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="bakeoff" {counts}>
+  <testsuite name="{name}" {counts} timestamp="{started}">
+    <properties>
+      <property name="baseline" value="{}"/>
+      <property name="primary_metric" value="{}"/>
+      <property name="bakeoff_version" value="{}"/>
+    </properties>
+"#,
+        escaped(&experiment.plan.baseline),
+        Metric::from(experiment.plan.primary).name(),
+        escaped(&experiment.bakeoff_version),
+    );
+    for result in compared {
+        let sentence = escaped(&verdict_sentence(result, &experiment.plan, &analysis));
+        let contender = escaped(&result.contender.name);
+        let case = format!(r#"    <testcase classname="{name}" name="{contender}" time="0">"#);
+        let label = result.verdict.label();
+        let outcome = if worse.contains(&result.contender.name.as_str()) {
+            format!("<failure type=\"worse\" message=\"{label}\">{sentence}</failure>")
+        } else if is_judged(&result.verdict) {
+            format!("<system-out>{sentence}</system-out>")
+        } else {
+            format!("<skipped message=\"{sentence}\"/>")
+        };
+        writeln!(xml, "{case}\n      {outcome}\n    </testcase>")
+            .expect("writing to a string cannot fail");
+    }
+    xml + "  </testsuite>\n</testsuites>\n"
+}
+
+/// The contenders that are worse than the baseline by more than `worse_ratio`, such as 0.05 for 5 %: their whole interval
+/// is beyond it, and beyond the noise. None without a limit; and none of which nothing is shown, or that are not
+/// measurable here.
+pub fn worse_than_baseline<'a>(
+    experiment: &Experiment,
+    analysis: &'a Analysis,
+    worse_ratio: Option<f64>,
+) -> Vec<&'a str> {
+    let Some(worse_ratio) = worse_ratio else {
+        return Vec::new();
+    };
+    let noise = analysis.noise.map_or(0.0, |noise| noise.floor_ratio);
+    let limit = worse_ratio.max(noise);
+    analysis
+        .contenders()
+        .filter(|result| is_judged(&result.verdict))
+        .filter(|result| is_beyond(result, &experiment.plan, limit))
+        .map(|result| result.contender.name.as_str())
+        .collect()
+}
+
+fn is_beyond(result: &ContenderResult, plan: &Plan, limit: f64) -> bool {
+    let metric = Metric::from(plan.primary);
+    let estimate = result
+        .comparison(metric)
+        .and_then(|comparison| comparison.estimate);
+    let interval = estimate.and_then(|estimate| estimate.confidence_interval);
+    interval.is_some_and(|interval| {
+        if metric.more_is_better() {
+            interval.high < 1.0 / (1.0 + limit)
+        } else {
+            interval.low > 1.0 + limit
+        }
+    })
+}
+
+fn measured_seconds(experiment: &Experiment) -> f64 {
+    let runs = experiment.runs.iter();
+    runs.map(|run| run.measurement.period.as_secs_f64()).sum()
+}
+
 /// Text for an element or an attribute. What XML 1.0 cannot hold at all becomes U+FFFD.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -74,12 +174,57 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::PrimaryMetric;
     use crate::fixture;
 
     #[test]
     fn a_kept_and_a_broken_threshold() {
         let test = fixture::load_test(&["/a", "/b"], 16);
         insta::assert_snapshot!(render(&test, &fixture::thresholds()));
+    }
+
+    #[test]
+    fn an_experiment_with_a_limit() {
+        let mut experiment = fixture::plausible_experiment();
+        insta::assert_snapshot!("an_experiment", render_experiment(&experiment, Some(0.05)));
+        experiment.plan.baseline = "bakeoff".to_owned();
+        experiment.plan.control = None;
+        let xml = render_experiment(&experiment, Some(0.05));
+        assert!(xml.contains("failures=\"3\""), "{xml}");
+        assert!(!render_experiment(&experiment, None).contains("<failure"));
+    }
+
+    fn worse(contender: [u64; 6], primary: PrimaryMetric, limit: f64) -> bool {
+        let rates = [("new", &contender[..]), ("old", &[1000; 6])];
+        let mut experiment = fixture::experiment(&rates, "old");
+        experiment.plan.primary = primary;
+        let analysis = Analysis::of(&experiment);
+        !worse_than_baseline(&experiment, &analysis, Some(limit)).is_empty()
+    }
+
+    #[test]
+    fn worse_is_whose_whole_interval_is_beyond_the_limit() {
+        let rate = PrimaryMetric::RequestsPerSecond;
+        assert!(worse([900; 6], rate, 0.05));
+        assert!(!worse([900; 6], rate, 0.15));
+        assert!(!worse([960; 6], rate, 0.05));
+        // Its interval reaches over the limit, however bad some blocks are.
+        assert!(!worse([990, 700, 980, 720, 990, 800], rate, 0.05));
+        assert!(!worse([1200; 6], rate, 0.05));
+        // Fewer requests per second of as many users take longer.
+        assert!(worse([900; 6], PrimaryMetric::MedianResponseTime, 0.05));
+        assert!(!worse([1200; 6], PrimaryMetric::MedianResponseTime, 0.05));
+    }
+
+    #[test]
+    fn what_is_not_shown_is_skipped() {
+        let experiment = fixture::experiment(&[("new", &[500; 2]), ("old", &[1000; 2])], "old");
+        let xml = render_experiment(&experiment, Some(0.05));
+        assert!(
+            xml.contains("skipped=\"1\"")
+                && xml.contains("<skipped message=\"Nothing can be claimed")
+        );
+        assert!(!xml.contains("<failure"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Results as Markdown, for a pull request or a wiki.
 
 use super::document::{Cell, Judgement, Piece, Table, Tone};
+use super::picture::{self, Picture};
 use super::{section, table};
 use crate::analysis::Analysis;
 use crate::experiment::Experiment;
@@ -9,16 +10,55 @@ use crate::summary::Summary;
 
 /// Verdict and figures first, details below.
 pub fn render_experiment(experiment: &Experiment) -> String {
+    render_experiment_with(experiment, |_| None)
+}
+
+/// The same with the pictures that `file` has an address for, relative to the text.
+pub fn render_experiment_with(
+    experiment: &Experiment,
+    file: impl Fn(&Picture) -> Option<String>,
+) -> String {
     let analysis = Analysis::of(experiment);
-    let pieces = [
+    let pictures = picture::of_experiment(experiment, &analysis);
+    let shown: Vec<String> = pictures
+        .iter()
+        .filter_map(|picture| Some(image(picture, &file(picture)?)))
+        .collect();
+    let (answer, others) = match shown.split_first() {
+        Some((first, rest)) if pictures[0].name == "answer" => (first.clone(), rest),
+        _ => (String::new(), shown.as_slice()),
+    };
+    let above = [
         section::verdicts(experiment, &analysis),
         section::side_by_side(experiment, &analysis),
+    ];
+    let below = [
         section::interpretation(&analysis),
+        section::validity(experiment, &analysis),
         section::contenders(&analysis),
         section::missing(experiment),
-        section::setup(experiment, &analysis),
+        section::setup(experiment),
     ];
-    document(&experiment.name, &pieces.concat())
+    let mut parts = vec![document(&experiment.name, &[])];
+    parts.push(answer);
+    parts.extend(above.concat().iter().filter_map(piece));
+    if !others.is_empty() {
+        parts.push("## Pictures\n".to_owned());
+        parts.extend(others.iter().cloned());
+    }
+    parts.extend(below.concat().iter().filter_map(piece));
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n")
+}
+
+/// A picture with what it shows in words, and how to read it below.
+fn image(picture: &Picture, address: &str) -> String {
+    format!(
+        "![{}](<{}>)\n\n{}\n",
+        escaped(&picture.title),
+        address.replace(['<', '>', '\n'], ""),
+        escaped(&picture.description)
+    )
 }
 
 /// A short summary for the page of a build job: thresholds, requests by name and in total, failures.
@@ -62,6 +102,7 @@ fn piece(piece: &Piece) -> Option<String> {
         Piece::Heading(level, text) => {
             format!("{} {}\n", "#".repeat(usize::from(*level)), escaped(text))
         }
+        Piece::Lead(text) => format!("**{}**\n", escaped(text)),
         Piece::Paragraph(text) => escaped(text) + "\n",
         Piece::List(items) => lines(items.iter().map(|item| format!("- {}", escaped(item)))),
         Piece::Verdicts(judgements) => lines(judgements.iter().map(|judgement| {
@@ -74,7 +115,7 @@ fn piece(piece: &Piece) -> Option<String> {
             text.lines()
                 .map(|line| format!("    {}", line.replace(char::is_control, " "))),
         ),
-        Piece::Bars(_) | Piece::Chart(_) => return None,
+        Piece::Pictures(_) | Piece::Chart(_) | Piece::Record(_) => return None,
     })
 }
 
@@ -137,6 +178,19 @@ mod tests {
     #[test]
     fn an_experiment() {
         insta::assert_snapshot!(render_experiment(&fixture::plausible_experiment()));
+    }
+
+    #[test]
+    fn an_experiment_with_its_pictures() {
+        let experiment = fixture::plausible_experiment();
+        let text = render_experiment_with(&experiment, |picture| {
+            Some(format!("my pictures/{}.svg", picture.name))
+        });
+        let answer = text.find("](<my pictures/answer.svg>)").unwrap();
+        assert!(answer < text.find("## Verdict").unwrap());
+        assert_eq!(text.matches("](<my pictures/").count(), 8);
+        let without: String = render_experiment(&experiment);
+        assert!(!without.contains("![") && text.len() > without.len());
     }
 
     #[test]

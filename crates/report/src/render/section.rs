@@ -1,10 +1,10 @@
 //! The sections of a report; a renderer puts them in the order that suits it.
 
-use super::document::{Bar, Bars, Judgement, Piece, Tone};
-use super::{chart, table};
-use crate::analysis::{Analysis, ContenderResult};
-use crate::comparison::Metric;
-use crate::experiment::{Experiment, Machine, RunLoad};
+use super::document::{Judgement, Piece, Tone};
+use super::table::{manifest, side_by_side, validity};
+use super::{answer, chart, picture, table};
+use crate::analysis::Analysis;
+use crate::experiment::{Experiment, Machine};
 use crate::interpretation::verdict_sentence;
 use crate::run::{LoadTest, Measurement};
 use crate::summary::Summary;
@@ -12,8 +12,39 @@ use crate::times::Times;
 use crate::verdict::Verdict;
 use crate::words;
 
-/// The verdict on each contender.
+/// The answer in a sentence and a picture, then the verdict on each contender.
+pub(super) fn answered(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
+    let picture = picture::of_answer(experiment, analysis);
+    let picture = picture.map(|picture| Piece::Pictures(vec![picture]));
+    let mut pieces = vec![
+        Piece::Heading(2, "Answer".to_owned()),
+        Piece::Lead(answer(experiment, analysis)),
+    ];
+    pieces.extend(ended_early(experiment));
+    pieces.extend(picture);
+    pieces.extend(judgements(experiment, analysis));
+    pieces
+}
+
+/// The answer in a sentence, then the verdict on each contender.
 pub(super) fn verdicts(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
+    let mut pieces = vec![
+        Piece::Heading(2, "Verdict".to_owned()),
+        Piece::Lead(answer(experiment, analysis)),
+    ];
+    pieces.extend(ended_early(experiment));
+    pieces.extend(judgements(experiment, analysis));
+    pieces
+}
+
+fn ended_early(experiment: &Experiment) -> Option<Piece> {
+    let sentence = "Ended before its time: the figures cover what was measured until then.";
+    experiment
+        .interrupted
+        .then(|| Piece::Paragraph(sentence.to_owned()))
+}
+
+fn judgements(experiment: &Experiment, analysis: &Analysis) -> Option<Piece> {
     let judgements = analysis.results.iter().map(|result| Judgement {
         tone: match result.verdict {
             Verdict::Better | Verdict::SlightlyBetter => Tone::Good,
@@ -23,85 +54,7 @@ pub(super) fn verdicts(experiment: &Experiment, analysis: &Analysis) -> Vec<Piec
         label: format!("{}: {}", result.contender.name, result.verdict.label()),
         sentence: verdict_sentence(result, &experiment.plan, analysis),
     });
-    let mut pieces = vec![Piece::Heading(2, "Verdict".to_owned())];
-    if experiment.interrupted {
-        pieces.push(Piece::Paragraph(
-            "Ended before its time: the figures cover what was measured until then.".to_owned(),
-        ));
-    }
-    if analysis.results.is_empty() {
-        pieces.push(Piece::Paragraph("No contender took part.".to_owned()));
-    } else {
-        pieces.push(Piece::Verdicts(judgements.collect()));
-    }
-    pieces
-}
-
-/// Requests per second and median of every contender at a glance.
-pub(super) fn glance(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
-    let measured = analysis
-        .results
-        .iter()
-        .any(|result| !result.blocks.is_empty());
-    let titled = [
-        (
-            Metric::RequestsPerSecond,
-            "Successful requests per second (longer is better)",
-            "",
-        ),
-        (
-            Metric::MedianResponseTime,
-            "Median response time (shorter is better)",
-            " ms",
-        ),
-    ];
-    let bars = titled.map(|(metric, title, unit)| {
-        let ranges: Vec<_> = analysis
-            .results
-            .iter()
-            .map(|result| block_range(experiment, result, metric))
-            .collect();
-        let figures = analysis.results.iter().map(|result| result.figure(metric));
-        let longest = figures
-            .chain(ranges.iter().map(|range| range.map(|range| range.1)))
-            .flatten()
-            .fold(0.0, f64::max);
-        let share = |value: f64| {
-            if longest > 0.0 {
-                (value / longest * 1000.0).round() / 10.0
-            } else {
-                0.0
-            }
-        };
-        let bar = |(result, range): (&ContenderResult, &Option<(f64, f64)>)| Bar {
-            label: result.contender.name.clone(),
-            figure: result.figure(metric).map_or_else(
-                || "not measured".to_owned(),
-                |figure| words::figure(figure) + unit,
-            ),
-            length: result.figure(metric).map_or(0.0, share),
-            range: range.map(|(low, high)| (share(low), share(high))),
-        };
-        Piece::Bars(Bars {
-            title: title.to_owned(),
-            bars: analysis.results.iter().zip(&ranges).map(bar).collect(),
-        })
-    });
-    if measured { bars.into() } else { Vec::new() }
-}
-
-/// The lowest and highest figure of any block.
-fn block_range(
-    experiment: &Experiment,
-    result: &ContenderResult,
-    metric: Metric,
-) -> Option<(f64, f64)> {
-    let runs = experiment
-        .runs_under(RunLoad::Users)
-        .filter(|run| run.contender == result.contender.name);
-    let figures: Vec<f64> = runs.filter_map(|run| metric.of_runs(&[run])).collect();
-    let low = figures.iter().copied().min_by(f64::total_cmp)?;
-    Some((low, figures.iter().copied().max_by(f64::total_cmp)?))
+    (!analysis.results.is_empty()).then(|| Piece::Verdicts(judgements.collect()))
 }
 
 /// All contenders next to each other, and against the baseline.
@@ -109,11 +62,23 @@ pub(super) fn side_by_side(experiment: &Experiment, analysis: &Analysis) -> Vec<
     let mut pieces = vec![Piece::Heading(2, "Side by side".to_owned())];
     if !analysis.results.is_empty() {
         // Contenders are columns, so that the figures to compare stand next to each other.
-        pieces.push(Piece::Table(table::side_by_side(analysis).transposed()));
+        let table = side_by_side::figures(experiment, analysis);
+        pieces.push(Piece::Table(table.transposed()));
     }
-    pieces.extend(table::ratios(analysis, &experiment.plan).map(Piece::Table));
-    pieces.extend(table::precision(analysis).map(Piece::Table));
+    let tables = [
+        side_by_side::ratios(analysis, &experiment.plan),
+        side_by_side::at_rates(analysis),
+        side_by_side::sweeps(experiment, analysis),
+        side_by_side::precision(analysis),
+    ];
+    pieces.extend(tables.into_iter().flatten().map(Piece::Table));
     pieces
+}
+
+/// How the primary figure went from block to block.
+pub(super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
+    let table = side_by_side::blocks(experiment, analysis);
+    table.map(Piece::Table).into_iter().collect()
 }
 
 /// What the figures mean, in words.
@@ -130,17 +95,16 @@ pub(super) fn interpretation(analysis: &Analysis) -> Vec<Piece> {
     pieces
 }
 
-/// Percentile curves, and what happened over time.
-pub(super) fn charts(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
-    let charts = chart::of_experiment(experiment, analysis);
-    if charts.is_empty() {
+/// All pictures but the one of the answer.
+pub(super) fn pictures(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
+    let pictures = picture::details(experiment, analysis);
+    if pictures.is_empty() {
         return Vec::new();
     }
-    let heading = Piece::Heading(2, "Charts".to_owned());
-    [heading]
-        .into_iter()
-        .chain(charts.into_iter().map(Piece::Chart))
-        .collect()
+    vec![
+        Piece::Heading(2, "Pictures".to_owned()),
+        Piece::Pictures(pictures),
+    ]
 }
 
 /// Locust's tables for each contender.
@@ -199,47 +163,26 @@ pub(super) fn missing(experiment: &Experiment) -> Vec<Piece> {
     pieces
 }
 
+/// What the verdicts rest on: everything that could have decided the figures in place of the contenders.
+pub(super) fn validity(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
+    if analysis.results.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        Piece::Heading(2, "Validity".to_owned()),
+        Piece::Table(validity::gates(experiment, analysis)),
+        Piece::Table(validity::measured(analysis)),
+    ]
+}
+
 /// Everything needed to judge the figures and to measure them again.
-pub(super) fn setup(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
-    let plan = &experiment.plan;
-    let order = format!(
-        "{} of every contender in random order (seed {}), each with {} users; {} of warm-up left out, then {} measured",
-        words::several(plan.blocks as usize, "block"),
-        plan.seed,
-        plan.users,
-        words::seconds(plan.warm_up),
-        words::seconds(plan.measure)
-    );
-    let intervals = "Intervals: bootstrap over blocks (bias-corrected and accelerated, 10,000 resamples, \
-                     widened for few blocks); a verdict needs at least 6 blocks.";
-    let answers = if experiment.agreements.is_empty() {
-        "Answers: each was held against the scenario's checks; whether the contenders give the same answers was not compared."
-    } else {
-        "Answers: each was held against the scenario's checks, and before any load a sample of them against the baseline's."
-    };
-    let processor = "Processor time and memory: of a contender's processes, or of its container; what the Docker engine \
-                     spends on forwarding a published port is in neither.";
+pub(super) fn setup(experiment: &Experiment) -> Vec<Piece> {
     let mut pieces = vec![
         Piece::Heading(2, "How it was measured".to_owned()),
-        Piece::List(vec![
-            format!("Started: {}", words::moment(experiment.started_at)),
-            format!("Bakeoff: version {}", experiment.bakeoff_version),
-            machine(&experiment.machine),
-            format!("Plan: {order}."),
-            format!(
-                "Verdict: by the {}, against {}; a difference of up to {} does not count.",
-                Metric::from(plan.primary).name(),
-                plan.baseline,
-                words::percent(plan.same_ratio)
-            ),
-            intervals.to_owned(),
-            answers.to_owned(),
-            processor.to_owned(),
-        ]),
+        Piece::List(manifest::plan(experiment)),
     ];
     if !experiment.contenders.is_empty() {
-        pieces.push(Piece::Table(table::contenders(experiment)));
-        pieces.push(Piece::Table(table::generator(analysis)));
+        pieces.push(Piece::Table(manifest::contenders(experiment)));
     }
     pieces
 }
@@ -401,9 +344,13 @@ fn notes(measurement: &Measurement, summary: &Summary) -> Vec<String> {
     notes
 }
 
-fn machine(machine: &Machine) -> String {
+pub(super) fn machine(machine: &Machine) -> String {
+    let governor = machine.governor.as_ref();
+    let governor = governor.map_or_else(String::new, |governor| {
+        format!(", clock governed by “{governor}”")
+    });
     format!(
-        "Machine: {}, {}, {} of memory, {}",
+        "Machine: {}, {}, {} of memory, {}{governor}",
         machine.cpu,
         words::several(machine.cores as usize, "core"),
         words::bytes(machine.memory_bytes),

@@ -28,10 +28,12 @@ pub fn render_experiment(experiment: &Experiment, terminal: Terminal) -> String 
     let pieces = [
         section::contenders(&analysis),
         section::side_by_side(experiment, &analysis),
+        section::blocks(experiment, &analysis),
         section::verdicts(experiment, &analysis),
         section::interpretation(&analysis),
+        section::validity(experiment, &analysis),
         section::missing(experiment),
-        section::setup(experiment, &analysis),
+        section::setup(experiment),
     ];
     terminal.document(&experiment.name, &pieces.concat())
 }
@@ -87,7 +89,7 @@ impl Terminal {
                 format!("{}\n{rule}\n", self.styled(BOLD, &plain(text)))
             }
             Piece::Heading(_, text) => format!("{}\n", self.styled(BOLD, &plain(text))),
-            Piece::Paragraph(text) => self.wrapped("", text),
+            Piece::Lead(text) | Piece::Paragraph(text) => self.wrapped("", text),
             Piece::List(items) => items.iter().map(|item| self.wrapped("- ", item)).collect(),
             Piece::Verdicts(judgements) => judgements
                 .iter()
@@ -98,7 +100,7 @@ impl Terminal {
                 .lines()
                 .map(|line| "    ".to_owned() + &plain(line) + "\n")
                 .collect(),
-            Piece::Bars(_) | Piece::Chart(_) => return None,
+            Piece::Pictures(_) | Piece::Chart(_) | Piece::Record(_) => return None,
         })
     }
 
@@ -324,6 +326,6 @@ mod tests {
     #[test]
     fn an_experiment_without_anything_is_rendered() {
         let text = render_experiment(&fixture::empty_experiment(&[], "a"), NARROW);
-        assert!(text.contains("No contender took part."), "{text}");
+        assert!(text.contains("No contender took part,"), "{text}");
     }
 }

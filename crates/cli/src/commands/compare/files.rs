@@ -1,0 +1,144 @@
+//! The files that a comparison leaves behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use bakeoff_report::render::picture::{self, Picture};
+use bakeoff_report::{Analysis, Experiment, render};
+
+use super::png;
+use crate::args::CompareArgs;
+use crate::output::say;
+
+/// Writes every file that was asked for, the record first; one that cannot be written does not keep the others from being.
+pub(super) fn write_all(args: &CompareArgs, experiment: &Experiment) -> anyhow::Result<()> {
+    let analysis = Analysis::of(experiment);
+    let written = [
+        one(args.json.as_deref(), || {
+            render::json::render_experiment(experiment)
+        }),
+        one(args.csv.as_deref(), || {
+            render::csv::render_experiment(experiment)
+        }),
+        one(args.junit.as_deref(), || {
+            render::junit::render_experiment(experiment, args.fail_if_worse)
+        }),
+        pictures(args, &picture::of_experiment(experiment, &analysis)),
+        one(args.markdown.as_deref(), || markdown(args, experiment)),
+        one(Some(&args.html), || {
+            render::html::render_experiment(experiment)
+        }),
+    ];
+    written.into_iter().collect()
+}
+
+/// Says which contenders are worse than the baseline by more than the command line allows, and whether there are any.
+pub(super) fn is_any_worse(args: &CompareArgs, experiment: &Experiment) -> bool {
+    let Some(limit) = args.fail_if_worse else {
+        return false;
+    };
+    let analysis = Analysis::of(experiment);
+    let worse = render::junit::worse_than_baseline(experiment, &analysis, Some(limit));
+    if !worse.is_empty() {
+        say(&format!(
+            "worse than {} by more than {} %: {}",
+            experiment.plan.baseline,
+            limit * 100.0,
+            worse.join(", ")
+        ));
+    }
+    !worse.is_empty()
+}
+
+fn one(path: Option<&Path>, content: impl FnOnce() -> String) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    super::write(path, &content())?;
+    say(&format!("wrote {}", path.display()));
+    Ok(())
+}
+
+fn pictures(args: &CompareArgs, pictures: &[Picture]) -> anyhow::Result<()> {
+    if let Some(folder) = &args.svg {
+        for picture in pictures {
+            super::write(&file(folder, picture, "svg"), &picture.svg)?;
+        }
+        say_written(folder, pictures);
+    }
+    if let Some(folder) = &args.png {
+        fs::create_dir_all(folder).with_context(|| format!("cannot write {}", folder.display()))?;
+        let painter = png::Painter::new();
+        for picture in pictures {
+            let path = file(folder, picture, "png");
+            let bytes = painter
+                .paint(&picture.svg)
+                .with_context(|| format!("cannot draw {}", picture.name))?;
+            fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        say_written(folder, pictures);
+    }
+    Ok(())
+}
+
+fn say_written(folder: &Path, pictures: &[Picture]) {
+    let number = pictures.len();
+    say(&format!("wrote {number} pictures to {}", folder.display()));
+}
+
+fn file(folder: &Path, picture: &Picture, ending: &str) -> PathBuf {
+    folder.join(picture.name).with_extension(ending)
+}
+
+/// The report with the pictures that are written beside it, SVG before PNG.
+fn markdown(args: &CompareArgs, experiment: &Experiment) -> String {
+    let folder = match (&args.svg, &args.png) {
+        (Some(folder), _) => Some((folder, "svg")),
+        (None, Some(folder)) => Some((folder, "png")),
+        (None, None) => None,
+    };
+    let here = args.markdown.as_deref().and_then(Path::parent);
+    render::markdown::render_experiment_with(experiment, |picture| {
+        let (folder, ending) = folder?;
+        let path = file(folder, picture, ending);
+        let path = relative(here.unwrap_or(Path::new("")), &path);
+        Some(path.to_string_lossy().into_owned())
+    })
+}
+
+/// The path as seen from a folder.
+fn relative(from: &Path, path: &Path) -> PathBuf {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let from = if from.as_os_str().is_empty() {
+        absolute(Path::new("."))
+    } else {
+        absolute(from)
+    };
+    let path = absolute(path);
+    let common = from
+        .components()
+        .zip(path.components())
+        .take_while(|(one, other)| one == other)
+        .count();
+    let up = from.components().skip(common).map(|_| "..");
+    let down = path.components().skip(common);
+    let up: PathBuf = up.collect();
+    up.join(down.collect::<PathBuf>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_relative_to_the_text() {
+        for (from, path, expected) in [
+            ("", "pictures/answer.svg", "pictures/answer.svg"),
+            ("docs", "docs/pictures/a.svg", "pictures/a.svg"),
+            ("docs/reports", "pictures/a.svg", "../../pictures/a.svg"),
+            ("/a/b", "/a/c/d.svg", "../c/d.svg"),
+        ] {
+            let seen = relative(Path::new(from), Path::new(path));
+            assert_eq!(seen, Path::new(expected), "{from} {path}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What was measured how: the plan, and what each contender is.
+
+use crate::comparison::Metric;
+use crate::experiment::{Contender, ContenderKind, Experiment, Restart};
+use crate::render::document::{Cell, Table};
+use crate::render::section;
+use crate::words;
+
+/// The plan and the machine, a line for each thing.
+pub(in super::super) fn plan(experiment: &Experiment) -> Vec<String> {
+    let plan = &experiment.plan;
+    let mut lines = vec![
+        format!("Started: {}", words::moment(experiment.started_at)),
+        format!("Bakeoff: version {}", experiment.bakeoff_version),
+        section::machine(&experiment.machine),
+        format!("Plan: {}.", turns(experiment)),
+        format!(
+            "Verdict: by the {}, against {}; a difference of up to {} does not count.",
+            Metric::from(plan.primary).name(),
+            plan.baseline,
+            words::percent(plan.same_ratio)
+        ),
+        "Intervals: bootstrap over blocks (bias-corrected and accelerated, 10,000 resamples, \
+         widened for few blocks); a verdict needs at least 6 blocks."
+            .to_owned(),
+    ];
+    lines.extend(plan.slo.map(|slo| {
+        let quantile = words::quantile(slo.quantile);
+        format!("Objective: a {quantile} below {} ms.", words::ms(slo.below))
+    }));
+    lines.extend(plan.cores.as_ref().map(|cores| {
+        format!(
+            "Cores: {} for the load generator, {} for each contender.",
+            cores.generator, cores.contenders
+        )
+    }));
+    lines.extend(experiment.floor.map(|floor| {
+        format!(
+            "Floor: of a server that does nothing, the load generator makes {} requests/s with a median of {} ms.",
+            words::figure(floor.requests_per_second),
+            words::ms(floor.median)
+        )
+    }));
+    lines.extend(plan.price_per_core_hour.map(|price| {
+        format!("Price: {price} per core and hour, for the processor time that was used.")
+    }));
+    let answers = if experiment.agreements.is_empty() {
+        "Answers: each was held against the scenario's checks; whether the contenders give the same answers was not compared."
+    } else {
+        "Answers: each was held against the scenario's checks, and before any load a sample of them against the baseline's."
+    };
+    let processor = "Processor time and memory: of a contender's processes, or of its container; what the Docker engine \
+                     spends on forwarding a published port is in neither.";
+    lines.extend([answers.to_owned(), processor.to_owned()]);
+    lines
+}
+
+fn turns(experiment: &Experiment) -> String {
+    let plan = &experiment.plan;
+    let started = match plan.restart {
+        Restart::Block => "started anew for every turn",
+        Restart::Once => "started once",
+    };
+    let warm_up = if plan.warm_up_limit > plan.warm_up {
+        format!(
+            "{} to {} of warm-up, until the rate has settled, left out",
+            words::seconds(plan.warm_up),
+            words::seconds(plan.warm_up_limit)
+        )
+    } else {
+        format!("{} of warm-up left out", words::seconds(plan.warm_up))
+    };
+    format!(
+        "{} of every contender in random order (seed {}), {started}, each with {} users{}; {warm_up}, then {} measured",
+        words::several(plan.blocks as usize, "block"),
+        plan.seed,
+        plan.users,
+        if plan.users_pause {
+            " who pause between requests"
+        } else {
+            ""
+        },
+        words::seconds(plan.measure)
+    )
+}
+
+/// What each contender is, a row for each thing there is to know, with a mark where contenders differ in it.
+pub(in super::super) fn contenders(experiment: &Experiment) -> Table {
+    // The baseline's second turns are the same thing again.
+    let contenders: Vec<&Contender> = experiment
+        .contenders
+        .iter()
+        .filter(|contender| experiment.plan.control.as_ref() != Some(&contender.name))
+        .collect();
+    let mut facts: Vec<&str> = Vec::new();
+    for fact in contenders.iter().flat_map(|contender| &contender.facts) {
+        if !facts.contains(&fact.name.as_str()) {
+            facts.push(&fact.name);
+        }
+    }
+    let row = |name: &str, values: Vec<Option<String>>| {
+        let differs = values.windows(2).any(|pair| pair[0] != pair[1]);
+        let cells = values
+            .into_iter()
+            .map(|value| Cell::words(value.unwrap_or_else(|| "–".to_owned())));
+        [
+            Cell::words(name),
+            Cell::words(if differs { "≠ differs" } else { "= same" }),
+        ]
+        .into_iter()
+        .chain(cells)
+        .collect()
+    };
+    let of_all = |value: &dyn Fn(&Contender) -> Option<String>| {
+        contenders
+            .iter()
+            .map(|contender| value(contender))
+            .collect()
+    };
+    let kind = |contender: &Contender| {
+        let kind = match contender.kind {
+            ContenderKind::Process => "process",
+            ContenderKind::Docker => "Docker",
+            ContenderKind::Url => "address",
+        };
+        Some(kind.to_owned())
+    };
+    let mut rows = vec![
+        row("kind", of_all(&kind)),
+        row(
+            "command, image or address",
+            of_all(&|contender| Some(contender.detail.clone())),
+        ),
+    ];
+    rows.extend(facts.into_iter().map(|name| {
+        let value = |contender: &Contender| {
+            let fact = contender.facts.iter().find(|fact| fact.name == name);
+            fact.map(|fact| fact.value.clone())
+        };
+        row(name, of_all(&value))
+    }));
+    let names = contenders.iter().map(|contender| contender.name.clone());
+    Table {
+        caption: "What each contender is, and where they differ".to_owned(),
+        header: ["Fact".to_owned(), "In all".to_owned()]
+            .into_iter()
+            .chain(names)
+            .collect(),
+        rows,
+    }
+}
