@@ -4,7 +4,9 @@
 //! and what was not measured is not mentioned.
 
 use crate::analysis::{Analysis, ContenderResult};
-use crate::experiment::{Experiment, Plan};
+use crate::comparison::{seed_of, whole_runs};
+use crate::experiment::{Experiment, Plan, Run, RunLoad};
+use crate::statistics::{Estimate, estimate_ratio};
 
 mod conclusion;
 mod consistency;
@@ -47,6 +49,26 @@ impl<'a> Case<'a> {
     /// Those of them that were measured at all.
     fn measured(&self) -> impl Iterator<Item = &'a ContenderResult> {
         self.contenders().filter(|result| !result.blocks.is_empty())
+    }
+
+    /// A figure of each block in which a contender was measured under users to the end.
+    fn of_blocks(
+        &self,
+        result: &ContenderResult,
+        figure: impl Fn(&[&Run]) -> Option<f64>,
+    ) -> Vec<f64> {
+        let runs: Vec<&Run> = self.experiment.runs_under(RunLoad::Users).collect();
+        let figures = result.blocks.iter().filter_map(|&block| {
+            let runs = whole_runs(&runs, &result.contender.name, block);
+            (!runs.is_empty()).then(|| figure(&runs))?
+        });
+        figures.collect()
+    }
+
+    /// The figure behind those of blocks, with an interval over them; `what` seeds its bootstrap.
+    fn estimate(&self, result: &ContenderResult, what: &str, figures: &[f64]) -> Option<Estimate> {
+        let seed = seed_of(self.plan().seed, &result.contender.name, what);
+        estimate_ratio(figures, seed)
     }
 
     /// What a rule says of each contender, one after another.

@@ -74,7 +74,7 @@ impl Shift {
 }
 
 /// Whether there are enough values for one of them to lie beyond the quantile.
-fn has_quantile(times: &Times, quantile: f64) -> bool {
+pub(crate) fn has_quantile(times: &Times, quantile: f64) -> bool {
     times.count() as f64 * (1.0 - quantile) >= 1.0 - 1e-9
 }
 

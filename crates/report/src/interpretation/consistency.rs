@@ -1,9 +1,16 @@
 //! How far the figures of one contender agree with each other.
 
+use std::time::Duration;
+
 use super::Case;
 use super::conclusion::noise_sentence;
+use super::evidence::{about_percent, interval_over, percentile_interval};
 use crate::analysis::ContenderResult;
 use crate::comparison::Metric;
+use crate::experiment::RunLoad;
+use crate::shift::has_quantile;
+use crate::statistics::Estimate;
+use crate::summary::Summary;
 use crate::words;
 
 /// The 99th percentile over the median, from which on response times are said to vary much.
@@ -21,56 +28,69 @@ pub(super) fn spread(case: &Case<'_>) -> Vec<String> {
                 "No request to {name} succeeded, so there is nothing to say about its response times."
             );
         };
-        let much = if spread_of(result).is_some_and(|spread| spread > MUCH_SPREAD) {
+        let (spread, blocks) = spread_of(case, result);
+        let much = if low(spread.as_ref()).is_some_and(|low| low > MUCH_SPREAD) {
             ", which is much"
         } else {
             ""
         };
-        // In the order of the quantiles of `Precision`.
-        let bounds = |index: usize| {
-            let interval = result.precision.intervals.get(index).copied().flatten();
-            interval.map_or_else(
-                || "no interval".to_owned(),
-                |(low, high)| format!("{} to {}", words::ms(low), words::ms(high)),
+        let apart = spread.map_or_else(String::new, |estimate| {
+            format!(
+                "; within a block, that is {} times the median ({}){much}",
+                words::figure(estimate.point_estimate),
+                interval_over(Some(&estimate), blocks)
             )
-        };
+        });
+        // In the order of the quantiles of `Precision`.
         format!(
-            "{name} answered half of its requests within {} ms ({}) and 99 % within {} ms ({}), {} times the median{much}.",
+            "{name} answered half of its requests within {} ms ({}) and 99 % within {} ms ({}){apart}.",
             words::ms(median),
-            bounds(0),
+            percentile_interval(result, 0),
             words::ms(p99),
-            bounds(2),
-            words::figure(spread_of(result).unwrap_or(f64::NAN))
+            percentile_interval(result, 2),
         )
     };
     case.contenders().map(sentence).collect()
 }
 
-/// The 99th percentile over the median.
-fn spread_of(result: &ContenderResult) -> Option<f64> {
-    let times = &result.summary.total.response_times;
-    let (median, p99) = (times.quantile(0.5)?, times.quantile(0.99)?);
-    Some(p99.as_secs_f64() / median.as_secs_f64().max(1e-6))
+/// The 99th percentile over the median in blocks with enough requests for it, and how many these are.
+fn spread_of(case: &Case<'_>, result: &ContenderResult) -> (Option<Estimate>, usize) {
+    let ratios = case.of_blocks(result, |runs| {
+        let times = Summary::of(runs.iter().map(|run| &run.measurement))
+            .total
+            .response_times;
+        let (median, p99) = (times.quantile(0.5)?, times.quantile(0.99)?);
+        has_quantile(&times, 0.99).then(|| p99.as_secs_f64() / median.as_secs_f64().max(1e-6))
+    });
+    (case.estimate(result, "spread", &ratios), ratios.len())
 }
 
-/// Who varied least and who most.
+fn low(estimate: Option<&Estimate>) -> Option<f64> {
+    Some(estimate?.confidence_interval?.low)
+}
+
+/// Who varied less than who, for the ends of the field and where their intervals lie apart.
 pub(super) fn steadiest(case: &Case<'_>) -> Vec<String> {
-    let spreads = || {
-        case.contenders()
-            .filter_map(|result| Some((spread_of(result)?, &result.contender.name)))
-    };
-    let least = spreads().min_by(|a, b| a.0.total_cmp(&b.0));
-    let most = spreads().max_by(|a, b| a.0.total_cmp(&b.0));
-    let (Some((low, steadiest)), Some((high, varying))) = (least, most) else {
+    let spreads: Vec<_> = case
+        .contenders()
+        .filter_map(|result| {
+            let estimate = spread_of(case, result).0?;
+            let interval = estimate.confidence_interval?;
+            Some((estimate.point_estimate, interval, &result.contender.name))
+        })
+        .collect();
+    let least = spreads.iter().min_by(|a, b| a.0.total_cmp(&b.0));
+    let most = spreads.iter().max_by(|a, b| a.0.total_cmp(&b.0));
+    let (Some((low, below, steadiest)), Some((high, above, varying))) = (least, most) else {
         return Vec::new();
     };
-    if low >= high {
+    if below.high >= above.low {
         return Vec::new();
     }
     vec![format!(
-        "By that ratio {steadiest} varied least ({}) and {varying} most ({}); no interval was worked out for it.",
-        words::figure(low),
-        words::figure(high)
+        "By that ratio {steadiest} varied less ({}) than {varying} ({}): their intervals lie apart.",
+        words::figure(*low),
+        words::figure(*high)
     )]
 }
 
@@ -78,29 +98,55 @@ pub(super) fn steadiest(case: &Case<'_>) -> Vec<String> {
 pub(super) fn blocks(case: &Case<'_>) -> Vec<String> {
     let metric = Metric::from(case.plan().primary);
     case.of_each(|result| {
-        let mut figures: Vec<f64> = result.blocks.iter().filter_map(|block| {
-            let of_block = case.experiment.runs_under(crate::experiment::RunLoad::Users);
-            let runs: Vec<_> = of_block
-                .filter(|run| run.contender == result.contender.name && run.block == *block)
-                .filter(|run| !run.measurement.interrupted)
-                .collect();
-            metric.of_runs(&runs)
-        }).collect();
+        let mut figures = case.of_blocks(result, |runs| metric.of_runs(runs));
         figures.sort_by(f64::total_cmp);
         let (low, high) = (*figures.first()?, *figures.last()?);
         let middle = figures[(figures.len() - 1) / 2];
+        // Both ways alike: half as much is as far away as twice as much.
         let furthest = (high / middle).max(middle / low) - 1.0;
-        (figures.len() > 1 && furthest > MUCH_BETWEEN_BLOCKS).then(|| {
+        let agree = if furthest > MUCH_BETWEEN_BLOCKS {
+            ": they do not agree, and the figures do not tell why"
+        } else {
+            ""
+        };
+        (figures.len() > 1 && furthest.is_finite()).then(|| {
             format!(
-                "The blocks of {} do not agree: their {} went from {} to {}, up to {} from the median block ({}).",
-                result.contender.name,
+                "From block to block, the {} of {} went from {} to {}, up to {} from the median block ({}){agree}.",
                 metric.name(),
+                result.contender.name,
                 words::figure(low),
                 words::figure(high),
-                words::percent((furthest * 1000.0).round() / 1000.0),
+                about_percent(furthest),
                 words::figure(middle),
             )
         })
+    })
+}
+
+/// From a start to the first correct answer.
+pub(super) fn cold_start(case: &Case<'_>) -> Vec<String> {
+    case.of_each(|result| {
+        let median = result.cold_start?;
+        let starts: Vec<Duration> = case
+            .experiment
+            .runs_under(RunLoad::Users)
+            .filter(|run| run.contender == result.contender.name)
+            .filter_map(|run| run.cold_start)
+            .collect();
+        let range = match (starts.iter().min(), starts.iter().max()) {
+            (Some(shortest), Some(longest)) if starts.len() > 1 => format!(
+                "the median of {} starts, {} to {}",
+                starts.len(),
+                words::seconds(*shortest),
+                words::seconds(*longest)
+            ),
+            _ => "one start".to_owned(),
+        };
+        Some(format!(
+            "{} gave its first correct answer {} after it was started ({range}).",
+            result.contender.name,
+            words::seconds(median)
+        ))
     })
 }
 

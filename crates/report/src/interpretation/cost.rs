@@ -1,7 +1,7 @@
 //! What a request costs.
 
 use super::Case;
-use super::evidence::{comparable, ratio};
+use super::evidence::{comparable, interval_over, ratio};
 use crate::comparison::Metric;
 use crate::words;
 
@@ -10,6 +10,10 @@ pub(super) fn processor(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
         let seconds = result.cpu_seconds_per_1000_requests?;
         let per_core = result.requests_per_core_second()?;
+        let figures = case.of_blocks(result, |runs| {
+            Metric::CpuSecondsPer1000Requests.of_runs(runs)
+        });
+        let estimate = case.estimate(result, "processor", &figures);
         let compared = result
             .comparison(Metric::CpuSecondsPer1000Requests)
             .filter(|compared| compared.estimate.is_some() && comparable(result));
@@ -17,29 +21,40 @@ pub(super) fn processor(case: &Case<'_>) -> Vec<String> {
             format!("; that is {}", ratio(compared, &case.plan().baseline))
         });
         Some(format!(
-            "{} used {} s of processor time per 1,000 requests, {} requests per second and core{compared}.",
+            "{} used {} s of processor time per 1,000 requests ({}), {} requests per second and core{compared}.",
             result.contender.name,
             words::figure(seconds),
+            interval_over(estimate.as_ref(), figures.len()),
             words::figure(per_core)
         ))
     })
 }
 
-/// Memory and start.
-pub(super) fn memory_and_start(case: &Case<'_>) -> Vec<String> {
+/// The most memory of any turn.
+pub(super) fn memory(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let memory = result
-            .peak_memory_bytes
-            .map(|memory| format!("held at most {} of memory", words::bytes(memory)));
-        let start = result.cold_start.map(|start| {
-            format!(
-                "gave its first answer {} after it was started (the median of its starts)",
-                words::seconds(start)
-            )
-        });
-        let parts: Vec<String> = memory.into_iter().chain(start).collect();
-        (!parts.is_empty()).then(|| format!("{} {}.", result.contender.name, words::list(&parts)))
+        let memory = words::bytes(result.peak_memory_bytes?);
+        let name = &result.contender.name;
+        Some(format!(
+            "{name} held at most {memory} of memory in any turn (a maximum has no interval)."
+        ))
     })
+}
+
+/// Whose consumption was not seen.
+pub(super) fn not_seen(case: &Case<'_>) -> Vec<String> {
+    let unseen: Vec<&str> = case
+        .measured()
+        .filter(|result| result.cpu_seconds_per_1000_requests.is_none())
+        .map(|result| result.contender.name.as_str())
+        .collect();
+    if unseen.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "What {} used of processor time and memory is not known.",
+        words::list(&unseen)
+    )]
 }
 
 /// Money, where the experiment says what a core costs.

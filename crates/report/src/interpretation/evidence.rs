@@ -2,7 +2,7 @@
 
 use crate::analysis::ContenderResult;
 use crate::comparison::Comparison;
-use crate::statistics::Estimate;
+use crate::statistics::{CONFIDENCE, ConfidenceInterval, Estimate, FEWEST_BLOCKS};
 use crate::verdict::Verdict;
 use crate::words;
 
@@ -26,38 +26,67 @@ pub(super) fn ratio(comparison: &Comparison, baseline: &str) -> String {
 pub(super) fn certainty(comparison: &Comparison) -> String {
     let interval = comparison
         .estimate
-        .and_then(|estimate| Some((estimate.confidence, estimate.confidence_interval?)));
+        .and_then(|estimate| estimate.confidence_interval);
     match (interval, comparison.range()) {
-        (Some((confidence, interval)), _) => format!(
-            "{} interval {} to {}",
-            words::percent(confidence),
-            words::figure(interval.low),
-            words::figure(interval.high)
-        ),
+        (Some(interval), _) => bounds(interval),
         (None, Some((low, high))) if comparison.blocks.len() > 1 => {
             format!(
-                "no interval, {} to {}",
+                "{}, {} to {}",
+                too_few_blocks(),
                 words::figure(low),
                 words::figure(high)
             )
         }
-        (None, _) => "no interval".to_owned(),
+        (None, _) => too_few_blocks(),
     }
 }
 
 /// The interval of an estimate over blocks, or that there is none.
 pub(super) fn interval(estimate: &Estimate) -> String {
-    estimate.confidence_interval.map_or_else(
-        || "no interval".to_owned(),
-        |interval| {
+    estimate
+        .confidence_interval
+        .map_or_else(too_few_blocks, bounds)
+}
+
+/// The same with the number of blocks behind it.
+pub(super) fn interval_over(estimate: Option<&Estimate>, blocks: usize) -> String {
+    let interval = estimate.map_or_else(too_few_blocks, interval);
+    format!("{interval} over {}", words::several(blocks, "block"))
+}
+
+/// Where a percentile of all requests lies; `index` is that of the percentile in `precision::QUANTILES`.
+pub(super) fn percentile_interval(result: &ContenderResult, index: usize) -> String {
+    let interval = result.precision.intervals.get(index).copied().flatten();
+    interval.map_or_else(
+        || "no interval from so few requests".to_owned(),
+        |(low, high)| {
+            let confidence = words::percent(CONFIDENCE);
             format!(
-                "{} interval {} to {}",
-                words::percent(estimate.confidence),
-                words::figure(interval.low),
-                words::figure(interval.high)
+                "{confidence} interval {} to {}",
+                words::ms(low),
+                words::ms(high)
             )
         },
     )
+}
+
+/// A ratio of 0 to 1 as a percentage of at most three digits, rounded.
+pub(super) fn about_percent(ratio: f64) -> String {
+    words::percent((ratio * 1000.0).round() / 1000.0)
+}
+
+fn bounds(interval: ConfidenceInterval) -> String {
+    format!(
+        "{} interval {} to {}",
+        words::percent(CONFIDENCE),
+        words::figure(interval.low),
+        words::figure(interval.high)
+    )
+}
+
+/// Why there is no interval over blocks.
+fn too_few_blocks() -> String {
+    format!("no interval with fewer than {FEWEST_BLOCKS} blocks")
 }
 
 /// Whether speeds may be compared at all.

@@ -1,35 +1,61 @@
 //! What to do next, where the figures show it. What they do not show is not guessed at.
 
+use std::time::Duration;
+
 use super::Case;
-use crate::analysis::ContenderResult;
-use crate::experiment::RunLoad;
+use super::evidence::{about_percent, interval_over};
+use super::throughput::beyond_the_knee;
+use crate::experiment::{Restart, Run, RunLoad};
 use crate::precision::QUANTILES;
-use crate::sweep::SweepResult;
+use crate::statistics::{CONFIDENCE, ConfidenceInterval, FEWEST_BLOCKS};
+use crate::summary::Summary;
 use crate::verdict::{MOST_FAILURES_RATIO, Verdict};
 use crate::words;
 
-/// The share of a response time spent waiting, from which on it is pointed out.
+/// The share of a response time owed to other users, from which on it is pointed out.
 pub(super) const MUCH_WAITING_RATIO: f64 = 0.5;
-/// The share of the processor time there was, below which a contender under users who never pause leaves cores unused.
+/// The share of the processor time there was, below which a contender that has enough to do leaves cores unused.
 pub(super) const FULL_USE_RATIO: f64 = 0.75;
+/// How many requests in flight for each core are enough to do.
+pub(super) const ENOUGH_PER_CORE: u32 = 2;
+/// From which on a start is called long.
+pub(super) const LONG_START: Duration = Duration::from_secs(10);
+/// How much more memory the last block takes than the first, from which on that is pointed out.
+pub(super) const GROWTH_RATIO: f64 = 0.1;
 
 /// Users beyond the knee only wait.
 pub(super) fn waiting(case: &Case<'_>) -> Vec<String> {
     let users = case.plan().users;
+    let median = |runs: &[&Run]| {
+        let measurements = runs.iter().map(|run| &run.measurement);
+        Summary::of(measurements).total.median()
+    };
     case.of_each(|result| {
         let name = &result.contender.name;
-        let of_name = |sweep: &&SweepResult| sweep.contender == *name;
-        let sweep = case.analysis.sweeps.iter().find(of_name)?;
-        let (knee, _, _) = sweep.knee_users.filter(|(knee, _, _)| *knee < users)?;
+        let (sweep, (knee, _, _)) = beyond_the_knee(case, name)?;
         let alone = sweep.curve.first().filter(|point| point.users == 1)?;
-        let alone = alone.total.response_times.quantile(0.5)?;
-        let together = result.summary.total.response_times.quantile(0.5)?;
-        let waiting = 1.0 - alone.as_secs_f64() / together.as_secs_f64();
-        (waiting > MUCH_WAITING_RATIO).then(|| {
+        let (alone, together) = (alone.total.median()?, result.summary.total.median()?);
+        let shares = case.of_blocks(result, |runs| {
+            let of_block = case.experiment.runs_under(RunLoad::Sweep { users: 1 });
+            let alone: Vec<&Run> = of_block
+                .filter(|run| run.contender == *name && run.block == runs[0].block)
+                .filter(|run| !run.measurement.interrupted)
+                .collect();
+            let (alone, together) = (median(&alone)?, median(runs)?);
+            Some(alone.as_secs_f64() / together.as_secs_f64().max(1e-6))
+        });
+        let estimate = case.estimate(result, "waiting", &shares)?;
+        let waiting = 1.0 - estimate.point_estimate;
+        let least = estimate
+            .confidence_interval
+            .map_or(waiting, |interval| 1.0 - interval.high);
+        (least > MUCH_WAITING_RATIO).then(|| {
             format!(
-                "With {users} users {name} spends {} of a median response time waiting ({} ms, and {} ms with one user): \
-                 put at most {} on it, its knee, or run more of it side by side.",
-                words::percent((waiting * 100.0).round() / 100.0),
+                "With {users} users, {} of the median response time of {name} ({}) is owed to the other users: it is {} ms, and {} ms with \
+                 one user. Beyond {}, its knee, more of them only wait for longer: put no more on it, or add workers or instances \
+                 where there are cores for them.",
+                about_percent(waiting),
+                shares_interval(estimate.confidence_interval, shares.len()),
                 words::ms(together),
                 words::ms(alone),
                 words::several(knee as usize, "user")
@@ -38,42 +64,115 @@ pub(super) fn waiting(case: &Case<'_>) -> Vec<String> {
     })
 }
 
-/// Cores that stand idle although users never pause.
+/// The interval of one minus a ratio.
+fn shares_interval(interval: Option<ConfidenceInterval>, blocks: usize) -> String {
+    let Some(interval) = interval else {
+        return interval_over(None, blocks);
+    };
+    format!(
+        "{} interval {} to {} over {}",
+        words::percent(CONFIDENCE),
+        about_percent(1.0 - interval.high),
+        about_percent(1.0 - interval.low),
+        words::several(blocks, "block")
+    )
+}
+
+/// Cores that stand idle although there are requests to work on.
 pub(super) fn idle_cores(case: &Case<'_>) -> Vec<String> {
-    if case.plan().users_pause || case.plan().cores.is_some() {
+    let plan = case.plan();
+    let split = plan.cores.as_ref();
+    let Some(cores) = split.map_or(Some(case.experiment.machine.cores), |split| {
+        number_of_cores(&split.contenders)
+    }) else {
+        return Vec::new();
+    };
+    // As many requests are in flight as there are users, as long as none of them pauses.
+    if plan.users_pause || plan.users < ENOUGH_PER_CORE.saturating_mul(cores) {
         return Vec::new();
     }
-    let cores = f64::from(case.experiment.machine.cores);
     case.of_each(|result| {
-        let used = cores_used(case, result)?;
-        let generator = result.generator?.cpu_ratio * cores;
-        let available = cores - generator;
-        (used < FULL_USE_RATIO * available).then(|| {
+        let generator = result.generator?;
+        let taken = if split.is_some() { 0.0 } else { generator.cpu_ratio };
+        let available = f64::from(cores) * (1.0 - taken - generator.steal_ratio);
+        let per_block = case.of_blocks(result, cores_used);
+        let used = case.estimate(result, "cores", &per_block)?;
+        let most = used.confidence_interval.map_or(used.point_estimate, |interval| interval.high);
+        let failing = result.summary.total.fail_ratio() > MOST_FAILURES_RATIO;
+        (most < FULL_USE_RATIO * available && !failing).then(|| {
             format!(
-                "{} used {} of the {} cores that the load generator left, although its users never paused: something else than \
-                 processor time limits it, such as one request at a time. The figures do not tell what; try more workers or threads.",
+                "{} used {} cores ({}) of the {} that there were for it, with {} requests in flight all the time: something other than \
+                 processor time limits it, such as a lock or a part that does one request at a time. The figures do not tell what; \
+                 try more workers.",
                 result.contender.name,
-                words::figure(used),
-                words::figure(available)
+                words::figure(used.point_estimate),
+                interval_over(Some(&used), per_block.len()),
+                words::figure(available),
+                plan.users,
             )
         })
     })
 }
 
-/// Processor time over the time of the measured periods in which it was seen.
-fn cores_used(case: &Case<'_>, result: &ContenderResult) -> Option<f64> {
-    let runs = case
-        .experiment
-        .runs_under(RunLoad::Users)
-        .filter(|run| run.contender == result.contender.name);
-    let seen = runs.filter_map(|run| Some((run.usage?.cpu, run.measurement.period)));
-    let (cpu, period) = seen.fold((0.0, 0.0), |(cpu, period), (more_cpu, more_period)| {
-        (
-            cpu + more_cpu.as_secs_f64(),
-            period + more_period.as_secs_f64(),
-        )
+/// How many cores a list such as `0-2,5` has.
+fn number_of_cores(cores: &str) -> Option<u32> {
+    let ranges = cores.split(',').map(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last): (u32, u32) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        last.checked_sub(first)?.checked_add(1)
     });
-    (period > 0.0).then(|| cpu / period)
+    ranges.sum()
+}
+
+/// Processor time over the time of the measured periods in which it was seen.
+fn cores_used(runs: &[&Run]) -> Option<f64> {
+    let seen = || {
+        runs.iter()
+            .filter_map(|run| Some((run.usage?.cpu, run.measurement.period)))
+    };
+    let cpu: Duration = seen().map(|(cpu, _)| cpu).sum();
+    let period: Duration = seen().map(|(_, period)| period).sum();
+    (period > Duration::ZERO).then(|| cpu.as_secs_f64() / period.as_secs_f64())
+}
+
+/// Starts that take long.
+pub(super) fn long_start(case: &Case<'_>) -> Vec<String> {
+    case.of_each(|result| {
+        let start = result.cold_start.filter(|start| *start > LONG_START)?;
+        Some(format!(
+            "Start {} before it is needed and keep it running: its first correct answer takes {}.",
+            result.contender.name,
+            words::seconds(start)
+        ))
+    })
+}
+
+/// Memory that grows from block to block of a contender that keeps running.
+pub(super) fn growing_memory(case: &Case<'_>) -> Vec<String> {
+    if case.plan().restart != Restart::Once {
+        return Vec::new();
+    }
+    case.of_each(|result| {
+        let peaks = case.of_blocks(result, |runs| {
+            let peaks = runs
+                .iter()
+                .filter_map(|run| Some(run.usage?.peak_memory_bytes));
+            Some(peaks.max()? as f64)
+        });
+        let (first, last) = (*peaks.first()?, *peaks.last()?);
+        let never_falls = peaks.windows(2).all(|pair| pair[0] <= pair[1]);
+        let grew = peaks.len() >= FEWEST_BLOCKS && never_falls && last > first * (1.0 + GROWTH_RATIO);
+        grew.then(|| {
+            format!(
+                "{} held {} MB in the first and {} MB in the last of {}, and never less than before: run it for longer to see \
+                 whether that goes on.",
+                result.contender.name,
+                words::figure(first / 1e6),
+                words::figure(last / 1e6),
+                words::several(peaks.len(), "block"),
+            )
+        })
+    })
 }
 
 /// Failures come before speed.
@@ -93,23 +192,39 @@ pub(super) fn failures_first(case: &Case<'_>) -> Vec<String> {
     })
 }
 
-/// Comparisons that more blocks would decide.
+/// Comparisons that want more blocks, each for what they are needed for.
 pub(super) fn more_blocks(case: &Case<'_>) -> Vec<String> {
-    let needed = case.contenders().filter_map(|result| match result.verdict {
-        Verdict::NotShown { more_blocks } | Verdict::TooFewBlocks { more_blocks, .. } => {
-            Some(more_blocks)
-        }
+    let had = case.experiment.runs.iter().map(|run| run.block).max();
+    let had = had.unwrap_or(0);
+    let most = |needed: &dyn Fn(&Verdict) -> Option<u32>| {
+        let needed = case
+            .contenders()
+            .filter_map(|result| needed(&result.verdict));
+        needed.max().filter(|more| *more > 0)
+    };
+    let too_few = most(&|verdict| match verdict {
+        Verdict::TooFewBlocks { more_blocks, .. } => Some(*more_blocks),
         _ => None,
     });
-    let most = needed.max().filter(|more| *more > 0);
-    let sentence = most.map(|more| {
+    let not_shown = most(&|verdict| match verdict {
+        Verdict::NotShown { more_blocks } => Some(*more_blocks),
+        _ => None,
+    });
+    let too_few = too_few.map(|more| {
+        format!(
+            "Measure {} blocks at least (--blocks {0}): with {} nothing can be claimed about so many contenders.",
+            had.saturating_add(more),
+            words::several(had as usize, "block"),
+        )
+    });
+    let not_shown = not_shown.map(|more| {
         format!(
             "About {} would decide what is open, if they are like those measured: --blocks {}.",
             words::several(more as usize, "more block"),
-            case.plan().blocks.saturating_add(more)
+            had.saturating_add(more)
         )
     });
-    sentence.into_iter().collect()
+    too_few.into_iter().chain(not_shown).collect()
 }
 
 /// A machine that differs from itself by more than what matters.
@@ -120,7 +235,7 @@ pub(super) fn quieter_machine(case: &Case<'_>) -> Vec<String> {
         format!(
             "Measure for longer or on a quieter machine: here {} differs from itself by {}, and {} was to be told apart.",
             case.plan().baseline,
-            words::percent((noise.floor_ratio * 1000.0).round() / 1000.0),
+            about_percent(noise.floor_ratio),
             words::percent(case.plan().same_ratio)
         )
     });
@@ -129,19 +244,18 @@ pub(super) fn quieter_machine(case: &Case<'_>) -> Vec<String> {
 
 /// Contenders that need a longer warm-up.
 pub(super) fn longer_warm_up(case: &Case<'_>) -> Vec<String> {
-    let limit = case.plan().warm_up_limit;
-    let unsettled: Vec<&str> = case
-        .measured()
-        .filter(|result| result.unsettled.0 * 2 > result.unsettled.1)
-        .map(|result| result.contender.name.as_str())
-        .collect();
+    let unsettled: Vec<String> = case.of_each(|result| {
+        let (unsettled, turns) = result.unsettled;
+        let name = &result.contender.name;
+        (unsettled * 2 > turns).then(|| format!("{name} ({unsettled} of {turns} turns)"))
+    });
     if unsettled.is_empty() {
-        return Vec::new();
+        return unsettled;
     }
     vec![format!(
-        "Give {} more than {} to warm up: in more than half of the turns the rate had not settled by then.",
+        "Give {} more than {} to warm up, or measure for longer: the rate had not settled, or went on changing. The figures do not tell why.",
         words::list(&unsettled),
-        words::seconds(limit)
+        words::seconds(case.plan().warm_up_limit)
     )]
 }
 
@@ -151,19 +265,22 @@ pub(super) fn rare_percentile(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     };
     // So many that one of them lies beyond the percentile with 97.5 %, the upper end of an interval.
-    let needed = 0.025_f64.ln() / quantile.ln();
-    let longest = case.measured().filter_map(|result| {
+    let needed = (0.5 - CONFIDENCE / 2.0).ln() / quantile.ln();
+    let furthest = case.measured().filter_map(|result| {
         let known = result.precision.intervals.last().copied().flatten();
         let effective = result.precision.effective_requests;
-        let seconds = result.summary.period.as_secs_f64() * needed / effective.max(1) as f64;
-        (known.is_none() && effective > 0).then_some((seconds, &result.contender.name))
+        (known.is_none() && effective > 0).then_some((effective, &result.contender.name))
     });
-    let longest = longest.max_by(|a, b| a.0.total_cmp(&b.0));
-    let sentence = longest.map(|(seconds, name)| {
-        let percent = words::figure(quantile * 100.0);
+    let sentence = furthest.min().map(|(effective, name)| {
+        let measure = case.plan().measure.as_secs_f64();
         format!(
-            "There are too few requests for an interval of the {percent} % percentile; that of {name} takes about {} s of measuring in all.",
-            words::figure(seconds)
+            "For an interval of the {} percentile, measure {} s in every block in place of {} s: the requests to {name} count as {} \
+             independent ones, and {} are needed.",
+            words::percentile((quantile * 1000.0).round() / 10.0),
+            words::figure((measure * needed / effective as f64).ceil()),
+            words::figure(measure),
+            words::count(effective),
+            words::figure(needed.ceil()),
         )
     });
     sentence.into_iter().collect()

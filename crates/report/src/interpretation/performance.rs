@@ -1,13 +1,17 @@
 //! Response times.
 
 use super::Case;
-use super::evidence::{certainty, comparable};
+use super::evidence::{about_percent, certainty, comparable, percentile_interval};
 use crate::analysis::ContenderResult;
 use crate::comparison::Metric;
 use crate::experiment::RunLoad;
 use crate::shift::Shift;
-use crate::verdict::{Obstacle, Reason, Verdict};
+use crate::statistics::ConfidenceInterval;
+use crate::verdict::{MOST_NOT_SENT_RATIO, Verdict};
 use crate::words;
+
+/// How far apart two percentiles of equal times may be: each is within a thousandth of what was recorded.
+pub(super) const RESOLUTION_RATIO: f64 = 0.002;
 
 /// Mean, 95th percentile and maximum.
 pub(super) fn times(case: &Case<'_>) -> Vec<String> {
@@ -15,10 +19,11 @@ pub(super) fn times(case: &Case<'_>) -> Vec<String> {
         let times = &result.summary.total.response_times;
         let (mean, p95, max) = (times.mean()?, times.quantile(0.95)?, times.max()?);
         Some(format!(
-            "{} took {} ms on average; 95 % of its answers took at most {} ms, the longest {} ms.",
+            "{} took {} ms on average; 95 % of its answers took at most {} ms ({}), the longest {} ms.",
             result.contender.name,
             words::ms(mean),
             words::ms(p95),
+            percentile_interval(result, 1),
             words::ms(max)
         ))
     })
@@ -55,69 +60,131 @@ fn compared_times(result: &ContenderResult, baseline: &str) -> Option<String> {
     })
 }
 
-/// Middle and tail that point in opposite directions.
-pub(super) fn opposite(case: &Case<'_>) -> Vec<String> {
-    case.of_each(|result| conflict(result, &case.plan().baseline).filter(|_| comparable(result)))
-}
-
-/// Warns where the middle and the tail point in opposite directions, both beyond doubt.
-fn conflict(result: &ContenderResult, baseline: &str) -> Option<String> {
-    let interval = |metric| result.comparison(metric)?.estimate?.confidence_interval;
-    let (median, p99) = (
-        interval(Metric::MedianResponseTime)?,
-        interval(Metric::P99ResponseTime)?,
-    );
-    let sides = if median.high < 1.0 && p99.low > 1.0 {
-        "shorter at the median but longer at the 99th percentile"
-    } else if median.low > 1.0 && p99.high < 1.0 {
-        "longer at the median but shorter at the 99th percentile"
-    } else {
-        return None;
-    };
-    Some(format!(
-        "The response times of {} are {sides} than those of {baseline} (by the intervals just given), so no single figure describes it.",
-        result.contender.name
-    ))
-}
-
-/// Whether a contender is faster throughout, or for some of its requests only.
+/// A contender whose response times lie on one side of the baseline's throughout.
 pub(super) fn throughout(case: &Case<'_>) -> Vec<String> {
-    let baseline = &case.plan().baseline;
-    case.of_each(|result| {
-        let name = &result.contender.name;
-        let interval = |point: &Shift| point.ratio?.confidence_interval;
-        let known: Vec<&Shift> = result.shift.iter().filter(|point| interval(point).is_some()).collect();
-        let (first, last) = (known.first()?, known.last()?);
-        if !comparable(result) || known.len() < 2 {
-            return None;
-        }
-        let ends = format!(
-            "{} and {} %",
-            words::figure(first.quantile * 100.0),
-            words::figure(last.quantile * 100.0)
-        );
-        let all = |faster: bool| {
-            known.iter().copied().filter_map(interval).all(|interval| {
-                if faster { interval.high < 1.0 } else { interval.low > 1.0 }
-            })
-        };
-        let ratios = known.iter().filter_map(|point| Some(point.ratio?.point_estimate));
-        let (low, high) = ratios.fold((f64::INFINITY, 0.0_f64), |(low, high), ratio| {
-            (low.min(ratio), high.max(ratio))
-        });
-        let which = match (all(true), all(false)) {
-            (true, _) => "shorter",
-            (_, true) => "longer",
+    of_each_shift(case, |result, shift| {
+        let which = match (shift.shorter.len(), shift.longer.len()) {
+            (shorter, 0) if shorter == shift.known.len() => "shorter",
+            (0, longer) if longer == shift.known.len() => "longer",
             _ => return None,
         };
         Some(format!(
-            "The response times of {name} are {which} than those of {baseline} throughout: at each of {} percentiles between {ends} the \
-             interval excludes 1, and the ratios go from {} to {}.",
-            known.len(),
-            words::figure(low),
-            words::figure(high)
+            "The response times of {} are {which} than those of {} throughout: {}, all intervals without 1.",
+            result.contender.name,
+            case.plan().baseline,
+            shift.where_and_how_much(&shift.known),
         ))
     })
+}
+
+/// A contender that is faster for some requests and slower for others.
+pub(super) fn opposite(case: &Case<'_>) -> Vec<String> {
+    of_each_shift(case, |result, shift| {
+        if shift.shorter.is_empty() || shift.longer.is_empty() {
+            return None;
+        }
+        Some(format!(
+            "The response times of {} are shorter than those of {} {} and longer {}, by intervals without 1: \
+             no single figure describes that.",
+            result.contender.name,
+            case.plan().baseline,
+            shift.where_and_how_much(&shift.shorter),
+            shift.where_and_how_much(&shift.longer),
+        ))
+    })
+}
+
+/// A contender that is shown to be faster, or slower, for some requests only.
+pub(super) fn partly(case: &Case<'_>) -> Vec<String> {
+    of_each_shift(case, |result, shift| {
+        let all = shift.known.len();
+        let (which, points) = match (shift.shorter.as_slice(), shift.longer.as_slice()) {
+            ([], longer) if !longer.is_empty() && longer.len() < all => ("longer", longer),
+            (shorter, []) if !shorter.is_empty() && shorter.len() < all => ("shorter", shorter),
+            _ => return None,
+        };
+        Some(format!(
+            "The response times of {} are {which} than those of {} {}, by intervals without 1; at {} no difference is shown.",
+            result.contender.name,
+            case.plan().baseline,
+            shift.where_and_how_much(points),
+            words::several(all - points.len(), "percentile"),
+        ))
+    })
+}
+
+/// The points of a shift function whose ratios have intervals.
+struct Sides<'a> {
+    known: Vec<&'a Shift>,
+    /// Those whose interval is below 1.
+    shorter: Vec<&'a Shift>,
+    /// Those whose interval is above 1.
+    longer: Vec<&'a Shift>,
+}
+
+/// What is said of each contender whose shift function has intervals and whose speed may be compared.
+fn of_each_shift(
+    case: &Case<'_>,
+    say: impl Fn(&ContenderResult, &Sides<'_>) -> Option<String>,
+) -> Vec<String> {
+    case.of_each(|result| {
+        let sides = Sides::of(&result.shift);
+        let enough = comparable(result) && sides.known.len() > 1;
+        enough.then(|| say(result, &sides))?
+    })
+}
+
+impl<'a> Sides<'a> {
+    fn of(shift: &'a [Shift]) -> Self {
+        let interval = |point: &Shift| point.ratio?.confidence_interval;
+        let of = |keep: &dyn Fn(ConfidenceInterval) -> bool| -> Vec<&'a Shift> {
+            let points = shift.iter();
+            points
+                .filter(|point| interval(point).is_some_and(keep))
+                .collect()
+        };
+        Self {
+            known: of(&|_| true),
+            shorter: of(&|interval| interval.high * (1.0 + RESOLUTION_RATIO) < 1.0),
+            longer: of(&|interval| interval.low > 1.0 + RESOLUTION_RATIO),
+        }
+    }
+
+    /// "at 9 of 11 percentiles (10 to 90 %: 0.34 to 0.55 times)".
+    fn where_and_how_much(&self, points: &[&Shift]) -> String {
+        let places: Vec<String> = points
+            .iter()
+            .map(|point| words::percentile((point.quantile * 1000.0).round() / 10.0))
+            .collect();
+        let first = points.first().and_then(|first| self.position(first));
+        let last = points.last().and_then(|last| self.position(last));
+        let in_a_row =
+            matches!((first, last), (Some(first), Some(last)) if last - first + 1 == points.len());
+        let places = match places.as_slice() {
+            [first, .., last] if in_a_row => {
+                format!("{} to {last}", first.trim_end_matches(" %"))
+            }
+            several => words::list(several),
+        };
+        let ratios = points
+            .iter()
+            .filter_map(|point| Some(point.ratio?.point_estimate));
+        let (low, high) = ratios.fold((f64::INFINITY, 0.0_f64), |(low, high), ratio| {
+            (low.min(ratio), high.max(ratio))
+        });
+        format!(
+            "at {} of {} percentiles ({places}: {} to {} times)",
+            points.len(),
+            self.known.len(),
+            words::figure(low),
+            words::figure(high)
+        )
+    }
+
+    fn position(&self, point: &Shift) -> Option<usize> {
+        let mut known = self.known.iter();
+        known.position(|other| other.quantile.total_cmp(&point.quantile).is_eq())
+    }
 }
 
 /// What kind of comparison that of users is.
@@ -159,10 +226,12 @@ pub(super) fn at_rates(case: &Case<'_>) -> Vec<String> {
                     ))
                 });
                 Some(format!(
-                    "{} answered half within {} ms and 95 % within {} ms{}",
+                    "{} answered half within {} ms ({}) and 95 % within {} ms ({}){}",
                     result.contender.name,
                     words::ms(median),
+                    percentile_interval(result, 0),
                     words::ms(p95),
+                    percentile_interval(result, 1),
                     ratio.unwrap_or_default()
                 ))
             })
@@ -178,27 +247,26 @@ pub(super) fn at_rates(case: &Case<'_>) -> Vec<String> {
     sentences
 }
 
-/// Who could not keep up with a rate of arrivals.
+/// Who could not keep up with a rate of arrivals, the baseline like any other.
 pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
     let at_rates = case.analysis.at_rates.iter().flat_map(|at_rate| {
-        at_rate.results.iter().filter_map(move |result| {
-            let (Verdict::NotMeasurable(obstacle), RunLoad::Arrivals { per_second }) =
-                (&result.verdict, at_rate.load)
-            else {
+        let results = at_rate.results.iter();
+        results.filter_map(move |result| {
+            let RunLoad::Arrivals { per_second } = at_rate.load else {
                 return None;
             };
-            let Obstacle {
-                contender,
-                reason: Reason::NotSent { not_sent_ratio },
-            } = obstacle
-            else {
-                return None;
-            };
-            (*contender == result.contender.name).then(|| {
+            let arrivals = result.summary.arrivals?;
+            let not_sent_ratio = arrivals.not_sent as f64 / arrivals.planned.max(1) as f64;
+            let too_many = not_sent_ratio > MOST_NOT_SENT_RATIO;
+            (too_many && result.verdict != Verdict::Control).then(|| {
                 format!(
-                    "{contender} could not keep up with {} requests per second: {} of them were not sent, since too many were unanswered.",
+                    "{} could not keep up with {} requests per second: {} of the {} that were due were not sent ({}), since as many as \
+                     allowed were unanswered; its response times there are those of the others only.",
+                    result.contender.name,
                     words::figure(per_second),
-                    words::percent(*not_sent_ratio)
+                    words::count(arrivals.not_sent),
+                    words::count(arrivals.planned),
+                    about_percent(not_sent_ratio)
                 )
             })
         })

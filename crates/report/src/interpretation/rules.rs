@@ -61,19 +61,19 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "spread",
         about: About::Consistency,
-        when: "always: median and 99th percentile with their intervals, and their ratio, which is “much” above 5",
+        when: "always: median and 99th percentile with their intervals, and their ratio over the blocks, “much” where its interval is above 5",
         sentences: consistency::spread,
     },
     Rule {
         name: "steadiest",
         about: About::Consistency,
-        when: "two contenders differ by that ratio",
+        when: "the intervals of the least and the most of that ratio lie apart",
         sentences: consistency::steadiest,
     },
     Rule {
         name: "blocks",
         about: About::Consistency,
-        when: "the primary figure of some block is more than 10 % from that of the median block",
+        when: "there are two blocks: the primary figure's lowest and highest; above 10 % from the median block they “do not agree”",
         sentences: consistency::blocks,
     },
     Rule {
@@ -81,6 +81,12 @@ pub const RULES: &[Rule] = &[
         about: About::Consistency,
         when: "the rate had not settled when a turn was measured, or went on changing in it",
         sentences: consistency::unsettled,
+    },
+    Rule {
+        name: "cold start",
+        about: About::Consistency,
+        when: "starts were seen: from a start to the first correct answer, their median and range",
+        sentences: consistency::cold_start,
     },
     Rule {
         name: "answers",
@@ -103,7 +109,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "times",
         about: About::Performance,
-        when: "always: mean, 95th percentile and maximum",
+        when: "always: mean, 95th percentile with its interval, and maximum",
         sentences: performance::times,
     },
     Rule {
@@ -113,16 +119,22 @@ pub const RULES: &[Rule] = &[
         sentences: performance::against_baseline,
     },
     Rule {
+        name: "throughout",
+        about: About::Performance,
+        when: "the intervals of the ratios of all percentiles from the 10th on lie on the same side of 1, by more than the 0.2 % to which times are kept",
+        sentences: performance::throughout,
+    },
+    Rule {
         name: "opposite ends",
         about: About::Performance,
-        when: "median and 99th percentile differ in opposite directions, both intervals without 1",
+        when: "some of these intervals lie on one side of 1, and others on the other",
         sentences: performance::opposite,
     },
     Rule {
-        name: "throughout",
+        name: "partly",
         about: About::Performance,
-        when: "the intervals of all percentiles from the 10th on exclude 1 on the same side",
-        sentences: performance::throughout,
+        when: "some of these intervals lie on one side of 1, and none on the other",
+        sentences: performance::partly,
     },
     Rule {
         name: "users wait",
@@ -133,19 +145,19 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "at equal rates",
         about: About::Performance,
-        when: "requests arrived at rates: median and 95th percentile at each, and the ratio of the latter",
+        when: "requests arrived at rates: median and 95th percentile at each with intervals, and the ratio of the latter",
         sentences: performance::at_rates,
     },
     Rule {
         name: "overwhelmed",
         about: About::Performance,
-        when: "more than 1 % of the arrivals at a rate were not sent, since too many were unanswered",
+        when: "more than 1 % of the arrivals at a rate were not sent to a contender, or to the baseline, since too many were unanswered",
         sentences: performance::overwhelmed,
     },
     Rule {
         name: "rates",
         about: About::Throughput,
-        when: "always: successful requests per second, and the ratio to the baseline's",
+        when: "always: successful requests per second with an interval, and the ratio to the baseline's",
         sentences: throughput::rates,
     },
     Rule {
@@ -153,6 +165,18 @@ pub const RULES: &[Rule] = &[
         about: About::Throughput,
         when: "there was a sweep: the fewest users with 95 % of the highest rate",
         sentences: throughput::knees,
+    },
+    Rule {
+        name: "knee not reached",
+        about: About::Throughput,
+        when: "a sweep ended before two steps brought less than 5 % more",
+        sentences: throughput::unreached,
+    },
+    Rule {
+        name: "queue",
+        about: About::Throughput,
+        when: "users never pause, are more than the knee of any block, and do not make more requests than there",
+        sentences: throughput::queue,
     },
     Rule {
         name: "objective",
@@ -169,14 +193,20 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "processor",
         about: About::Cost,
-        when: "processor time was seen: per 1,000 requests, per core, and the ratio to the baseline's",
+        when: "processor time was seen: per 1,000 requests with an interval, per core, and the ratio to the baseline's",
         sentences: cost::processor,
     },
     Rule {
-        name: "memory and start",
+        name: "memory",
         about: About::Cost,
-        when: "memory or a start was seen",
-        sentences: cost::memory_and_start,
+        when: "memory was seen: the most of any turn",
+        sentences: cost::memory,
+    },
+    Rule {
+        name: "not seen",
+        about: About::Cost,
+        when: "a contender was measured, and its processor time was not seen",
+        sentences: cost::not_seen,
     },
     Rule {
         name: "money",
@@ -205,25 +235,37 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "waiting",
         about: About::Next,
-        when: "there are more users than at the knee, and over half of the median response time is more than one user waits",
+        when: "users are more than the knee of any block, and over 50 % of the median response time (its interval) is more than one user has",
         sentences: next::waiting,
     },
     Rule {
         name: "idle cores",
         about: About::Next,
-        when: "users never pause, and a contender uses less than 75 % of what the generator leaves of the cores",
+        when: "users never pause and are 2 per core at least, and a contender uses less than 75 % (its interval) of the cores left to it",
         sentences: next::idle_cores,
+    },
+    Rule {
+        name: "long start",
+        about: About::Next,
+        when: "the median start takes more than 10 s",
+        sentences: next::long_start,
+    },
+    Rule {
+        name: "growing memory",
+        about: About::Next,
+        when: "contenders keep running, and over 6 blocks at least the memory of one never fell and rose by more than 10 %",
+        sentences: next::growing_memory,
     },
     Rule {
         name: "longer warm-up",
         about: About::Next,
-        when: "the rate had not settled in more than half of the turns",
+        when: "the rate had not settled, or went on changing, in more than half of the turns",
         sentences: next::longer_warm_up,
     },
     Rule {
         name: "more blocks",
         about: About::Next,
-        when: "a verdict is open for want of blocks",
+        when: "a verdict is open for want of blocks: how many a claim needs at least, or about how many would decide",
         sentences: next::more_blocks,
     },
     Rule {

@@ -1,3 +1,4 @@
+mod cases;
 mod rules;
 
 use std::time::Duration;
@@ -26,7 +27,11 @@ fn one_contender_is_compared_with_nothing() {
         text.contains("Only only took part, so there is nothing to compare it with."),
         "{text}"
     );
-    assert!(!text.contains("% interval"), "{text}");
+    assert!(
+        !text.contains(" times the median response time of "),
+        "{text}"
+    );
+    assert!(!text.contains("baseline"), "{text}");
 }
 
 #[test]
@@ -41,7 +46,7 @@ fn too_few_blocks_are_not_called_a_result() {
     );
     assert!(
         text.contains(
-            "(no interval, 2.00 to 2.00 over 3 blocks); for so many contenders that needs 3 more blocks."
+            "(no interval with fewer than 6 blocks, 2.00 to 2.00 over 3 blocks); for so many contenders that needs 3 more blocks."
         ),
         "{text}"
     );
@@ -142,7 +147,7 @@ fn middle_and_tail_in_opposite_directions_are_pointed_out() {
     }
     let text = text(&experiment);
     assert!(
-        text.contains("shorter at the median but longer at the 99th percentile than those of old"),
+        text.contains("shorter than those of old at 10 of 12 percentiles (10 to 95 %:"),
         "{text}"
     );
 }

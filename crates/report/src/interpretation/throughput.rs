@@ -1,10 +1,12 @@
 //! How much contenders do, and how much they can.
 
+use std::collections::BTreeMap;
+
 use super::Case;
-use super::evidence::{comparable, interval, ratio};
+use super::evidence::{about_percent, comparable, interval, interval_over, ratio};
 use crate::comparison::Metric;
-use crate::experiment::{ContenderKind, Experiment};
-use crate::sweep::KNEE_RATIO;
+use crate::experiment::{ContenderKind, Experiment, Run};
+use crate::sweep::{KNEE_RATIO, SweepResult, curve, is_saturated};
 use crate::words;
 
 /// Requests per second, and against the baseline.
@@ -22,11 +24,13 @@ pub(super) fn rates(case: &Case<'_>) -> Vec<String> {
         let compared = compared.map_or_else(String::new, |compared| {
             format!("; that is {}", ratio(compared, &case.plan().baseline))
         });
+        let figures = case.of_blocks(result, |runs| Metric::RequestsPerSecond.of_runs(runs));
+        let estimate = case.estimate(result, "rate", &figures);
         sentences.push(format!(
-            "{name} answered {} requests per second successfully, over {} of measuring in {}{compared}.",
+            "{name} answered {} requests per second successfully in {} of measuring ({}){compared}.",
             words::figure(rate),
             words::seconds(result.summary.period),
-            words::several(result.blocks.len(), "block"),
+            interval_over(estimate.as_ref(), figures.len()),
         ));
     }
     sentences
@@ -55,14 +59,84 @@ pub(super) fn knees(case: &Case<'_>) -> Vec<String> {
     sentences.collect()
 }
 
+/// Whose sweep ended before more users were seen to bring nothing, so that its knee may lie beyond.
+pub(super) fn unreached(case: &Case<'_>) -> Vec<String> {
+    let sweeps = case.analysis.sweeps.iter();
+    let sentences = sweeps.filter_map(|sweep| {
+        let most = sweep.curve.last()?.users;
+        let swept = case.experiment.runs.iter().filter(|run| {
+            run.contender == sweep.contender && !run.measurement.interrupted
+        });
+        let mut blocks: BTreeMap<u32, Vec<&Run>> = BTreeMap::new();
+        for run in swept {
+            blocks.entry(run.block).or_default().push(run);
+        }
+        let curves = blocks.into_values().map(curve);
+        let rising: Vec<bool> = curves
+            .filter(|curve| !curve.is_empty())
+            .map(|curve| !is_saturated(&curve))
+            .collect();
+        let still = rising.iter().filter(|rising| **rising).count();
+        (still > 0).then(|| {
+            format!(
+                "In {still} of {} the sweep of {} ended, with {} at most, before two steps brought less than {} more: its knee may lie beyond.",
+                words::several(rising.len(), "block"),
+                sweep.contender,
+                words::several(most as usize, "user"),
+                about_percent(1.0 - KNEE_RATIO),
+            )
+        })
+    });
+    sentences.collect()
+}
+
+/// Users beyond the knee wait in a queue, by Little's law.
+pub(super) fn queue(case: &Case<'_>) -> Vec<String> {
+    let users = case.plan().users;
+    if case.plan().users_pause {
+        return Vec::new();
+    }
+    case.of_each(|result| {
+        let (sweep, (knee, fewest, most)) = beyond_the_knee(case, &result.contender.name)?;
+        let at_knee = sweep.knee_per_second?.point_estimate;
+        let rate = result.summary.total.successes_per_second()?;
+        let between = if fewest == most {
+            String::new()
+        } else {
+            format!(", {} to {} by the knees of the blocks", users - most, users - fewest)
+        };
+        (rate * KNEE_RATIO <= at_knee).then(|| {
+            format!(
+                "{} answers {} requests per second with {users} users and {} at its knee: by Little's law (requests in flight are rate \
+                 times response time), all that the {} beyond the knee bring about is waiting in a queue{between}.",
+                result.contender.name,
+                words::figure(rate),
+                words::figure(at_knee),
+                words::several((users - knee) as usize, "user"),
+            )
+        })
+    })
+}
+
+/// The sweep of a contender for which the plan has more users than the knee of any block.
+pub(super) fn beyond_the_knee<'a>(
+    case: &Case<'a>,
+    contender: &str,
+) -> Option<(&'a SweepResult, (u32, u32, u32))> {
+    let mut sweeps = case.analysis.sweeps.iter();
+    let sweep = sweeps.find(|sweep| sweep.contender == contender)?;
+    let knee = sweep.knee_users.filter(|knee| knee.2 < case.plan().users)?;
+    Some((sweep, knee))
+}
+
 /// The highest rate at which response times are as they should be.
 pub(super) fn objective(case: &Case<'_>) -> Vec<String> {
     let Some(slo) = case.plan().slo else {
         return Vec::new();
     };
     let wanted = format!(
-        "{} % of the answers within {} ms",
-        words::figure(slo.quantile * 100.0),
+        "{} of the answers within {} ms",
+        words::percentile((slo.quantile * 1000.0).round() / 10.0),
         words::ms(slo.below)
     );
     let sweeps = case.analysis.sweeps.iter();

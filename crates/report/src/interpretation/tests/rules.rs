@@ -1,13 +1,17 @@
 //! Each rule in a case in which it speaks, and in one in which it is silent.
 
 use std::fmt::Write;
-use std::time::Duration;
 
-use super::super::{About, Case, RULES};
+use super::super::consistency::{MUCH_BETWEEN_BLOCKS, MUCH_SPREAD};
+use super::super::{About, Case, RULES, next, performance};
+use super::cases::{but, cases, full, with_arrivals};
 use crate::analysis::Analysis;
-use crate::experiment::{Agreement, Experiment, RunLoad, Slo};
+use crate::experiment::{CoreSplit, Experiment};
 use crate::fixture;
-use crate::run::{Arrivals, GeneratorUse, Usage};
+use crate::run::GeneratorUse;
+use crate::statistics::FEWEST_BLOCKS;
+use crate::sweep::KNEE_RATIO;
+use crate::verdict::{MOST_FAILURES_RATIO, MOST_NOT_SENT_RATIO};
 
 /// What a rule says of an experiment.
 fn said(rule: &str, experiment: &Experiment) -> String {
@@ -18,315 +22,6 @@ fn said(rule: &str, experiment: &Experiment) -> String {
         analysis: &analysis,
     };
     (rule.sentences)(&case).join(" ")
-}
-
-/// Two contenders with the same figures in six blocks.
-fn pair() -> Experiment {
-    fixture::experiment(&[("new", &[1000; 6]), ("old", &[1000; 6])], "old")
-}
-
-/// The same, changed.
-fn but(change: impl FnOnce(&mut Experiment)) -> Experiment {
-    let mut experiment = pair();
-    change(&mut experiment);
-    experiment
-}
-
-/// A contender twice as fast throughout.
-fn faster() -> Experiment {
-    fixture::experiment(&[("new", &[2000; 6]), ("old", &[1000; 6])], "old")
-}
-
-fn times_of(experiment: &mut Experiment, contender: &str, milliseconds: &[u64]) {
-    let of_contender = |run: &&mut crate::Run| run.contender == contender;
-    for run in experiment.runs.iter_mut().filter(of_contender) {
-        let count = run.measurement.requests[0].response_times.count();
-        let times = &mut run.measurement.requests[0].response_times;
-        times.clear();
-        for index in 0..count {
-            let index = usize::try_from(index).unwrap() * milliseconds.len()
-                / usize::try_from(count).unwrap();
-            times.record(Duration::from_millis(milliseconds[index]));
-        }
-    }
-}
-
-/// A contender that answers a user in 10 ms and at most 400 requests per second, with up to 70 users.
-fn swept() -> Experiment {
-    let mut experiment = fixture::experiment(&[("it", &[400; 6])], "it");
-    let template = experiment.runs[0].clone();
-    for block in 1..=6 {
-        for users in [1, 2, 3, 4, 6, 8] {
-            let rate = (u64::from(users) * 100).min(400);
-            let ms = u64::from(users) * 1000 / rate;
-            let mut run = template.clone();
-            (run.block, run.load) = (block, RunLoad::Sweep { users });
-            let count = usize::try_from(rate).unwrap();
-            run.measurement = fixture::measurement("/", &vec![ms; count], &[], 1);
-            experiment.runs.push(run);
-        }
-    }
-    experiment
-}
-
-/// Arrivals at a rate beside the users, of which so many were not sent to the contender.
-fn with_arrivals(not_sent: u64) -> Experiment {
-    but(|experiment| {
-        for mut run in experiment.runs.clone() {
-            run.load = RunLoad::Arrivals { per_second: 500.0 };
-            run.measurement.arrivals = Some(Arrivals {
-                planned: 500,
-                not_sent: if run.contender == "new" { not_sent } else { 0 },
-            });
-            experiment.runs.push(run);
-        }
-    })
-}
-
-fn control(rates: &[u64; 6]) -> Experiment {
-    let rates: [(&str, &[u64]); 3] = [
-        ("new", &[1000; 6]),
-        ("old", &[1000; 6]),
-        ("old again", rates),
-    ];
-    let mut experiment = fixture::experiment(&rates, "old");
-    experiment.plan.control = Some("old again".to_owned());
-    experiment
-}
-
-fn nobody() -> Experiment {
-    fixture::empty_experiment(&[], "old")
-}
-
-/// Rule, a case in which it speaks, what it says there among other things, a case in which it is silent.
-#[expect(clippy::too_many_lines, reason = "one entry for every rule")]
-fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment)> {
-    let slo = |ms| {
-        let mut experiment = swept();
-        experiment.plan.slo = Some(Slo {
-            quantile: 0.95,
-            below: Duration::from_millis(ms),
-        });
-        experiment
-    };
-    let varied = but(|experiment| times_of(experiment, "new", &[10, 10, 10, 100]));
-    let failing = but(|experiment| {
-        experiment.runs[0].measurement = fixture::measurement("/answer", &[10; 90], &[1; 60], 1);
-    });
-    vec![
-        (
-            "spread",
-            varied.clone(),
-            "9.99 times the median, which is much",
-            nobody(),
-        ),
-        (
-            "steadiest",
-            varied,
-            "old varied least (1.00) and new most (9.99)",
-            pair(),
-        ),
-        (
-            "blocks",
-            fixture::experiment(&[("it", &[100, 100, 100, 100, 130, 100])], "it"),
-            "went from 100 to 130, up to 30 % from the median block (100)",
-            fixture::experiment(&[("it", &[100, 100, 100, 100, 109, 100])], "it"),
-        ),
-        (
-            "unsettled",
-            but(|experiment| experiment.runs[0].settled = false),
-            "new had not settled in 1 of 6 turns",
-            pair(),
-        ),
-        (
-            "answers",
-            but(|experiment| {
-                experiment.agreements.push(Agreement {
-                    contender: "new".to_owned(),
-                    compared: 10,
-                    differing: 0,
-                    examples: Vec::new(),
-                });
-            }),
-            "new answered all of 10 sampled requests as the baseline did",
-            pair(),
-        ),
-        (
-            "errors",
-            failing.clone(),
-            "60 of the 5,150 requests to new failed",
-            nobody(),
-        ),
-        ("noise", control(&[1000; 6]), "1.00 times its own", pair()),
-        ("times", pair(), "new took 70.0 ms on average", nobody()),
-        (
-            "against the baseline",
-            faster(),
-            "0.50 at the median (95 % interval 0.50 to 0.50)",
-            nobody(),
-        ),
-        (
-            "opposite ends",
-            but(|experiment| {
-                times_of(experiment, "new", &[20; 20]);
-                let mut times = [20; 20];
-                times[19] = 900;
-                times_of(experiment, "new", &times);
-            }),
-            "shorter at the median but longer at the 99th percentile than those of old",
-            faster(),
-        ),
-        (
-            "throughout",
-            faster(),
-            "shorter than those of old throughout: at each of 12 percentiles between 10.0 and 99.9 %",
-            pair(),
-        ),
-        (
-            "users wait",
-            pair(),
-            "at the same number of users (70)",
-            swept(),
-        ),
-        (
-            "at equal rates",
-            with_arrivals(0),
-            "When 500 requests per second arrived",
-            pair(),
-        ),
-        (
-            "overwhelmed",
-            with_arrivals(50),
-            "new could not keep up with 500 requests per second: 10 % of them were not sent",
-            with_arrivals(4),
-        ),
-        (
-            "rates",
-            faster(),
-            "new answered 2,000 requests per second successfully, over 6 s of measuring in 6 blocks; that is 2.00 times",
-            nobody(),
-        ),
-        (
-            "knees",
-            swept(),
-            "it reached 95 % of its highest rate with 4 users (400 requests per second, 95 % interval 400 to 400)",
-            pair(),
-        ),
-        (
-            "objective",
-            slo(15),
-            "it gave 95.0 % of the answers within 15.0 ms at up to 400 requests per second",
-            swept(),
-        ),
-        (
-            "machine",
-            pair(),
-            "shared one machine (2 cores) with new and old",
-            nobody(),
-        ),
-        (
-            "processor",
-            pair(),
-            "new used 0.90 s of processor time per 1,000 requests, 1,111 requests per second and core; that is 1.00 times",
-            nobody(),
-        ),
-        (
-            "memory and start",
-            pair(),
-            "new held at most 200 MB of memory and gave its first answer 0.40 s after",
-            nobody(),
-        ),
-        (
-            "money",
-            // 0.9 s for 1,000 requests are a quarter of an hour for a million.
-            but(|experiment| experiment.plan.price_per_core_hour = Some(0.04)),
-            "At 0.040 per core and hour, the processor time of a million requests costs 0.010 for new and 0.010 for old",
-            pair(),
-        ),
-        (
-            "verdicts",
-            faster(),
-            "new is better than old: 2.00 times",
-            {
-                let mut nothing = nobody();
-                nothing.plan.baseline.clear();
-                nothing
-            },
-        ),
-        (
-            "missing",
-            but(|experiment| experiment.interrupted = true),
-            "ended before its time",
-            pair(),
-        ),
-        (
-            "failures first",
-            failing,
-            "Find out first why requests to new fail: 60 of 5,150 with “status 503”",
-            pair(),
-        ),
-        (
-            "waiting",
-            swept(),
-            // 70 users at 400 per second wait 175 ms, and one of them alone 10 ms.
-            "With 70 users it spends 94 % of a median response time waiting (175 ms, and 10.0 ms with one user): put at most 4 users on it",
-            pair(),
-        ),
-        (
-            "idle cores",
-            but(|experiment| {
-                experiment.plan.users_pause = false;
-                for run in &mut experiment.runs {
-                    run.generator = Some(GeneratorUse {
-                        cpu_ratio: 0.1,
-                        steal_ratio: 0.0,
-                    });
-                }
-            }),
-            "new used 0.90 of the 1.80 cores that the load generator left",
-            but(|experiment| {
-                experiment.plan.users_pause = false;
-                for run in &mut experiment.runs {
-                    run.generator = Some(GeneratorUse {
-                        cpu_ratio: 0.1,
-                        steal_ratio: 0.0,
-                    });
-                    run.usage = Some(Usage {
-                        cpu: Duration::from_millis(1700),
-                        peak_memory_bytes: 1,
-                    });
-                }
-            }),
-        ),
-        (
-            "longer warm-up",
-            but(|experiment| {
-                for run in &mut experiment.runs {
-                    run.settled = run.contender != "new";
-                }
-            }),
-            "Give new more than 10 s to warm up",
-            but(|experiment| experiment.runs[0].settled = false),
-        ),
-        (
-            "more blocks",
-            fixture::experiment(&[("new", &[1000; 4]), ("old", &[1000; 4])], "old"),
-            "About 2 more blocks would decide what is open, if they are like those measured: --blocks 8",
-            faster(),
-        ),
-        (
-            "quieter machine",
-            control(&[900, 1100, 850, 950, 800, 900]),
-            "here old differs from itself by 9",
-            control(&[1000; 6]),
-        ),
-        (
-            "rare percentile",
-            fixture::experiment(&[("it", &[100; 6])], "it"),
-            "There are too few requests for an interval of the 99.9 % percentile; that of it takes about 36.9 s",
-            pair(),
-        ),
-    ]
 }
 
 #[test]
@@ -365,13 +60,123 @@ fn table() -> String {
     text
 }
 
+/// Held against the code, and written from it where snapshots are.
 #[test]
 fn the_documentation_has_every_rule() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/interpretation.md");
     let text = std::fs::read_to_string(path).unwrap();
-    assert!(
-        text.contains(&table()),
-        "docs/interpretation.md must have this table:\n{}",
-        table()
+    let (before, rest) = text.split_once("## The rules\n").unwrap();
+    let (rules, after) = rest.split_once("\n## ").unwrap();
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        let text = format!("{before}## The rules\n{}\n## {after}", table());
+        std::fs::write(path, text).unwrap();
+        return;
+    }
+    assert_eq!(
+        rules,
+        table(),
+        "docs/interpretation.md is not what the rules are; `make snap` writes it"
     );
+}
+
+#[test]
+fn a_rule_names_its_thresholds() {
+    let percent = |ratio: f64| format!("{:.0} %", ratio * 100.0);
+    for (rule, threshold) in [
+        ("spread", format!("above {MUCH_SPREAD}")),
+        ("blocks", format!("above {}", percent(MUCH_BETWEEN_BLOCKS))),
+        (
+            "overwhelmed",
+            format!("than {}", percent(MOST_NOT_SENT_RATIO)),
+        ),
+        ("knees", percent(KNEE_RATIO)),
+        (
+            "throughout",
+            format!("more than the {} %", performance::RESOLUTION_RATIO * 100.0),
+        ),
+        ("knee not reached", percent(1.0 - KNEE_RATIO)),
+        (
+            "failures first",
+            format!("than {}", percent(MOST_FAILURES_RATIO)),
+        ),
+        (
+            "waiting",
+            format!("over {}", percent(next::MUCH_WAITING_RATIO)),
+        ),
+        (
+            "idle cores",
+            format!("than {}", percent(next::FULL_USE_RATIO)),
+        ),
+        ("idle cores", format!("{} per core", next::ENOUGH_PER_CORE)),
+        (
+            "long start",
+            format!("than {} s", next::LONG_START.as_secs()),
+        ),
+        (
+            "growing memory",
+            format!("than {}", percent(next::GROWTH_RATIO)),
+        ),
+        ("growing memory", format!("{FEWEST_BLOCKS} blocks at least")),
+    ] {
+        let rule = RULES.iter().find(|other| other.name == rule).unwrap();
+        assert!(rule.when.contains(&threshold), "{threshold}: {rule:?}");
+    }
+}
+
+#[test]
+fn a_baseline_that_cannot_keep_up_is_named_like_any_other() {
+    let mut experiment = with_arrivals(0);
+    let arrivals = experiment
+        .runs
+        .iter_mut()
+        .filter(|run| run.contender == "old");
+    for arrivals in arrivals.filter_map(|run| run.measurement.arrivals.as_mut()) {
+        arrivals.not_sent = 50;
+    }
+    let text = said("overwhelmed", &experiment);
+    assert!(text.starts_with("old could not keep up"), "{text}");
+}
+
+#[test]
+fn a_server_with_one_user_may_leave_cores_idle() {
+    let idle = |users, cores: Option<&str>| {
+        let experiment = but(|experiment| {
+            (experiment.plan.users_pause, experiment.plan.users) = (false, users);
+            experiment.plan.cores = cores.map(|cores| CoreSplit {
+                generator: "0".to_owned(),
+                contenders: cores.to_owned(),
+            });
+            for run in &mut experiment.runs {
+                run.generator = Some(GeneratorUse {
+                    cpu_ratio: 0.1,
+                    steal_ratio: 0.0,
+                });
+            }
+        });
+        said("idle cores", &experiment)
+    };
+    assert_eq!(idle(1, None), "");
+    assert!(idle(70, Some("1-2,5")).contains("of the 3.00 that there were for it"));
+    assert_eq!(idle(70, Some("1")), "", "0.9 of one core is not idle");
+}
+
+#[test]
+fn blocks_that_are_too_few_for_a_claim_are_not_said_to_decide() {
+    let rates: [(&str, &[u64]); 2] = [
+        ("new", &[800, 1300, 900, 1250, 1000, 1100]),
+        ("old", &[1000; 6]),
+    ];
+    let open = said("more blocks", &fixture::experiment(&rates, "old"));
+    assert!(
+        open.contains("would decide what is open, if they are like those measured"),
+        "{open}"
+    );
+    let mut ended = fixture::experiment(&[("new", &[1000; 2]), ("old", &[1000; 2])], "old");
+    ended.plan.blocks = 6;
+    assert!(said("more blocks", &ended).contains("--blocks 6"));
+}
+
+#[test]
+fn an_experiment_with_every_kind_of_load() {
+    insta::assert_snapshot!(super::text(&full()));
 }
