@@ -276,6 +276,8 @@ fn scripts_written_for_locust_find_every_key_of_its_answers() {
     pages.until(|stats| stats["user_count"] == 3);
     let (theirs, ours) = pages.call("POST", "/stats/reset", "");
     assert_eq!(theirs.body, ours.body);
+    // Something fails again, so that both have an error to compare when they have stopped.
+    pages.until(|stats| stats["errors"][0]["occurrences"].as_u64() > Some(0));
     pages.json("POST", "/stop", "");
     pages.until(|stats| stats["state"] == "stopped" && stats["user_count"] == 0);
     pages.every_get();
