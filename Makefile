@@ -1,4 +1,4 @@
-.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients sanitize bench bench-serve bench-swarm bench-overload bench-identical
+.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients bench bench-serve bench-swarm bench-overload bench-identical
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -51,15 +51,6 @@ fuzz-keep: ## add to the corpus, which the tests replay, what fuzzing found and 
 		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/found/$$target -- -merge=1 -use_counters=0 -rss_limit_mb=2048 || exit 1; \
 	done
 	du --apparent-size -s -B1 fuzz/corpus/*
-
-# The flags replace those for static linking, with which neither works. valgrind does not know AVX-512: it tests what is below.
-SANITIZE := cargo test --locked -p bakeoff-encoder --lib --test model --target x86_64-unknown-linux-gnu
-sanitize: ## the encoder's tests under AddressSanitizer, ThreadSanitizer and valgrind
-	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" $(SANITIZE) --target-dir target/address
-	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-		$(SANITIZE) --target-dir target/thread -- team:: calls_at more_threads
-	RUSTFLAGS="-Cdebuginfo=1" CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind --error-exitcode=9 --quiet" \
-		$(SANITIZE) --target-dir target/valgrind -- batch threads calls_at tokens
 
 snap: ## accept the snapshots as they are now
 	INSTA_UPDATE=always cargo test --workspace
