@@ -136,7 +136,7 @@ impl Analysis {
 
 impl UnderLoad {
     /// Judges the runs under `load` by `primary`.
-    fn of(experiment: &Experiment, load: RunLoad, primary: PrimaryMetric) -> Self {
+    pub fn of(experiment: &Experiment, load: RunLoad, primary: PrimaryMetric) -> Self {
         let runs: Vec<&Run> = experiment.runs_under(load).collect();
         let plan = Plan {
             primary,
@@ -204,6 +204,13 @@ impl Noise {
             floor_ratio: estimate.point_estimate.ln().abs().exp_m1(),
             estimate,
         })
+    }
+
+    /// Whether the baseline differs from itself by more than `same_ratio`, beyond doubt.
+    pub(crate) fn is_beyond(&self, same_ratio: f64) -> bool {
+        let band = same_ratio.max(0.0).ln_1p();
+        let interval = self.estimate.confidence_interval;
+        interval.is_some_and(|interval| interval.low.ln() > band || interval.high.ln() < -band)
     }
 }
 

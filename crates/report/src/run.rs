@@ -125,6 +125,13 @@ pub struct Arrivals {
     pub not_sent: u64,
 }
 
+impl Arrivals {
+    /// Arrivals that were not sent over all that were due, 0 to 1.
+    pub fn not_sent_ratio(self) -> f64 {
+        self.not_sent as f64 / self.planned.max(1) as f64
+    }
+}
+
 /// Something that happened to a load while it ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {

@@ -106,6 +106,14 @@ impl Summary {
         }
     }
 
+    /// Requests that failed or had no answer over all that were sent, 0 to 1: a request that never got its answer failed
+    /// the one who asked, however the run was ended.
+    pub fn unanswered_ratio(&self) -> f64 {
+        let unanswered = self.total.failures() + self.unfinished;
+        let asked = self.total.requests() + self.unfinished;
+        unanswered as f64 / asked.max(1) as f64
+    }
+
     /// The 99th percentile of how late the generator itself was; `None` without requests.
     pub fn lag_p99(&self) -> Option<Duration> {
         self.lag.quantile(0.99)

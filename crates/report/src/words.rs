@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::statistics::Estimate;
+
 /// A time in milliseconds with about three significant digits.
 pub(crate) fn ms(time: Duration) -> String {
     figure(time.as_secs_f64() * 1e3)
@@ -34,6 +36,18 @@ pub(crate) fn figure(value: f64) -> String {
         size if size >= 0.0995 || size == 0.0 => format!("{value:.2}"),
         size if size >= 0.00995 => format!("{value:.3}"),
         _ => format!("{value:.4}"),
+    }
+}
+
+/// An estimate with its interval, `2.00 (1.90 to 2.10)`, or without where it has none.
+pub(crate) fn with_interval(estimate: Estimate) -> String {
+    let point = figure(estimate.point_estimate);
+    match estimate.confidence_interval {
+        Some(interval) => {
+            let (low, high) = (figure(interval.low), figure(interval.high));
+            format!("{point} ({low} to {high})")
+        }
+        None => point,
     }
 }
 

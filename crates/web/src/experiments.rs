@@ -1,12 +1,14 @@
 //! The one experiment that a page controls: started from a file that the page was told of, watched, stopped.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use bakeoff_compare::{Comparison, Event, ExperimentFile, Said};
+use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Said};
 use bakeoff_report::{Experiment, render};
 use tokio_util::sync::CancellationToken;
+
+use crate::swarm::{lock, with_causes};
 
 /// Lines of news that are kept.
 const NEWS: usize = 200;
@@ -14,7 +16,9 @@ const NEWS: usize = 200;
 /// Why no experiment begins.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExperimentError {
-    #[error("no experiment file of this page is named `{0}`")]
+    #[error(
+        "no experiment file of this page is named `{0}`; name it with --experiment when the page is started"
+    )]
     UnknownFile(String),
     #[error("an experiment is running; stop it first")]
     Busy,
@@ -123,8 +127,7 @@ impl Experiments {
 }
 
 fn open(path: &Path, quick: bool) -> Result<Comparison, ExperimentError> {
-    let in_words =
-        |error: bakeoff_compare::CompareError| ExperimentError::Compare(error.to_string());
+    let in_words = |error: CompareError| ExperimentError::Compare(with_causes(&error));
     let mut file = ExperimentFile::open(path).map_err(in_words)?;
     if quick {
         file.make_quick();
@@ -136,13 +139,27 @@ fn open(path: &Path, quick: bool) -> Result<Comparison, ExperimentError> {
 fn conduct(mut comparison: Comparison, shared: &Mutex<Status>, stop: &CancellationToken) {
     // Whatever happens, nobody waits for it for ever.
     let _over = Over(shared);
-    let mut observe = |event: Event<'_>| lock(shared).follow(&event);
+    let mut observe = |event: Event<'_>| match event {
+        // Its lines have a place of their own.
+        Event::BlockOver(experiment) => keep(shared, experiment),
+        event => lock(shared).follow(&event),
+    };
     let mut experiment = match comparison.prepare(stop, &mut observe) {
         Ok(experiment) => experiment,
-        Err(error) => return lock(shared).tell(format!("it cannot begin: {error}")),
+        Err(error) => {
+            return lock(shared).tell(format!("it cannot begin: {}", with_causes(&error)));
+        }
     };
     comparison.run(&mut experiment, stop, &mut observe);
-    lock(shared).keep(&experiment);
+    keep(shared, &experiment);
+}
+
+/// Works out what an experiment has come to before the status is locked: visitors wait for that lock.
+fn keep(shared: &Mutex<Status>, experiment: &Experiment) {
+    let so_far = render::render_so_far(experiment);
+    let experiment = Some(Arc::new(experiment.clone()));
+    let mut status = lock(shared);
+    (status.so_far, status.experiment) = (so_far, experiment);
 }
 
 struct Over<'a>(&'a Mutex<Status>);
@@ -157,23 +174,13 @@ impl Drop for Over<'_> {
 
 impl Status {
     fn follow(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Starting(turn) | Event::Load(turn, _) | Event::Measured(turn, _) => {
-                self.done_ratio = f64::from(turn.turns_before) / f64::from(turn.turns.max(1));
-            }
-            // Its lines have a place of their own.
-            Event::BlockOver(experiment) => return self.keep(experiment),
-            _ => {}
+        if let Event::Starting(turn) | Event::Load(turn, _) | Event::Measured(turn, _) = event {
+            self.done_ratio = f64::from(turn.turns_before) / f64::from(turn.turns.max(1));
         }
         match event.said() {
             Said::Now(now) => self.now = now,
             Said::News(lines) => lines.into_iter().for_each(|line| self.tell(line)),
         }
-    }
-
-    fn keep(&mut self, experiment: &Experiment) {
-        self.so_far = render::render_so_far(experiment);
-        self.experiment = Some(Arc::new(experiment.clone()));
     }
 
     fn tell(&mut self, line: String) {
@@ -182,9 +189,4 @@ impl Status {
         }
         self.news.push(line);
     }
-}
-
-/// A status is whole whatever happened to the thread that held it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -126,9 +126,7 @@ impl Swarm {
 
     /// Whether a load is under way.
     pub(crate) fn is_running(&self) -> bool {
-        let running = self.running.lock();
-        let running = running.unwrap_or_else(PoisonError::into_inner);
-        running.as_ref().is_some_and(Running::is_alive)
+        lock(&self.running).as_ref().is_some_and(Running::is_alive)
     }
 
     pub(crate) fn scenario(&self) -> &Scenario {
@@ -327,6 +325,6 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// What the mutex holds is whole even if a thread panicked with it: every change is one assignment.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,9 +5,33 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::bakeoff::{Ended, Server, assert_schema, bakeoff, run};
+use crate::bakeoff::{Ended, Server, assert_schema, run};
 
 const SCENARIO: &str = "name = \"shop\"\n[load]\nusers = 2\nspawn_rate = 100\nrun_time = \"1s\"\nwait_time = \"10ms\"\n[[task]]\nname = \"/health\"\npath = \"/health\"\n";
+
+/// `bakeoff runs` with the history of a folder.
+fn runs_in(folder: &Path, wish: &str) -> Ended {
+    let mut args = vec!["runs", "--store", "h.sqlite"];
+    args.extend(wish.split(' '));
+    run(folder, &args)
+}
+
+/// The same, which must succeed and print every one of `words`; gives all that it printed, with single spaces.
+#[track_caller]
+fn says_in(folder: &Path, wish: &str, words: &[&str]) -> String {
+    let ended = runs_in(folder, wish);
+    ended.expect(0, &[]);
+    // A line may break anywhere between words.
+    let text = ended
+        .stdout
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    for word in words {
+        assert!(text.contains(word), "{wish}: no {word} in {ended:#?}");
+    }
+    text
+}
 
 #[test]
 fn runs_are_listed_shown_compared_carried_over_and_deleted() {
@@ -20,26 +44,8 @@ fn runs_are_listed_shown_compared_carried_over_and_deleted() {
         let args = [&load[..], &["--store", "h.sqlite", "--profile", profile]].concat();
         run(folder.path(), &args).expect(0, &[]);
     }
-    let runs = |wish: &str| {
-        let mut args = vec!["runs", "--store", "h.sqlite"];
-        args.extend(wish.split(' '));
-        let ended = bakeoff(&args).current_dir(folder.path()).output();
-        Ended::of(ended.unwrap())
-    };
-    let says = |wish: &str, words: &[&str]| {
-        let ended = runs(wish);
-        ended.expect(0, &[]);
-        // A line may break anywhere between words.
-        let text = ended
-            .stdout
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
-        for word in words {
-            assert!(text.contains(word), "{wish}: no {word} in {ended:#?}");
-        }
-        text
-    };
+    let runs = |wish: &str| runs_in(folder.path(), wish);
+    let says = |wish: &str, words: &[&str]| says_in(folder.path(), wish, words);
     says("list", &["2 runs", "#before", "#after", "shop", &host]);
     let found = says("list SHOP after", &["1 run;", "#after"]);
     assert!(!found.contains("#before"), "{found}");
@@ -113,25 +119,8 @@ fn copy_samples(folder: &Path) {
 fn files_of_other_programs_are_imported_as_coarse_and_compared() {
     let folder = tempfile::tempdir().unwrap();
     copy_samples(folder.path());
-    let runs = |wish: &str| {
-        let mut args = vec!["runs", "--store", "h.sqlite"];
-        args.extend(wish.split(' '));
-        run(folder.path(), &args)
-    };
-    let says = |wish: &str, words: &[&str]| {
-        let ended = runs(wish);
-        ended.expect(0, &[]);
-        // A line may break anywhere between words.
-        let text = ended
-            .stdout
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
-        for word in words {
-            assert!(text.contains(word), "{wish}: no {word} in {ended:#?}");
-        }
-        text
-    };
+    let runs = |wish: &str| runs_in(folder.path(), wish);
+    let says = |wish: &str, words: &[&str]| says_in(folder.path(), wish, words);
     let files = "locust_stats.csv locust.json k6_summary_export.json wrk_latency.txt";
     let coarse = "k6_summary_export.json is run 3, coarse: imported from k6 summary; percentiles between the known ones";
     runs(&format!("import {files}")).expect(0, &["locust_stats.csv is run 1", coarse, "run 4"]);

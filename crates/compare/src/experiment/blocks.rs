@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use bakeoff_report::statistics::fewest_blocks;
-use bakeoff_report::{Analysis, Experiment, Metric, Plan, RunLoad, SweepResult, Verdict};
+use bakeoff_report::{
+    Analysis, ContenderResult, Experiment, Metric, Plan, RunLoad, SweepResult, UnderLoad, Verdict,
+};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -85,9 +87,10 @@ impl Comparison {
 
     /// The blocks in which requests arrive at rates that every contender should be able to take.
     fn with_arrivals(&self, stage: &mut Stage<'_>, turns_before: u32) {
-        let Some(capacity) =
-            lowest_capacity(stage.experiment).filter(|_| !self.file.open_ratios.is_empty())
-        else {
+        let Some(first_ratio) = self.file.open_ratios.first() else {
+            return;
+        };
+        let Some(capacity) = lowest_capacity(stage.experiment) else {
             return;
         };
         let arms = self.arms(&stage.experiment.plan);
@@ -105,7 +108,7 @@ impl Comparison {
                     turns_before,
                     turns,
                 };
-                let first = turn_at(self.file.open_ratios[0]);
+                let first = turn_at(*first_ratio);
                 self.take_turn(contender, first, stage, &mut |started, stage| {
                     for ratio in &self.file.open_ratios {
                         if !self.measure(started, turn_at(*ratio), stage) {
@@ -135,21 +138,22 @@ impl Comparison {
         if !is_last || block >= self.file.max_blocks.get() {
             return false;
         }
-        let analysis = Analysis::of(experiment);
-        let compared = analysis
-            .contenders()
-            .filter(|result| result.verdict != Verdict::Baseline);
-        let metric = Metric::from(experiment.plan.primary);
-        let contenders = analysis.contenders().count();
-        let narrow = |half_width: f64| half_width <= until_ratio;
-        let known = compared.map(|result| {
-            let interval = result.comparison(metric)?.estimate?.confidence_interval?;
+        let primary = experiment.plan.primary;
+        let under_users = UnderLoad::of(experiment, RunLoad::Users, primary);
+        let compared = under_users
+            .results
+            .iter()
+            .filter(|result| !matches!(result.verdict, Verdict::Baseline | Verdict::Control));
+        let is_known = |result: &ContenderResult| {
+            let estimate = result.comparison(primary.into())?.estimate?;
+            let interval = estimate.confidence_interval?;
             // Half of its width on the scale of ratios: 1.03 for 3 % to either side.
-            Some((interval.high / interval.low).sqrt() - 1.0)
-        });
-        let mut known = known.collect::<Vec<_>>().into_iter();
-        (block as usize) < fewest_blocks(contenders.saturating_sub(1))
-            || !known.all(|half_width| half_width.is_some_and(narrow))
+            Some((interval.high / interval.low).sqrt() - 1.0 <= until_ratio)
+        };
+        (block as usize) < fewest_blocks(compared.clone().count())
+            || compared
+                .clone()
+                .any(|result| is_known(result) != Some(true))
     }
 
     /// Who takes a turn in every block, and under which name.

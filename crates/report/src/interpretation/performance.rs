@@ -256,7 +256,7 @@ pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
                 return None;
             };
             let arrivals = result.summary.arrivals?;
-            let not_sent_ratio = arrivals.not_sent as f64 / arrivals.planned.max(1) as f64;
+            let not_sent_ratio = arrivals.not_sent_ratio();
             let too_many = not_sent_ratio > MOST_NOT_SENT_RATIO;
             (too_many && result.verdict != Verdict::Control).then(|| {
                 format!(

@@ -1,16 +1,16 @@
 //! An experiment that is still running, in a line per contender.
 
-use crate::analysis::Analysis;
+use crate::analysis::UnderLoad;
 use crate::comparison::{Comparison, Metric};
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, RunLoad};
 use crate::verdict::Verdict;
 use crate::words;
 
 /// What each contender's primary metric has come to against the baseline's, block by block so far.
 pub fn render_so_far(experiment: &Experiment) -> Vec<String> {
     let metric = Metric::from(experiment.plan.primary);
-    let analysis = Analysis::of(experiment);
-    let compared = analysis
+    let under_users = UnderLoad::of(experiment, RunLoad::Users, experiment.plan.primary);
+    let compared = under_users
         .results
         .iter()
         .filter(|result| result.verdict != Verdict::Baseline);
@@ -30,19 +30,15 @@ pub fn render_so_far(experiment: &Experiment) -> Vec<String> {
 
 fn ratio(comparison: &Comparison) -> Option<String> {
     let estimate = comparison.estimate?;
-    let point = words::figure(estimate.point_estimate);
-    Some(match (estimate.confidence_interval, comparison.range()?) {
-        (Some(interval), _) => format!(
-            "{point} ({} to {})",
-            words::figure(interval.low),
-            words::figure(interval.high)
-        ),
-        (None, (low, high)) if comparison.blocks.len() > 1 => format!(
-            "{point} (blocks {} to {})",
+    let range = comparison.range().filter(|_| comparison.blocks.len() > 1);
+    Some(match (estimate.confidence_interval, range) {
+        (None, Some((low, high))) => format!(
+            "{} (blocks {} to {})",
+            words::figure(estimate.point_estimate),
             words::figure(low),
             words::figure(high)
         ),
-        (None, _) => point,
+        _ => words::with_interval(estimate),
     })
 }
 

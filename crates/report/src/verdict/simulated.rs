@@ -1,5 +1,7 @@
 //! Experiments whose truth is known, many of each, judged as real ones are.
 
+use std::time::Duration;
+
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};

@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use super::*;
 use crate::analysis::Analysis;
 use crate::experiment::{Agreement, Disagreement, Experiment, Floor, PrimaryMetric, RunLoad};
 use crate::fixture;
-use crate::run::{Arrivals, FailureCause, RequestStats};
+use crate::run::{Arrivals, FailureCause, GeneratorUse, RequestStats};
 
 fn verdict(experiment: &Experiment) -> Verdict {
     Analysis::of(experiment).results[0].verdict.clone()

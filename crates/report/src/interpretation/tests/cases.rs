@@ -153,6 +153,24 @@ pub(super) fn full() -> Experiment {
     experiment
 }
 
+/// Users who never pause, on contenders that take so much processor time in the second of each turn; a fifth of a core is the
+/// load generator's.
+fn never_pausing(cpu_ms: u64) -> Experiment {
+    but(|experiment| {
+        experiment.plan.users_pause = false;
+        for run in &mut experiment.runs {
+            run.generator = Some(GeneratorUse {
+                cpu_ratio: 0.1,
+                steal_ratio: 0.0,
+            });
+            run.usage = Some(Usage {
+                cpu: Duration::from_millis(cpu_ms),
+                peak_memory_bytes: 1,
+            });
+        }
+    })
+}
+
 pub(super) fn nobody() -> Experiment {
     fixture::empty_experiment(&[], "old")
 }
@@ -386,29 +404,9 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
         ),
         (
             "idle cores",
-            but(|experiment| {
-                experiment.plan.users_pause = false;
-                for run in &mut experiment.runs {
-                    run.generator = Some(GeneratorUse {
-                        cpu_ratio: 0.1,
-                        steal_ratio: 0.0,
-                    });
-                }
-            }),
+            never_pausing(900),
             "new used 0.90 cores (95 % interval 0.90 to 0.90 over 6 blocks) of the 1.80 that there were for it, with 70 requests in flight",
-            but(|experiment| {
-                experiment.plan.users_pause = false;
-                for run in &mut experiment.runs {
-                    run.generator = Some(GeneratorUse {
-                        cpu_ratio: 0.1,
-                        steal_ratio: 0.0,
-                    });
-                    run.usage = Some(Usage {
-                        cpu: Duration::from_millis(1700),
-                        peak_memory_bytes: 1,
-                    });
-                }
-            }),
+            never_pausing(1700),
         ),
         (
             "long start",

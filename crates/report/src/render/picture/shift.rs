@@ -120,7 +120,7 @@ fn table(shifted: &[(usize, &ContenderResult)], baseline: &str) -> Table {
     let rows = QUANTILES.iter().enumerate().map(|(index, quantile)| {
         let cells = shifted.iter().map(|(_, result)| {
             let estimate = estimates(result).find(|(place, _)| *place == index);
-            Cell::optional(estimate.map(|(_, estimate)| ratio(estimate)))
+            Cell::optional(estimate.map(|(_, estimate)| words::with_interval(estimate)))
         });
         [Cell::words(words::percentile(quantile * 100.0))]
             .into_iter()
@@ -137,15 +137,4 @@ fn table(shifted: &[(usize, &ContenderResult)], baseline: &str) -> Table {
             .collect(),
         rows: rows.collect(),
     }
-}
-
-fn ratio(estimate: Estimate) -> String {
-    let point = words::figure(estimate.point_estimate);
-    estimate.confidence_interval.map_or_else(
-        || point.clone(),
-        |interval| {
-            let (low, high) = (words::figure(interval.low), words::figure(interval.high));
-            format!("{point} ({low} to {high})")
-        },
-    )
 }

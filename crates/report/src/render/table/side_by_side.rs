@@ -216,18 +216,7 @@ pub(in super::super) fn ratios(analysis: &Analysis, plan: &Plan) -> Option<Table
 fn ratio(comparison: &Comparison) -> String {
     comparison
         .estimate
-        .map_or_else(|| "–".to_owned(), with_interval)
-}
-
-fn with_interval(estimate: Estimate) -> String {
-    let point = words::figure(estimate.point_estimate);
-    estimate.confidence_interval.map_or_else(
-        || point.clone(),
-        |interval| {
-            let (low, high) = (words::figure(interval.low), words::figure(interval.high));
-            format!("{point} ({low} to {high})")
-        },
-    )
+        .map_or_else(|| "–".to_owned(), words::with_interval)
 }
 
 /// Response times at each rate of arrivals; `None` where nothing arrived at a rate.
@@ -296,7 +285,7 @@ pub(in super::super) fn sweeps(experiment: &Experiment, analysis: &Analysis) -> 
                 format!("{middle} ({low} to {high})")
             }
         });
-        let rate = |estimate: Option<Estimate>| Cell::optional(estimate.map(with_interval));
+        let rate = |estimate: Option<Estimate>| Cell::optional(estimate.map(words::with_interval));
         let mut cells = vec![
             Cell::words(&sweep.contender),
             Cell::optional(users),

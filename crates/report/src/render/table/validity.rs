@@ -1,13 +1,11 @@
 //! What could have decided the figures in place of the contenders, with what is tolerated of it.
 
-use std::time::Duration;
-
 use crate::analysis::{Analysis, ContenderResult};
 use crate::experiment::Experiment;
 use crate::render::document::{Cell, Table};
 use crate::verdict::{
-    MOST_FAILURES_RATIO, MOST_GENERATOR_CPU_RATIO, MOST_NOT_SENT_RATIO, MOST_OF_FLOOR_RATIO,
-    MOST_OFF_LITTLES_LAW_RATIO, MOST_STEAL_RATIO, Verdict,
+    LittlesLaw, MOST_FAILURES_RATIO, MOST_GENERATOR_CPU_RATIO, MOST_NOT_SENT_RATIO,
+    MOST_OF_FLOOR_RATIO, MOST_OFF_LITTLES_LAW_RATIO, MOST_STEAL_RATIO, Verdict, lag_limit,
 };
 use crate::words;
 
@@ -110,17 +108,21 @@ fn shares(
 
 fn failures(results: &[ContenderResult]) -> Gate {
     let ratios = results.iter().map(|result| {
-        let total = &result.summary.total;
-        (total.requests() > 0).then(|| total.fail_ratio())
+        let summary = &result.summary;
+        (summary.total.requests() + summary.unfinished > 0).then(|| summary.unanswered_ratio())
     });
-    shares("Requests that failed", MOST_FAILURES_RATIO, "", ratios)
+    shares(
+        "Failed or unanswered requests",
+        MOST_FAILURES_RATIO,
+        "",
+        ratios,
+    )
 }
 
 fn lag(results: &[ContenderResult]) -> Gate {
     let values = results.iter().map(|result| {
         let (lag, median) = (result.summary.lag_p99()?, result.summary.total.median()?);
-        let limit = median.mul_f64(0.05).max(Duration::from_millis(1));
-        Some((format!("{} ms", words::ms(lag)), lag > limit))
+        Some((format!("{} ms", words::ms(lag)), lag > lag_limit(median)))
     });
     Gate {
         name: "Sent late, 99th percentile",
@@ -178,13 +180,9 @@ fn floor(experiment: &Experiment, results: &[ContenderResult]) -> Gate {
 fn littles_law(experiment: &Experiment, results: &[ContenderResult]) -> Gate {
     let plan = &experiment.plan;
     let values = results.iter().map(|result| {
-        let total = &result.summary.total;
-        let (rate, mean) = (total.successes_per_second()?, total.response_times.mean()?);
-        let implied = rate * mean.as_secs_f64();
-        let off = (implied / f64::from(plan.users.max(1))).ln().abs();
-        let counts = !plan.users_pause && total.failures() == 0 && plan.measure > mean * 5;
-        let beyond = counts && off > MOST_OFF_LITTLES_LAW_RATIO.ln_1p();
-        Some((format!("{} users", words::figure(implied)), beyond))
+        let law = LittlesLaw::of(result, plan)?;
+        let implied = words::figure(law.implied_users);
+        Some((format!("{implied} users"), law.is_broken))
     });
     Gate {
         name: "Rate times response time (Little's law)",
@@ -208,10 +206,8 @@ fn not_sent(analysis: &Analysis) -> Gate {
         let of_contender = at_rates.flat_map(|under| &under.results);
         let of_contender =
             of_contender.filter(|other| other.contender.name == result.contender.name);
-        let ratios = of_contender.filter_map(|result| {
-            let arrivals = result.summary.arrivals?;
-            Some(arrivals.not_sent as f64 / arrivals.planned.max(1) as f64)
-        });
+        let ratios =
+            of_contender.filter_map(|result| Some(result.summary.arrivals?.not_sent_ratio()));
         ratios.reduce(f64::max)
     });
     shares(
@@ -238,15 +234,11 @@ fn answers(experiment: &Experiment, results: &[ContenderResult]) -> Gate {
 
 fn noise(experiment: &Experiment, analysis: &Analysis) -> Gate {
     let plan = &experiment.plan;
-    let same = plan.same_ratio.max(0.0);
     let values = analysis.results.iter().map(|result| {
         let noise = analysis
             .noise
             .filter(|_| plan.control.as_ref() == Some(&result.contender.name))?;
-        let interval = noise.estimate.confidence_interval;
-        let beyond = interval.is_some_and(|interval| {
-            interval.low.ln() > same.ln_1p() || interval.high.ln() < -same.ln_1p()
-        });
+        let beyond = noise.is_beyond(plan.same_ratio);
         Some((words::percent(noise.floor_ratio), beyond))
     });
     Gate {
@@ -265,5 +257,28 @@ fn unsettled(results: &[ContenderResult]) -> Gate {
         name: "Turns that did not settle",
         limit: "none, but they are named".to_owned(),
         values: values.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn what_forbids_a_verdict_is_beyond_its_limit_here_too() {
+        let mut experiment =
+            fixture::experiment(&[("new", &[1000; 6]), ("old", &[1000; 6])], "old");
+        // They never got an answer, and are no failures.
+        experiment.runs[0].measurement.unfinished = 200;
+        let analysis = Analysis::of(&experiment);
+        assert!(matches!(
+            analysis.results[0].verdict,
+            Verdict::NotMeasurable(_)
+        ));
+        let table = gates(&experiment, &analysis);
+        let row = &table.rows[0];
+        assert_eq!(row[2].text, "3.23 %: beyond");
+        assert_eq!(row[3].text, "0 %");
     }
 }
