@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// Stops a running load, changes how many users it has, and lets its figures begin anew.
@@ -14,12 +15,12 @@ pub struct Control {
 }
 
 /// What can be asked of a running load.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Command {
     /// From now on so many users, started or stopped at so many per second.
     Users { users: u32, rate: f64 },
-    /// What is planned from now on is measured, and nothing before.
-    Reset,
+    /// What is planned from now on is measured, and nothing before; said when it was done and shown.
+    Reset(oneshot::Sender<()>),
     /// The warm-up is over.
     Begin,
 }
@@ -46,8 +47,12 @@ impl Control {
     }
 
     /// Lets the measured period begin anew; the timeline goes on.
-    pub fn reset(&self) {
-        self.ask(Command::Reset);
+    ///
+    /// The receiver gets its value when observers have seen figures that began anew; none comes from a load that is over.
+    pub fn reset(&self) -> oneshot::Receiver<()> {
+        let (done, when_done) = oneshot::channel();
+        self.ask(Command::Reset(done));
+        when_done
     }
 
     /// Ends the warm-up: the measured period begins now, for as long as it was meant to be. Ignored when it has begun.

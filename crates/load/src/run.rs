@@ -417,6 +417,7 @@ impl Load<'_> {
         for command in self.control.take_commands() {
             let clock = &self.shared.clock;
             let now = clock.now();
+            let mut to_be_told = None;
             match command {
                 Command::Users { users, rate } => {
                     // What was asked for by hand takes the place of the stages to come.
@@ -432,14 +433,19 @@ impl Load<'_> {
                         self.mark(now, "warm-up over".to_owned());
                     }
                 }
-                Command::Reset => {
+                Command::Reset(done) => {
                     clock.begin_now();
                     let epoch = self.shared.epoch.fetch_add(1, Ordering::Relaxed) + 1;
                     self.collector.reset(epoch);
                     self.mark(now, "statistics reset".to_owned());
+                    to_be_told = Some(done);
                 }
             }
             self.observe();
+            if let Some(done) = to_be_told {
+                // Nobody waits any more where this fails.
+                let _ = done.send(());
+            }
         }
     }
 

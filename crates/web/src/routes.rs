@@ -136,7 +136,7 @@ async fn stop(State(page): State<Page>) -> Json<Outcome> {
 }
 
 async fn reset(State(page): State<Page>) -> Html<&'static str> {
-    page.swarm.reset();
+    page.swarm.reset().await;
     Html("ok")
 }
 

@@ -3,11 +3,11 @@
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bakeoff_load::{Control, LoadConfig, Scenario, Workload, check_host};
 use bakeoff_report::{History, LoadTest, Machine, Measurement};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::PageConfig;
 use crate::form::SwarmForm;
@@ -19,6 +19,9 @@ mod recording;
 
 pub(crate) use live::{Live, State};
 use load::Load;
+
+/// How long figures may take to begin anew: far more than a load needs that does not end just then.
+const RESET_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A scenario that can be started and stopped again and again, and what its last load measured.
 #[derive(Debug)]
@@ -277,15 +280,28 @@ impl Swarm {
     }
 
     /// Forgets what was measured so far; a load that is over is forgotten, but for its entry in the history.
-    pub(crate) fn reset(&self) {
-        // A load that is over may still be on its way into the history.
-        let is_over = self.status(|live| live.state == State::Stopped);
-        match &*lock(&self.running) {
-            Some(running) if !is_over && running.is_alive() => running.control.reset(),
-            _ => lock(&self.shared.live).forget(),
+    ///
+    /// Who asks for the figures after this gets those that began anew.
+    pub(crate) async fn reset(&self) {
+        let asked = self.ask_for_reset();
+        if let Some(done) = asked {
+            // A load that ends just now does not answer.
+            let _ = tokio::time::timeout(RESET_PATIENCE, done).await;
         }
         self.shared.log.info("statistics reset");
         self.shared.changed();
+    }
+
+    fn ask_for_reset(&self) -> Option<oneshot::Receiver<()>> {
+        // A load that is over may still be on its way into the history.
+        let is_over = self.status(|live| live.state == State::Stopped);
+        match &*lock(&self.running) {
+            Some(running) if !is_over && running.is_alive() => Some(running.control.reset()),
+            _ => {
+                lock(&self.shared.live).forget();
+                None
+            }
+        }
     }
 
     /// Asks the load to end; its requests in flight are waited for in its own thread.

@@ -136,7 +136,7 @@ fn figures_that_begin_anew_leave_out_what_was_before() {
         &mut |progress| match progress.so_far.timeline.len() {
             1 if before == 0 => {
                 before = requests(progress.so_far);
-                control.reset();
+                drop(control.reset());
             }
             2.. => control.stop(),
             _ => (),

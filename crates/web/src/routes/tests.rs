@@ -321,6 +321,22 @@ async fn another_host_ends_the_run_and_begins_the_next() {
 }
 
 #[tokio::test]
+async fn figures_asked_for_after_a_reset_have_begun_anew() {
+    let page = page(None);
+    page.post("/swarm", "user_count=2&spawn_rate=1000").await;
+    let requests = |stats: &Value| stats["stats"][0]["num_requests"].as_u64().unwrap();
+    page.until(|stats| requests(stats) > 0).await;
+    let first = requests(&page.get("/stats/requests").await.json());
+    page.until(|stats| requests(stats) > first).await;
+    let before = requests(&page.get("/stats/requests").await.json());
+    page.post("/stats/reset", "").await;
+    let after = requests(&page.get("/stats/requests").await.json());
+    assert!(after < before, "{after} after {before}");
+    page.post("/stop", "").await;
+    page.until(|stats| stats["state"] == "stopped").await;
+}
+
+#[tokio::test]
 async fn the_users_and_figures_of_a_running_load_can_be_changed() {
     let page = page(None);
     assert_eq!(
