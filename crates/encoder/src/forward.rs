@@ -1,0 +1,468 @@
+//! The forward pass: from tokens to logits.
+//!
+//! A group of sequences is one run of tokens without padding. Each thread has a share of the tokens and takes them through a
+//! whole layer, in chunks whose intermediate results stay in its cache; only keys and values are everybody's. So threads
+//! wait for each other once a layer, when these are there.
+
+mod scratch;
+mod share;
+
+use std::ops::Range;
+
+pub(crate) use self::scratch::Scratch;
+use self::scratch::{MemberScratch, Sizes};
+use crate::buffer::Shared;
+use crate::config::Activation;
+use crate::gemm::{Out, RowScale, Rows};
+use crate::kernels::Kernels;
+use crate::layers::attention::{Attention, Placement, Role};
+use crate::layers::norm::Norm;
+use crate::linear::Linear;
+use crate::model::{Layer, Model};
+use crate::team::{Member, Team};
+
+/// Tokens that are taken through a layer at once by one thread: more make the intermediate results leave the cache, fewer
+/// read the weights more often.
+const CHUNK_TOKENS: usize = 48;
+
+/// Tokens for which another thread is worth waking.
+const TOKENS_PER_THREAD: usize = 8;
+
+/// Some sequences, and what is known of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Group<'a> {
+    pub(crate) ids: &'a [u32],
+    /// One a token, or none where the model has no types.
+    pub(crate) types: &'a [u32],
+    /// Where each sequence starts in `ids`, and the number of tokens last.
+    pub(crate) starts: &'a [usize],
+}
+
+/// Everything that the threads of one pass share.
+#[derive(Debug)]
+struct Pass<'a> {
+    model: &'a Model,
+    kernels: &'a Kernels,
+    activation: Activation,
+    group: Group<'a>,
+    /// Where each sequence's keys start, in keys padded to whole panels.
+    key_starts: &'a [usize],
+    sizes: Sizes,
+    /// Rows of f32: what a layer starts with and ends with.
+    states: Shared<'a, f32>,
+    /// The same as words, and what these mean.
+    encoded: Shared<'a, u32>,
+    scales: Shared<'a, RowScale>,
+    queries: Shared<'a, u32>,
+    /// Of even and of odd layers: a thread may be one layer ahead of another that still reads.
+    keys: [Shared<'a, u32>; 2],
+    values: [Shared<'a, u32>; 2],
+    logits: [Shared<'a, f32>; 2],
+    members: &'a [MemberScratch<'a>],
+}
+
+/// Computes the logits of `group`, on as many threads of `team` as are idle and worth it; they are in `scratch` afterwards.
+pub(crate) fn forward(
+    (model, kernels, activation): (&Model, &Kernels, Activation),
+    group: Group<'_>,
+    scratch: &mut Scratch,
+    team: &Team,
+) {
+    let sizes = Sizes::new(model, kernels);
+    let wanted = (group.ids.len() / TOKENS_PER_THREAD).clamp(1, team.size());
+    scratch.with_room(&sizes, &group, team.size(), |buffers| {
+        let pass = Pass {
+            model,
+            kernels,
+            activation,
+            group,
+            key_starts: buffers.key_starts,
+            sizes,
+            states: buffers.states,
+            encoded: buffers.encoded,
+            scales: buffers.scales,
+            queries: buffers.queries,
+            keys: buffers.keys,
+            values: buffers.values,
+            logits: buffers.logits,
+            members: buffers.members,
+        };
+        team.run(wanted, |member| pass.work(member));
+    });
+}
+
+impl Pass<'_> {
+    /// One thread's share.
+    fn work(&self, member: &Member<'_>) {
+        let scratch = &self.members[member.rank];
+        let tokens = share::of(
+            self.group.starts,
+            member.rank,
+            member.size,
+            &self.model.shape,
+        );
+        self.embed(tokens.clone(), scratch);
+        for (index, layer) in self.model.layers.iter().enumerate() {
+            for chunk in chunks(tokens.clone()) {
+                self.project(layer, index % 2, chunk, scratch);
+            }
+            member.meet();
+            for chunk in chunks(tokens.clone()) {
+                self.attend(layer, index % 2, chunk.clone(), scratch);
+                self.feed_forward(layer, chunk, scratch);
+            }
+        }
+        self.answer(tokens);
+    }
+
+    /// The states before the first layer.
+    fn embed(&self, tokens: Range<usize>, scratch: &MemberScratch<'_>) {
+        let (embeddings, hidden) = (&self.model.embeddings, self.model.shape.hidden);
+        let word = scratch.change.at(0, hidden);
+        for sequence in self.group.starts.windows(2) {
+            let own = tokens.start.max(sequence[0])..tokens.end.min(sequence[1]);
+            for token in own {
+                let position = (token - sequence[0]) * hidden;
+                let position = &embeddings.positions[position..position + hidden];
+                // SAFETY: the scratch is this thread's, and so is the row of a token of its share.
+                let (word, state) = unsafe {
+                    (
+                        std::slice::from_raw_parts_mut(word, hidden),
+                        std::slice::from_raw_parts_mut(self.state(token), hidden),
+                    )
+                };
+                let id = self.group.ids[token] as usize;
+                embeddings.words.widen(id * hidden, word);
+                state.copy_from_slice(position);
+                if let Some(kind) = self.group.types.get(token) {
+                    let first = *kind as usize * hidden;
+                    for (state, kind) in state.iter_mut().zip(&embeddings.types[first..]) {
+                        *state += kind;
+                    }
+                }
+                self.add_norm(&embeddings.norm, token, word.as_ptr());
+            }
+        }
+    }
+
+    /// Queries, keys and values of a chunk.
+    fn project(
+        &self,
+        layer: &Layer,
+        parity: usize,
+        chunk: Range<usize>,
+        scratch: &MemberScratch<'_>,
+    ) {
+        let linear = &layer.projections;
+        let columns = linear.panel_columns();
+        let tile = Out {
+            first: scratch.tile.at(0, chunk.len() * columns),
+            stride: columns,
+        };
+        for panel in 0..linear.panels() {
+            self.product(linear, panel, &self.encoded_rows(&chunk), &tile);
+            self.place(
+                panel * columns..(panel + 1) * columns,
+                parity,
+                &chunk,
+                &tile,
+            );
+        }
+        for (sequence, own) in self.sequences_in(&chunk) {
+            let [start, end] = self.bounds(sequence);
+            if own.end == end {
+                for head in 0..self.model.shape.heads {
+                    let (_, values) = self.head(parity, sequence, head);
+                    // SAFETY: the room for a head's values is as long as the padded sequence, and only the thread that has
+                    // the last token writes after its value.
+                    unsafe {
+                        (self.kernels.end_values)(
+                            values,
+                            end - start,
+                            self.model.shape.padded_head,
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts some columns of the projections of a chunk where attention reads them.
+    fn place(&self, columns: Range<usize>, parity: usize, chunk: &Range<usize>, tile: &Out) {
+        let shape = &self.model.shape;
+        let section = columns.start / shape.section;
+        let role = [Role::Queries, Role::Keys, Role::Values][section];
+        let mut column = columns.start;
+        while column < columns.end {
+            let dimension = column - section * shape.section;
+            let (head, dimension) = (dimension / shape.padded_head, dimension % shape.padded_head);
+            if head >= shape.heads {
+                return;
+            }
+            let count = (shape.padded_head - dimension).min(columns.end - column);
+            for (sequence, own) in self.sequences_in(chunk) {
+                let row = own.start - chunk.start;
+                let (to, stride_or_token) = match role {
+                    Role::Queries => {
+                        let word =
+                            (head * shape.padded_head + dimension) / self.kernels.attention_numbers;
+                        let first = own.start * self.sizes.query_words + word;
+                        let words = (own.len() - 1) * self.sizes.query_words
+                            + count / self.kernels.attention_numbers;
+                        (self.queries.at(first, words), self.sizes.query_words)
+                    }
+                    Role::Keys => (
+                        self.head(parity, sequence, head).0,
+                        own.start - self.bounds(sequence)[0],
+                    ),
+                    Role::Values => (
+                        self.head(parity, sequence, head).1,
+                        own.start - self.bounds(sequence)[0],
+                    ),
+                };
+                let placement = Placement {
+                    role,
+                    // The tile has a row for each token of the chunk.
+                    rows: tile
+                        .first
+                        .wrapping_add(row * tile.stride + column - columns.start),
+                    stride: tile.stride,
+                    count: own.len(),
+                    columns: count,
+                    to,
+                    stride_or_token,
+                    dimension,
+                    head_size: shape.padded_head,
+                    scale: std::f32::consts::LOG2_E / (shape.head as f32).sqrt(),
+                };
+                // SAFETY: queries have room for each token, keys and values for each padded sequence; the places of these
+                // tokens are this thread's.
+                unsafe { (self.kernels.place)(&placement) };
+            }
+            column += count;
+        }
+    }
+
+    /// Attention of a chunk, its output layer, and the norm after that.
+    fn attend(
+        &self,
+        layer: &Layer,
+        parity: usize,
+        chunk: Range<usize>,
+        scratch: &MemberScratch<'_>,
+    ) {
+        let shape = &self.model.shape;
+        let context = scratch.context.at(0, chunk.len() * shape.section);
+        for (sequence, own) in self.sequences_in(&chunk) {
+            let [start, end] = self.bounds(sequence);
+            let (keys, values) = self.head(parity, sequence, 0);
+            let attention = Attention {
+                heads: shape.heads,
+                head_size: shape.padded_head,
+                queries: self.queries.at(
+                    own.start * self.sizes.query_words,
+                    own.len() * self.sizes.query_words,
+                ),
+                query_stride: self.sizes.query_words,
+                rows: own.len(),
+                length: end - start,
+                keys,
+                values,
+                scores: scratch.scores.at(0, self.sizes.score_numbers(end - start)),
+                weights: scratch.weights.at(0, self.sizes.score_numbers(end - start)),
+                out: context.wrapping_add((own.start - chunk.start) * shape.section),
+                out_stride: shape.section,
+            };
+            // SAFETY: keys and values are there, as the threads have met since; the rest is this thread's.
+            unsafe { (self.kernels.attend)(&attention) };
+        }
+        let rows = self.encode(context, shape.section, &chunk, scratch);
+        self.into_states(
+            &layer.attention_output,
+            &rows,
+            &layer.attention_norm,
+            chunk,
+            scratch,
+        );
+    }
+
+    /// Both products of a chunk's feed-forward layer, and the norm after that.
+    fn feed_forward(&self, layer: &Layer, chunk: Range<usize>, scratch: &MemberScratch<'_>) {
+        let (up, count) = (&layer.up, chunk.len());
+        let stride = up.columns();
+        let inner = scratch.inner.at(0, count * stride);
+        let rows = self.encoded_rows(&chunk);
+        for panel in 0..up.panels() {
+            let out = Out {
+                first: inner.wrapping_add(panel * up.panel_columns()),
+                stride,
+            };
+            self.product(up, panel, &rows, &out);
+            let how = (self.activation, self.kernels.exactness);
+            // SAFETY: the inner rows are this thread's.
+            unsafe { (self.kernels.activate)(how, &out, (count, up.panel_columns())) };
+        }
+        let rows = self.encode(inner, stride, &chunk, scratch);
+        self.into_states(&layer.down, &rows, &layer.output_norm, chunk, scratch);
+    }
+
+    /// Takes rows through a linear layer, adds them to the states, and normalises these.
+    fn into_states(
+        &self,
+        linear: &Linear,
+        rows: &Rows,
+        norm: &Norm,
+        chunk: Range<usize>,
+        scratch: &MemberScratch<'_>,
+    ) {
+        let stride = linear.columns();
+        let change = scratch.change.at(0, chunk.len() * stride);
+        for panel in 0..linear.panels() {
+            let out = Out {
+                first: change.wrapping_add(panel * linear.panel_columns()),
+                stride,
+            };
+            self.product(linear, panel, rows, &out);
+        }
+        for (row, token) in chunk.enumerate() {
+            self.add_norm(norm, token, change.wrapping_add(row * stride));
+        }
+    }
+
+    /// The logits of a share of the tokens.
+    fn answer(&self, tokens: Range<usize>) {
+        let hidden = self.model.shape.hidden;
+        for token in tokens {
+            // SAFETY: the row of a token of this thread's share.
+            let state = unsafe { std::slice::from_raw_parts(self.state(token), hidden) };
+            let weights = self.model.head.weights.chunks(hidden);
+            for ((logits, weights), bias) in
+                self.logits.iter().zip(weights).zip(self.model.head.bias)
+            {
+                // SAFETY: as above.
+                unsafe { logits.at(token, 1).write(dot(state, weights) + bias) };
+            }
+        }
+    }
+
+    fn product(&self, linear: &Linear, panel: usize, rows: &Rows, out: &Out) {
+        // SAFETY: rows are as many words long as the panel is deep, and there is room for the panel's columns of each.
+        unsafe { (self.kernels.product)(rows, &linear.panel(panel), out) };
+    }
+
+    /// Adds `change` to a token's state, normalises it, and encodes it for the next product.
+    fn add_norm(&self, norm: &Norm, token: usize, change: *const f32) {
+        let (state, hidden) = (self.state(token), self.model.shape.hidden);
+        let words = self
+            .encoded
+            .at(token * self.sizes.hidden_words, self.sizes.hidden_words);
+        // SAFETY: the rows of a token of this thread's share.
+        unsafe {
+            (self.kernels.add_norm)(norm, state, change);
+            let scale = (self.kernels.encode)(state, hidden, words);
+            self.scales.at(token, 1).write(scale);
+        }
+    }
+
+    /// Encodes a chunk's rows of `columns` numbers in the thread's scratch.
+    fn encode(
+        &self,
+        from: *const f32,
+        columns: usize,
+        chunk: &Range<usize>,
+        scratch: &MemberScratch<'_>,
+    ) -> Rows {
+        let stride = columns / self.kernels.numbers;
+        let words = scratch.words.at(0, chunk.len() * stride);
+        let scales = scratch.scales.at(0, chunk.len());
+        for row in 0..chunk.len() {
+            // SAFETY: the scratch is this thread's, and has room for a chunk.
+            unsafe {
+                let from = from.add(row * columns);
+                let scale = (self.kernels.encode)(from, columns, words.add(row * stride));
+                scales.add(row).write(scale);
+            }
+        }
+        Rows {
+            words,
+            stride,
+            count: chunk.len(),
+            scales,
+        }
+    }
+
+    /// A chunk's states as words.
+    fn encoded_rows(&self, chunk: &Range<usize>) -> Rows {
+        let stride = self.sizes.hidden_words;
+        Rows {
+            words: self.encoded.at(chunk.start * stride, chunk.len() * stride),
+            stride,
+            count: chunk.len(),
+            scales: self.scales.at(chunk.start, chunk.len()),
+        }
+    }
+
+    fn state(&self, token: usize) -> *mut f32 {
+        let columns = self.sizes.hidden_columns;
+        self.states.at(token * columns, columns)
+    }
+
+    /// The keys and the values of one head of a sequence; those of the next heads follow.
+    fn head(&self, parity: usize, sequence: usize, head: usize) -> (*mut u32, *mut u32) {
+        let keys = self.key_starts[sequence + 1] - self.key_starts[sequence];
+        let words = keys * self.sizes.head_words;
+        let first = self.key_starts[sequence] * self.sizes.head_words * self.model.shape.heads;
+        let at = first + head * words;
+        (
+            self.keys[parity].at(at, words),
+            self.values[parity].at(at, words),
+        )
+    }
+
+    fn bounds(&self, sequence: usize) -> [usize; 2] {
+        [self.group.starts[sequence], self.group.starts[sequence + 1]]
+    }
+
+    /// The sequences that a chunk has tokens of, and these.
+    fn sequences_in<'a>(
+        &'a self,
+        chunk: &'a Range<usize>,
+    ) -> impl Iterator<Item = (usize, Range<usize>)> + 'a {
+        let starts = self.group.starts;
+        let first = starts
+            .partition_point(|start| *start <= chunk.start)
+            .saturating_sub(1);
+        (first..starts.len() - 1)
+            .take_while(|sequence| starts[*sequence] < chunk.end)
+            .map(|sequence| {
+                let own = starts[sequence].max(chunk.start)..starts[sequence + 1].min(chunk.end);
+                (sequence, own)
+            })
+    }
+}
+
+/// Parts of about the same size, none larger than a chunk.
+fn chunks(tokens: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let parts = tokens.len().div_ceil(CHUNK_TOKENS).max(1);
+    // A multiple of a tile's rows, so that only the last one is left with some.
+    let size = tokens.len().div_ceil(parts).next_multiple_of(6).max(1);
+    tokens
+        .clone()
+        .step_by(size)
+        .map(move |start| start..(start + size).min(tokens.end))
+}
+
+/// The sum of products, in as many sums as let the compiler use vectors.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    const SUMS: usize = 16;
+    let mut sums = [0.0; SUMS];
+    let (a_chunks, a_rest) = a.as_chunks::<SUMS>();
+    let (b_chunks, b_rest) = b.as_chunks::<SUMS>();
+    for (a, b) in a_chunks.iter().zip(b_chunks) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}

@@ -1,0 +1,201 @@
+//! The memory that passes work in, kept from one to the next.
+
+use crate::buffer::{LINE_WORDS, Shared, Words};
+use crate::forward::{CHUNK_TOKENS, Group};
+use crate::gemm::RowScale;
+use crate::kernels::Kernels;
+use crate::layers::attention::{self, SCORE_ROWS};
+use crate::linear::WIDEST_PANEL;
+use crate::model::Model;
+
+/// What one call works in. Grows to what the largest group took.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// Where the sequences of a group start.
+    pub(crate) starts: Vec<usize>,
+    key_starts: Vec<usize>,
+    states: Words,
+    encoded: Words,
+    scales: Words,
+    queries: Words,
+    keys: [Words; 2],
+    values: [Words; 2],
+    logits: [Words; 2],
+    members: Vec<MemberWords>,
+}
+
+/// What one thread works in.
+#[derive(Debug, Default)]
+struct MemberWords {
+    tile: Words,
+    context: Words,
+    change: Words,
+    inner: Words,
+    words: Words,
+    scales: Words,
+    scores: Words,
+    weights: Words,
+}
+
+/// What one thread works in, while it does.
+#[derive(Debug)]
+pub(crate) struct MemberScratch<'a> {
+    /// Some columns of a chunk's projections.
+    pub(crate) tile: Shared<'a, f32>,
+    /// What attention gives a chunk.
+    pub(crate) context: Shared<'a, f32>,
+    /// What is added to a chunk's states.
+    pub(crate) change: Shared<'a, f32>,
+    /// What is between the products of a feed-forward layer.
+    pub(crate) inner: Shared<'a, f32>,
+    /// Either of these as words, and what the words mean.
+    pub(crate) words: Shared<'a, u32>,
+    pub(crate) scales: Shared<'a, RowScale>,
+    pub(crate) scores: Shared<'a, f32>,
+    pub(crate) weights: Shared<'a, u32>,
+}
+
+/// Views of a [`Scratch`].
+#[derive(Debug)]
+pub(crate) struct Buffers<'a> {
+    pub(crate) key_starts: &'a [usize],
+    pub(crate) states: Shared<'a, f32>,
+    pub(crate) encoded: Shared<'a, u32>,
+    pub(crate) scales: Shared<'a, RowScale>,
+    pub(crate) queries: Shared<'a, u32>,
+    pub(crate) keys: [Shared<'a, u32>; 2],
+    pub(crate) values: [Shared<'a, u32>; 2],
+    pub(crate) logits: [Shared<'a, f32>; 2],
+    pub(crate) members: &'a [MemberScratch<'a>],
+}
+
+/// How long rows are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    /// Numbers of a state, padded.
+    pub(crate) hidden_columns: usize,
+    /// Words of an encoded state.
+    pub(crate) hidden_words: usize,
+    /// Words of the queries of all heads.
+    pub(crate) query_words: usize,
+    /// Words of a key or value of one head.
+    pub(crate) head_words: usize,
+    section: usize,
+    heads: usize,
+    intermediate_columns: usize,
+}
+
+impl Sizes {
+    pub(crate) fn new(model: &Model, kernels: &Kernels) -> Self {
+        let shape = &model.shape;
+        let hidden_columns = shape.hidden.next_multiple_of(WIDEST_PANEL);
+        Self {
+            hidden_columns,
+            hidden_words: hidden_columns / kernels.numbers,
+            query_words: shape.section / kernels.attention_numbers,
+            head_words: shape.padded_head / kernels.attention_numbers,
+            section: shape.section,
+            heads: shape.heads,
+            intermediate_columns: shape.intermediate.next_multiple_of(WIDEST_PANEL),
+        }
+    }
+
+    /// Numbers of the scores that are worked on at once.
+    pub(crate) fn score_numbers(&self, length: usize) -> usize {
+        SCORE_ROWS * attention::padded(length)
+    }
+}
+
+impl Scratch {
+    /// Calls `work` with room for `group` on `threads` threads.
+    pub(crate) fn with_room(
+        &mut self,
+        sizes: &Sizes,
+        group: &Group<'_>,
+        threads: usize,
+        work: impl FnOnce(Buffers<'_>),
+    ) {
+        self.grow(sizes, group, threads);
+        let members: Vec<MemberScratch<'_>> =
+            self.members.iter_mut().map(MemberWords::shared).collect();
+        work(Buffers {
+            key_starts: &self.key_starts,
+            states: self.states.shared(),
+            encoded: self.encoded.shared(),
+            scales: self.scales.shared(),
+            queries: self.queries.shared(),
+            keys: self.keys.each_mut().map(Words::shared),
+            values: self.values.each_mut().map(Words::shared),
+            logits: self.logits.each_mut().map(Words::shared),
+            members: &members,
+        });
+    }
+
+    /// The start logits and the end logits of the last group, which had `tokens` tokens.
+    pub(crate) fn logits(&self, tokens: usize) -> [impl Iterator<Item = f32> + '_; 2] {
+        self.logits.each_ref().map(|words| {
+            let bits = words.as_slice()[..tokens].iter();
+            bits.map(|bits| f32::from_bits(*bits))
+        })
+    }
+
+    fn grow(&mut self, sizes: &Sizes, group: &Group<'_>, threads: usize) {
+        let mut padded = 0;
+        self.key_starts.clear();
+        self.key_starts.push(0);
+        let mut longest = 0;
+        for bounds in group.starts.windows(2) {
+            let length = bounds[1] - bounds[0];
+            longest = longest.max(length);
+            padded += attention::padded(length);
+            self.key_starts.push(padded);
+        }
+        let tokens = group.ids.len();
+        self.states.grow(tokens * sizes.hidden_columns);
+        self.encoded.grow(tokens * sizes.hidden_words);
+        self.scales
+            .grow(tokens * size_of::<RowScale>() / size_of::<u32>());
+        self.queries.grow(tokens * sizes.query_words);
+        let cached = padded * sizes.head_words * sizes.heads;
+        for words in self.keys.iter_mut().chain(&mut self.values) {
+            words.grow(cached);
+        }
+        for words in &mut self.logits {
+            words.grow(tokens);
+        }
+        if self.members.len() < threads {
+            self.members.resize_with(threads, MemberWords::default);
+        }
+        for member in &mut self.members {
+            member.grow(sizes, longest);
+        }
+    }
+}
+
+impl MemberWords {
+    fn grow(&mut self, sizes: &Sizes, longest: usize) {
+        let widest = sizes.section.max(sizes.intermediate_columns);
+        self.tile.grow(CHUNK_TOKENS * WIDEST_PANEL);
+        self.context.grow(CHUNK_TOKENS * sizes.section);
+        self.change.grow(CHUNK_TOKENS * sizes.hidden_columns);
+        self.inner.grow(CHUNK_TOKENS * sizes.intermediate_columns);
+        self.words.grow(CHUNK_TOKENS * widest);
+        self.scales
+            .grow(2 * CHUNK_TOKENS.next_multiple_of(LINE_WORDS));
+        self.scores.grow(sizes.score_numbers(longest));
+        self.weights.grow(sizes.score_numbers(longest));
+    }
+
+    fn shared(&mut self) -> MemberScratch<'_> {
+        MemberScratch {
+            tile: self.tile.shared(),
+            context: self.context.shared(),
+            change: self.change.shared(),
+            inner: self.inner.shared(),
+            words: self.words.shared(),
+            scales: self.scales.shared(),
+            scores: self.scores.shared(),
+            weights: self.weights.shared(),
+        }
+    }
+}

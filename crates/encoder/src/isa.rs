@@ -1,0 +1,145 @@
+//! Instruction sets and precisions, and which of them the CPU has.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::LoadError;
+
+/// How weights and activations of linear layers are multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dtype {
+    /// Eight bits: weights by output channel, activations by token. Everything else is f32, but attention's products, which
+    /// are bf16 where the CPU has it.
+    #[default]
+    Int8,
+    /// bf16 with sums in f32.
+    Bf16,
+    /// f32 throughout: the reference.
+    F32,
+}
+
+/// The instructions that kernels are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isa {
+    /// AVX-512 with VNNI and BF16.
+    Avx512Bf16,
+    /// AVX-512 with VNNI.
+    Avx512,
+    /// AVX2 and FMA with AVX-VNNI.
+    AvxVnni,
+    /// AVX2 and FMA.
+    Avx2,
+    /// Whatever the compiler makes of plain Rust.
+    Portable,
+}
+
+/// The names of all instruction sets, the best first.
+const NAMES: [(&str, Isa); 5] = [
+    ("avx512-bf16", Isa::Avx512Bf16),
+    ("avx512", Isa::Avx512),
+    ("avx-vnni", Isa::AvxVnni),
+    ("avx2", Isa::Avx2),
+    ("portable", Isa::Portable),
+];
+
+impl Isa {
+    /// The best that this CPU has.
+    pub fn detect() -> Self {
+        Self::available().next().unwrap_or(Self::Portable)
+    }
+
+    /// All that this CPU has, the best first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        NAMES
+            .into_iter()
+            .map(|(_, isa)| isa)
+            .filter(|isa| isa.is_available())
+    }
+
+    /// Whether this CPU has it.
+    pub fn is_available(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            let avx512 = avx2
+                && is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512vnni");
+            match self {
+                Self::Avx512Bf16 => avx512 && is_x86_feature_detected!("avx512bf16"),
+                Self::Avx512 => avx512,
+                Self::AvxVnni => avx2 && is_x86_feature_detected!("avxvnni"),
+                Self::Avx2 => avx2,
+                Self::Portable => true,
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        {
+            self == Self::Portable
+        }
+    }
+
+    /// Passes if this CPU has it, and it computes with `dtype`.
+    pub(crate) fn check(self, dtype: Dtype) -> Result<(), LoadError> {
+        if !self.is_available() {
+            let able: Vec<String> = Self::available().map(|isa| isa.to_string()).collect();
+            return Err(LoadError::Cpu {
+                what: self.to_string(),
+                able: able.join(", "),
+            });
+        }
+        // The portable one computes with bf16 slowly, for comparison.
+        let bf16 = matches!(self, Self::Avx512Bf16 | Self::Portable);
+        if dtype == Dtype::Bf16 && !bf16 {
+            return Err(LoadError::Cpu {
+                what: format!("bf16 by {self}"),
+                able: "int8 and f32".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = NAMES.iter().find(|(_, isa)| isa == self);
+        formatter.pad(name.map_or("", |(name, _)| name))
+    }
+}
+
+impl FromStr for Isa {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = NAMES.iter().find(|(name, _)| *name == text);
+        found.map(|(_, isa)| *isa).ok_or_else(|| {
+            let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+            format!("must be one of {}", names.join(", "))
+        })
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Int8 => "int8",
+            Self::Bf16 => "bf16",
+            Self::F32 => "f32",
+        })
+    }
+}
+
+impl FromStr for Dtype {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "int8" => Ok(Self::Int8),
+            "bf16" => Ok(Self::Bf16),
+            "f32" => Ok(Self::F32),
+            _ => Err("must be one of int8, bf16, f32".into()),
+        }
+    }
+}

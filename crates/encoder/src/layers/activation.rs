@@ -1,0 +1,178 @@
+//! The functions between the two products of a feed-forward layer.
+
+use crate::config::Activation;
+use crate::gemm::Out;
+use crate::simd::Simd;
+
+/// How exact an activation has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exactness {
+    /// To about 1e-7.
+    Float,
+    /// To 1e-4, for what is rounded to eight bits afterwards.
+    Rounded,
+}
+
+/// Applies `activation` to `rows` rows of `columns` numbers, a multiple of the lanes.
+///
+/// # Safety
+/// As for [`Simd`]; the numbers are nobody else's.
+#[inline(always)]
+pub(crate) unsafe fn activate<S: Simd>(
+    (activation, exactness): (Activation, Exactness),
+    numbers: &Out,
+    (rows, columns): (usize, usize),
+) {
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        match (activation, exactness) {
+            (Activation::Gelu, Exactness::Rounded) => {
+                each::<S>(numbers, rows, columns, |x| rounded_gelu::<S>(x));
+            }
+            (Activation::Gelu, Exactness::Float) => {
+                each::<S>(numbers, rows, columns, |x| gelu::<S>(x));
+            }
+            (Activation::GeluTanh, _) => {
+                each::<S>(numbers, rows, columns, |x| gelu_tanh::<S>(x));
+            }
+            (Activation::Relu, _) => {
+                each::<S>(numbers, rows, columns, |x| S::max(x, S::splat(0.0)));
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As for [`activate`].
+#[inline(always)]
+unsafe fn each<S: Simd>(
+    numbers: &Out,
+    rows: usize,
+    columns: usize,
+    function: impl Fn(S::Floats) -> S::Floats,
+) {
+    for row in 0..rows {
+        for column in (0..columns).step_by(S::LANES) {
+            // SAFETY: inside of the rows and columns that the caller guarantees.
+            unsafe {
+                let place = numbers.first.add(row * numbers.stride + column);
+                S::store(place, function(S::load(place)));
+            }
+        }
+    }
+}
+
+/// `x` times an even power series of the normal distribution about 1/2, found by least squares of the largest error, 3.3e-5,
+/// and held where it ends.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn rounded_gelu<S: Simd>(x: S::Floats) -> S::Floats {
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        let held = S::min(S::max(x, S::splat(-GELU_END)), S::splat(GELU_END));
+        let square = S::mul(held, held);
+        let mut series = S::splat(GELU_SERIES[0]);
+        for coefficient in &GELU_SERIES[1..] {
+            series = S::mul_add(series, square, S::splat(*coefficient));
+        }
+        let distribution = S::mul_add(series, held, S::splat(0.5));
+        S::mul(x, distribution)
+    }
+}
+
+/// Where the series ends.
+const GELU_END: f32 = 4.5;
+
+/// For `x^17`, `x^15` and so on to `x`.
+const GELU_SERIES: [f32; 9] = [
+    3.036_423_5e-11,
+    -3.314_664_3e-9,
+    1.590_998_5e-7,
+    -4.451_732_4e-6,
+    8.142_52e-5,
+    -0.001_037_591_5,
+    0.009_585_204,
+    -0.065_984_66,
+    0.398_712_6,
+];
+
+/// By Abramowitz and Stegun 7.1.26, whose error is at most 1.5e-7.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn gelu<S: Simd>(x: S::Floats) -> S::Floats {
+    const SERIES: [f32; 5] = [
+        1.061_405_4,
+        -1.453_152,
+        1.421_413_7,
+        -0.284_496_72,
+        0.254_829_6,
+    ];
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        let negative = S::sub(S::splat(0.0), x);
+        let magnitude = S::max(x, negative);
+        let z = S::mul(magnitude, S::splat(std::f32::consts::FRAC_1_SQRT_2));
+        let one = S::splat(1.0);
+        let t = S::div(one, S::mul_add(S::splat(0.327_591_1), z, one));
+        let mut series = S::splat(SERIES[0]);
+        for coefficient in &SERIES[1..] {
+            series = S::mul_add(series, t, S::splat(*coefficient));
+        }
+        let exponent = S::mul(S::mul(z, z), S::splat(-std::f32::consts::LOG2_E));
+        // The complement of the error function of |x|/sqrt(2), halved: what the tail beyond |x| weighs.
+        let tail = S::mul(S::mul(series, t), exp2::<S>(exponent));
+        let tail = S::mul(tail, S::splat(0.5));
+        // x times the distribution, which is 1 - tail above zero and tail below: max(x, 0) - |x| tail in both cases.
+        S::sub(S::max(x, S::splat(0.0)), S::mul(magnitude, tail))
+    }
+}
+
+/// `x / (1 + exp(-2 u))` with the `u` of the approximation by tanh.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn gelu_tanh<S: Simd>(x: S::Floats) -> S::Floats {
+    /// `-2 sqrt(2 / pi) log2(e)`
+    const FACTOR: f32 = -2.302_208_2;
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        let cubic = S::mul_add(S::mul(x, x), S::splat(0.044_715), S::splat(1.0));
+        let exponent = S::mul(S::mul(x, cubic), S::splat(FACTOR));
+        let exponent = S::min(exponent, S::splat(126.0));
+        S::div(x, S::add(S::splat(1.0), exp2::<S>(exponent)))
+    }
+}
+
+/// Two to the power of `x`, at most 126; what is below -126 counts as -126.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+pub(crate) unsafe fn exp2<S: Simd>(x: S::Floats) -> S::Floats {
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        let x = S::max(x, S::splat(-126.0));
+        let whole = S::round(x);
+        let part = S::sub(x, whole);
+        let mut series = S::splat(EXP2_SERIES[0]);
+        for coefficient in &EXP2_SERIES[1..] {
+            series = S::mul_add(series, part, S::splat(*coefficient));
+        }
+        S::scale_by_power(series, whole)
+    }
+}
+
+/// For `x^5` and so on to 1, from -1/2 to 1/2, found by least squares of the largest relative error, 7.5e-8.
+const EXP2_SERIES: [f32; 6] = [
+    0.001_327_647_1,
+    0.009_675_541,
+    0.055_507_13,
+    0.240_221_2,
+    0.693_146_94,
+    1.000_000_1,
+];

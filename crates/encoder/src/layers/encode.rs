@@ -1,0 +1,93 @@
+//! Turns rows of f32 into the words that products are made of.
+
+use crate::gemm::{Dot, Pairs, Quads, RowScale, Single};
+use crate::simd::Simd;
+
+/// How numbers become words.
+///
+/// # Safety
+/// As for [`Simd`].
+pub(crate) trait Encode: Dot {
+    /// Numbers in a word.
+    const NUMBERS: usize;
+
+    /// Writes the words of `count` numbers, and zeros up to the end of the last word.
+    ///
+    /// # Safety
+    /// Both are as long as that, rounded up to a cache line, and the words are nobody else's.
+    unsafe fn encode(row: *const f32, count: usize, words: *mut u32) -> RowScale;
+}
+
+const EXACT: RowScale = RowScale {
+    scale: 1.0,
+    zero: 0,
+};
+
+impl<S: Simd> Encode for Single<S> {
+    const NUMBERS: usize = 1;
+
+    #[inline(always)]
+    unsafe fn encode(row: *const f32, count: usize, words: *mut u32) -> RowScale {
+        // SAFETY: guaranteed by the caller.
+        unsafe { words.cast::<f32>().copy_from_nonoverlapping(row, count) };
+        EXACT
+    }
+}
+
+impl<S: Simd> Encode for Pairs<S> {
+    const NUMBERS: usize = 2;
+
+    #[inline(always)]
+    unsafe fn encode(row: *const f32, count: usize, words: *mut u32) -> RowScale {
+        for at in (0..count).step_by(S::LANES) {
+            // SAFETY: rows are as long as their numbers, rounded up to a cache line, and so to a vector.
+            unsafe {
+                let values = S::load_first(row.add(at), count - at, 0.0);
+                S::store_bf16(words.cast::<u16>().add(at), values);
+            }
+        }
+        EXACT
+    }
+}
+
+impl<S: Simd> Encode for Quads<S> {
+    const NUMBERS: usize = 4;
+
+    /// By the lowest and the highest number of the row, zero included, so that zero is exact.
+    #[inline(always)]
+    unsafe fn encode(row: *const f32, count: usize, words: *mut u32) -> RowScale {
+        // SAFETY: rows are as long as their numbers, rounded up to a cache line, and so to a vector.
+        unsafe {
+            let (mut low, mut high) = (S::splat(0.0), S::splat(0.0));
+            for at in (0..count).step_by(S::LANES) {
+                let values = S::load_first(row.add(at), count - at, 0.0);
+                low = S::min(values, low);
+                high = S::max(values, high);
+            }
+            let (low, high) = (S::lowest(low), S::highest(high));
+            let range = high - low;
+            let (scale, steps) = if range > 0.0 {
+                (range / HIGHEST, HIGHEST / range)
+            } else {
+                (1.0, 1.0)
+            };
+            let zero = (-low * steps).round_ties_even().clamp(0.0, HIGHEST);
+            let (factor, shift) = (S::splat(steps), S::splat(zero));
+            let (least, most) = (S::splat(0.0), S::splat(HIGHEST));
+            for at in (0..count).step_by(S::LANES) {
+                let values = S::load_first(row.add(at), count - at, 0.0);
+                let byte = S::min(S::max(S::mul_add(values, factor, shift), least), most);
+                S::store_bytes(words.cast::<u8>().add(at), byte);
+            }
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a whole number from 0 to 255"
+            )]
+            let zero = zero as i32;
+            RowScale { scale, zero }
+        }
+    }
+}
+
+/// The highest value of a byte.
+const HIGHEST: f32 = 255.0;

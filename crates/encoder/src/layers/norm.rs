@@ -1,0 +1,49 @@
+//! Layer normalisation.
+
+use crate::simd::Simd;
+
+/// What a layer normalisation learned.
+#[derive(Debug)]
+pub(crate) struct Norm {
+    pub(crate) weight: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
+    pub(crate) epsilon: f32,
+}
+
+/// Adds `change` to `row`, and normalises it.
+///
+/// # Safety
+/// As for [`Simd`]; both have as many numbers as `norm`, and `row` is nobody else's.
+#[inline(always)]
+pub(crate) unsafe fn add_norm<S: Simd>(norm: &Norm, row: *mut f32, change: *const f32) {
+    let width = norm.weight.len();
+    // SAFETY: every access is to the first `width` numbers, which the caller guarantees, as `norm` has them.
+    unsafe {
+        let mut sum = S::splat(0.0);
+        for at in (0..width).step_by(S::LANES) {
+            let count = width - at;
+            let value = S::add(
+                S::load_first(row.add(at), count, 0.0),
+                S::load_first(change.add(at), count, 0.0),
+            );
+            S::store_first(row.add(at), count, value);
+            sum = S::add(sum, value);
+        }
+        let mean = S::sum(sum) / width as f32;
+        let mut squares = S::splat(0.0);
+        for at in (0..width).step_by(S::LANES) {
+            let apart = S::sub(S::load_first(row.add(at), width - at, mean), S::splat(mean));
+            squares = S::mul_add(apart, apart, squares);
+        }
+        let variance = S::sum(squares) / width as f32;
+        let factor = S::splat(1.0 / (variance + norm.epsilon).sqrt());
+        for at in (0..width).step_by(S::LANES) {
+            let count = width - at;
+            let apart = S::sub(S::load_first(row.add(at), count, 0.0), S::splat(mean));
+            let weight = S::load_first(norm.weight.as_ptr().add(at), count, 0.0);
+            let bias = S::load_first(norm.bias.as_ptr().add(at), count, 0.0);
+            let value = S::mul_add(S::mul(apart, factor), weight, bias);
+            S::store_first(row.add(at), count, value);
+        }
+    }
+}

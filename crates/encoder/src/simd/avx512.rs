@@ -1,0 +1,63 @@
+//! AVX-512 with VNNI, and bf16 where kernels ask for it.
+
+use std::arch::x86_64::*;
+use std::mem;
+
+use super::{Simd, instructions};
+
+/// AVX-512 F, BW, DQ, VL and VNNI; [`Simd::dot_bf16`] also takes BF16.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Avx512;
+
+/// The lowest `count` of sixteen bits.
+#[inline(always)]
+fn first(count: usize) -> __mmask16 {
+    if count >= 16 { !0 } else { (1 << count) - 1 }
+}
+
+impl Simd for Avx512 {
+    const LANES: usize = 16;
+    type Floats = __m512;
+    type Ints = __m512i;
+    type Quads = __m512i;
+
+    instructions! {
+        splat(value: f32) -> __m512 = _mm512_set1_ps(value);
+        load(from: *const f32) -> __m512 = _mm512_loadu_ps(from);
+        load_first(from: *const f32, count: usize, fill: f32) -> __m512 =
+            _mm512_mask_loadu_ps(_mm512_set1_ps(fill), first(count), from);
+        store(to: *mut f32, values: __m512) = _mm512_storeu_ps(to, values);
+        store_first(to: *mut f32, count: usize, values: __m512) = _mm512_mask_storeu_ps(to, first(count), values);
+        add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
+        sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
+        mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
+        div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
+        mul_add(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
+        max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
+        min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
+        round(a: __m512) -> __m512 = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT }>(a);
+        scale_by_power(a: __m512, n: __m512) -> __m512 = _mm512_scalef_ps(a, n);
+        sum(a: __m512) -> f32 = _mm512_reduce_add_ps(a);
+        highest(a: __m512) -> f32 = _mm512_reduce_max_ps(a);
+        lowest(a: __m512) -> f32 = _mm512_reduce_min_ps(a);
+        store_bytes(to: *mut u8, values: __m512) =
+            _mm_storeu_si128(to.cast(), _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(values)));
+        store_bf16(to: *mut u16, values: __m512) = {
+            let bits = _mm512_castps_si512(values);
+            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+            _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(rounded)));
+        };
+        int_zero() -> __m512i = _mm512_setzero_si512();
+        int_splat(value: i32) -> __m512i = _mm512_set1_epi32(value);
+        int_load(from: *const i32) -> __m512i = _mm512_loadu_si512(from.cast());
+        int_sub(a: __m512i, b: __m512i) -> __m512i = _mm512_sub_epi32(a, b);
+        int_mul(a: __m512i, b: __m512i) -> __m512i = _mm512_mullo_epi32(a, b);
+        to_floats(a: __m512i) -> __m512 = _mm512_cvtepi32_ps(a);
+        as_floats(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
+        quads(word: u32) -> __m512i = _mm512_set1_epi32(word.cast_signed());
+        dot_bytes(sum: __m512i, a: __m512i, b: __m512i) -> __m512i = _mm512_dpbusd_epi32(sum, a, b);
+        dot_bf16(sum: __m512, a: __m512i, b: __m512i) -> __m512 =
+            _mm512_dpbf16_ps(sum, mem::transmute::<__m512i, __m512bh>(a), mem::transmute::<__m512i, __m512bh>(b));
+    }
+}

@@ -1,0 +1,304 @@
+//! A fixed set of threads that share the work of one call, where they have nothing else to do.
+//!
+//! Whoever calls works too. Calls at the same time share the threads between them, so that together they never use more
+//! threads than there are, but for callers beyond that number.
+
+use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+/// Helping threads, asleep while nobody needs them.
+pub(crate) struct Team {
+    helpers: Vec<(Arc<Seat>, JoinHandle<()>)>,
+    duty: Mutex<Duty>,
+}
+
+/// Who does what.
+#[derive(Debug)]
+struct Duty {
+    /// Helpers without work, by index.
+    idle: Vec<usize>,
+    /// Calls that are being worked on.
+    callers: usize,
+}
+
+/// Where a helper gets its work.
+#[derive(Debug, Default)]
+struct Seat {
+    /// Whether there is something in `order`, to be seen without taking the lock.
+    ordered: AtomicBool,
+    order: Mutex<Option<Order>>,
+    arrived: Condvar,
+}
+
+/// What a helper is told.
+#[derive(Debug)]
+enum Order {
+    Work(Job),
+    End,
+}
+
+/// A part of a call's work.
+#[derive(Debug)]
+struct Job {
+    /// Lives until the call's `unfinished` is zero.
+    call: *const Call<'static>,
+    rank: usize,
+}
+
+// SAFETY: `Call` is `Sync`, and is there until the job is done.
+unsafe impl Send for Job {}
+
+/// A call that several threads work on.
+struct Call<'a> {
+    work: &'a (dyn Fn(&Member<'_>) + Sync),
+    barrier: Barrier,
+    /// Helpers that are not done.
+    unfinished: AtomicUsize,
+}
+
+/// One of the threads that work on a call.
+#[derive(Debug)]
+pub(crate) struct Member<'a> {
+    /// Which one, from 0.
+    pub(crate) rank: usize,
+    /// How many they are.
+    pub(crate) size: usize,
+    barrier: &'a Barrier,
+}
+
+/// Where threads wait for each other.
+#[derive(Debug)]
+struct Barrier {
+    size: usize,
+    waiting: AtomicUsize,
+    round: AtomicUsize,
+    /// One of them panicked and will not come.
+    broken: AtomicBool,
+}
+
+/// How often a thread looks before it lets others run, some tens of microseconds.
+const SPINS: u32 = 4000;
+
+impl Team {
+    /// Threads for up to `size` at once, callers included.
+    ///
+    /// # Errors
+    /// What the system says if it starts no more threads.
+    pub(crate) fn new(size: usize) -> std::io::Result<Self> {
+        let mut team = Self {
+            helpers: Vec::new(),
+            duty: Mutex::new(Duty {
+                idle: Vec::new(),
+                callers: 0,
+            }),
+        };
+        for index in 1..size {
+            let seat = Arc::new(Seat::default());
+            let taken = Arc::clone(&seat);
+            let thread = thread::Builder::new()
+                .name(format!("encoder-{index}"))
+                .spawn(move || taken.serve())?;
+            team.helpers.push((seat, thread));
+            team.duty().idle.push(index - 1);
+        }
+        Ok(team)
+    }
+
+    /// Threads that a call may use at most.
+    pub(crate) fn size(&self) -> usize {
+        self.helpers.len() + 1
+    }
+
+    /// Runs `work` on this thread and on up to `wanted - 1` idle ones.
+    ///
+    /// # Panics
+    /// If `work` does, on any of the threads.
+    pub(crate) fn run(&self, wanted: usize, work: impl Fn(&Member<'_>) + Sync) {
+        let lent = self.lend(wanted.saturating_sub(1));
+        let call = Call {
+            work: &work,
+            barrier: Barrier::new(lent.helpers.len() + 1),
+            unfinished: AtomicUsize::new(lent.helpers.len()),
+        };
+        for (index, helper) in lent.helpers.iter().enumerate() {
+            let job = Job {
+                call: (&raw const call).cast(),
+                rank: index + 1,
+            };
+            self.helpers[*helper].0.give(Order::Work(job));
+        }
+        let own = call.work_as(0);
+        spin_until(|| call.unfinished.load(Ordering::Acquire) == 0);
+        drop(lent);
+        if let Err(panic) = own {
+            panic::resume_unwind(panic);
+        }
+        assert!(
+            !call.barrier.broken.load(Ordering::Acquire),
+            "a helping thread panicked"
+        );
+    }
+
+    fn duty(&self) -> MutexGuard<'_, Duty> {
+        self.duty.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes idle helpers, up to `wanted`, as long as callers leave threads to them.
+    fn lend(&self, wanted: usize) -> Lent<'_> {
+        let mut duty = self.duty();
+        duty.callers += 1;
+        let busy = self.helpers.len() - duty.idle.len();
+        let free = self.size().saturating_sub(duty.callers + busy);
+        let rest = duty.idle.len() - wanted.min(free).min(duty.idle.len());
+        let helpers = duty.idle.split_off(rest);
+        Lent {
+            team: self,
+            helpers,
+        }
+    }
+}
+
+/// Helpers of one call, given back when dropped.
+struct Lent<'a> {
+    team: &'a Team,
+    helpers: Vec<usize>,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut duty = self.team.duty();
+        duty.callers -= 1;
+        duty.idle.append(&mut self.helpers);
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        for (seat, thread) in self.helpers.drain(..) {
+            seat.give(Order::End);
+            // Panics of work are caught; there is nothing else to say.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Team {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Team")
+            .field("size", &self.size())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Seat {
+    fn give(&self, order: Order) {
+        let mut place = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        *place = Some(order);
+        self.ordered.store(true, Ordering::Release);
+        drop(place);
+        self.arrived.notify_one();
+    }
+
+    fn serve(&self) {
+        while let Order::Work(job) = self.next() {
+            // SAFETY: the call waits until this helper has counted itself out below, and nothing of it is used after that.
+            let call = unsafe { &*job.call };
+            // A panic breaks the barrier, which the call looks at.
+            let _ = call.work_as(job.rank);
+            call.unfinished.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// The next order. Calls often follow one another, so it looks for a while before it sleeps.
+    fn next(&self) -> Order {
+        for _ in 0..SPINS {
+            if self.ordered.load(Ordering::Acquire) {
+                break;
+            }
+            std::hint::spin_loop();
+        }
+        let mut place = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(order) = place.take() {
+                self.ordered.store(false, Ordering::Relaxed);
+                return order;
+            }
+            place = self
+                .arrived
+                .wait(place)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Call<'_> {
+    fn work_as(&self, rank: usize) -> thread::Result<()> {
+        let member = Member {
+            rank,
+            size: self.barrier.size,
+            barrier: &self.barrier,
+        };
+        let done = panic::catch_unwind(AssertUnwindSafe(|| (self.work)(&member)));
+        if done.is_err() {
+            self.barrier.broken.store(true, Ordering::Release);
+        }
+        done
+    }
+}
+
+impl Member<'_> {
+    /// Waits until all threads of the call are here. What they did before is then seen by all.
+    ///
+    /// # Panics
+    /// If one of them panicked.
+    pub(crate) fn meet(&self) {
+        self.barrier.wait();
+    }
+}
+
+impl Barrier {
+    fn new(size: usize) -> Self {
+        Self {
+            size,
+            waiting: AtomicUsize::new(0),
+            round: AtomicUsize::new(0),
+            broken: AtomicBool::new(false),
+        }
+    }
+
+    fn wait(&self) {
+        if self.size == 1 {
+            return;
+        }
+        let round = self.round.load(Ordering::Acquire);
+        if self.waiting.fetch_add(1, Ordering::AcqRel) + 1 == self.size {
+            self.waiting.store(0, Ordering::Relaxed);
+            self.round.store(round + 1, Ordering::Release);
+            return;
+        }
+        spin_until(|| {
+            self.round.load(Ordering::Acquire) != round || self.broken.load(Ordering::Acquire)
+        });
+        assert!(
+            !self.broken.load(Ordering::Acquire),
+            "another thread of the call panicked"
+        );
+    }
+}
+
+/// Looks again and again, for a while without letting others run.
+fn spin_until(done: impl Fn() -> bool) {
+    let mut looks = 0;
+    while !done() {
+        looks += 1;
+        if looks > SPINS {
+            thread::yield_now();
+        } else {
+            std::hint::spin_loop();
+        }
+    }
+}
