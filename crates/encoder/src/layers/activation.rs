@@ -27,58 +27,75 @@ pub(crate) unsafe fn activate<S: Simd>(
     unsafe {
         match (activation, exactness) {
             (Activation::Gelu, Exactness::Rounded) => {
-                each::<S>(numbers, rows, columns, |x| rounded_gelu::<S>(x));
+                each::<S, RoundedGelu>(numbers, rows, columns)
             }
-            (Activation::Gelu, Exactness::Float) => {
-                each::<S>(numbers, rows, columns, |x| gelu::<S>(x));
-            }
-            (Activation::GeluTanh, _) => {
-                each::<S>(numbers, rows, columns, |x| gelu_tanh::<S>(x));
-            }
-            (Activation::Relu, _) => {
-                each::<S>(numbers, rows, columns, |x| S::max(x, S::splat(0.0)));
-            }
+            (Activation::Gelu, Exactness::Float) => each::<S, Gelu>(numbers, rows, columns),
+            (Activation::GeluTanh, _) => each::<S, GeluTanh>(numbers, rows, columns),
+            (Activation::Relu, _) => each::<S, Relu>(numbers, rows, columns),
         }
     }
+}
+
+/// A function of one number.
+///
+/// A type and not a closure, since closures do not always end up inside of the function that has the instructions.
+trait Function {
+    /// # Safety
+    /// As for [`Simd`].
+    unsafe fn of<S: Simd>(x: S::Floats) -> S::Floats;
 }
 
 /// # Safety
 /// As for [`activate`].
 #[inline(always)]
-unsafe fn each<S: Simd>(
-    numbers: &Out,
-    rows: usize,
-    columns: usize,
-    function: impl Fn(S::Floats) -> S::Floats,
-) {
+unsafe fn each<S: Simd, F: Function>(numbers: &Out, rows: usize, columns: usize) {
     for row in 0..rows {
         for column in (0..columns).step_by(S::LANES) {
             // SAFETY: inside of the rows and columns that the caller guarantees.
             unsafe {
                 let place = numbers.first.add(row * numbers.stride + column);
-                S::store(place, function(S::load(place)));
+                S::store(place, F::of::<S>(S::load(place)));
             }
         }
     }
 }
 
-/// `x` times an even power series of the normal distribution about 1/2, found by least squares of the largest error, 3.3e-5,
-/// and held where it ends.
-///
-/// # Safety
-/// As for [`Simd`].
-#[inline(always)]
-unsafe fn rounded_gelu<S: Simd>(x: S::Floats) -> S::Floats {
-    // SAFETY: guaranteed by the caller.
-    unsafe {
-        let held = S::min(S::max(x, S::splat(-GELU_END)), S::splat(GELU_END));
-        let square = S::mul(held, held);
-        let mut series = S::splat(GELU_SERIES[0]);
-        for coefficient in &GELU_SERIES[1..] {
-            series = S::mul_add(series, square, S::splat(*coefficient));
+/// The larger of `x` and zero.
+struct Relu;
+
+/// `x` times the normal distribution.
+struct Gelu;
+
+/// The same to 4.6e-5.
+struct RoundedGelu;
+
+/// What [`Gelu`] is nearly, by way of the hyperbolic tangent.
+struct GeluTanh;
+
+impl Function for Relu {
+    #[inline(always)]
+    unsafe fn of<S: Simd>(x: S::Floats) -> S::Floats {
+        // SAFETY: guaranteed by the caller.
+        unsafe { S::max(x, S::splat(0.0)) }
+    }
+}
+
+impl Function for RoundedGelu {
+    /// `x` times an even power series of the normal distribution about 1/2, found by least squares of the largest error, 3.3e-5,
+    /// and held where it ends.
+    #[inline(always)]
+    unsafe fn of<S: Simd>(x: S::Floats) -> S::Floats {
+        // SAFETY: guaranteed by the caller.
+        unsafe {
+            let held = S::min(S::max(x, S::splat(-GELU_END)), S::splat(GELU_END));
+            let square = S::mul(held, held);
+            let mut series = S::splat(GELU_SERIES[0]);
+            for coefficient in &GELU_SERIES[1..] {
+                series = S::mul_add(series, square, S::splat(*coefficient));
+            }
+            let distribution = S::mul_add(series, held, S::splat(0.5));
+            S::mul(x, distribution)
         }
-        let distribution = S::mul_add(series, held, S::splat(0.5));
-        S::mul(x, distribution)
     }
 }
 
@@ -98,53 +115,51 @@ const GELU_SERIES: [f32; 9] = [
     0.398_712_6,
 ];
 
-/// By Abramowitz and Stegun 7.1.26, whose error is at most 1.5e-7.
-///
-/// # Safety
-/// As for [`Simd`].
-#[inline(always)]
-unsafe fn gelu<S: Simd>(x: S::Floats) -> S::Floats {
-    const SERIES: [f32; 5] = [
-        1.061_405_4,
-        -1.453_152,
-        1.421_413_7,
-        -0.284_496_72,
-        0.254_829_6,
-    ];
-    // SAFETY: guaranteed by the caller.
-    unsafe {
-        let negative = S::sub(S::splat(0.0), x);
-        let magnitude = S::max(x, negative);
-        let z = S::mul(magnitude, S::splat(std::f32::consts::FRAC_1_SQRT_2));
-        let one = S::splat(1.0);
-        let t = S::div(one, S::mul_add(S::splat(0.327_591_1), z, one));
-        let mut series = S::splat(SERIES[0]);
-        for coefficient in &SERIES[1..] {
-            series = S::mul_add(series, t, S::splat(*coefficient));
+impl Function for Gelu {
+    /// By Abramowitz and Stegun 7.1.26, whose error is at most 1.5e-7.
+    #[inline(always)]
+    unsafe fn of<S: Simd>(x: S::Floats) -> S::Floats {
+        const SERIES: [f32; 5] = [
+            1.061_405_4,
+            -1.453_152,
+            1.421_413_7,
+            -0.284_496_72,
+            0.254_829_6,
+        ];
+        // SAFETY: guaranteed by the caller.
+        unsafe {
+            let negative = S::sub(S::splat(0.0), x);
+            let magnitude = S::max(x, negative);
+            let z = S::mul(magnitude, S::splat(std::f32::consts::FRAC_1_SQRT_2));
+            let one = S::splat(1.0);
+            let t = S::div(one, S::mul_add(S::splat(0.327_591_1), z, one));
+            let mut series = S::splat(SERIES[0]);
+            for coefficient in &SERIES[1..] {
+                series = S::mul_add(series, t, S::splat(*coefficient));
+            }
+            let exponent = S::mul(S::mul(z, z), S::splat(-std::f32::consts::LOG2_E));
+            // The complement of the error function of |x|/sqrt(2), halved: what the tail beyond |x| weighs.
+            let tail = S::mul(S::mul(series, t), exp2::<S>(exponent));
+            let tail = S::mul(tail, S::splat(0.5));
+            // x times the distribution, which is 1 - tail above zero and tail below: max(x, 0) - |x| tail in both cases.
+            S::sub(S::max(x, S::splat(0.0)), S::mul(magnitude, tail))
         }
-        let exponent = S::mul(S::mul(z, z), S::splat(-std::f32::consts::LOG2_E));
-        // The complement of the error function of |x|/sqrt(2), halved: what the tail beyond |x| weighs.
-        let tail = S::mul(S::mul(series, t), exp2::<S>(exponent));
-        let tail = S::mul(tail, S::splat(0.5));
-        // x times the distribution, which is 1 - tail above zero and tail below: max(x, 0) - |x| tail in both cases.
-        S::sub(S::max(x, S::splat(0.0)), S::mul(magnitude, tail))
     }
 }
 
-/// `x / (1 + exp(-2 u))` with the `u` of the approximation by tanh.
-///
-/// # Safety
-/// As for [`Simd`].
-#[inline(always)]
-unsafe fn gelu_tanh<S: Simd>(x: S::Floats) -> S::Floats {
-    /// `-2 sqrt(2 / pi) log2(e)`
-    const FACTOR: f32 = -2.302_208_2;
-    // SAFETY: guaranteed by the caller.
-    unsafe {
-        let cubic = S::mul_add(S::mul(x, x), S::splat(0.044_715), S::splat(1.0));
-        let exponent = S::mul(S::mul(x, cubic), S::splat(FACTOR));
-        let exponent = S::min(exponent, S::splat(126.0));
-        S::div(x, S::add(S::splat(1.0), exp2::<S>(exponent)))
+impl Function for GeluTanh {
+    /// `x / (1 + exp(-2 u))` with the `u` of the approximation by tanh.
+    #[inline(always)]
+    unsafe fn of<S: Simd>(x: S::Floats) -> S::Floats {
+        /// `-2 sqrt(2 / pi) log2(e)`
+        const FACTOR: f32 = -2.302_208_2;
+        // SAFETY: guaranteed by the caller.
+        unsafe {
+            let cubic = S::mul_add(S::mul(x, x), S::splat(0.044_715), S::splat(1.0));
+            let exponent = S::mul(S::mul(x, cubic), S::splat(FACTOR));
+            let exponent = S::min(exponent, S::splat(126.0));
+            S::div(x, S::add(S::splat(1.0), exp2::<S>(exponent)))
+        }
     }
 }
 
