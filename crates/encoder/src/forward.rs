@@ -32,7 +32,7 @@ const TOKENS_PER_THREAD: usize = 8;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Group<'a> {
     pub(crate) ids: &'a [u32],
-    /// One a token, or none where the model has no types.
+    /// One a token, or none where the model has one type at most.
     pub(crate) types: &'a [u32],
     /// Where each sequence starts in `ids`, and the number of tokens last.
     pub(crate) starts: &'a [usize],
@@ -134,11 +134,11 @@ impl Pass<'_> {
                 let id = self.group.ids[token] as usize;
                 embeddings.words.widen(id * hidden, word);
                 state.copy_from_slice(position);
-                if let Some(kind) = self.group.types.get(token) {
-                    let first = *kind as usize * hidden;
-                    for (state, kind) in state.iter_mut().zip(&embeddings.types[first..]) {
-                        *state += kind;
-                    }
+                // Whoever has one type gives it to all tokens.
+                let kind = self.group.types.get(token).copied().unwrap_or(0);
+                let kind = embeddings.types.chunks(hidden).nth(kind as usize);
+                for (state, kind) in state.iter_mut().zip(kind.into_iter().flatten()) {
+                    *state += kind;
                 }
                 self.add_norm(&embeddings.norm, token, word.as_ptr());
             }

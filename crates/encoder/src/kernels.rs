@@ -9,7 +9,7 @@ use crate::layers::encode::Encode;
 use crate::layers::norm::{self, Norm};
 use crate::simd::Portable;
 #[cfg(target_arch = "x86_64")]
-use crate::simd::{Avx2, Avx512, AvxVnni};
+use crate::simd::{Avx2, Avx512, Avx512Bf16, AvxVnni};
 
 /// The kernels of one instruction set for one precision.
 ///
@@ -133,7 +133,7 @@ macro_rules! instruction_set {
 }
 
 #[cfg(target_arch = "x86_64")]
-instruction_set! { avx512_bf16, Avx512, 4, Pairs<Avx512>,
+instruction_set! { avx512_bf16, Avx512Bf16, 4, Pairs<Avx512Bf16>,
     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16")]
 }
 #[cfg(target_arch = "x86_64")]

@@ -12,7 +12,7 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use self::avx2::{Avx2, AvxVnni};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use self::avx512::Avx512;
+pub(crate) use self::avx512::{Avx512, Avx512Bf16};
 pub(crate) use self::portable::Portable;
 
 /// One instruction set: vectors of [`LANES`](Self::LANES) lanes of 32 bits each.
@@ -56,6 +56,8 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn store_bytes(to: *mut u8, values: Self::Floats);
     /// Rounds to bf16 and writes two bytes for each.
     unsafe fn store_bf16(to: *mut u16, values: Self::Floats);
+    /// Rounds to bf16 and writes a word for each pair, `low` in its lower half.
+    unsafe fn store_bf16_pairs(to: *mut u32, low: Self::Floats, high: Self::Floats);
 
     unsafe fn int_zero() -> Self::Ints;
     unsafe fn int_splat(value: i32) -> Self::Ints;

@@ -18,6 +18,56 @@ pub(crate) trait Encode: Dot {
     unsafe fn encode(row: *const f32, count: usize, words: *mut u32) -> RowScale;
 }
 
+/// How numbers become words by themselves, whatever stands beside them.
+///
+/// # Safety
+/// As for [`Simd`].
+pub(crate) trait Store: Encode {
+    /// Writes a vector of numbers, the number `index` of the words first.
+    ///
+    /// # Safety
+    /// There is room for them, and it is nobody else's.
+    unsafe fn store(words: *mut u32, index: usize, values: <Self::Simd as Simd>::Floats);
+
+    /// Writes the words of two rows that are each other's neighbours in them: a vector of words, or two of them where a word
+    /// holds one number, the second `apart` words after the first.
+    ///
+    /// # Safety
+    /// As of [`Store::store`].
+    unsafe fn store_two(words: *mut u32, apart: usize, values: [<Self::Simd as Simd>::Floats; 2]);
+}
+
+impl<S: Simd> Store for Single<S> {
+    #[inline(always)]
+    unsafe fn store(words: *mut u32, index: usize, values: S::Floats) {
+        // SAFETY: guaranteed by the caller.
+        unsafe { S::store(words.cast::<f32>().add(index), values) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_two(words: *mut u32, apart: usize, values: [S::Floats; 2]) {
+        // SAFETY: guaranteed by the caller.
+        unsafe {
+            S::store(words.cast(), values[0]);
+            S::store(words.add(apart).cast(), values[1]);
+        }
+    }
+}
+
+impl<S: Simd> Store for Pairs<S> {
+    #[inline(always)]
+    unsafe fn store(words: *mut u32, index: usize, values: S::Floats) {
+        // SAFETY: guaranteed by the caller.
+        unsafe { S::store_bf16(words.cast::<u16>().add(index), values) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_two(words: *mut u32, _: usize, values: [S::Floats; 2]) {
+        // SAFETY: guaranteed by the caller.
+        unsafe { S::store_bf16_pairs(words, values[0], values[1]) }
+    }
+}
+
 const EXACT: RowScale = RowScale {
     scale: 1.0,
     zero: 0,

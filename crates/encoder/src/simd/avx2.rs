@@ -67,12 +67,14 @@ macro_rules! avx2 {
                     _mm_storel_epi64(to.cast(), _mm_packus_epi16(shorts, shorts));
                 };
                 store_bf16(to: *mut u16, values: __m256) = {
-                    let bits = _mm256_castps_si256(values);
-                    let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
-                    let rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
-                    let upper = _mm256_srli_epi32::<16>(rounded);
+                    let upper = _mm256_srli_epi32::<16>(rounded(values));
                     let halves = _mm_packus_epi32(_mm256_castsi256_si128(upper), _mm256_extracti128_si256::<1>(upper));
                     _mm_storeu_si128(to.cast(), halves);
+                };
+                store_bf16_pairs(to: *mut u32, low: __m256, high: __m256) = {
+                    let high = _mm256_and_si256(rounded(high), _mm256_set1_epi32(UPPER_HALF));
+                    let pairs = _mm256_or_si256(_mm256_srli_epi32::<16>(rounded(low)), high);
+                    _mm256_storeu_si256(to.cast(), pairs);
                 };
                 int_zero() -> __m256i = _mm256_setzero_si256();
                 int_splat(value: i32) -> __m256i = _mm256_set1_epi32(value);
@@ -83,10 +85,12 @@ macro_rules! avx2 {
                 as_floats(a: __m256i) -> __m256 = _mm256_castsi256_ps(a);
                 dot_bf16(sum: __m256, a: __m256i, b: __m256i) -> __m256 = {
                     // A bf16 number is the upper half of an f32, and the lower half of a pair comes first.
-                    let upper = _mm256_set1_epi32(0xffff_0000_u32.cast_signed());
-                    let high = |pair| _mm256_castsi256_ps(_mm256_and_si256(pair, upper));
-                    let low = |pair| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(pair));
-                    _mm256_fmadd_ps(low(a), low(b), _mm256_fmadd_ps(high(a), high(b), sum))
+                    let upper = _mm256_set1_epi32(UPPER_HALF);
+                    let high_a = _mm256_castsi256_ps(_mm256_and_si256(a, upper));
+                    let high_b = _mm256_castsi256_ps(_mm256_and_si256(b, upper));
+                    let low_a = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(a));
+                    let low_b = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(b));
+                    _mm256_fmadd_ps(low_a, low_b, _mm256_fmadd_ps(high_a, high_b, sum))
                 };
                 $($own)*
             }
@@ -112,6 +116,20 @@ avx2! { Avx2, [__m256i; 2],
         let odd = _mm256_madd_epi16(_mm256_maddubs_epi16(a[1], b), ones);
         _mm256_add_epi32(sum, _mm256_add_epi32(even, odd))
     };
+}
+
+/// The bits of the upper half of a word.
+const UPPER_HALF: i32 = 0xffff_0000_u32.cast_signed();
+
+/// Numbers whose upper halves are in bf16, to the nearest, ties to even.
+#[inline(always)]
+fn rounded(values: __m256) -> __m256i {
+    // SAFETY: called only by functions of `Simd`, whose callers guarantee AVX2.
+    unsafe {
+        let bits = _mm256_castps_si256(values);
+        let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+        _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)))
+    }
 }
 
 /// All bits in the first `count` lanes.

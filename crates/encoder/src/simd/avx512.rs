@@ -5,9 +5,13 @@ use std::mem;
 
 use super::{Simd, instructions};
 
-/// AVX-512 F, BW, DQ, VL and VNNI; [`Simd::dot_bf16`] also takes BF16.
+/// AVX-512 F, BW, DQ, VL and VNNI.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx512;
+
+/// The same and BF16.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Avx512Bf16;
 
 /// The lowest `count` of sixteen bits.
 #[inline(always)]
@@ -15,7 +19,10 @@ fn first(count: usize) -> __mmask16 {
     if count >= 16 { !0 } else { (1 << count) - 1 }
 }
 
-impl Simd for Avx512 {
+/// The instructions that both have, and those named in addition.
+macro_rules! avx512 {
+    ($name:ident, $($own:tt)*) => {
+impl Simd for $name {
     const LANES: usize = 16;
     type Floats = __m512;
     type Ints = __m512i;
@@ -42,12 +49,6 @@ impl Simd for Avx512 {
         lowest(a: __m512) -> f32 = _mm512_reduce_min_ps(a);
         store_bytes(to: *mut u8, values: __m512) =
             _mm_storeu_si128(to.cast(), _mm512_cvtusepi32_epi8(_mm512_cvtps_epi32(values)));
-        store_bf16(to: *mut u16, values: __m512) = {
-            let bits = _mm512_castps_si512(values);
-            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
-            let rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
-            _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(rounded)));
-        };
         int_zero() -> __m512i = _mm512_setzero_si512();
         int_splat(value: i32) -> __m512i = _mm512_set1_epi32(value);
         int_load(from: *const i32) -> __m512i = _mm512_loadu_si512(from.cast());
@@ -57,7 +58,54 @@ impl Simd for Avx512 {
         as_floats(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
         quads(word: u32) -> __m512i = _mm512_set1_epi32(word.cast_signed());
         dot_bytes(sum: __m512i, a: __m512i, b: __m512i) -> __m512i = _mm512_dpbusd_epi32(sum, a, b);
-        dot_bf16(sum: __m512, a: __m512i, b: __m512i) -> __m512 =
-            _mm512_dpbf16_ps(sum, mem::transmute::<__m512i, __m512bh>(a), mem::transmute::<__m512i, __m512bh>(b));
+        $($own)*
+    }
+}
+    };
+}
+
+avx512! { Avx512Bf16,
+    store_bf16(to: *mut u16, values: __m512) =
+        _mm256_storeu_si256(to.cast(), mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(values)));
+    store_bf16_pairs(to: *mut u32, low: __m512, high: __m512) = {
+        let low = mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(low));
+        let high = mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(high));
+        let high = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(high));
+        _mm512_storeu_si512(to.cast(), _mm512_or_si512(_mm512_cvtepu16_epi32(low), high));
+    };
+    dot_bf16(sum: __m512, a: __m512i, b: __m512i) -> __m512 =
+        _mm512_dpbf16_ps(sum, mem::transmute::<__m512i, __m512bh>(a), mem::transmute::<__m512i, __m512bh>(b));
+}
+
+avx512! { Avx512,
+    store_bf16(to: *mut u16, values: __m512) =
+        _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(rounded(values))));
+    store_bf16_pairs(to: *mut u32, low: __m512, high: __m512) = {
+        let upper = _mm512_set1_epi32(UPPER_HALF);
+        let high = _mm512_and_si512(rounded(high), upper);
+        _mm512_storeu_si512(to.cast(), _mm512_or_si512(_mm512_srli_epi32::<16>(rounded(low)), high));
+    };
+    dot_bf16(sum: __m512, a: __m512i, b: __m512i) -> __m512 = {
+        // A bf16 number is the upper half of an f32, and the lower half of a pair comes first.
+        let upper = _mm512_set1_epi32(UPPER_HALF);
+        let high_a = _mm512_castsi512_ps(_mm512_and_si512(a, upper));
+        let high_b = _mm512_castsi512_ps(_mm512_and_si512(b, upper));
+        let low_a = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(a));
+        let low_b = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(b));
+        _mm512_fmadd_ps(low_a, low_b, _mm512_fmadd_ps(high_a, high_b, sum))
+    };
+}
+
+/// The bits of the upper half of a word.
+const UPPER_HALF: i32 = 0xffff_0000_u32.cast_signed();
+
+/// Numbers whose upper halves are in bf16, to the nearest, ties to even.
+#[inline(always)]
+fn rounded(values: __m512) -> __m512i {
+    // SAFETY: called only by functions of `Simd`, whose callers guarantee AVX-512.
+    unsafe {
+        let bits = _mm512_castps_si512(values);
+        let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+        _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)))
     }
 }

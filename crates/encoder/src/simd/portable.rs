@@ -54,6 +54,9 @@ impl Simd for Portable {
         store_bytes(to: *mut u8, values: Floats) =
             to.cast::<[u8; LANES]>().write(values.map(|value| round_one(value) as u8));
         store_bf16(to: *mut u16, values: Floats) = to.cast::<[u16; LANES]>().write_unaligned(values.map(bf16));
+        store_bf16_pairs(to: *mut u32, low: Floats, high: Floats) = to.cast::<[u32; LANES]>().write_unaligned(
+            array::from_fn(|lane| u32::from(bf16(low[lane])) | u32::from(bf16(high[lane])) << 16)
+        );
         int_zero() -> Ints = [0; LANES];
         int_splat(value: i32) -> Ints = [value; LANES];
         int_load(from: *const i32) -> Ints = from.cast::<Ints>().read_unaligned();

@@ -1,0 +1,175 @@
+//! Puts queries, keys and values where attention reads them.
+
+use super::{HEAD_ALIGNMENT, KEY_PANEL};
+use crate::layers::encode::Store;
+use crate::simd::Simd;
+
+/// What some columns of the projections are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Queries,
+    Keys,
+    Values,
+}
+
+/// Some columns of some rows of one head.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placement {
+    pub(crate) role: Role,
+    /// One row of f32 after another.
+    pub(crate) rows: *const f32,
+    /// Numbers from one row to the next.
+    pub(crate) stride: usize,
+    pub(crate) count: usize,
+    /// How many of the numbers of a row, at most [`KEY_PANEL`] and a multiple of [`HEAD_ALIGNMENT`].
+    pub(crate) columns: usize,
+    /// Queries: where the first row's words go. Otherwise: the head's keys or values.
+    pub(crate) to: *mut u32,
+    /// Queries: words from one row to the next. Keys and values: which token of the sequence the first row is.
+    pub(crate) stride_or_token: usize,
+    /// Which dimension of the head the first column is; 0 for queries.
+    pub(crate) dimension: usize,
+    /// Dimensions of a head, padded.
+    pub(crate) head_size: usize,
+    /// What queries are multiplied with.
+    pub(crate) scale: f32,
+}
+
+/// Puts rows where attention wants them.
+///
+/// # Safety
+/// As for [`Simd`]; everything is as long as [`Placement`] says, and the places that are written to are nobody else's.
+#[inline(always)]
+pub(crate) unsafe fn place<D: Store>(placement: &Placement) {
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        match placement.role {
+            Role::Queries => place_queries::<D>(placement),
+            Role::Keys => place_keys::<D>(placement),
+            Role::Values => place_values::<D>(placement),
+        }
+    }
+}
+
+/// # Safety
+/// As for [`place`].
+#[inline(always)]
+unsafe fn place_queries<D: Store>(placement: &Placement) {
+    for row in 0..placement.count {
+        // SAFETY: inside of what the caller guarantees.
+        unsafe {
+            let from = placement.rows.add(row * placement.stride);
+            let to = placement.to.add(row * placement.stride_or_token);
+            let scale = D::Simd::splat(placement.scale);
+            for at in (0..placement.columns).step_by(D::Simd::LANES) {
+                D::store(to, at, D::Simd::mul(D::Simd::load(from.add(at)), scale));
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As for [`place`].
+#[inline(always)]
+unsafe fn place_keys<D: Store>(placement: &Placement) {
+    let head_words = placement.head_size / D::NUMBERS;
+    let step = placement.dimension / D::NUMBERS;
+    let mut words = [0; KEY_PANEL];
+    for row in 0..placement.count {
+        let token = placement.stride_or_token + row;
+        // SAFETY: the token's panel and the head's dimensions are inside of what the caller guarantees.
+        unsafe {
+            let from = placement.rows.add(row * placement.stride);
+            for at in (0..placement.columns).step_by(D::Simd::LANES) {
+                D::store(words.as_mut_ptr(), at, D::Simd::load(from.add(at)));
+            }
+            let panel = token / KEY_PANEL * KEY_PANEL * head_words;
+            let to = placement
+                .to
+                .add(panel + step * KEY_PANEL + token % KEY_PANEL);
+            let mut index = 0;
+            while index < placement.columns / D::NUMBERS {
+                for next in index..index + HEAD_ALIGNMENT / D::NUMBERS {
+                    to.add(next * KEY_PANEL).write(words[next]);
+                }
+                index += HEAD_ALIGNMENT / D::NUMBERS;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As for [`place`].
+#[inline(always)]
+unsafe fn place_values<D: Store>(placement: &Placement) {
+    let mut row = 0;
+    while row < placement.count {
+        let token = placement.stride_or_token + row;
+        // SAFETY: the token's word and the head's dimensions are inside of what the caller guarantees.
+        unsafe {
+            let from = placement.rows.add(row * placement.stride);
+            let to = token / D::NUMBERS * placement.head_size + placement.dimension;
+            let to = placement.to.add(to);
+            // Two tokens may share a word: together if both are here, otherwise a half each.
+            if token.is_multiple_of(2) && row + 1 < placement.count {
+                for at in (0..placement.columns).step_by(D::Simd::LANES) {
+                    let next = from.add(placement.stride);
+                    let values = [D::Simd::load(from.add(at)), D::Simd::load(next.add(at))];
+                    D::store_two(to.add(at), placement.head_size, values);
+                }
+                row += 2;
+            } else {
+                place_value::<D>(placement, from, to, token);
+                row += 1;
+            }
+        }
+    }
+}
+
+/// One row, in the half of the words that is its token's where two share them.
+///
+/// # Safety
+/// As for [`place`].
+#[inline(always)]
+unsafe fn place_value<D: Store>(
+    placement: &Placement,
+    from: *const f32,
+    to: *mut u32,
+    token: usize,
+) {
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        if D::NUMBERS == 1 {
+            for at in (0..placement.columns).step_by(D::Simd::LANES) {
+                D::store(to, at, D::Simd::load(from.add(at)));
+            }
+            return;
+        }
+        let mut halves = [0_u32; KEY_PANEL];
+        for at in (0..placement.columns).step_by(D::Simd::LANES) {
+            D::store(halves.as_mut_ptr(), at, D::Simd::load(from.add(at)));
+        }
+        let halves = halves.as_ptr().cast::<u16>();
+        let to = to.cast::<u16>().add(token % 2);
+        for index in 0..placement.columns {
+            to.add(2 * index).write(halves.add(index).read());
+        }
+    }
+}
+
+/// Makes the value after the last one of a sequence zero, where it shares words with it.
+///
+/// # Safety
+/// As for [`place`], of the head at `to`.
+#[inline(always)]
+pub(crate) unsafe fn end_values<D: Store>(to: *mut u32, length: usize, head_size: usize) {
+    if D::NUMBERS == 2 && !length.is_multiple_of(2) {
+        // SAFETY: guaranteed by the caller.
+        unsafe {
+            let to = to.add(length / 2 * head_size).cast::<u16>();
+            for index in 0..head_size {
+                to.add(2 * index + 1).write(0);
+            }
+        }
+    }
+}
