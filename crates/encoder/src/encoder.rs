@@ -1,5 +1,6 @@
 //! A loaded model.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +15,6 @@ use crate::safetensors::Tensors;
 use crate::team::Team;
 
 /// A question-answering model that turns tokens into logits.
-#[derive(Debug)]
 pub struct Encoder {
     config: Config,
     kernels: Kernels,
@@ -35,6 +35,19 @@ pub struct EncoderOptions {
     pub isa: Option<Isa>,
     /// Threads that calls use together, those that call included.
     pub threads: NonZeroUsize,
+}
+
+impl fmt::Debug for Encoder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The weights alone would fill a screen for every token.
+        formatter
+            .debug_struct("Encoder")
+            .field("config", &self.config)
+            .field("dtype", &self.dtype)
+            .field("isa", &self.isa)
+            .field("team", &self.team)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for EncoderOptions {
@@ -186,7 +199,7 @@ impl Encoder {
             return Err(ForwardError::Lengths { ids, types, end });
         }
         for bounds in lengths.windows(2) {
-            let tokens = bounds[1].checked_sub(bounds[0]).unwrap_or(0);
+            let tokens = bounds[1].saturating_sub(bounds[0]);
             if tokens == 0 || tokens > self.max_tokens() {
                 return Err(ForwardError::SequenceLength {
                     tokens,

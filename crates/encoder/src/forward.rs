@@ -268,8 +268,8 @@ impl Pass<'_> {
                 length: end - start,
                 keys,
                 values,
-                scores: scratch.scores.at(0, self.sizes.score_numbers(end - start)),
-                weights: scratch.weights.at(0, self.sizes.score_numbers(end - start)),
+                scores: scratch.scores.at(0, scratch::score_numbers(end - start)),
+                weights: scratch.weights.at(0, scratch::score_numbers(end - start)),
                 out: context.wrapping_add((own.start - chunk.start) * shape.section),
                 out_stride: shape.section,
             };
@@ -277,10 +277,9 @@ impl Pass<'_> {
             unsafe { (self.kernels.attend)(&attention) };
         }
         let rows = self.encode(context, shape.section, &chunk, scratch);
-        self.into_states(
-            &layer.attention_output,
+        self.add_product(
+            (&layer.attention_output, &layer.attention_norm),
             &rows,
-            &layer.attention_norm,
             chunk,
             scratch,
         );
@@ -303,15 +302,14 @@ impl Pass<'_> {
             unsafe { (self.kernels.activate)(how, &out, (count, up.panel_columns())) };
         }
         let rows = self.encode(inner, stride, &chunk, scratch);
-        self.into_states(&layer.down, &rows, &layer.output_norm, chunk, scratch);
+        self.add_product((&layer.down, &layer.output_norm), &rows, chunk, scratch);
     }
 
     /// Takes rows through a linear layer, adds them to the states, and normalises these.
-    fn into_states(
+    fn add_product(
         &self,
-        linear: &Linear,
+        (linear, norm): (&Linear, &Norm),
         rows: &Rows,
-        norm: &Norm,
         chunk: Range<usize>,
         scratch: &MemberScratch<'_>,
     ) {

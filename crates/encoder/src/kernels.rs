@@ -145,3 +145,6 @@ instruction_set! { avx_vnni, AvxVnni, 2, Single<AvxVnni>, #[target_feature(enabl
 #[cfg(target_arch = "x86_64")]
 instruction_set! { avx2, Avx2, 2, Single<Avx2>, #[target_feature(enable = "avx2,fma")] }
 instruction_set! { portable, Portable, 2, Single<Portable>, }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,7 @@ mod kernels;
 mod layers;
 mod linear;
 mod model;
+mod rate;
 mod safetensors;
 mod simd;
 mod team;
@@ -36,4 +37,6 @@ mod team;
 pub use crate::encoder::{Encoder, EncoderOptions, Logits, Tokens};
 pub use crate::error::{ForwardError, LoadError};
 pub use crate::isa::{Dtype, Isa};
+#[doc(hidden)]
+pub use crate::rate::linear_rate;
 pub use crate::safetensors::{INDEX, WEIGHTS, weight_files};

@@ -200,7 +200,7 @@ impl Loader<'_> {
         let name = |part: &str| format!("{layer}.{part}");
         let (hidden, intermediate) = (self.config.hidden, self.config.intermediate);
         Ok(Layer {
-            projections: self.projections(names.projections.map(name))?,
+            projections: self.projections(&names.projections.map(name))?,
             attention_output: self.attention_output(&name(names.attention_output))?,
             attention_norm: self.norm(&name(names.attention_norm))?,
             up: self.linear(&name(names.up), hidden, intermediate)?,
@@ -266,7 +266,7 @@ impl Loader<'_> {
     }
 
     /// Queries, keys and values side by side, each in a section of its own, heads padded to whole vectors.
-    fn projections(&self, names: [String; 3]) -> Result<Linear, LoadError> {
+    fn projections(&self, names: &[String; 3]) -> Result<Linear, LoadError> {
         let (hidden, shape) = (self.config.hidden, self.shape);
         let mut linear = Linear::zeros(self.kernels, self.dtype, hidden, 3 * shape.section);
         let mut row = vec![0.0; hidden];

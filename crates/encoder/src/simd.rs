@@ -89,14 +89,10 @@ macro_rules! instructions {
 }
 use instructions;
 
-/// The bits of a float that is 1, 0 in the exponent's place of it.
-const EXPONENT_SHIFT: u32 = 23;
+/// How far the exponent of a float is from the right.
+const EXPONENT_SHIFT: i32 = 23;
 
 /// `value` in bf16, to the nearest, ties to even.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the upper half of 32 bits is what bf16 is"
-)]
 #[inline(always)]
 pub(crate) fn bf16(value: f32) -> u16 {
     let bits = value.to_bits();

@@ -302,3 +302,64 @@ fn spin_until(done: impl Fn() -> bool) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_member_works_once_and_meets_the_others() {
+        let team = Team::new(4).unwrap();
+        for _ in 0..200 {
+            let before = AtomicUsize::new(0);
+            team.run(4, |member| {
+                before.fetch_add(1, Ordering::Relaxed);
+                member.meet();
+                assert_eq!(before.load(Ordering::Relaxed), member.size);
+                member.meet();
+            });
+            assert_eq!(before.into_inner(), 4);
+        }
+    }
+
+    #[test]
+    fn a_call_takes_no_more_than_it_wants() {
+        let team = Team::new(3).unwrap();
+        for wanted in [0, 1, 2] {
+            let members = AtomicUsize::new(0);
+            team.run(wanted, |_| {
+                members.fetch_add(1, Ordering::Relaxed);
+            });
+            assert_eq!(members.into_inner(), wanted.max(1));
+        }
+    }
+
+    #[test]
+    fn calls_at_once_share_the_threads() {
+        let team = Team::new(2).unwrap();
+        team.run(2, |outer| {
+            assert_eq!(outer.size, 2);
+            if outer.rank == 0 {
+                team.run(2, |inner| assert_eq!(inner.size, 1));
+            }
+        });
+        team.run(2, |member| assert_eq!(member.size, 2));
+    }
+
+    #[test]
+    fn a_panic_of_any_member_reaches_the_caller_and_leaves_the_team_usable() {
+        let team = Team::new(3).unwrap();
+        for rank in 0..3 {
+            let run = || {
+                team.run(3, |member| {
+                    assert_ne!(member.rank, rank, "as told");
+                    member.meet();
+                });
+            };
+            assert!(panic::catch_unwind(AssertUnwindSafe(run)).is_err());
+            team.run(3, |member| {
+                member.meet();
+            });
+        }
+    }
+}

@@ -99,11 +99,11 @@ impl Sizes {
             intermediate_columns: shape.intermediate.next_multiple_of(WIDEST_PANEL),
         }
     }
+}
 
-    /// Numbers of the scores that are worked on at once.
-    pub(crate) fn score_numbers(&self, length: usize) -> usize {
-        SCORE_ROWS * attention::padded(length)
-    }
+/// Numbers of the scores of a sequence of `length` tokens that are worked on at once.
+pub(crate) fn score_numbers(length: usize) -> usize {
+    SCORE_ROWS * attention::padded(length)
 }
 
 impl Scratch {
@@ -182,8 +182,8 @@ impl MemberWords {
         self.words.grow(CHUNK_TOKENS * widest);
         self.scales
             .grow(2 * CHUNK_TOKENS.next_multiple_of(LINE_WORDS));
-        self.scores.grow(sizes.score_numbers(longest));
-        self.weights.grow(sizes.score_numbers(longest));
+        self.scores.grow(score_numbers(longest));
+        self.weights.grow(score_numbers(longest));
     }
 
     fn shared(&mut self) -> MemberScratch<'_> {

@@ -27,7 +27,7 @@ pub(crate) unsafe fn activate<S: Simd>(
     unsafe {
         match (activation, exactness) {
             (Activation::Gelu, Exactness::Rounded) => {
-                each::<S, RoundedGelu>(numbers, rows, columns)
+                each::<S, RoundedGelu>(numbers, rows, columns);
             }
             (Activation::Gelu, Exactness::Float) => each::<S, Gelu>(numbers, rows, columns),
             (Activation::GeluTanh, _) => each::<S, GeluTanh>(numbers, rows, columns),

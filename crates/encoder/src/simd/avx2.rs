@@ -1,5 +1,9 @@
 //! AVX2 with FMA, and with AVX-VNNI where there is that.
 
+#[allow(
+    clippy::wildcard_imports,
+    reason = "dozens of instructions are used; the lint is not for tests, where it would go unfulfilled"
+)]
 use std::arch::x86_64::*;
 
 use super::{EXPONENT_SHIFT, Simd, instructions};
@@ -43,7 +47,7 @@ macro_rules! avx2 {
                 round(a: __m256) -> __m256 =
                     _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a);
                 scale_by_power(a: __m256, n: __m256) -> __m256 = {
-                    let n = _mm256_slli_epi32::<{ EXPONENT_SHIFT as i32 }>(_mm256_cvtps_epi32(n));
+                    let n = _mm256_slli_epi32::<EXPONENT_SHIFT>(_mm256_cvtps_epi32(n));
                     _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), n))
                 };
                 sum(a: __m256) -> f32 = {

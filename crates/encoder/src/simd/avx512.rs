@@ -1,5 +1,9 @@
 //! AVX-512 with VNNI, and bf16 where kernels ask for it.
 
+#[allow(
+    clippy::wildcard_imports,
+    reason = "dozens of instructions are used; the lint is not for tests, where it would go unfulfilled"
+)]
 use std::arch::x86_64::*;
 use std::mem;
 

@@ -46,8 +46,8 @@ impl Simd for Portable {
             f32::from_bits((a.to_bits() as i32).wrapping_add((n as i32) << EXPONENT_SHIFT) as u32)
         });
         sum(a: Floats) -> f32 = {
-            let [a, b, c, d, e, f, g, h] = a;
-            ((a + e) + (c + g)) + ((b + f) + (d + h))
+            let halves: [f32; LANES / 2] = array::from_fn(|lane| a[lane] + a[lane + LANES / 2]);
+            (halves[0] + halves[2]) + (halves[1] + halves[3])
         };
         highest(a: Floats) -> f32 = a.into_iter().fold(f32::NEG_INFINITY, |a, b| if a > b { a } else { b });
         lowest(a: Floats) -> f32 = a.into_iter().fold(f32::INFINITY, |a, b| if a < b { a } else { b });

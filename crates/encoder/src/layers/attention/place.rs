@@ -89,10 +89,11 @@ unsafe fn place_keys<D: Store>(placement: &Placement) {
                 .add(panel + step * KEY_PANEL + token % KEY_PANEL);
             let mut index = 0;
             while index < placement.columns / D::NUMBERS {
-                for next in index..index + HEAD_ALIGNMENT / D::NUMBERS {
-                    to.add(next * KEY_PANEL).write(words[next]);
+                // As many stores one after another as every head has.
+                for _ in 0..HEAD_ALIGNMENT / D::NUMBERS {
+                    to.add(index * KEY_PANEL).write(words[index]);
+                    index += 1;
                 }
-                index += HEAD_ALIGNMENT / D::NUMBERS;
             }
         }
     }
