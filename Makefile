@@ -1,4 +1,4 @@
-.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients bench bench-serve bench-swarm bench-overload
+.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients sanitize bench bench-serve bench-swarm bench-overload bench-encoder
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -22,6 +22,7 @@ done
 endef
 
 invariants:
+	$(call absent,bakeoff-encoder,tokio hyper axum clap bakeoff-qa tokenizers rayon)
 	$(call absent,bakeoff-qa,tokio hyper axum clap bakeoff-report bakeoff-load)
 	$(call absent,bakeoff-serve,bakeoff-report bakeoff-load bakeoff-compare clap)
 	$(call absent,bakeoff-load,bakeoff-qa bakeoff-serve bakeoff-compare clap)
@@ -51,6 +52,12 @@ fuzz-keep: ## add to the corpus, which the tests replay, what fuzzing found and 
 	done
 	du --apparent-size -s -B1 fuzz/corpus/*
 
+# The sanitizers need a nightly toolchain; valgrind does not know AVX-512, so that the instructions below it are tested.
+sanitize: ## the encoder's tests under AddressSanitizer, ThreadSanitizer and valgrind
+	RUSTFLAGS="-Zsanitizer=address" cargo +nightly test -p bakeoff-encoder --target x86_64-unknown-linux-gnu
+	RUSTFLAGS="-Zsanitizer=thread" cargo +nightly test -Zbuild-std -p bakeoff-encoder --target x86_64-unknown-linux-gnu
+	CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind --error-exitcode=9 --quiet" cargo test -p bakeoff-encoder --test model
+
 snap: ## accept the snapshots as they are now
 	INSTA_UPDATE=always cargo test --workspace
 
@@ -68,6 +75,19 @@ bench-serve: ## Bakeoff, FastAPI with onnxruntime and FastAPI with transformers 
 
 bench-swarm: ## requests/s that one core of Bakeoff, Locust and wrk can make
 	python3 bench/swarm.py
+
+ONNX := target/bench/model.onnx
+ENCODER_VENV := target/bench/encoder-venv
+EXAMPLES = $(dir $(lastword $(wildcard target/*/release/examples/forward)))
+
+bench-encoder: ## ms and tokens/s of the encoder, rten, ONNX Runtime and torch on the same weights, and the machine's peak
+	mkdir -p target/bench
+	cargo build --release --locked -p bakeoff-encoder -p bakeoff-qa --examples
+	[ -x $(ENCODER_VENV)/bin/python ] || python3 -m venv $(ENCODER_VENV)
+	$(ENCODER_VENV)/bin/pip install --quiet --disable-pip-version-check -r bench/encoder-requirements.txt
+	[ -f $(ONNX) ] || $(ENCODER_VENV)/bin/python contenders/fastapi/quantize.py $(ONNX)
+	$(ENCODER_VENV)/bin/python bench/encoder.py --torch --onnx $(ONNX) --encoder $(EXAMPLES)forward \
+		--rten $(EXAMPLES)forward_onnx --peak $(EXAMPLES)peak
 
 bench-overload: ## goodput and waiting of Bakeoff and FastAPI when up to three times their capacity is asked
 	python3 bench/overload.py

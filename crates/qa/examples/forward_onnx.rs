@@ -4,14 +4,13 @@
 
 #![expect(clippy::print_stdout, reason = "an example prints what it measured")]
 
-use std::error::Error;
 use std::io::BufRead;
 use std::time::Instant;
 
-use bakeoff_qa::backend::RtenBackend;
+use bakeoff_qa::backend::{BackendError, RtenBackend};
 use bakeoff_qa::{Backend, Batch};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), BackendError> {
     let file = std::env::args().nth(1).ok_or("usage: forward_onnx FILE")?;
     let backend = RtenBackend::open(file.as_ref())?;
     for line in std::io::stdin().lock().lines() {
