@@ -119,6 +119,7 @@ def main():
     parser.add_argument("--onnx", required=True, help="the int8 graph of the bundled model")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
     parser.add_argument("--torch", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -127,9 +128,10 @@ def main():
 
 
 def measure(arguments, contenders):
-    times = {(engine, shape): [] for engine in contenders for shape in SHAPES}
+    shapes = {name: SHAPES[name] for name in arguments.shapes}
+    times = {(engine, shape): [] for engine in contenders for shape in shapes}
     for index in range(arguments.rounds + 2):
-        for shape, lengths in SHAPES.items():
+        for shape, lengths in shapes.items():
             for name, engine in contenders.items():
                 # Threads of the one before may still look for work for a while. Once to bring its weights into the caches,
                 # as in a server that does nothing else.
@@ -138,12 +140,12 @@ def measure(arguments, contenders):
                 seconds = engine.time(lengths)
                 if index >= 2:
                     times[name, shape].append(seconds)
-    print("| engine | " + " | ".join(f"{shape}: ms, tokens/s" for shape in SHAPES) + " |")
-    print("| --- |" + " ---: |" * len(SHAPES))
+    print("| engine | " + " | ".join(f"{shape}: ms, tokens/s" for shape in shapes) + " |")
+    print("| --- |" + " ---: |" * len(shapes))
     for what, of in [("median", statistics.median), ("least", min)]:
         for name in contenders:
             cells = []
-            for shape, lengths in SHAPES.items():
+            for shape, lengths in shapes.items():
                 seconds = of(times[name, shape])
                 cells.append(f"{1e3 * seconds / len(lengths):.2f}, {sum(lengths) / seconds:,.0f}")
             print(f"| {name}, {what} | " + " | ".join(cells) + " |")

@@ -15,8 +15,9 @@ pub(crate) struct Config {
     pub(crate) vocabulary: usize,
     /// Rows of the table of positions.
     pub(crate) positions: usize,
-    /// The row of the first token's position.
-    pub(crate) first_position: usize,
+    /// The token that stands for nothing, where it decides on positions: it has its own, and is not counted in those of others,
+    /// which come after it.
+    pub(crate) padding: Option<usize>,
     /// 0 where the family has none.
     pub(crate) token_types: usize,
     pub(crate) epsilon: f32,
@@ -85,9 +86,9 @@ impl Config {
             intermediate: file.intermediate_size,
             vocabulary: file.vocab_size,
             positions: file.max_position_embeddings,
-            first_position: match family {
-                Family::Roberta => file.pad_token_id.saturating_add(1),
-                Family::Bert | Family::DistilBert => 0,
+            padding: match family {
+                Family::Roberta => Some(file.pad_token_id),
+                Family::Bert | Family::DistilBert => None,
             },
             token_types: match family {
                 Family::DistilBert => 0,
@@ -102,7 +103,7 @@ impl Config {
 
     /// The longest sequence, in tokens.
     pub(crate) fn max_tokens(&self) -> usize {
-        self.positions - self.first_position
+        self.positions - self.padding.map_or(0, |padding| padding + 1)
     }
 
     /// Dimensions of a head.
@@ -131,7 +132,10 @@ impl Config {
                 self.hidden, self.heads
             )));
         }
-        if self.first_position >= self.positions {
+        if self
+            .padding
+            .is_some_and(|padding| padding >= self.positions - 1)
+        {
             return Err(LoadError::Config(format!(
                 "max_position_embeddings {} leave none after pad_token_id",
                 self.positions

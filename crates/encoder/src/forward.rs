@@ -121,8 +121,22 @@ impl Pass<'_> {
         let word = scratch.change.at(0, hidden);
         for sequence in self.group.starts.windows(2) {
             let own = tokens.start.max(sequence[0])..tokens.end.min(sequence[1]);
+            if own.is_empty() {
+                continue;
+            }
+            // Without padding a token's position is how many came before it.
+            let is_padding =
+                |token: usize| Some(self.group.ids[token] as usize) == embeddings.padding;
+            let mut before = (sequence[0]..own.start)
+                .filter(|token| !is_padding(*token))
+                .count();
             for token in own {
-                let position = (token - sequence[0]) * hidden;
+                let position = match embeddings.padding {
+                    None => before,
+                    Some(_) if is_padding(token) => 0,
+                    Some(_) => before + 1,
+                } * hidden;
+                before += usize::from(!is_padding(token));
                 let position = &embeddings.positions[position..position + hidden];
                 // SAFETY: the scratch is this thread's, and so is the row of a token of its share.
                 let (word, state) = unsafe {

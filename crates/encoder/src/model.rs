@@ -36,8 +36,10 @@ pub(crate) struct Shape {
 #[derive(Debug)]
 pub(crate) struct Embeddings {
     pub(crate) words: Tensor,
-    /// Rows of f32, one for each position, the first token's first.
+    /// Rows of f32, one for each position, the first token's first, or that of padding where it has one.
     pub(crate) positions: Vec<f32>,
+    /// The token that has a position of its own and is not counted in others'.
+    pub(crate) padding: Option<usize>,
     /// Rows of f32, one for each type; none where the family has none.
     pub(crate) types: Vec<f32>,
     pub(crate) norm: Norm,
@@ -181,12 +183,13 @@ impl Loader<'_> {
             self.tensors.read(&name, &[rows, config.hidden])
         };
         let mut positions = table("position_embeddings", config.positions)?.to_vec();
-        positions.drain(..config.first_position * config.hidden);
+        positions.drain(..config.padding.unwrap_or(0) * config.hidden);
         let types = match config.token_types {
             0 => Vec::new(),
             rows => table("token_type_embeddings", rows)?.to_vec(),
         };
         Ok(Embeddings {
+            padding: config.padding,
             words: table("word_embeddings", config.vocabulary)?,
             positions,
             types,

@@ -71,10 +71,10 @@ fn check(dtype: Dtype, isa: Isa, tolerance: &Tolerance) {
         }
     }
     let (same_ratio, mean) = (f64::from(same) / f64::from(cases), sum / f64::from(cases));
-    println!(
+    let found = format!(
         "{dtype} by {isa}: same {same_ratio:.3} of {cases}, apart by {mean:.4} on average and {worst:.3} at most"
     );
-    assert!(same_ratio >= tolerance.same_ratio);
-    assert!(mean <= tolerance.mean);
-    assert!(worst <= tolerance.worst);
+    assert!(same_ratio >= tolerance.same_ratio, "{found}");
+    assert!(mean <= tolerance.mean, "{found}");
+    assert!(worst <= tolerance.worst, "{found}");
 }
