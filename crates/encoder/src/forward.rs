@@ -26,7 +26,7 @@ use crate::team::{Member, Team};
 const CHUNK_TOKENS: usize = 48;
 
 /// Tokens for which another thread is worth waking.
-const TOKENS_PER_THREAD: usize = 8;
+const TOKENS_PER_THREAD: usize = 16;
 
 /// Some sequences, and what is known of them.
 #[derive(Debug, Clone, Copy)]
