@@ -1,4 +1,4 @@
-.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients bench bench-serve bench-swarm bench-overload bench-identical
+.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients sanitize bench bench-serve bench-swarm bench-overload bench-encoder bench-identical
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,15 @@ fuzz-keep: ## add to the corpus, which the tests replay, what fuzzing found and 
 	done
 	du --apparent-size -s -B1 fuzz/corpus/*
 
+# The flags replace those for static linking, with which neither works. valgrind does not know AVX-512: it tests what is below.
+SANITIZE := cargo test --locked -p bakeoff-encoder --lib --test model --target x86_64-unknown-linux-gnu
+sanitize: ## the encoder's tests under AddressSanitizer, ThreadSanitizer and valgrind
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" $(SANITIZE) --target-dir target/address
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
+		$(SANITIZE) --target-dir target/thread -- team:: calls_at more_threads
+	RUSTFLAGS="-Cdebuginfo=1" CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind --error-exitcode=9 --quiet" \
+		$(SANITIZE) --target-dir target/valgrind -- batch threads calls_at tokens
+
 snap: ## accept the snapshots as they are now
 	INSTA_UPDATE=always cargo test --workspace
 
@@ -72,6 +81,19 @@ bench-swarm: ## requests/s that one core of Bakeoff, Locust and wrk can make
 
 bench-identical: ## twenty experiments with a contender against itself: how often a difference is claimed
 	python3 bench/identical.py
+
+ONNX := target/bench/model.onnx
+ENCODER_VENV := target/bench/encoder-venv
+EXAMPLES = $(dir $(lastword $(wildcard target/*/release/examples/forward)))
+
+bench-encoder: ## ms and tokens/s of the encoder, rten, ONNX Runtime and torch on the same weights, and the machine's peak
+	mkdir -p target/bench
+	cargo build --release --locked -p bakeoff-encoder -p bakeoff-qa --examples
+	[ -x $(ENCODER_VENV)/bin/python ] || python3 -m venv $(ENCODER_VENV)
+	$(ENCODER_VENV)/bin/pip install --quiet --disable-pip-version-check -r bench/encoder-requirements.txt
+	[ -f $(ONNX) ] || $(ENCODER_VENV)/bin/python contenders/fastapi/quantize.py $(ONNX)
+	$(ENCODER_VENV)/bin/python bench/encoder.py --torch --onnx $(ONNX) --encoder $(EXAMPLES)forward \
+		--rten $(EXAMPLES)forward_onnx --peak $(EXAMPLES)peak
 
 bench-overload: ## goodput and waiting of Bakeoff and FastAPI when up to three times their capacity is asked
 	python3 bench/overload.py

@@ -31,7 +31,7 @@ MAX_RECORDED_TOKENS = 110
 
 def main():
     arguments = parse_arguments()
-    graph = Graph(arguments.model)
+    graph = Graph(arguments.model, arguments.graph)
     contexts, cases = squad_sample(arguments.data)
     add_cases(long_cases(), contexts, cases)
     add_cases(awkward_cases(), contexts, cases)
@@ -50,12 +50,12 @@ def main():
 class Graph:
     """The pipeline, with a model whose forward pass is ONNX Runtime's; keeps the logits of the last question."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, graph):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         # What the graph says, to the letter: fused operators round activations to int8 at other places.
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        self.session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, ["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(str(graph), options, ["CPUExecutionProvider"])
         config = transformers.AutoConfig.from_pretrained(folder)
         model = transformers.AutoModelForQuestionAnswering.from_config(config)
         model.forward = self.forward
@@ -93,6 +93,7 @@ def shortest(values):
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=pathlib.Path, required=True, help="the development set of SQuAD 1.1")
+    parser.add_argument("--graph", type=pathlib.Path, required=True, help="the int8 graph, by contenders/fastapi/quantize.py")
     parser.add_argument("--model", type=pathlib.Path, required=True, help="the model folder")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="the file to write")
     return parser.parse_args()

@@ -11,6 +11,7 @@ import json
 import pathlib
 import tempfile
 
+import safetensors.torch
 import sentencepiece
 import tokenizers
 import torch
@@ -35,10 +36,10 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for name, family in FAMILIES.items():
-        write(family(), arguments.out / name)
+        write(name, family(), arguments.out / name)
 
 
-def write(family, folder):
+def write(name, family, folder):
     """A model folder as `crates/qa` takes it, and the golden answers beside it."""
     tokenizer, model = family
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,6 +48,8 @@ def write(family, folder):
     spread(model, tokenizer)
     inputs = tokenizer.model_input_names
     export(model, inputs, folder / "model.onnx")
+    if name in SAFETENSORS:
+        SAFETENSORS[name](model.state_dict(), folder)
     with tempfile.TemporaryDirectory() as saved:
         tokenizer.save_pretrained(saved)
         model.config.save_pretrained(saved)
@@ -66,6 +69,28 @@ def write(family, folder):
         "cases": [answer(pipeline, contexts, case) for case in cases],
     }
     (folder / "golden.json").write_text(to_json(golden), encoding="utf-8")
+
+
+def one_file(weights, folder):
+    safetensors.torch.save_file(weights, folder / "model.safetensors")
+
+
+def without_prefix(weights, folder):
+    one_file({name.removeprefix("distilbert."): weight for name, weight in weights.items()}, folder)
+
+
+def two_files(weights, folder):
+    names, places = sorted(weights), {}
+    for number, part in enumerate([names[: len(names) // 2], names[len(names) // 2 :]], 1):
+        file = f"model-{number:05}-of-00002.safetensors"
+        safetensors.torch.save_file({name: weights[name] for name in part}, folder / file)
+        places.update({name: file for name in part})
+    index = {"metadata": {"total_size": sum(weight.nbytes for weight in weights.values())}, "weight_map": places}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index) + "\n", encoding="utf-8")
+
+
+# How the weights of the families that the encoder runs are saved: each in another way that is seen in the wild.
+SAFETENSORS = {"bert": one_file, "distilbert": without_prefix, "roberta": two_files}
 
 
 def spread(model, tokenizer):

@@ -5,7 +5,8 @@
 
     uvicorn app:app --port 8000
 
-BAKEOFF_MODEL names the folder with model.onnx, tokenizer.json and config.json; without it, the bundled model is served.
+BAKEOFF_MODEL names the folder with model.onnx, tokenizer.json and config.json; without it, the bundled model is served, whose
+graph quantize.py has put beside this file.
 """
 
 import os
@@ -99,7 +100,7 @@ class Answerer:
     def __init__(self, folder: Path) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(graph(folder), options, providers=["CPUExecutionProvider"])
         # Truncation is done in `windows`: setting it per request would write to a tokenizer that other threads read.
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.no_truncation()
@@ -168,6 +169,12 @@ class Answerer:
         allowed = window.ids == self.cls
         allowed[window.first : -1] = True
         return [softmax(np.where(allowed, row[0], np.float32(-10_000))) for row in logits]
+
+
+def graph(folder: Path) -> Path:
+    """The folder's own graph; the bundled model has none."""
+    own = folder / "model.onnx"
+    return own if own.exists() else Path(__file__).parent / "model.onnx"
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bakeoff_qa::backend::{Dtype, Isa};
 use bakeoff_report::Slo;
 use bakeoff_web::Login;
 use clap::{Args, Parser, Subcommand};
@@ -249,12 +250,25 @@ pub(crate) struct EvalArgs {
     /// SQuAD file, plain or gzipped
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
-    /// Folder with config.json, tokenizer.json and model.onnx [default: the bundled model]
-    #[arg(long, env = "BAKEOFF_MODEL", value_name = "DIR")]
-    pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     /// Threads that answer [default: one per physical core]
     #[arg(long, env = "BAKEOFF_THREADS", value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
+}
+
+/// Which model answers, and how its weights are run.
+#[derive(Debug, Args)]
+pub(crate) struct ModelArgs {
+    /// Folder with config.json, tokenizer.json, and model.safetensors or model.onnx [default: the bundled model]
+    #[arg(long, env = "BAKEOFF_MODEL", value_name = "DIR")]
+    pub(crate) model: Option<PathBuf>,
+    /// Precision of linear layers, for safetensors: int8, bf16 where the CPU has it, or f32 [default: int8]
+    #[arg(long, env = "BAKEOFF_DTYPE", value_name = "DTYPE")]
+    pub(crate) dtype: Option<Dtype>,
+    /// Instructions, for safetensors: avx512-bf16, avx512, avx-vnni, avx2 or portable [default: the best that the CPU has]
+    #[arg(long, env = "BAKEOFF_ISA", value_name = "ISA")]
+    pub(crate) isa: Option<Isa>,
 }
 
 /// A time such as `90s`, `1h30m` or, as Locust has it, a bare number of seconds.

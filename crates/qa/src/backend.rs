@@ -1,10 +1,14 @@
 //! The seam between question answering and whatever multiplies matrices.
 
+mod encoder;
 mod onnx_framing;
 mod rten;
 
 use std::ops::Range;
 
+pub use bakeoff_encoder::{Dtype, EncoderOptions, Isa};
+
+pub use self::encoder::EncoderBackend;
 pub use self::rten::RtenBackend;
 
 /// Runs a model over token sequences.

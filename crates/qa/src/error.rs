@@ -69,7 +69,7 @@ pub enum ModelError {
         folder: PathBuf,
     },
     /// The folder lacks a file that every model has.
-    #[error("no {file} in {}; a model folder holds config.json, tokenizer.json and model.onnx", folder.display())]
+    #[error("no {file} in {}; a model folder holds config.json, tokenizer.json, and model.safetensors or model.onnx", folder.display())]
     NoFile {
         /// The folder.
         folder: PathBuf,
@@ -78,13 +78,19 @@ pub enum ModelError {
     },
     /// The folder has no weights that can be run.
     #[error(
-        "no weights: {} does not exist; export the model to ONNX and put the file there, for example with \
-         `optimum-cli export onnx --task question-answering`",
-        path.display()
+        "no weights: neither model.safetensors nor model.onnx is in {}; save the model with transformers' \
+         `save_pretrained`, or export it with `optimum-cli export onnx --task question-answering`",
+        folder.display()
     )]
     NoWeights {
-        /// The file that was looked for.
-        path: PathBuf,
+        /// The folder that was looked into.
+        folder: PathBuf,
+    },
+    /// Precision or instructions were asked for, which only safetensors can be run with.
+    #[error("{} has no model.safetensors; an ONNX file is run as it is, without a choice of dtype or isa", folder.display())]
+    OnnxOnly {
+        /// The folder.
+        folder: PathBuf,
     },
     /// A file of the model folder cannot be read.
     #[error("cannot read {}", path.display())]

@@ -22,8 +22,8 @@ pub struct ModelFiles {
     tokenizer_config: Option<Cow<'static, [u8]>>,
 }
 
-/// The file that holds the weights.
-pub(crate) const WEIGHTS: &str = "model.onnx";
+/// The file that holds the weights as a graph.
+pub(crate) const ONNX: &str = "model.onnx";
 
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
@@ -101,9 +101,15 @@ impl ModelFiles {
             .chain(tokenizer_config.map(|content| (TOKENIZER_CONFIG, content)))
     }
 
-    /// Where the weights are.
-    pub(crate) fn weights_path(&self) -> PathBuf {
-        self.folder.join(WEIGHTS)
+    /// Where the weights are, or would be.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// config.json, as read.
+    #[cfg(feature = "bundled-model")]
+    pub(crate) fn config(&self) -> &[u8] {
+        &self.config
     }
 
     /// What config.json and `tokenizer_config.json` say.
@@ -310,5 +316,5 @@ pub(crate) mod bundled {
     pub(crate) const CONFIG: &[u8] = bundled!("config.json");
     pub(crate) const TOKENIZER: &[u8] = bundled!("tokenizer.json");
     pub(crate) const TOKENIZER_CONFIG: &[u8] = bundled!("tokenizer_config.json");
-    pub(crate) static WEIGHTS: &[u8] = bundled!("model.onnx");
+    pub(crate) static WEIGHTS: &[u8] = bundled!("model.safetensors");
 }

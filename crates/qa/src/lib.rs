@@ -48,6 +48,6 @@ pub use answer::Answer;
 pub use backend::{Backend, Batch, Logits};
 pub use error::{AnswerError, ModelError};
 pub use files::ModelFiles;
-pub use model::QuestionAnswering;
+pub use model::{ModelOptions, QuestionAnswering};
 pub use prepared::Prepared;
 pub use question::{Compat, Options, Question};

@@ -1,15 +1,18 @@
 //! A model that answers questions.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use tokenizers::Tokenizer;
 
 use crate::answer::Answer;
-use crate::backend::{Backend, Batch, Logits, RtenBackend};
+use crate::backend::{
+    Backend, Batch, Dtype, EncoderBackend, EncoderOptions, Isa, Logits, RtenBackend,
+};
 use crate::encoding::EncodedQuestion;
 use crate::error::{AnswerError, ModelError};
-use crate::files::{ModelFiles, Settings};
+use crate::files::{ModelFiles, ONNX, Settings};
 use crate::prepared::Prepared;
 use crate::question::{Options, Question};
 use crate::revision::Revision;
@@ -23,6 +26,26 @@ pub struct QuestionAnswering {
     tokenizer: Tokenizer,
     class_token_id: Option<u32>,
     backend: Box<dyn Backend>,
+}
+
+/// How a model's weights are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModelOptions {
+    /// The precision of linear layers, for safetensors; `None` is eight bits. An ONNX file has its own.
+    pub dtype: Option<Dtype>,
+    /// The instructions, for safetensors; `None` is the best that the CPU has.
+    pub isa: Option<Isa>,
+    /// Threads that work on safetensors at once, those that call included: a call that finds others idle works on them too.
+    pub threads: NonZeroUsize,
+}
+
+/// What runs a model's weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// The encoder of our own.
+    Safetensors,
+    /// An engine for any graph.
+    Onnx,
 }
 
 /// The window that the reference takes when not told otherwise, in tokens.
@@ -41,25 +64,52 @@ impl QuestionAnswering {
     /// [`ModelError`], though none is expected of this model.
     #[cfg(feature = "bundled-model")]
     pub fn embedded() -> Result<Self, ModelError> {
+        Self::embedded_with(&ModelOptions::default())
+    }
+
+    /// The model that is compiled in, run by `options`.
+    ///
+    /// # Errors
+    /// [`ModelError::Weights`] where the CPU lacks what the options ask for.
+    #[cfg(feature = "bundled-model")]
+    pub fn embedded_with(options: &ModelOptions) -> Result<Self, ModelError> {
         use crate::files::bundled;
 
         let files = ModelFiles::embedded();
-        let backend = RtenBackend::from_static(bundled::WEIGHTS, &files.weights_path())?;
+        let backend = EncoderBackend::from_static(
+            files.config(),
+            bundled::WEIGHTS,
+            files.folder(),
+            &options.encoder(),
+        )?;
         let revision = Revision::of_bytes(&files, bundled::WEIGHTS);
         Self::new(&files, Box::new(backend), revision)
     }
 
-    /// The model in a folder with `config.json`, `tokenizer.json` and `model.onnx`.
+    /// The model in a folder with `config.json`, `tokenizer.json`, and `model.onnx` or `model.safetensors`.
     ///
     /// # Errors
     /// [`ModelError`] says which file is missing or wrong.
     pub fn open(folder: &Path) -> Result<Self, ModelError> {
+        Self::open_with(folder, &ModelOptions::default())
+    }
+
+    /// The model in a folder, run by `options`. Where it has both kinds of weights, the ONNX file is taken unless the options
+    /// name what it has not: a precision or instructions.
+    ///
+    /// # Errors
+    /// As [`QuestionAnswering::open`].
+    pub fn open_with(folder: &Path, options: &ModelOptions) -> Result<Self, ModelError> {
         let files = ModelFiles::read(folder)?;
         // Before the weights: that they belong to another kind of model explains whatever is wrong with them.
         files.settings()?;
-        let backend = RtenBackend::open(&files.weights_path())?;
-        let revision = Revision::of_folder(&files, folder)?;
-        Self::new(&files, Box::new(backend), revision)
+        let engine = Engine::of(folder, options)?;
+        let backend: Box<dyn Backend> = match engine {
+            Engine::Safetensors => Box::new(EncoderBackend::open(folder, &options.encoder())?),
+            Engine::Onnx => Box::new(RtenBackend::open(&folder.join(ONNX))?),
+        };
+        let revision = Revision::of_folder(&files, folder, engine)?;
+        Self::new(&files, backend, revision)
     }
 
     /// The model with these settings and this tokenizer, run by `backend`.
@@ -214,6 +264,49 @@ impl QuestionAnswering {
             max_seq_len,
             doc_stride,
         })
+    }
+}
+
+impl Default for ModelOptions {
+    /// Eight bits, the best instructions, no thread but the caller's.
+    fn default() -> Self {
+        Self {
+            dtype: None,
+            isa: None,
+            threads: NonZeroUsize::MIN,
+        }
+    }
+}
+
+impl ModelOptions {
+    fn encoder(&self) -> EncoderOptions {
+        EncoderOptions {
+            dtype: self.dtype.unwrap_or_default(),
+            isa: self.isa,
+            threads: self.threads,
+        }
+    }
+}
+
+impl Engine {
+    /// What runs the weights in `folder`.
+    fn of(folder: &Path, options: &ModelOptions) -> Result<Self, ModelError> {
+        let safetensors = [bakeoff_encoder::WEIGHTS, bakeoff_encoder::INDEX]
+            .iter()
+            .any(|file| folder.join(file).exists());
+        let onnx = folder.join(ONNX).exists();
+        let chosen = options.dtype.is_some() || options.isa.is_some();
+        match (safetensors, onnx) {
+            (true, false) => Ok(Self::Safetensors),
+            (true, true) if chosen => Ok(Self::Safetensors),
+            (false, true) if chosen => Err(ModelError::OnnxOnly {
+                folder: folder.to_owned(),
+            }),
+            (_, true) => Ok(Self::Onnx),
+            (false, false) => Err(ModelError::NoWeights {
+                folder: folder.to_owned(),
+            }),
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 use sha2::{Digest, Sha256};
 
 use crate::error::ModelError;
-use crate::files::{ModelFiles, WEIGHTS};
+use crate::files::{ModelFiles, ONNX};
+use crate::model::Engine;
 
 /// The first twelve hexadecimal digits of a SHA-256 over everything that decides on a model's answers.
 pub(crate) struct Revision(LazyLock<String, Box<dyn FnOnce() -> String + Send>>);
@@ -20,15 +21,23 @@ impl Revision {
     pub(crate) fn of_bytes(files: &ModelFiles, weights: &'static [u8]) -> Self {
         let mut hasher = hasher(files);
         Self(LazyLock::new(Box::new(move || {
-            add(&mut hasher, WEIGHTS, weights);
+            add(&mut hasher, bakeoff_encoder::WEIGHTS, weights);
             digits(hasher)
         })))
     }
 
     /// Of weights in a folder, read now, before somebody replaces them.
-    pub(crate) fn of_folder(files: &ModelFiles, folder: &Path) -> Result<Self, ModelError> {
+    pub(crate) fn of_folder(
+        files: &ModelFiles,
+        folder: &Path,
+        engine: Engine,
+    ) -> Result<Self, ModelError> {
         let mut hasher = hasher(files);
-        for path in weights(folder)? {
+        let weights = match engine {
+            Engine::Onnx => onnx_weights(folder)?,
+            Engine::Safetensors => safetensors_weights(folder)?,
+        };
+        for path in weights {
             let read = add_file(&mut hasher, &path);
             read.map_err(|source| ModelError::Read { path, source })?;
         }
@@ -50,7 +59,7 @@ impl Revision {
 }
 
 /// The graph and the files beside it that it may keep its weights in, by name.
-fn weights(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
+fn onnx_weights(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
     let failed = |source| ModelError::Read {
         path: folder.to_owned(),
         source,
@@ -68,8 +77,16 @@ fn weights(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
         }
     }
     external.sort_unstable();
-    external.insert(0, folder.join(WEIGHTS));
+    external.insert(0, folder.join(ONNX));
     Ok(external)
+}
+
+/// One file, or those that the index names.
+fn safetensors_weights(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    bakeoff_encoder::weight_files(folder).map_err(|error| ModelError::Weights {
+        path: folder.to_owned(),
+        source: error.into(),
+    })
 }
 
 fn hasher(files: &ModelFiles) -> Sha256 {

@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bakeoff_qa::backend::RtenBackend;
-use bakeoff_qa::{Backend, Batch, ModelError, Options, Question, QuestionAnswering};
+use bakeoff_qa::backend::{Dtype, Isa};
+use bakeoff_qa::{Backend, Batch, ModelError, ModelOptions, Options, Question, QuestionAnswering};
 use tempfile::TempDir;
 
 #[test]
@@ -45,7 +46,7 @@ fn a_model_says_what_it_is() {
 
 #[test]
 fn a_revision_changes_with_every_file_that_matters_and_with_no_other() {
-    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny/bert");
+    let tiny = tiny();
     let revision_with = |file: &str| {
         let folder = tempfile::tempdir().unwrap();
         for name in MODEL_FILES {
@@ -76,6 +77,68 @@ fn a_revision_changes_with_every_file_that_matters_and_with_no_other() {
 }
 
 #[test]
+fn safetensors_are_run_where_there_is_no_onnx_file_or_a_precision_is_named() {
+    let float32 = ModelOptions {
+        dtype: Some(Dtype::F32),
+        ..ModelOptions::default()
+    };
+    let both = copy_without("golden.json");
+    let onnx = QuestionAnswering::open(both.path()).unwrap();
+    let refused = QuestionAnswering::open_with(both.path(), &float32).expect_err("there are none");
+    assert!(matches!(refused, ModelError::OnnxOnly { .. }), "{refused}");
+    fs::copy(
+        tiny().join("model.safetensors"),
+        both.path().join("model.safetensors"),
+    )
+    .unwrap();
+    let unchosen = QuestionAnswering::open(both.path()).unwrap();
+    assert_eq!(unchosen.revision(), onnx.revision());
+    let chosen = QuestionAnswering::open_with(both.path(), &float32).unwrap();
+    assert_ne!(chosen.revision(), onnx.revision());
+    fs::remove_file(both.path().join("model.onnx")).unwrap();
+    let alone = QuestionAnswering::open(both.path()).unwrap();
+    assert_eq!(alone.revision(), chosen.revision());
+    let question = Question::new("Where?", "In Berlin.").unwrap();
+    let answer = |model: &QuestionAnswering| {
+        let answers = model.answer(&question, &Options::default()).unwrap();
+        answers[0].text.clone()
+    };
+    assert_eq!(answer(&chosen), answer(&onnx));
+}
+
+#[test]
+fn safetensors_of_another_family_say_what_to_do() {
+    let folder = copy_with(
+        "config.json",
+        &fs::read(tiny().join("../electra/config.json")).unwrap(),
+    );
+    fs::rename(
+        folder.path().join("model.onnx"),
+        folder.path().join("model.safetensors"),
+    )
+    .unwrap();
+    let error = error(folder.path());
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        source.starts_with("cannot run ElectraForQuestionAnswering from safetensors, only Bert")
+            && source.contains("export the model to ONNX"),
+        "{source}"
+    );
+}
+
+#[test]
+fn instructions_that_the_cpu_lacks_are_refused() {
+    let options = |isa| ModelOptions {
+        dtype: Some(Dtype::Bf16),
+        isa: Some(isa),
+        ..ModelOptions::default()
+    };
+    assert!(QuestionAnswering::open_with(&tiny(), &options(Isa::Portable)).is_ok());
+    let refused = QuestionAnswering::open_with(&tiny(), &options(Isa::Avx2));
+    assert!(matches!(refused, Err(ModelError::Weights { .. })));
+}
+
+#[test]
 fn a_missing_folder_is_named() {
     check(
         Path::new("/nowhere/model"),
@@ -87,7 +150,8 @@ fn a_missing_folder_is_named() {
 fn a_folder_without_config_or_tokenizer_is_no_model_folder() {
     for file in ["config.json", "tokenizer.json"] {
         let folder = copy_without(file);
-        let wanted = "a model folder holds config.json, tokenizer.json and model.onnx";
+        let wanted =
+            "a model folder holds config.json, tokenizer.json, and model.safetensors or model.onnx";
         check(
             folder.path(),
             &format!("no {file} in {}; {wanted}", folder.path().display()),
@@ -130,12 +194,11 @@ fn an_unreadable_file_is_named() {
 #[test]
 fn missing_weights_say_where_and_how() {
     let folder = copy_without("model.onnx");
-    let path = folder.path().join("model.onnx");
     let message = error(folder.path()).to_string();
     assert!(
         message.starts_with(&format!(
-            "no weights: {} does not exist; export the model to ONNX",
-            path.display()
+            "no weights: neither model.safetensors nor model.onnx is in {}; save the model",
+            folder.path().display()
         )),
         "{message}"
     );
@@ -271,7 +334,7 @@ fn roberta_has_two_positions_less_than_it_says() {
 #[test]
 fn tokenizer_settings_may_be_missing_or_say_no_limit() {
     let question = Question::new("Where?", "In Berlin.").unwrap();
-    let expected = QuestionAnswering::embedded()
+    let expected = QuestionAnswering::open(&tiny())
         .unwrap()
         .answer(&question, &Options::default())
         .unwrap();
@@ -307,18 +370,22 @@ fn bundled() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/minilm-squad")
 }
 
-/// The bundled folder without one of its files.
+fn tiny() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny/bert")
+}
+
+/// A tiny model's folder without one of its files.
 fn copy_without(file: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in MODEL_FILES {
         if name != file {
-            fs::copy(bundled().join(name), folder.path().join(name)).unwrap();
+            fs::copy(tiny().join(name), folder.path().join(name)).unwrap();
         }
     }
     folder
 }
 
-/// The bundled folder with other content in one of its files.
+/// A tiny model's folder with other content in one of its files.
 fn copy_with(file: &str, content: &[u8]) -> TempDir {
     let folder = copy_without(file);
     fs::write(folder.path().join(file), content).unwrap();

@@ -12,6 +12,8 @@ use bakeoff_serve::{Access, Admission, Limits, ServeConfig};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
+use super::ModelArgs;
+
 static DEFAULTS: LazyLock<ServeConfig> = LazyLock::new(ServeConfig::default);
 
 /// The arguments of `bakeoff serve`.
@@ -19,9 +21,8 @@ static DEFAULTS: LazyLock<ServeConfig> = LazyLock::new(ServeConfig::default);
 /// Every flag has a variable, named in brackets; the flag wins.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Folder with config.json, tokenizer.json and model.onnx [default: the bundled model]
-    #[arg(long, env = "BAKEOFF_MODEL", value_name = "DIR")]
-    pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     /// Address to listen on
     #[arg(long, env = "BAKEOFF_HOST", default_value = "127.0.0.1")]
     pub(crate) host: String,

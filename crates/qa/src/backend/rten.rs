@@ -36,7 +36,7 @@ impl RtenBackend {
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         if !path.exists() {
             return Err(ModelError::NoWeights {
-                path: path.to_owned(),
+                folder: path.parent().unwrap_or(path).to_owned(),
             });
         }
         let load = || {

@@ -1,6 +1,7 @@
 //! A tiny random model of each family, against version 4.57 as `reference/tiny.py` wrote it: tokenizer, inputs, graph.
 
-use bakeoff_qa::{Compat, QuestionAnswering};
+use bakeoff_qa::backend::Dtype;
+use bakeoff_qa::{Compat, ModelOptions, QuestionAnswering};
 
 use crate::cases::{self, Golden};
 
@@ -34,10 +35,40 @@ fn mobilebert_answers_like_the_reference() {
     check("mobilebert");
 }
 
+#[test]
+fn bert_answers_like_the_reference_from_safetensors() {
+    check_safetensors("bert");
+}
+
+/// Saved without the prefix of its names.
+#[test]
+fn distilbert_answers_like_the_reference_from_safetensors() {
+    check_safetensors("distilbert");
+}
+
+/// Saved in two files with an index.
+#[test]
+fn roberta_answers_like_the_reference_from_safetensors() {
+    check_safetensors("roberta");
+}
+
 fn check(family: &str) {
+    check_with(family, &ModelOptions::default());
+}
+
+/// The folders have an ONNX file too: naming a precision chooses the safetensors.
+fn check_safetensors(family: &str) {
+    let options = ModelOptions {
+        dtype: Some(Dtype::F32),
+        ..ModelOptions::default()
+    };
+    check_with(family, &options);
+}
+
+fn check_with(family: &str, options: &ModelOptions) {
     let folder = cases::folder().join("tiny").join(family);
     let golden = Golden::read(&folder.join("golden.json"));
     assert!(golden.cases.len() >= 50, "{}", golden.cases.len());
-    let model = QuestionAnswering::open(&folder).unwrap();
+    let model = QuestionAnswering::open_with(&folder, options).unwrap();
     golden.check(&model, Compat::V4_57);
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use bakeoff_qa::{Compat, QuestionAnswering};
+#[cfg(feature = "bundled-model")]
+use bakeoff_qa::{ModelOptions, backend::Dtype};
 use tempfile::TempDir;
 
 use crate::cases::{self, Case, Golden};
@@ -23,6 +25,18 @@ fn answers_of_4_52_are_the_same_in_every_case() {
     let golden = golden("parity-4.52.json");
     assert!(golden.cases.len() >= 200);
     golden.check(&FLOAT32, Compat::V4_52);
+}
+
+#[cfg(feature = "bundled-model")]
+#[test]
+fn answers_from_safetensors_are_the_same_in_every_case() {
+    let options = ModelOptions {
+        dtype: Some(Dtype::F32),
+        ..ModelOptions::default()
+    };
+    let model = QuestionAnswering::embedded_with(&options).unwrap();
+    golden("parity-4.57.json").check(&model, Compat::V4_57);
+    golden("parity-4.52.json").check(&model, Compat::V4_52);
 }
 
 static FLOAT32: LazyLock<QuestionAnswering> = LazyLock::new(|| {

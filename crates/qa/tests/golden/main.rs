@@ -6,4 +6,6 @@ mod cases;
 mod families;
 mod float32;
 #[cfg(feature = "bundled-model")]
-mod int8;
+mod recorded;
+#[cfg(feature = "bundled-model")]
+mod rounded;
