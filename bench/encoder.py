@@ -8,13 +8,14 @@ import argparse
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
 import numpy as np
-import onnxruntime
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODEL = ROOT / "models/minilm-squad"
@@ -31,13 +32,27 @@ SHAPES = {
 }
 
 
-class Child:
-    """An engine in a process of its own, which reads lengths and says how long they took."""
+class Engine:
+    """An engine in a process of its own, which reads lengths and says how long they took.
+
+    It is stopped while it is not its turn: threads that look for work long after there was any would take a core from the next.
+    """
 
     def __init__(self, command):
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.seconds(SHAPES["1x16"])
+        self.process.send_signal(signal.SIGSTOP)
 
     def time(self, lengths):
+        self.process.send_signal(signal.SIGCONT)
+        # Twice to bring its weights into the caches and its threads to work, as in a server that does nothing else.
+        self.seconds(lengths)
+        self.seconds(lengths)
+        seconds = self.seconds(lengths)
+        self.process.send_signal(signal.SIGSTOP)
+        return seconds
+
+    def seconds(self, lengths):
         self.process.stdin.write(",".join(map(str, lengths)) + "\n")
         self.process.stdin.flush()
         return float(self.process.stdout.readline())
@@ -47,6 +62,8 @@ class Ort:
     """ONNX Runtime from PyPI; batches of different lengths are padded, as its users do."""
 
     def __init__(self, graph, threads):
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         self.session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
@@ -62,10 +79,11 @@ class Ort:
 class Torch:
     """torch's own fused encoder layers with made-up weights of the model's sizes; it takes as long with any weights."""
 
-    def __init__(self, threads, dtype):
+    def __init__(self, dtype, threads):
         import torch
 
         torch.set_num_threads(threads)
+        dtype = getattr(torch, dtype)
         self.torch = torch
         layer = torch.nn.TransformerEncoderLayer(
             384, 12, 1536, dropout=0.0, activation="gelu", layer_norm_eps=1e-12, batch_first=True
@@ -94,21 +112,26 @@ def padded(lengths):
 
 
 def engines(arguments, folder):
-    threads = arguments.threads
+    threads = str(arguments.threads)
     for dtype in ["int8", "bf16", "f32"]:
-        yield f"bakeoff {dtype}", Child([arguments.encoder, MODEL, dtype, str(threads)])
+        yield f"bakeoff {dtype}", Engine([arguments.encoder, MODEL, dtype, threads])
     if arguments.rten:
-        yield "rten int8, 1 thread", Child([arguments.rten, arguments.onnx])
-    yield "onnxruntime int8", Ort(arguments.onnx, threads)
+        yield "rten int8, 1 thread", Engine([arguments.rten, arguments.onnx])
     # The graph of the tests takes its weights from the safetensors file under this name.
     shutil.copy(ROOT / "crates/qa/tests/fp32/model.onnx", folder)
     shutil.copy(MODEL / "model.safetensors", folder / "model.onnx_data")
-    yield "onnxruntime fp32", Ort(folder / "model.onnx", threads)
+    others = {"onnxruntime int8": arguments.onnx, "onnxruntime fp32": folder / "model.onnx"}
     if arguments.torch:
-        import torch
+        others |= {"torch fp32": "float32", "torch bf16": "bfloat16"}
+    for name, what in others.items():
+        yield name, Engine([sys.executable, __file__, "--serve", name.split()[0], what, threads])
 
-        yield "torch fp32", Torch(threads, torch.float32)
-        yield "torch bf16", Torch(threads, torch.bfloat16)
+
+def serve(engine, what, threads):
+    """What the process of one engine does."""
+    run = {"onnxruntime": Ort, "torch": Torch}[engine](what, int(threads))
+    for line in sys.stdin:
+        print(run.time([int(length) for length in line.split(",")]), flush=True)
 
 
 def main():
@@ -133,10 +156,6 @@ def measure(arguments, contenders):
     for index in range(arguments.rounds + 2):
         for shape, lengths in shapes.items():
             for name, engine in contenders.items():
-                # Threads of the one before may still look for work for a while. Once to bring its weights into the caches,
-                # as in a server that does nothing else.
-                time.sleep(0.005)
-                engine.time(lengths)
                 seconds = engine.time(lengths)
                 if index >= 2:
                     times[name, shape].append(seconds)
@@ -152,4 +171,7 @@ def measure(arguments, contenders):
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--serve"]:
+        serve(*sys.argv[2:])
+    else:
+        main()

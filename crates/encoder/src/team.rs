@@ -1,14 +1,15 @@
 //! A fixed set of threads that share the work of one call, where they have nothing else to do.
 //!
 //! Whoever calls works too. Calls at the same time share the threads between them, so that together they never use more
-//! threads than there are, but for callers beyond that number. A thread that does not come soon, since the system runs something
-//! else in its place, is not waited for.
+//! threads than there are, but for callers beyond that number. A thread that does not come while that is worth it, since the system
+//! runs something else in its place, is not waited for.
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// Helping threads, asleep while nobody needs them.
 pub(crate) struct Team {
@@ -116,11 +117,16 @@ impl Team {
         self.helpers.len() + 1
     }
 
-    /// Runs `work` on this thread and on up to `wanted - 1` idle ones.
+    /// Runs `work` on this thread and on up to `wanted - 1` idle ones, of those that come within `patience`.
     ///
     /// # Panics
     /// If `work` does, on any of the threads.
-    pub(crate) fn run(&self, wanted: usize, work: impl Fn(&Member<'_>) + Sync) {
+    pub(crate) fn run(
+        &self,
+        wanted: usize,
+        patience: Duration,
+        work: impl Fn(&Member<'_>) + Sync,
+    ) {
         let lent = self.lend(wanted.saturating_sub(1));
         let call = Call {
             work: &work,
@@ -135,9 +141,10 @@ impl Team {
                 call: (&raw const call).cast(),
             }));
         }
-        let mut looks = 0;
-        while call.joined.load(Ordering::Acquire) < lent.helpers.len() && looks < SPINS {
-            looks += 1;
+        let began = Instant::now();
+        while call.joined.load(Ordering::Acquire) < lent.helpers.len()
+            && began.elapsed() < patience
+        {
             std::hint::spin_loop();
         }
         let helpers = seats().filter(|seat| !seat.take_back()).count();
@@ -323,12 +330,14 @@ fn spin_until(done: impl Fn() -> bool) {
 mod tests {
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_micros(200);
+
     #[test]
     fn every_member_works_once_and_meets_the_others() {
         let team = Team::new(4).unwrap();
         for _ in 0..200 {
             let before = AtomicUsize::new(0);
-            team.run(4, |member| {
+            team.run(4, PATIENCE, |member| {
                 before.fetch_add(1, Ordering::Relaxed);
                 member.meet();
                 assert_eq!(before.load(Ordering::Relaxed), member.size);
@@ -343,7 +352,7 @@ mod tests {
         let team = Team::new(3).unwrap();
         for wanted in [0, 1, 2] {
             let members = AtomicUsize::new(0);
-            team.run(wanted, |_| {
+            team.run(wanted, PATIENCE, |_| {
                 members.fetch_add(1, Ordering::Relaxed);
             });
             assert!((1..=wanted.max(1)).contains(&members.into_inner()));
@@ -353,9 +362,9 @@ mod tests {
     #[test]
     fn calls_at_once_share_the_threads() {
         let team = Team::new(2).unwrap();
-        team.run(2, |outer| {
+        team.run(2, PATIENCE, |outer| {
             if outer.rank == 0 {
-                team.run(2, |inner| assert!(inner.size + outer.size <= 3));
+                team.run(2, PATIENCE, |inner| assert!(inner.size + outer.size <= 3));
             }
         });
     }
@@ -366,7 +375,7 @@ mod tests {
         for rank in 0..3 {
             let (size, run) = (AtomicUsize::new(0), AtomicUsize::new(0));
             let caught = panic::catch_unwind(AssertUnwindSafe(|| {
-                team.run(3, |member| {
+                team.run(3, PATIENCE, |member| {
                     size.store(member.size, Ordering::Relaxed);
                     run.fetch_add(1, Ordering::Relaxed);
                     assert_ne!(member.rank, rank, "as told");
@@ -376,7 +385,7 @@ mod tests {
             // A helper that did not come has no rank.
             assert_eq!(caught.is_err(), rank < size.into_inner());
             assert!(run.into_inner() >= 1);
-            team.run(3, |member| {
+            team.run(3, PATIENCE, |member| {
                 member.meet();
             });
         }

@@ -6,7 +6,7 @@
 mod place;
 
 use crate::gemm::{self, Dot};
-use crate::layers::activation::exp2;
+use crate::layers::activation::{exp2, rounded_exp2};
 use crate::layers::encode::Store;
 use crate::simd::Simd;
 
@@ -231,17 +231,33 @@ where
         let highest = S::splat(S::highest(highest));
         let mut sum = S::splat(0.0);
         for at in (0..whole).step_by(S::LANES) {
-            let power = exp2::<S>(S::sub(S::load(scores.add(at)), highest));
+            let power = power::<D, S>(S::sub(S::load(scores.add(at)), highest));
             D::store(weights, at, power);
             sum = S::add(sum, power);
         }
         if rest > 0 {
             let score = S::load_first(scores.add(whole), rest, f32::NEG_INFINITY);
-            let power = exp2::<S>(S::sub(score, highest));
+            let power = power::<D, S>(S::sub(score, highest));
             D::store(weights, whole, power);
             sum = S::add(sum, power);
         }
         S::sum(sum)
+    }
+}
+
+/// Two to the power of `score`, as exactly as words of `D` need it.
+///
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn power<D: Store, S: Simd>(score: S::Floats) -> S::Floats {
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        if D::NUMBERS == 1 {
+            exp2::<S>(score)
+        } else {
+            rounded_exp2::<S>(score)
+        }
     }
 }
 

@@ -108,13 +108,19 @@ impl<S: Simd> Encode for Quads<S> {
     unsafe fn encode(row: *const f32, count: usize, words: *mut u32) -> RowScale {
         // SAFETY: rows are as long as their numbers, rounded up to a cache line, and so to a vector.
         unsafe {
-            let (mut low, mut high) = (S::splat(0.0), S::splat(0.0));
-            for at in (0..count).step_by(S::LANES) {
-                let values = S::load_first(row.add(at), count - at, 0.0);
-                low = S::min(values, low);
-                high = S::max(values, high);
+            let (mut lows, mut highs) = ([S::splat(0.0); 2], [S::splat(0.0); 2]);
+            for block in (0..count).step_by(2 * S::LANES) {
+                for (index, (low, high)) in lows.iter_mut().zip(&mut highs).enumerate() {
+                    let at = block + index * S::LANES;
+                    if at < count {
+                        let values = S::load_first(row.add(at), count - at, 0.0);
+                        *low = S::min(values, *low);
+                        *high = S::max(values, *high);
+                    }
+                }
             }
-            let (low, high) = (S::lowest(low), S::highest(high));
+            let low = S::lowest(S::min(lows[0], lows[1]));
+            let high = S::highest(S::max(highs[0], highs[1]));
             let range = high - low;
             let (scale, steps) = if range > 0.0 {
                 (range / HIGHEST, HIGHEST / range)

@@ -10,6 +10,9 @@ pub(crate) struct Norm {
     pub(crate) epsilon: f32,
 }
 
+/// Sums side by side: one alone would wait for itself at each addition.
+const SUMS: usize = 4;
+
 /// Adds `change` to `row`, and normalises it.
 ///
 /// # Safety
@@ -19,23 +22,34 @@ pub(crate) unsafe fn add_norm<S: Simd>(norm: &Norm, row: *mut f32, change: *cons
     let width = norm.weight.len();
     // SAFETY: every access is to the first `width` numbers, which the caller guarantees, as `norm` has them.
     unsafe {
-        let mut sum = S::splat(0.0);
-        for at in (0..width).step_by(S::LANES) {
-            let count = width - at;
-            let value = S::add(
-                S::load_first(row.add(at), count, 0.0),
-                S::load_first(change.add(at), count, 0.0),
-            );
-            S::store_first(row.add(at), count, value);
-            sum = S::add(sum, value);
+        let mut sums = [S::splat(0.0); SUMS];
+        for block in (0..width).step_by(SUMS * S::LANES) {
+            for (index, sum) in sums.iter_mut().enumerate() {
+                let at = block + index * S::LANES;
+                if at < width {
+                    let count = width - at;
+                    let value = S::add(
+                        S::load_first(row.add(at), count, 0.0),
+                        S::load_first(change.add(at), count, 0.0),
+                    );
+                    S::store_first(row.add(at), count, value);
+                    *sum = S::add(*sum, value);
+                }
+            }
         }
-        let mean = S::sum(sum) / width as f32;
-        let mut squares = S::splat(0.0);
-        for at in (0..width).step_by(S::LANES) {
-            let apart = S::sub(S::load_first(row.add(at), width - at, mean), S::splat(mean));
-            squares = S::mul_add(apart, apart, squares);
+        let mean = total::<S>(sums) / width as f32;
+        let mut squares = [S::splat(0.0); SUMS];
+        for block in (0..width).step_by(SUMS * S::LANES) {
+            for (index, squares) in squares.iter_mut().enumerate() {
+                let at = block + index * S::LANES;
+                if at < width {
+                    let value = S::load_first(row.add(at), width - at, mean);
+                    let apart = S::sub(value, S::splat(mean));
+                    *squares = S::mul_add(apart, apart, *squares);
+                }
+            }
         }
-        let variance = S::sum(squares) / width as f32;
+        let variance = total::<S>(squares) / width as f32;
         let factor = S::splat(1.0 / (variance + norm.epsilon).sqrt());
         for at in (0..width).step_by(S::LANES) {
             let count = width - at;
@@ -46,4 +60,12 @@ pub(crate) unsafe fn add_norm<S: Simd>(norm: &Norm, row: *mut f32, change: *cons
             S::store_first(row.add(at), count, value);
         }
     }
+}
+
+/// # Safety
+/// As for [`Simd`].
+#[inline(always)]
+unsafe fn total<S: Simd>([a, b, c, d]: [S::Floats; SUMS]) -> f32 {
+    // SAFETY: guaranteed by the caller.
+    unsafe { S::sum(S::add(S::add(a, b), S::add(c, d))) }
 }

@@ -17,10 +17,10 @@ pub(crate) struct Avx512;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx512Bf16;
 
-/// The lowest `count` of sixteen bits.
+/// The lowest `count` of sixteen bits, fewer than all.
 #[inline(always)]
 fn first(count: usize) -> __mmask16 {
-    if count >= 16 { !0 } else { (1 << count) - 1 }
+    (1 << count) - 1
 }
 
 /// The instructions that both have, and those named in addition.
@@ -35,10 +35,18 @@ impl Simd for $name {
     instructions! {
         splat(value: f32) -> __m512 = _mm512_set1_ps(value);
         load(from: *const f32) -> __m512 = _mm512_loadu_ps(from);
-        load_first(from: *const f32, count: usize, fill: f32) -> __m512 =
-            _mm512_mask_loadu_ps(_mm512_set1_ps(fill), first(count), from);
+        // Most vectors are whole, and a branch that is always taken costs less than a mask.
+        load_first(from: *const f32, count: usize, fill: f32) -> __m512 = if count >= Self::LANES {
+            _mm512_loadu_ps(from)
+        } else {
+            _mm512_mask_loadu_ps(_mm512_set1_ps(fill), first(count), from)
+        };
         store(to: *mut f32, values: __m512) = _mm512_storeu_ps(to, values);
-        store_first(to: *mut f32, count: usize, values: __m512) = _mm512_mask_storeu_ps(to, first(count), values);
+        store_first(to: *mut f32, count: usize, values: __m512) = if count >= Self::LANES {
+            _mm512_storeu_ps(to, values);
+        } else {
+            _mm512_mask_storeu_ps(to, first(count), values);
+        };
         add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps(a, b);
         sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps(a, b);
         mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
