@@ -52,6 +52,10 @@ class Engine:
         self.process.send_signal(signal.SIGSTOP)
         return seconds
 
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
     def seconds(self, lengths):
         self.process.stdin.write(",".join(map(str, lengths)) + "\n")
         self.process.stdin.flush()
@@ -146,8 +150,14 @@ def main():
     parser.add_argument("--torch", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        measure(arguments, dict(engines(arguments, pathlib.Path(folder))))
-    print(subprocess.run([arguments.peak], capture_output=True, text=True, check=True).stdout)
+        contenders = {}
+        try:
+            contenders.update(engines(arguments, pathlib.Path(folder)))
+            measure(arguments, contenders)
+        finally:
+            for engine in contenders.values():
+                engine.end()
+    print_peak(subprocess.run([arguments.peak], capture_output=True, text=True, check=True).stdout)
 
 
 def measure(arguments, contenders):
@@ -159,15 +169,32 @@ def measure(arguments, contenders):
                 seconds = engine.time(lengths)
                 if index >= 2:
                     times[name, shape].append(seconds)
-    print("| engine | " + " | ".join(f"{shape}: ms, tokens/s" for shape in shapes) + " |")
-    print("| --- |" + " ---: |" * len(shapes))
+    print_times(times, contenders, shapes)
+
+
+def print_times(times, contenders, shapes):
     for what, of in [("median", statistics.median), ("least", min)]:
+        print(f"\n| {what}: ms a sequence, tokens/s | " + " | ".join(shapes) + " |")
+        print("| --- |" + " ---: |" * len(shapes))
+        seconds = {key: of(values) for key, values in times.items()}
         for name in contenders:
             cells = []
             for shape, lengths in shapes.items():
-                seconds = of(times[name, shape])
-                cells.append(f"{1e3 * seconds / len(lengths):.2f}, {sum(lengths) / seconds:,.0f}")
-            print(f"| {name}, {what} | " + " | ".join(cells) + " |")
+                took = seconds[name, shape]
+                cells.append(f"{1e3 * took / len(lengths):.2f}, {sum(lengths) / took:,.0f}")
+            print(f"| {name} | " + " | ".join(cells) + " |")
+        for own, other in [("bakeoff int8", "onnxruntime int8"), ("bakeoff f32", "onnxruntime fp32")]:
+            ratios = [f"{seconds[other, shape] / seconds[own, shape]:.2f}" for shape in shapes]
+            print(f"| times as fast: {own}, {other} | " + " | ".join(ratios) + " |")
+
+
+def print_peak(lines):
+    """What one thread multiplies and adds at most, and what the linear layers reach of it."""
+    rates = {name: float(rate) for name, rate in (line.split() for line in lines.splitlines())}
+    print("\n| one thread | G multiply-adds/s | of the peak |\n| --- | ---: | ---: |")
+    for name, rate in rates.items():
+        peak = rates.get("peak-" + name.split("-")[0])
+        print(f"| {name} | {rate:.0f} | " + (f"{rate / peak:.0%}" if peak else "") + " |")
 
 
 if __name__ == "__main__":
