@@ -31,6 +31,9 @@ SHAPES = {
     "32 mixed": [12 + (37 * index) % 180 for index in range(32)],
 }
 
+# Passes before the one that is timed.
+WARM_UPS = 4
+
 
 class Engine:
     """An engine in a process of its own, which reads lengths and says how long they took.
@@ -45,9 +48,9 @@ class Engine:
 
     def time(self, lengths):
         self.process.send_signal(signal.SIGCONT)
-        # Twice to bring its weights into the caches and its threads to work, as in a server that does nothing else.
-        self.seconds(lengths)
-        self.seconds(lengths)
+        # To bring its weights into the caches and its threads to work, as in a server that does nothing else.
+        for _ in range(WARM_UPS):
+            self.seconds(lengths)
         seconds = self.seconds(lengths)
         self.process.send_signal(signal.SIGSTOP)
         return seconds
