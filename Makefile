@@ -23,7 +23,8 @@ endef
 
 invariants:
 	$(call absent,bakeoff-encoder,tokio hyper axum clap bakeoff-qa tokenizers rayon)
-	$(call absent,bakeoff-qa,tokio hyper axum clap bakeoff-report bakeoff-load)
+	$(call absent,bakeoff-hub,tokio hyper axum clap native-tls openssl bakeoff-qa)
+	$(call absent,bakeoff-qa,tokio hyper ureq axum clap bakeoff-report bakeoff-load)
 	$(call absent,bakeoff-serve,bakeoff-report bakeoff-load bakeoff-compare clap)
 	$(call absent,bakeoff-load,bakeoff-qa bakeoff-serve bakeoff-compare clap)
 	$(call absent,bakeoff-compare,bakeoff-qa bakeoff-serve clap)

@@ -5,6 +5,7 @@
     reason = "these comments are the help texts, which are no Markdown"
 )]
 
+mod model;
 mod runs;
 mod serve;
 
@@ -12,11 +13,11 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bakeoff_qa::backend::{Dtype, Isa};
 use bakeoff_report::Slo;
 use bakeoff_web::Login;
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::model::{ModelArgs, ModelCommand, ModelCommandArgs};
 pub(crate) use self::runs::{RunsArgs, RunsCommand};
 pub(crate) use self::serve::{LogFormat, ServeArgs};
 
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Measure a model's exact match and F1 on a SQuAD file
     Eval(EvalArgs),
+    /// Bring models from the Hugging Face Hub
+    Model(ModelCommandArgs),
 }
 
 #[derive(Debug, Args)]
@@ -255,20 +258,6 @@ pub(crate) struct EvalArgs {
     /// Threads that answer [default: one per physical core]
     #[arg(long, env = "BAKEOFF_THREADS", value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
-}
-
-/// Which model answers, and how its weights are run.
-#[derive(Debug, Args)]
-pub(crate) struct ModelArgs {
-    /// Folder with config.json, tokenizer.json, and model.safetensors or model.onnx [default: the bundled model]
-    #[arg(long, env = "BAKEOFF_MODEL", value_name = "DIR")]
-    pub(crate) model: Option<PathBuf>,
-    /// Precision of linear layers, for safetensors: int8, bf16 where the CPU has it, or f32 [default: int8]
-    #[arg(long, env = "BAKEOFF_DTYPE", value_name = "DTYPE")]
-    pub(crate) dtype: Option<Dtype>,
-    /// Instructions, for safetensors: avx512-bf16, avx512, avx-vnni, avx2 or portable [default: the best that the CPU has]
-    #[arg(long, env = "BAKEOFF_ISA", value_name = "ISA")]
-    pub(crate) isa: Option<Isa>,
 }
 
 /// A time such as `90s`, `1h30m` or, as Locust has it, a bare number of seconds.

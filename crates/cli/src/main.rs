@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Runs(args) => commands::runs::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
+        Command::Model(args) => commands::model::run(&args),
     }));
     match outcome {
         Ok(Ok(exit)) => exit.into(),

@@ -94,7 +94,9 @@ pub(crate) fn forward(
             logits: buffers.logits,
             members: buffers.members,
         };
-        team.run(wanted, patience(group.ids.len()), |member| pass.work(member));
+        team.run(wanted, patience(group.ids.len()), |member| {
+            pass.work(member);
+        });
     });
 }
 

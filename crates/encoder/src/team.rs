@@ -121,12 +121,7 @@ impl Team {
     ///
     /// # Panics
     /// If `work` does, on any of the threads.
-    pub(crate) fn run(
-        &self,
-        wanted: usize,
-        patience: Duration,
-        work: impl Fn(&Member<'_>) + Sync,
-    ) {
+    pub(crate) fn run(&self, wanted: usize, patience: Duration, work: impl Fn(&Member<'_>) + Sync) {
         let lent = self.lend(wanted.saturating_sub(1));
         let call = Call {
             work: &work,
@@ -142,8 +137,7 @@ impl Team {
             }));
         }
         let began = Instant::now();
-        while call.joined.load(Ordering::Acquire) < lent.helpers.len()
-            && began.elapsed() < patience
+        while call.joined.load(Ordering::Acquire) < lent.helpers.len() && began.elapsed() < patience
         {
             std::hint::spin_loop();
         }

@@ -88,7 +88,17 @@ impl ModelFiles {
         })
     }
 
-    /// What the model is called: the folder's name.
+    /// Whether a model of these files can be run, as far as that is seen without its weights.
+    ///
+    /// # Errors
+    /// [`ModelError`] says what is wrong.
+    pub fn check(&self) -> Result<(), ModelError> {
+        self.settings()?;
+        self.load_tokenizer().map(drop)
+    }
+
+    /// What the model is called: the folder's name, or in a cache of the Hugging Face Hub, whose folders are named by commits, the
+    /// model's without its owner.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -294,10 +304,16 @@ fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, ModelError> {
 fn name_of(folder: &Path) -> String {
     // `.` and `..` have no name of their own.
     let resolved = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    resolved.file_name().map_or_else(
-        || folder.display().to_string(),
-        |name| name.to_string_lossy().into_owned(),
-    )
+    let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
+    let hub = || {
+        let snapshots = resolved.parent()?;
+        let model = name(snapshots.parent()?)?;
+        let (_, model) = model.strip_prefix("models--")?.rsplit_once("--")?;
+        (name(snapshots)? == "snapshots").then(|| model.to_owned())
+    };
+    hub()
+        .or_else(|| name(&resolved))
+        .unwrap_or_else(|| folder.display().to_string())
 }
 
 /// The bundled model, as it lies in the repository.

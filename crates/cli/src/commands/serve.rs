@@ -4,11 +4,12 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::Context;
-use bakeoff_qa::{ModelError, ModelOptions, QuestionAnswering};
+use bakeoff_qa::{ModelOptions, QuestionAnswering};
 use bakeoff_serve::{Drained, ServeError, Server, Signals};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::{LogFormat, ModelArgs, ServeArgs};
+use crate::commands::model::folder_of;
 use crate::exit::{Exit, hinted};
 use crate::output::say;
 use crate::signals::{HangUp, ServerSignals, server_signals};
@@ -116,19 +117,19 @@ async fn announce(
 pub(crate) fn open_model(
     args: &ModelArgs,
     threads: NonZeroUsize,
-) -> Result<QuestionAnswering, ModelError> {
+) -> anyhow::Result<QuestionAnswering> {
     let options = ModelOptions {
         dtype: args.dtype,
         isa: args.isa,
         threads,
     };
-    match args.model.as_deref() {
-        Some(folder) => QuestionAnswering::open_with(folder, &options),
+    Ok(match args.model.as_deref() {
+        Some(model) => QuestionAnswering::open_with(&folder_of(model)?, &options)?,
         #[cfg(feature = "bundled-model")]
-        None => QuestionAnswering::embedded_with(&options),
+        None => QuestionAnswering::embedded_with(&options)?,
         #[cfg(not(feature = "bundled-model"))]
-        None => QuestionAnswering::open_with(std::path::Path::new("."), &options),
-    }
+        None => QuestionAnswering::open_with(std::path::Path::new("."), &options)?,
+    })
 }
 
 fn with_hint(error: ServeError) -> anyhow::Error {

@@ -11,6 +11,7 @@ mod docs;
 mod eval;
 mod fastapi;
 mod faults;
+mod hub;
 mod locust;
 mod operation;
 mod otlp;

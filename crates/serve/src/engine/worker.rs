@@ -37,8 +37,12 @@ impl Worker {
             Question::new("What warms up?", WARM_UP_CONTEXT).map_err(ServeError::WarmUp)?;
         let prepared = self.model.prepare(question, Options::default());
         let prepared = prepared.map_err(ServeError::WarmUp)?;
+        // A model with few positions reads the passage in several windows.
+        let windows = 0..prepared.windows();
         let mut batch = Batch::default();
-        prepared.append_to(&mut batch, 0);
+        for window in windows.clone() {
+            prepared.append_to(&mut batch, window);
+        }
         let mut started = Instant::now();
         for last in [false, true] {
             let logits = self.forward(&batch).map_err(|error| match error {
@@ -46,7 +50,8 @@ impl Worker {
                 ItemError::Panicked => ServeError::WarmUpPanicked,
             })?;
             if last {
-                self.queue.record(prepared.tokens(0), started.elapsed());
+                let tokens = windows.clone().map(|window| prepared.tokens(window)).sum();
+                self.queue.record(tokens, started.elapsed());
                 prepared.decode(&logits);
             }
             started = Instant::now();

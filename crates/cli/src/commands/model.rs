@@ -1,0 +1,106 @@
+//! `bakeoff model`: models from the Hugging Face Hub.
+
+use std::path::{Path, PathBuf};
+
+use bakeoff_hub::{Hub, HubError, MAIN, ModelName};
+use bakeoff_qa::{ModelFiles, ModelOptions, QuestionAnswering};
+
+use crate::args::{ModelCommand, ModelCommandArgs};
+use crate::exit::{Exit, hinted};
+use crate::output::{data, say};
+use crate::progress::Progress;
+
+/// Pulls a model, looks whether it runs, and prints its folder.
+pub(crate) fn run(args: &ModelCommandArgs) -> anyhow::Result<Exit> {
+    let ModelCommand::Pull { name, revision } = &args.command;
+    let hub = Hub::from_env();
+    let mut bar: Option<(String, Progress)> = None;
+    let folder = hub
+        .pull(
+            name,
+            revision,
+            &|folder| Ok(ModelFiles::read(folder)?.check()?),
+            &mut |pulled| {
+                if bar.as_ref().is_none_or(|(file, _)| *file != pulled.file) {
+                    bar = Some((pulled.file.clone(), Progress::new(pulled.of)));
+                }
+                if let Some((file, bar)) = &mut bar {
+                    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+                    let (there, all) = (megabytes(pulled.bytes), megabytes(pulled.of));
+                    bar.set(pulled.bytes, &format!("{file}  {there:.1} of {all:.1} MB"));
+                }
+            },
+        )
+        .map_err(with_hint)?;
+    drop(bar);
+    QuestionAnswering::open_with(&folder, &ModelOptions::default())?;
+    data(&format!("{}\n", folder.display()))?;
+    // A name means the main branch.
+    let model = if revision == MAIN {
+        name.to_string()
+    } else {
+        folder.display().to_string()
+    };
+    say(&format!("it runs: bakeoff serve --model {model}"));
+    Ok(Exit::Done)
+}
+
+/// The folder that `model` names: itself, or where a model of that name was pulled to.
+pub(crate) fn folder_of(model: &Path) -> anyhow::Result<PathBuf> {
+    let name = model
+        .to_str()
+        .and_then(|text| text.parse::<ModelName>().ok());
+    let Some(name) = name.filter(|_| !model.exists()) else {
+        return Ok(model.to_owned());
+    };
+    let hub = Hub::from_env();
+    hub.find(&name, MAIN).ok_or_else(|| {
+        let cache = hub.cache().display();
+        let what = anyhow::anyhow!("`{name}` is neither a folder nor a model in the cache {cache}");
+        hinted(
+            Exit::Usage,
+            what,
+            format!("bring it there with `bakeoff model pull {name}`"),
+        )
+    })
+}
+
+fn with_hint(error: HubError) -> anyhow::Error {
+    let (exit, hint) = match &error {
+        HubError::NotFound { .. } => (
+            Exit::Usage,
+            "look at the name and the revision; a model that is not public needs HF_TOKEN",
+        ),
+        HubError::NoFile { .. } => (
+            Exit::Usage,
+            "save it again with transformers: model.save_pretrained and, with a fast tokenizer, tokenizer.save_pretrained",
+        ),
+        HubError::NoWeights { .. } => (
+            Exit::Usage,
+            "save it again with transformers, model.save_pretrained(…, safe_serialization=True), and serve that folder",
+        ),
+        HubError::Unusable { .. } => (
+            Exit::Usage,
+            "bakeoff runs models for extractive question answering; docs/serving.md has the kinds",
+        ),
+        HubError::Refused { .. } => (
+            Exit::Environment,
+            "set HF_TOKEN to a token that may read it; some models want their terms accepted on their page first",
+        ),
+        HubError::Offline { .. } => (Exit::Environment, "unset HF_HUB_OFFLINE and pull it once"),
+        HubError::Hash { .. } => (
+            Exit::Environment,
+            "what came was removed; pull it again, and if that does not help, set HF_ENDPOINT to another mirror",
+        ),
+        HubError::Busy { .. } => (Exit::Environment, "wait until it is done"),
+        HubError::Cache { .. } => (
+            Exit::Environment,
+            "make room and the folder writable, or set HF_HOME to another one",
+        ),
+        _ => (
+            Exit::Environment,
+            "look at the network, HTTPS_PROXY and HF_ENDPOINT, and pull it again; what has come stays",
+        ),
+    };
+    hinted(exit, error, hint)
+}
