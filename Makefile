@@ -1,4 +1,4 @@
-.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients sanitize bench bench-serve bench-swarm bench-overload bench-encoder bench-identical
+.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients sanitize sanitize-address sanitize-thread sanitize-valgrind bench bench-serve bench-swarm bench-overload bench-encoder bench-identical
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -53,12 +53,24 @@ fuzz-keep: ## add to the corpus, which the tests replay, what fuzzing found and 
 	done
 	du --apparent-size -s -B1 fuzz/corpus/*
 
-# The flags replace those for static linking, with which neither works. valgrind does not know AVX-512: it tests what is below.
+# The flags replace those for static linking, with which neither works. ThreadSanitizer needs a standard library that is compiled with it, and
+# that the sources of it; valgrind does not know AVX-512, so it tests what is below.
 SANITIZE := cargo test --locked -p bakeoff-encoder --lib --test model --target x86_64-unknown-linux-gnu
-sanitize: ## the encoder's tests under AddressSanitizer, ThreadSanitizer and valgrind
+RUST_SRC := $(shell rustc --print sysroot)/lib/rustlib/src/rust/library/Cargo.lock
+
+sanitize: sanitize-address sanitize-thread sanitize-valgrind ## the encoder's tests under AddressSanitizer, ThreadSanitizer and valgrind
+
+sanitize-address:
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" $(SANITIZE) --target-dir target/address
-	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-		$(SANITIZE) --target-dir target/thread -- team:: calls_at more_threads
+
+sanitize-thread:
+	@if [ -f "$(RUST_SRC)" ]; then \
+		RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread" $(SANITIZE) -Zbuild-std --target-dir target/thread -- team:: calls_at threads batch; \
+	else \
+		echo "skipped ThreadSanitizer: needs rust-src, by \`rustup component add rust-src\`"; \
+	fi
+
+sanitize-valgrind:
 	RUSTFLAGS="-Cdebuginfo=1" CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind --error-exitcode=9 --quiet" \
 		$(SANITIZE) --target-dir target/valgrind -- batch threads calls_at tokens
 
