@@ -1,4 +1,4 @@
-.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients sanitize sanitize-address sanitize-thread sanitize-valgrind bench bench-serve bench-swarm bench-overload bench-encoder bench-identical
+.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients sanitize sanitize-address sanitize-thread sanitize-valgrind neon bench bench-serve bench-swarm bench-overload bench-encoder bench-identical
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -73,6 +73,16 @@ sanitize-thread:
 sanitize-valgrind:
 	RUSTFLAGS="-Cdebuginfo=1" CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind --error-exitcode=9 --quiet" \
 		$(SANITIZE) --target-dir target/valgrind -- batch threads calls_at tokens
+
+NEON := aarch64-unknown-linux-gnu
+neon: ## the encoder's tests on an emulated 64-bit ARM
+	@for tool in qemu-aarch64-static aarch64-linux-gnu-gcc; do \
+		command -v $$tool > /dev/null || { echo "skipped NEON: needs $$tool, of Debian's qemu-user-static and gcc-aarch64-linux-gnu"; exit; }; \
+	done; \
+	[ -d "$(shell rustc --print sysroot)/lib/rustlib/$(NEON)" ] || { echo "skipped NEON: needs \`rustup target add $(NEON)\`"; exit; }; \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64-static -cpu max" \
+		cargo test --locked -p bakeoff-encoder --lib --test model --target $(NEON)
 
 snap: ## accept the snapshots as they are now
 	INSTA_UPDATE=always cargo test --workspace

@@ -150,7 +150,8 @@ impl<S: Simd> Dot for Quads<S> {
     unsafe fn finish(sum: S::Ints, row: RowScale, columns: &Columns) -> S::Floats {
         // SAFETY: guaranteed by the caller.
         unsafe {
-            let zero = S::int_mul(S::int_load(columns.sum), S::int_splat(row.zero));
+            let zero = S::int_splat(row.zero - S::BYTES_ZERO);
+            let zero = S::int_mul(S::int_load(columns.sum), zero);
             let steps = S::to_floats(S::int_sub(sum, zero));
             let scale = S::mul(S::load(columns.scale), S::splat(row.scale));
             S::mul_add(steps, scale, S::load(columns.bias))

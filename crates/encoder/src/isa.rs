@@ -29,16 +29,19 @@ pub enum Isa {
     AvxVnni,
     /// AVX2 and FMA.
     Avx2,
+    /// NEON with products of bytes.
+    NeonDotprod,
     /// Whatever the compiler makes of plain Rust.
     Portable,
 }
 
 /// The names of all instruction sets, the best first.
-const NAMES: [(&str, Isa); 5] = [
+const NAMES: [(&str, Isa); 6] = [
     ("avx512-bf16", Isa::Avx512Bf16),
     ("avx512", Isa::Avx512),
     ("avx-vnni", Isa::AvxVnni),
     ("avx2", Isa::Avx2),
+    ("neon-dotprod", Isa::NeonDotprod),
     ("portable", Isa::Portable),
 ];
 
@@ -72,10 +75,17 @@ impl Isa {
                 Self::Avx512 => avx512,
                 Self::AvxVnni => avx2 && is_x86_feature_detected!("avxvnni"),
                 Self::Avx2 => avx2,
+                Self::NeonDotprod => false,
                 Self::Portable => true,
             }
         }
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(target_arch = "aarch64")]
+        {
+            let neon = std::arch::is_aarch64_feature_detected!("neon");
+            let dotprod = neon && std::arch::is_aarch64_feature_detected!("dotprod");
+            self == Self::Portable || self == Self::NeonDotprod && dotprod
+        }
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         {
             self == Self::Portable
         }

@@ -7,6 +7,8 @@ use crate::layers::activation::{self, Exactness};
 use crate::layers::attention::{self, Attention, Placement};
 use crate::layers::encode::Encode;
 use crate::layers::norm::{self, Norm};
+#[cfg(target_arch = "aarch64")]
+use crate::simd::NeonDotprod;
 use crate::simd::Portable;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512, Avx512Bf16, AvxVnni};
@@ -46,6 +48,8 @@ impl Kernels {
             Isa::AvxVnni => avx_vnni::kernels(dtype),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => avx2::kernels(dtype),
+            #[cfg(target_arch = "aarch64")]
+            Isa::NeonDotprod => neon_dotprod::kernels(dtype),
             _ => portable::kernels(dtype),
         }
     }
@@ -144,6 +148,8 @@ instruction_set! { avx512, Avx512, 4, Single<Avx512>,
 instruction_set! { avx_vnni, AvxVnni, 2, Single<AvxVnni>, #[target_feature(enable = "avx2,fma,avxvnni")] }
 #[cfg(target_arch = "x86_64")]
 instruction_set! { avx2, Avx2, 2, Single<Avx2>, #[target_feature(enable = "avx2,fma")] }
+#[cfg(target_arch = "aarch64")]
+instruction_set! { neon_dotprod, NeonDotprod, 4, Single<NeonDotprod>, #[target_feature(enable = "neon,dotprod")] }
 instruction_set! { portable, Portable, 2, Single<Portable>, }
 
 #[cfg(test)]

@@ -7,12 +7,16 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use self::avx2::{Avx2, AvxVnni};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use self::avx512::{Avx512, Avx512Bf16};
+#[cfg(target_arch = "aarch64")]
+pub(crate) use self::neon::NeonDotprod;
 pub(crate) use self::portable::Portable;
 
 /// One instruction set: vectors of [`LANES`](Self::LANES) lanes of 32 bits each.
@@ -23,6 +27,8 @@ pub(crate) use self::portable::Portable;
 pub(crate) trait Simd: Copy + 'static {
     /// Numbers in a vector.
     const LANES: usize;
+    /// What [`dot_bytes`](Self::dot_bytes) takes off each unsigned byte.
+    const BYTES_ZERO: i32 = 0;
     /// A vector of f32.
     type Floats: Copy;
     /// A vector of i32.
@@ -69,7 +75,8 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn as_floats(a: Self::Ints) -> Self::Floats;
     /// Four unsigned bytes.
     unsafe fn quads(word: u32) -> Self::Quads;
-    /// Adds to each lane the sum of four products: unsigned bytes of `a` with signed bytes of `b`, without saturation.
+    /// Adds to each lane the sum of four products: unsigned bytes of `a`, less [`BYTES_ZERO`](Self::BYTES_ZERO), with signed bytes of
+    /// `b`, without saturation.
     unsafe fn dot_bytes(sum: Self::Ints, a: Self::Quads, b: Self::Ints) -> Self::Ints;
     /// Adds to each lane the sum of two products of bf16 numbers.
     unsafe fn dot_bf16(sum: Self::Floats, a: Self::Ints, b: Self::Ints) -> Self::Floats;
