@@ -8,10 +8,11 @@ mod scratch;
 mod share;
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 pub(crate) use self::scratch::Scratch;
-use self::scratch::{MemberScratch, Sizes};
+use self::scratch::{MemberScratch, MemberWords, Sizes};
 use crate::buffer::Shared;
 use crate::config::Activation;
 use crate::gemm::{Out, RowScale, Rows};
@@ -65,7 +66,7 @@ struct Pass<'a> {
     keys: [Shared<'a, u32>; 2],
     values: [Shared<'a, u32>; 2],
     logits: [Shared<'a, f32>; 2],
-    members: &'a [MemberScratch<'a>],
+    members: &'a [Mutex<MemberWords>],
 }
 
 /// Computes the logits of `group`, on as many threads of `team` as are idle and worth it; they are in `scratch` afterwards.
@@ -77,6 +78,7 @@ pub(crate) fn forward(
 ) {
     let sizes = Sizes::new(model, kernels);
     let wanted = (group.ids.len() / TOKENS_PER_THREAD).clamp(1, team.size());
+    let mut helpers = std::mem::take(&mut scratch.helpers);
     scratch.with_room(&sizes, &group, team.size(), |buffers| {
         let pass = Pass {
             model,
@@ -94,16 +96,21 @@ pub(crate) fn forward(
             logits: buffers.logits,
             members: buffers.members,
         };
-        team.run(wanted, patience(group.ids.len()), |member| {
+        let patience = patience(group.ids.len());
+        team.run(wanted, patience, &mut helpers, |member| {
             pass.work(member);
         });
     });
+    scratch.helpers = helpers;
 }
 
 impl Pass<'_> {
     /// One thread's share.
     fn work(&self, member: &Member<'_>) {
-        let scratch = &self.members[member.rank];
+        // Nobody else wants it, and whatever a panic left in it is overwritten.
+        let words = self.members[member.rank].lock();
+        let mut words = words.unwrap_or_else(PoisonError::into_inner);
+        let scratch = &words.shared();
         let tokens = share::of(
             self.group.starts,
             member.rank,

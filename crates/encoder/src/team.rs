@@ -117,12 +117,19 @@ impl Team {
         self.helpers.len() + 1
     }
 
-    /// Runs `work` on this thread and on up to `wanted - 1` idle ones, of those that come within `patience`.
+    /// Runs `work` on this thread and on up to `wanted - 1` idle ones, of those that come within `patience`. `helpers` is kept by the
+    /// caller from call to call so that nothing is allocated.
     ///
     /// # Panics
     /// If `work` does, on any of the threads.
-    pub(crate) fn run(&self, wanted: usize, patience: Duration, work: impl Fn(&Member<'_>) + Sync) {
-        let lent = self.lend(wanted.saturating_sub(1));
+    pub(crate) fn run(
+        &self,
+        wanted: usize,
+        patience: Duration,
+        helpers: &mut Vec<usize>,
+        work: impl Fn(&Member<'_>) + Sync,
+    ) {
+        let lent = self.lend(wanted.saturating_sub(1), helpers);
         let call = Call {
             work: &work,
             barrier: Barrier::default(),
@@ -162,13 +169,14 @@ impl Team {
     }
 
     /// Takes idle helpers, up to `wanted`, as long as callers leave threads to them.
-    fn lend(&self, wanted: usize) -> Lent<'_> {
+    fn lend<'a>(&'a self, wanted: usize, helpers: &'a mut Vec<usize>) -> Lent<'a> {
         let mut duty = self.duty();
         duty.callers += 1;
         let busy = self.helpers.len() - duty.idle.len();
         let free = self.size().saturating_sub(duty.callers + busy);
         let rest = duty.idle.len() - wanted.min(free).min(duty.idle.len());
-        let helpers = duty.idle.split_off(rest);
+        helpers.clear();
+        helpers.extend(duty.idle.drain(rest..));
         Lent {
             team: self,
             helpers,
@@ -179,14 +187,14 @@ impl Team {
 /// Helpers of one call, given back when dropped.
 struct Lent<'a> {
     team: &'a Team,
-    helpers: Vec<usize>,
+    helpers: &'a mut Vec<usize>,
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         let mut duty = self.team.duty();
         duty.callers -= 1;
-        duty.idle.append(&mut self.helpers);
+        duty.idle.append(self.helpers);
     }
 }
 
@@ -331,7 +339,7 @@ mod tests {
         let team = Team::new(4).unwrap();
         for _ in 0..200 {
             let before = AtomicUsize::new(0);
-            team.run(4, PATIENCE, |member| {
+            team.run(4, PATIENCE, &mut Vec::new(), |member| {
                 before.fetch_add(1, Ordering::Relaxed);
                 member.meet();
                 assert_eq!(before.load(Ordering::Relaxed), member.size);
@@ -346,7 +354,7 @@ mod tests {
         let team = Team::new(3).unwrap();
         for wanted in [0, 1, 2] {
             let members = AtomicUsize::new(0);
-            team.run(wanted, PATIENCE, |_| {
+            team.run(wanted, PATIENCE, &mut Vec::new(), |_| {
                 members.fetch_add(1, Ordering::Relaxed);
             });
             assert!((1..=wanted.max(1)).contains(&members.into_inner()));
@@ -356,9 +364,11 @@ mod tests {
     #[test]
     fn calls_at_once_share_the_threads() {
         let team = Team::new(2).unwrap();
-        team.run(2, PATIENCE, |outer| {
+        team.run(2, PATIENCE, &mut Vec::new(), |outer| {
             if outer.rank == 0 {
-                team.run(2, PATIENCE, |inner| assert!(inner.size + outer.size <= 3));
+                team.run(2, PATIENCE, &mut Vec::new(), |inner| {
+                    assert!(inner.size + outer.size <= 3);
+                });
             }
         });
     }
@@ -369,7 +379,7 @@ mod tests {
         for rank in 0..3 {
             let (size, run) = (AtomicUsize::new(0), AtomicUsize::new(0));
             let caught = panic::catch_unwind(AssertUnwindSafe(|| {
-                team.run(3, PATIENCE, |member| {
+                team.run(3, PATIENCE, &mut Vec::new(), |member| {
                     size.store(member.size, Ordering::Relaxed);
                     run.fetch_add(1, Ordering::Relaxed);
                     assert_ne!(member.rank, rank, "as told");
@@ -379,7 +389,7 @@ mod tests {
             // A helper that did not come has no rank.
             assert_eq!(caught.is_err(), rank < size.into_inner());
             assert!(run.into_inner() >= 1);
-            team.run(3, PATIENCE, |member| {
+            team.run(3, PATIENCE, &mut Vec::new(), |member| {
                 member.meet();
             });
         }

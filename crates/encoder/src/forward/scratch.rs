@@ -1,5 +1,7 @@
 //! The memory that passes work in, kept from one to the next.
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::buffer::{LINE_WORDS, Shared, Words};
 use crate::forward::{CHUNK_TOKENS, Group};
 use crate::gemm::RowScale;
@@ -21,12 +23,14 @@ pub(crate) struct Scratch {
     keys: [Words; 2],
     values: [Words; 2],
     logits: [Words; 2],
-    members: Vec<MemberWords>,
+    members: Vec<Mutex<MemberWords>>,
+    /// The threads that help with a call.
+    pub(crate) helpers: Vec<usize>,
 }
 
 /// What one thread works in.
 #[derive(Debug, Default)]
-struct MemberWords {
+pub(crate) struct MemberWords {
     tile: Words,
     context: Words,
     change: Words,
@@ -66,7 +70,8 @@ pub(crate) struct Buffers<'a> {
     pub(crate) keys: [Shared<'a, u32>; 2],
     pub(crate) values: [Shared<'a, u32>; 2],
     pub(crate) logits: [Shared<'a, f32>; 2],
-    pub(crate) members: &'a [MemberScratch<'a>],
+    /// One a thread, which locks it for the whole pass.
+    pub(crate) members: &'a [Mutex<MemberWords>],
 }
 
 /// How long rows are.
@@ -116,8 +121,6 @@ impl Scratch {
         work: impl FnOnce(Buffers<'_>),
     ) {
         self.grow(sizes, group, threads);
-        let members: Vec<MemberScratch<'_>> =
-            self.members.iter_mut().map(MemberWords::shared).collect();
         work(Buffers {
             key_starts: &self.key_starts,
             states: self.states.shared(),
@@ -127,7 +130,7 @@ impl Scratch {
             keys: self.keys.each_mut().map(Words::shared),
             values: self.values.each_mut().map(Words::shared),
             logits: self.logits.each_mut().map(Words::shared),
-            members: &members,
+            members: &self.members,
         });
     }
 
@@ -164,9 +167,10 @@ impl Scratch {
             words.grow(tokens);
         }
         if self.members.len() < threads {
-            self.members.resize_with(threads, MemberWords::default);
+            self.members.resize_with(threads, Mutex::default);
         }
         for member in &mut self.members {
+            let member = member.get_mut().unwrap_or_else(PoisonError::into_inner);
             member.grow(sizes, longest);
         }
     }
@@ -186,7 +190,7 @@ impl MemberWords {
         self.weights.grow(score_numbers(longest));
     }
 
-    fn shared(&mut self) -> MemberScratch<'_> {
+    pub(crate) fn shared(&mut self) -> MemberScratch<'_> {
         MemberScratch {
             tile: self.tile.shared(),
             context: self.context.shared(),
