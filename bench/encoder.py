@@ -31,8 +31,9 @@ SHAPES = {
     "32 mixed": [12 + (37 * index) % 180 for index in range(32)],
 }
 
-# Passes before the one that is timed.
-WARM_UPS = 4
+# Passes of a turn before those that are timed, and those.
+WARM_UPS = 5
+TIMED = 5
 
 
 class Engine:
@@ -51,7 +52,7 @@ class Engine:
         # To bring its weights into the caches and its threads to work, as in a server that does nothing else.
         for _ in range(WARM_UPS):
             self.seconds(lengths)
-        seconds = self.seconds(lengths)
+        seconds = [self.seconds(lengths) for _ in range(TIMED)]
         self.process.send_signal(signal.SIGSTOP)
         return seconds
 
@@ -148,7 +149,7 @@ def main():
     parser.add_argument("--rten", help="the example `forward_onnx` of crates/qa")
     parser.add_argument("--onnx", required=True, help="the int8 graph of the bundled model")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
     parser.add_argument("--torch", action="store_true")
     arguments = parser.parse_args()
@@ -171,7 +172,7 @@ def measure(arguments, contenders):
             for name, engine in contenders.items():
                 seconds = engine.time(lengths)
                 if index >= 2:
-                    times[name, shape].append(seconds)
+                    times[name, shape] += seconds
     print_times(times, contenders, shapes)
 
 
