@@ -99,6 +99,10 @@ use instructions;
 /// How far the exponent of a float is from the right.
 const EXPONENT_SHIFT: i32 = 23;
 
+/// The bits of the upper half of a word, where the bf16 number of an f32 is.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+const UPPER_HALF: i32 = 0xffff_0000_u32.cast_signed();
+
 /// `value` in bf16, to the nearest, ties to even.
 #[inline(always)]
 pub(crate) fn bf16(value: f32) -> u16 {

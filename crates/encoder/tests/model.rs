@@ -4,11 +4,14 @@
 
 mod tiny;
 
+use std::fs;
 use std::num::NonZeroUsize;
 
 use bakeoff_encoder::{
     Dtype, Encoder, EncoderOptions, ForwardError, Isa, LoadError, Logits, Tokens,
 };
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 use self::tiny::{Float, Tiny};
 
@@ -373,5 +376,60 @@ fn instructions_that_the_cpu_lacks_are_refused() {
             error.to_string(),
             "this CPU cannot compute with bf16 by avx2; it can with int8 and f32"
         );
+    }
+}
+
+/// What happens to a file.
+#[derive(Debug, Clone)]
+struct Damage {
+    /// Bytes that become others: where, as a share of the part, and what.
+    bytes: Vec<(f64, u8)>,
+    /// How much of the file is left.
+    left: f64,
+    /// Whether it is the part that is read first, and not the numbers.
+    in_header: bool,
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let bytes = vec((0.0..1.0_f64, any::<u8>()), 0..4);
+    let left = prop_oneof![3 => Just(1.0), 1 => 0.0..1.0_f64];
+    (bytes, left, any::<bool>()).prop_map(|(bytes, left, in_header)| Damage {
+        bytes,
+        left,
+        in_header,
+    })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a length"
+)]
+fn share(of: usize, share: f64) -> usize {
+    (of as f64 * share) as usize
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn damaged_files_load_or_are_refused(
+        damage in damage(),
+        file in prop_oneof![Just("model.safetensors"), Just("config.json")],
+        dtype in prop_oneof![Just(Dtype::Int8), Just(Dtype::F32)],
+    ) {
+        let folder = Tiny::new().write();
+        let path = folder.path().join(file);
+        let mut content = fs::read(&path).unwrap();
+        let header = content.len().min(2000);
+        for (place, byte) in &damage.bytes {
+            let part = if damage.in_header { header } else { content.len() };
+            content[share(part, *place)] = *byte;
+        }
+        content.truncate(share(content.len(), damage.left));
+        fs::write(&path, content).unwrap();
+        if let Err(error) = Encoder::open(folder.path(), &options(dtype, Isa::detect(), 1)) {
+            prop_assert!(!error.to_string().is_empty());
+        }
     }
 }

@@ -106,6 +106,11 @@ pub(crate) enum Cause {
     File(io::Error),
     /// What the hub said makes no sense.
     Answer(String),
+    /// What came is not what it was to be.
+    Hash {
+        file: String,
+        blob: PathBuf,
+    },
 }
 
 impl From<ApiError> for Cause {
@@ -125,6 +130,7 @@ impl HubError {
         let (model, endpoint) = (model.clone(), endpoint.to_owned());
         let source: Box<dyn Error + Send + Sync> = match cause {
             Cause::File(source) => return Self::Cache { source },
+            Cause::Hash { file, blob } => return Self::Hash { model, file, blob },
             Cause::Api(ApiError::IoError(source)) if is_of_disk(&source) => {
                 return Self::Cache { source };
             }

@@ -13,12 +13,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hf_hub::api::Progress;
-use hf_hub::api::sync::{Api, ApiBuilder, ApiRepo};
-use hf_hub::{Cache, Repo, RepoType};
+use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
+use hf_hub::{Cache, CacheRepo, Repo, RepoType};
 
+use crate::error::Cause;
 pub use crate::error::HubError;
 pub use crate::name::{ModelName, NotAName};
-use crate::wanted::{SMALL_FILES, Wanted};
+use crate::wanted::Wanted;
 
 /// The branch that is meant where none is named.
 pub const MAIN: &str = "main";
@@ -60,7 +61,7 @@ impl Hub {
 
     /// The folder of a model that was pulled before: of the branch, tag or commit `revision`.
     pub fn find(&self, model: &ModelName, revision: &str) -> Option<PathBuf> {
-        let of_model = Cache::new(self.cache.clone()).repo(repo(model, revision));
+        let of_model = self.cached(model, revision);
         let config = of_model.get(wanted::CONFIG);
         // A commit has no entry in `refs`.
         let config = config.or_else(|| Some(of_model.pointer_path(revision).join(wanted::CONFIG)));
@@ -91,39 +92,25 @@ impl Hub {
             });
         }
         let api = self.api()?;
-        let failed = |source| HubError::of(source, model, revision, &self.endpoint);
-        let info = api
-            .repo(repo(model, revision))
-            .info()
-            .map_err(|error| failed(error.into()))?;
+        let failed = |cause| HubError::of(cause, model, revision, &self.endpoint);
+        let info = api.repo(repo(model, revision)).info();
+        let info = info.map_err(|error| failed(error.into()))?;
         if !name::is_plain(&info.sha) {
-            return Err(failed(error::Cause::Answer("a commit that is none".into())));
+            let what = format!("it says that the commit is {:?}", info.sha);
+            return Err(failed(Cause::Answer(what)));
         }
-        let there: Vec<String> = info
-            .siblings
-            .into_iter()
-            .map(|file| file.rfilename)
-            .collect();
+        let names = info.siblings.into_iter().map(|file| file.rfilename);
+        let there: Vec<String> = names.collect();
         let wanted = Wanted::of(&there, model)?;
+        // By its commit, so that all files are of the same one.
         let pulling = Pulling {
-            // By its commit, so that all files are of the same one.
             from: api.repo(repo(model, &info.sha)),
-            folder: Cache::new(self.cache.clone())
-                .repo(repo(model, &info.sha))
-                .pointer_path(&info.sha),
+            to: self.cached(model, &info.sha),
+            folder: self.cached(model, &info.sha).pointer_path(&info.sha),
+            api,
         };
-        let mut pull = |file: &str| {
-            let pulled = pulling.file(file, &mut *progress);
-            pulled.map_err(|error| match error {
-                Failed::Pull(error) => failed(error),
-                Failed::Hash { file, blob } => HubError::Hash {
-                    model: model.clone(),
-                    file,
-                    blob,
-                },
-            })
-        };
-        for file in SMALL_FILES.iter().filter(|file| wanted.has(file)) {
+        let mut pull = |file: &str| pulling.file(file, &mut *progress).map_err(failed);
+        for file in &wanted.small {
             pull(file)?;
         }
         check(&pulling.folder).map_err(|source| HubError::Unusable {
@@ -135,18 +122,19 @@ impl Hub {
         }
         if let Some(index) = &wanted.index {
             pull(index)?;
-            for shard in wanted::shards(&pulling.folder.join(index), &there)
-                .map_err(|what| failed(error::Cause::Answer(what)))?
-            {
+            let shards = wanted::shards(&pulling.folder.join(index), &there);
+            for shard in shards.map_err(|what| failed(Cause::Answer(what)))? {
                 pull(&shard)?;
             }
         }
         // Only now, when all of it is there, does the branch mean this commit.
-        let of_model = Cache::new(self.cache.clone()).repo(repo(model, revision));
-        of_model
-            .create_ref(&info.sha)
-            .map_err(|error| failed(error.into()))?;
+        let of_branch = self.cached(model, revision).create_ref(&info.sha);
+        of_branch.map_err(|error| failed(error.into()))?;
         Ok(pulling.folder)
+    }
+
+    fn cached(&self, model: &ModelName, revision: &str) -> CacheRepo {
+        Cache::new(self.cache.clone()).repo(repo(model, revision))
     }
 
     fn api(&self) -> Result<Api, HubError> {
@@ -165,38 +153,42 @@ fn repo(model: &ModelName, revision: &str) -> Repo {
 
 /// The pulling of one commit's files.
 struct Pulling {
+    api: Api,
     from: ApiRepo,
+    to: CacheRepo,
     /// The commit's folder of links.
     folder: PathBuf,
 }
 
-/// Why a file is not there.
-enum Failed {
-    Pull(error::Cause),
-    Hash { file: String, blob: PathBuf },
-}
-
-impl<E: Into<error::Cause>> From<E> for Failed {
-    fn from(error: E) -> Self {
-        Self::Pull(error.into())
-    }
-}
-
 impl Pulling {
-    fn file(&self, file: &str, progress: &mut dyn FnMut(&Pulled)) -> Result<(), Failed> {
+    fn file(&self, file: &str, progress: &mut dyn FnMut(&Pulled)) -> Result<(), Cause> {
         let link = self.folder.join(file);
         if link.is_file() {
             return Ok(());
         }
-        let shown = Shown {
-            pulled: Pulled {
+        let mut download = || {
+            let pulled = Pulled {
                 file: file.to_owned(),
                 bytes: 0,
                 of: 0,
-            },
-            progress,
+            };
+            let shown = Shown {
+                pulled,
+                progress: &mut *progress,
+            };
+            self.from.download_with_progress(file, shown)
         };
-        self.from.download_with_progress(file, shown)?;
+        match download() {
+            Err(error) if has_nothing_to_add(&error) => {
+                // All of it came, but it was never given its name; or more than all.
+                let etag = self.api.metadata(&self.from.url(file))?.etag().to_owned();
+                fs::remove_file(self.to.blob_path(&etag).with_extension(PART))?;
+                download()?;
+            }
+            downloaded => {
+                downloaded?;
+            }
+        }
         // The link leads to the blob, whose name is its hash.
         let blob = link.canonicalize()?;
         if verify::is_what_its_name_says(&blob)? {
@@ -204,10 +196,23 @@ impl Pulling {
         }
         fs::remove_file(&link)?;
         fs::remove_file(&blob)?;
-        Err(Failed::Hash {
+        Err(Cause::Hash {
             file: file.to_owned(),
             blob,
         })
+    }
+}
+
+/// What the client adds to the name of a blob that is not whole yet.
+const PART: &str = "part";
+
+/// Whether there is no more of a file than is here.
+fn has_nothing_to_add(error: &ApiError) -> bool {
+    match error {
+        ApiError::InvalidResume => true,
+        // Range not satisfiable.
+        ApiError::RequestError(error) => matches!(**error, ureq::Error::StatusCode(416)),
+        _ => false,
     }
 }
 

@@ -16,7 +16,7 @@ const INDEX: &str = "model.safetensors.index.json";
 const ONNX: &str = "model.onnx";
 
 /// What is pulled first, where it is there.
-pub(crate) const SMALL_FILES: [&str; 4] = [
+const SMALL_FILES: [&str; 4] = [
     CONFIG,
     TOKENIZER,
     "tokenizer_config.json",
@@ -29,7 +29,8 @@ const ONNX_DATA: [&str; 2] = ["model.onnx_data", "model.onnx.data"];
 /// The files of a model that are pulled.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    small: Vec<&'static str>,
+    /// Settings and the tokenizer, which are pulled first.
+    pub(crate) small: Vec<&'static str>,
     /// Files with weights, but for those that `index` names.
     pub(crate) weights: Vec<&'static str>,
     /// The file that names the files with the weights.
@@ -66,10 +67,6 @@ impl Wanted {
             weights,
             index,
         })
-    }
-
-    pub(crate) fn has(&self, file: &str) -> bool {
-        self.small.contains(&file)
     }
 
     /// Whether `folder` has everything that a model needs.

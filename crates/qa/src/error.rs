@@ -87,7 +87,8 @@ pub enum ModelError {
         folder: PathBuf,
     },
     /// Precision or instructions were asked for, which only safetensors can be run with.
-    #[error("{} has no model.safetensors; an ONNX file is run as it is, without a choice of dtype or isa", folder.display())]
+    #[error("{} has no model.safetensors, and an ONNX file is run as it is; leave the choice of dtype and isa out, or save the model with \
+         transformers' `save_pretrained`", folder.display())]
     OnnxOnly {
         /// The folder.
         folder: PathBuf,

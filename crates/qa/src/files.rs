@@ -308,7 +308,7 @@ fn name_of(folder: &Path) -> String {
     let hub = || {
         let snapshots = resolved.parent()?;
         let model = name(snapshots.parent()?)?;
-        let (_, model) = model.strip_prefix("models--")?.rsplit_once("--")?;
+        let model = model.strip_prefix("models--")?.rsplit("--").next()?;
         (name(snapshots)? == "snapshots").then(|| model.to_owned())
     };
     hub()

@@ -283,8 +283,7 @@ impl Swarm {
     ///
     /// Who asks for the figures after this gets those that began anew.
     pub(crate) async fn reset(&self) {
-        let asked = self.ask_for_reset();
-        if let Some(done) = asked {
+        if let Some(done) = self.ask_for_reset() {
             // A load that ends just now does not answer.
             let _ = tokio::time::timeout(RESET_PATIENCE, done).await;
         }

@@ -27,6 +27,17 @@ pub(crate) fn run(folder: &Path, args: &[&str]) -> Ended {
     Ended::of(bakeoff(args).current_dir(folder).output().unwrap())
 }
 
+/// The first line and the headers of an HTTP message, with the empty line after them.
+pub(crate) fn read_head(stream: &mut impl BufRead) -> std::io::Result<String> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if stream.read_line(&mut head)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(head)
+}
+
 /// How the binary ended.
 #[derive(Debug)]
 pub(crate) struct Ended {

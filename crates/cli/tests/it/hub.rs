@@ -1,7 +1,7 @@
 //! `bakeoff model pull`, with a stand-in for the Hugging Face Hub that serves the tiny models of the tests.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::bakeoff::{Ended, Server, bakeoff};
+use crate::bakeoff::{Ended, Server, bakeoff, read_head};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const MODEL: &str = "ada/tiny";
@@ -117,13 +117,7 @@ fn answer(
     fault: Fault,
     asked: &Mutex<Vec<(String, String)>>,
 ) -> std::io::Result<()> {
-    let mut head = String::new();
-    let mut reader = BufReader::new(stream.try_clone()?);
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head)? == 0 {
-            return Ok(());
-        }
-    }
+    let head = read_head(&mut BufReader::new(stream.try_clone()?))?;
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     let header = |name: &str| {
         let found = head.lines().find_map(|line| {
@@ -164,6 +158,12 @@ fn answer(
     asked.lock().unwrap().push((path.clone(), range.clone()));
     let (first, last) = range.trim_start_matches("bytes=").split_once('-').unwrap();
     let first: usize = first.parse().unwrap();
+    if first >= content.len() {
+        return write!(
+            stream,
+            "HTTP/1.1 416 Range Not Satisfiable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+        );
+    }
     let end = last.parse().map_or(content.len(), |last: usize| last + 1);
     let digest = Sha256::digest(&content);
     let hash = digest
@@ -249,6 +249,18 @@ fn a_transfer_that_broke_off_goes_on_where_it_did() {
         fs::read(hub.snapshot().join(WEIGHTS)).unwrap(),
         fs::read(weights).unwrap()
     );
+}
+
+#[test]
+fn a_transfer_that_ended_without_giving_the_file_its_name_is_made_again() {
+    let hub = Hub::start("bert", Fault::Nothing);
+    hub.pull().expect(0, &[]);
+    let link = hub.snapshot().join(WEIGHTS);
+    let blob = link.canonicalize().unwrap();
+    fs::remove_file(&link).unwrap();
+    fs::rename(&blob, blob.with_extension("part")).unwrap();
+    hub.pull().expect(0, &[]);
+    assert!(link.is_file());
 }
 
 #[test]

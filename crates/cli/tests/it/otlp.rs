@@ -1,13 +1,13 @@
 //! `bakeoff swarm --otlp`, with a stand-in for a collector.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::Value;
 
-use crate::bakeoff::{Server, run};
+use crate::bakeoff::{Server, read_head, run};
 
 const SCENARIO: &str = "name = \"shop\"\n[load]\nusers = 2\nspawn_rate = 100\nrun_time = \"1s\"\nwait_time = \"10ms\"\n[[task]]\nname = \"/health\"\npath = \"/health\"\n";
 
@@ -19,10 +19,7 @@ fn collector(status: &'static str) -> (String, Receiver<(String, Value)>) {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut reader = BufReader::new(stream.unwrap());
-            let mut head = String::new();
-            while !head.ends_with("\r\n\r\n") {
-                reader.read_line(&mut head).unwrap();
-            }
+            let head = read_head(&mut reader).unwrap();
             let length = head
                 .lines()
                 .find_map(|line| line.strip_prefix("content-length: "));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::bakeoff::{Server, available, send_signal};
+use crate::bakeoff::{Server, available, read_head, send_signal};
 
 const BODY: &str =
     r#"{"question": "Who wrote it?", "context": "The opera was written by Ada Byron in 1843."}"#;
@@ -245,13 +245,7 @@ fn ask(connection: &mut Option<BufReader<UnixStream>>, front: &Path) -> Result<(
 
 /// Status line and headers in lower case, and a body of known length.
 fn read_answer(stream: &mut BufReader<UnixStream>) -> std::io::Result<(String, String)> {
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if stream.read_line(&mut head)? == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-    head.make_ascii_lowercase();
+    let head = read_head(stream)?.to_ascii_lowercase();
     let length = head
         .split("content-length: ")
         .nth(1)

@@ -6,7 +6,7 @@
 )]
 use std::arch::x86_64::*;
 
-use super::{EXPONENT_SHIFT, Simd, instructions};
+use super::{EXPONENT_SHIFT, Simd, UPPER_HALF, instructions};
 
 /// AVX2 and FMA.
 #[derive(Debug, Clone, Copy)]
@@ -121,9 +121,6 @@ avx2! { Avx2, [__m256i; 2],
         _mm256_add_epi32(sum, _mm256_add_epi32(even, odd))
     };
 }
-
-/// The bits of the upper half of a word.
-const UPPER_HALF: i32 = 0xffff_0000_u32.cast_signed();
 
 /// Numbers whose upper halves are in bf16, to the nearest, ties to even.
 #[inline(always)]

@@ -7,7 +7,7 @@
 use std::arch::x86_64::*;
 use std::mem;
 
-use super::{Simd, instructions};
+use super::{Simd, UPPER_HALF, instructions};
 
 /// AVX-512 F, BW, DQ, VL and VNNI.
 #[derive(Debug, Clone, Copy)]
@@ -107,9 +107,6 @@ avx512! { Avx512,
         _mm512_fmadd_ps(low_a, low_b, _mm512_fmadd_ps(high_a, high_b, sum))
     };
 }
-
-/// The bits of the upper half of a word.
-const UPPER_HALF: i32 = 0xffff_0000_u32.cast_signed();
 
 /// Numbers whose upper halves are in bf16, to the nearest, ties to even.
 #[inline(always)]

@@ -7,7 +7,7 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::{EXPONENT_SHIFT, Simd, instructions};
+use super::{EXPONENT_SHIFT, Simd, UPPER_HALF, instructions};
 
 /// NEON with the instruction `sdot`.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,7 @@ impl Simd for NeonDotprod {
         };
         store_bf16(to: *mut u16, values: float32x4_t) = vst1_u16(to, vshrn_n_u32::<16>(rounded(values)));
         store_bf16_pairs(to: *mut u32, low: float32x4_t, high: float32x4_t) = {
-            let high = vandq_u32(rounded(high), vdupq_n_u32(UPPER_HALF));
+            let high = vandq_u32(rounded(high), vdupq_n_u32(UPPER_HALF.cast_unsigned()));
             vst1q_u32(to, vorrq_u32(vshrq_n_u32::<16>(rounded(low)), high));
         };
         int_zero() -> int32x4_t = vdupq_n_s32(0);
@@ -88,7 +88,7 @@ impl Simd for NeonDotprod {
         };
         dot_bf16(sum: float32x4_t, a: int32x4_t, b: int32x4_t) -> float32x4_t = {
             // A bf16 number is the upper half of an f32, and the lower half of a pair comes first.
-            let upper = vdupq_n_s32(UPPER_HALF.cast_signed());
+            let upper = vdupq_n_s32(UPPER_HALF);
             let high_a = vreinterpretq_f32_s32(vandq_s32(a, upper));
             let high_b = vreinterpretq_f32_s32(vandq_s32(b, upper));
             let low_a = vreinterpretq_f32_s32(vshlq_n_s32::<16>(a));
@@ -97,9 +97,6 @@ impl Simd for NeonDotprod {
         };
     }
 }
-
-/// The bits of the upper half of a word.
-const UPPER_HALF: u32 = 0xffff_0000;
 
 /// Numbers whose upper halves are in bf16, to the nearest, ties to even.
 #[inline(always)]
