@@ -66,6 +66,11 @@ pub(crate) trait Running {
 
     /// What it has consumed until now; `None` where that cannot be seen.
     fn consumption(&mut self) -> Option<Consumption>;
+
+    /// `true` if it runs on another machine.
+    fn is_elsewhere(&self) -> bool {
+        false
+    }
 }
 
 /// What a contender has consumed since it started, and holds now.
@@ -170,6 +175,16 @@ impl Running for Remote {
 
     fn consumption(&mut self) -> Option<Consumption> {
         None
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        let host = url::Url::parse(&self.0).ok();
+        match host.as_ref().and_then(url::Url::host) {
+            Some(url::Host::Ipv4(ip)) => !ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => !ip.is_loopback(),
+            Some(url::Host::Domain(name)) => name != "localhost",
+            None => false,
+        }
     }
 }
 

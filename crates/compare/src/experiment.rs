@@ -15,6 +15,7 @@ use crate::file::{ExperimentFile, Launch};
 use crate::machine;
 
 mod blocks;
+mod sampling;
 mod turn;
 mod words;
 
@@ -41,6 +42,11 @@ pub enum Event<'a> {
     },
     /// What the load generator makes of a server that does nothing is measured.
     MeasuringFloor,
+    /// A contender is asked for its answers to a sample of requests.
+    Sampling {
+        /// Its name.
+        contender: &'a str,
+    },
     /// A contender is being started.
     Starting(Turn<'a>),
     /// The load is on.
@@ -76,7 +82,6 @@ pub struct Comparison {
     file: ExperimentFile,
     scenario: Scenario,
     users: NonZeroU32,
-    spawn_rate: f64,
     cores: Option<Cores>,
     contenders: Vec<Prepared>,
 }
@@ -96,15 +101,9 @@ impl Comparison {
             };
             bakeoff_load::check_requests(&scenario, address)?;
         }
-        let (users, spawn_rate) = match (file.users, &scenario.load().workload) {
-            (
-                users,
-                Workload::Users {
-                    users: of_scenario,
-                    spawn_rate,
-                },
-            ) => (users.unwrap_or(*of_scenario), *spawn_rate),
-            (Some(users), _) => (users, f64::from(users.get())),
+        let users = match (file.users, &scenario.load().workload) {
+            (Some(users), _) => users,
+            (None, Workload::Users { users, .. }) => *users,
             (None, _) => {
                 return Err(CompareError::NoUsers {
                     scenario: file.scenario,
@@ -113,7 +112,6 @@ impl Comparison {
         };
         Ok(Self {
             users,
-            spawn_rate,
             cores: Cores::of(file.cores),
             file,
             scenario,
@@ -193,6 +191,7 @@ impl Comparison {
                 warm_up: self.file.warm_up.at_least,
                 warm_up_limit: self.file.warm_up.at_most,
                 measure: self.file.measure,
+                measure_limit: self.file.measure_limit,
                 seed: self.file.seed,
                 slo: self.file.slo,
                 price_per_core_hour: self.file.price_per_core_hour,

@@ -38,8 +38,10 @@ pub struct ExperimentFile {
     pub restart: Restart,
     /// The time before each measured period, after all users have started.
     pub warm_up: WarmUp,
-    /// The measured period of each run.
+    /// The least measured period of each run.
     pub measure: Duration,
+    /// The most time that the measured period is extended to, until every user has finished enough rounds.
+    pub measure_limit: Duration,
     /// The metric that the verdict is about.
     pub primary: PrimaryMetric,
     /// The relative difference that does not matter, 0.05 for 5 %.
@@ -143,6 +145,7 @@ impl ExperimentFile {
             until_ratio: raw.until.map(|until| until.0),
             restart: raw.restart.into(),
             warm_up: raw.warm_up,
+            measure_limit: raw.measure_limit.0.max(raw.measure.0),
             measure: raw.measure.0,
             primary: raw.primary.into(),
             same_ratio: raw.same.0,
@@ -236,6 +239,8 @@ struct RawExperiment {
     warm_up: WarmUp,
     #[serde(default = "default_measure")]
     measure: PositiveDuration,
+    #[serde(default = "default_measure_limit")]
+    measure_limit: PositiveDuration,
     #[serde(default)]
     primary: RawMetric,
     #[serde(default)]
@@ -304,6 +309,10 @@ impl From<RawRestart> for Restart {
 
 fn default_measure() -> PositiveDuration {
     PositiveDuration(Duration::from_secs(5))
+}
+
+fn default_measure_limit() -> PositiveDuration {
+    PositiveDuration(Duration::from_secs(60))
 }
 
 fn default_seed() -> u64 {

@@ -45,7 +45,7 @@ pub(crate) fn measure(
     let complete = !measurement.interrupted && total.failures() == 0;
     Some(Floor {
         requests_per_second: total.successes_per_second().filter(|_| complete)?,
-        median: total.median()?,
+        median: total.median()?.time,
     })
 }
 

@@ -1,15 +1,19 @@
-//! What the load generator itself takes, and what is taken from it.
+//! What the load generator uses while a contender is measured, and what others on the machine take meanwhile.
 
 use std::time::{Duration, Instant};
 
 use bakeoff_load::Phase;
 use bakeoff_report::GeneratorUse;
 use procfs::process::Process;
-use procfs::{CurrentSI, KernelStats};
+use procfs::{CpuPressure, CurrentSI, FromRead, KernelStats};
 
 mod quota;
 
-/// Follows this process over a measured period.
+/// Names of the processes by which a Docker engine runs containers and forwards their ports. What they do is done for a
+/// contender, so they are no neighbours. The kernel cuts names to 15 letters.
+const ENGINE: [&str; 4] = ["dockerd", "docker-proxy", "containerd", "containerd-shim"];
+
+/// Follows this process and the machine over a measured period.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     first: Option<Reading>,
@@ -20,8 +24,13 @@ pub(crate) struct Meter {
 struct Reading {
     at: Instant,
     own_cpu: Duration,
+    engine_cpu: Duration,
+    /// Time in which a processor ran a process, on all of them, without interrupts, which are nobody's.
+    busy: Duration,
     stolen_ticks: u64,
     all_ticks: u64,
+    /// Time in which some process waited for a processor; `None` where the kernel does not say.
+    pressure: Option<Duration>,
 }
 
 impl Meter {
@@ -35,18 +44,30 @@ impl Meter {
         }
     }
 
-    /// What was used between the beginning and the end of the measured period; `None` where that could not be seen.
-    pub(crate) fn used(&self) -> Option<GeneratorUse> {
+    /// What was used between the beginning and the end of the measured period, in which the contender took
+    /// `contender_cpu` of processor time on this machine; `None` where that could not be seen.
+    pub(crate) fn used(&self, contender_cpu: Option<Duration>) -> Option<GeneratorUse> {
         let (first, last) = (self.first?, self.last?);
+        let elapsed = last.at.duration_since(first.at).as_secs_f64();
         let cores = std::thread::available_parallelism().ok()?.get() as f64;
         let cores = quota::cores().map_or(cores, |quota| quota.min(cores));
-        let available = last.at.duration_since(first.at).as_secs_f64() * cores;
-        let own = last.own_cpu.saturating_sub(first.own_cpu).as_secs_f64();
+        let own = last.own_cpu.saturating_sub(first.own_cpu);
+        let engine = last.engine_cpu.saturating_sub(first.engine_cpu);
+        let busy = last.busy.saturating_sub(first.busy);
         let ticks = last.all_ticks.saturating_sub(first.all_ticks);
         let stolen = last.stolen_ticks.saturating_sub(first.stolen_ticks);
-        (available > 0.0 && ticks > 0).then(|| GeneratorUse {
-            cpu_ratio: own / available,
+        let all = seconds(ticks).as_secs_f64();
+        let neighbours = contender_cpu.map(|contender| {
+            let others = busy.saturating_sub(own + engine + contender);
+            (others.as_secs_f64() / all).min(1.0)
+        });
+        let pressure = last.pressure.zip(first.pressure);
+        (elapsed > 0.0 && ticks > 0).then(|| GeneratorUse {
+            cpu_ratio: own.as_secs_f64() / (elapsed * cores),
             steal_ratio: stolen as f64 / ticks as f64,
+            neighbour_ratio: neighbours,
+            pressure_ratio: pressure
+                .map(|(last, first)| (last.saturating_sub(first).as_secs_f64() / elapsed).min(1.0)),
         })
     }
 }
@@ -55,22 +76,36 @@ impl Reading {
     fn now() -> Option<Self> {
         let own = Process::myself().and_then(|own| own.stat()).ok()?;
         let all = KernelStats::current().ok()?.total;
-        let per_second = procfs::ticks_per_second() as f64;
         let stolen_ticks = all.steal.unwrap_or(0);
+        let busy_ticks = all.user + all.nice + all.system;
+        let pressure = CpuPressure::from_file("/proc/pressure/cpu").ok();
         Some(Self {
             at: Instant::now(),
-            own_cpu: Duration::from_secs_f64((own.utime + own.stime) as f64 / per_second),
+            own_cpu: seconds(own.utime + own.stime),
+            engine_cpu: engine_cpu(),
+            busy: seconds(busy_ticks),
             stolen_ticks,
-            all_ticks: all.user
-                + all.nice
-                + all.system
+            all_ticks: busy_ticks
                 + all.idle
                 + all.iowait.unwrap_or(0)
                 + all.irq.unwrap_or(0)
                 + all.softirq.unwrap_or(0)
                 + stolen_ticks,
+            pressure: pressure.map(|pressure| Duration::from_micros(pressure.some.total)),
         })
     }
+}
+
+/// Processor time of the Docker engine's processes.
+fn engine_cpu() -> Duration {
+    let all = procfs::process::all_processes().into_iter().flatten();
+    let stats = all.flatten().filter_map(|process| process.stat().ok());
+    let of_engine = stats.filter(|stat| ENGINE.contains(&stat.comm.as_str()));
+    seconds(of_engine.map(|stat| stat.utime + stat.stime).sum())
+}
+
+fn seconds(ticks: u64) -> Duration {
+    Duration::from_secs_f64(ticks as f64 / procfs::ticks_per_second() as f64)
 }
 
 #[cfg(test)]
@@ -81,7 +116,7 @@ mod tests {
     fn a_busy_process_is_seen_to_be_busy() {
         let mut meter = Meter::default();
         meter.follow(Phase::WarmUp);
-        assert_eq!(meter.used(), None);
+        assert_eq!(meter.used(None), None);
         meter.follow(Phase::Measuring);
         let began = Instant::now();
         let mut turns = 0_u64;
@@ -89,8 +124,13 @@ mod tests {
             turns = std::hint::black_box(turns + 1);
         }
         meter.follow(Phase::Draining);
-        let used = meter.used().unwrap();
+        let used = meter.used(Some(Duration::ZERO)).unwrap();
         assert!(used.cpu_ratio > 0.05, "{used:?}");
         assert!((0.0..=1.0).contains(&used.steal_ratio), "{used:?}");
+        assert!(
+            (0.0..=1.0).contains(&used.neighbour_ratio.unwrap()),
+            "{used:?}"
+        );
+        assert_eq!(meter.used(None).unwrap().neighbour_ratio, None);
     }
 }

@@ -79,6 +79,17 @@ impl Clock {
         Duration::from_nanos(self.end_nanos.load(Ordering::Relaxed))
     }
 
+    /// Ends the load now as if it had been meant to, where its measured period has begun and not ended. `true` if so.
+    pub(crate) fn finish_now(&self) -> bool {
+        let now = self.now();
+        let finishes = self.measures(now);
+        if finishes {
+            self.until_nanos.store(nanos(now), Ordering::Relaxed);
+            self.end_now();
+        }
+        finishes
+    }
+
     /// Ends the load now, unless it has ended already.
     pub(crate) fn end_now(&self) {
         self.end_nanos

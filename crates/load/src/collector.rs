@@ -51,6 +51,7 @@ impl Collector {
                 response_times: Times::new(),
                 service_times: Times::new(),
                 failure_times: Times::new(),
+                unanswered_times: Times::new(),
                 completed_in_period: 0,
                 failed_in_period: 0,
                 body_bytes: 0,
@@ -87,12 +88,15 @@ impl Collector {
         (self.epoch, self.begun) = (epoch, 0);
         let measurement = &mut self.measurement;
         measurement.lag.clear();
+        measurement.wake_up_delays.clear();
+        measurement.user_time = measurement.user_time.map(|_| Duration::ZERO);
         measurement.failures.clear();
         measurement.arrivals = measurement.arrivals.map(|_| Arrivals::default());
         for stats in &mut measurement.requests {
             stats.response_times.clear();
             stats.service_times.clear();
             stats.failure_times.clear();
+            stats.unanswered_times.clear();
             (stats.completed_in_period, stats.failed_in_period) = (0, 0);
             stats.body_bytes = 0;
         }
@@ -114,7 +118,12 @@ impl Collector {
 
     fn add_figures(&mut self, recorder: &Recorder) {
         self.begun += recorder.begun;
-        self.measurement.lag.merge(&recorder.lag);
+        let measurement = &mut self.measurement;
+        measurement.lag.merge(&recorder.lag);
+        measurement.wake_up_delays.merge(&recorder.wake_up_delays);
+        if let Some(user_time) = &mut measurement.user_time {
+            *user_time = user_time.saturating_add(recorder.user_time);
+        }
         if let Some(arrivals) = &mut self.measurement.arrivals {
             arrivals.planned += recorder.arrived;
             arrivals.not_sent += recorder.not_sent;
@@ -124,6 +133,7 @@ impl Collector {
             stats.response_times.merge(&task.response_times);
             stats.service_times.merge(&task.service_times);
             stats.failure_times.merge(&task.failure_times);
+            stats.unanswered_times.merge(&task.unanswered_times);
             stats.completed_in_period += task.completed_in_period;
             stats.failed_in_period += task.failed_in_period;
             stats.body_bytes += task.body_bytes;
@@ -146,7 +156,7 @@ impl Collector {
         }
     }
 
-    /// Requests that were begun and are not over: at the end, those that were given up.
+    /// Requests that were begun and are not over.
     pub(crate) fn unfinished(&self) -> u64 {
         self.begun.saturating_sub(
             self.measurement

@@ -46,7 +46,9 @@ mod population;
 mod recorder;
 mod redirect;
 mod roster;
+mod row_set;
 mod run;
+mod sample;
 mod scenario;
 mod sequence;
 mod target;
@@ -56,6 +58,7 @@ mod tls;
 mod user;
 mod visitors;
 mod worker;
+mod workload;
 
 pub use arrivals::{Arrivals, Rate, Spacing};
 pub use control::Control;
@@ -63,9 +66,9 @@ pub use error::{HostError, LoadError, NotCorrect, ScenarioError};
 pub use host::check_host;
 pub use open_files::{TooFewOpenFiles, make_room};
 pub use population::Stage;
-pub use run::{
-    LoadConfig, Phase, Progress, SampleAnswer, Workload, check_once, check_requests, run, sample,
-};
+pub use run::{LoadConfig, Phase, Progress, check_requests, run};
+pub use sample::{SampleAnswer, check_once, sample};
 pub use scenario::{Load, MAX_IN_FLIGHT, Scenario, Task, UserClass, WaitTime};
 pub use target::{Connecting, HttpVersion};
 pub use threshold::{Broken, Threshold};
+pub use workload::Workload;

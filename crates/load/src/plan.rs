@@ -18,6 +18,7 @@ use crate::host::Host;
 use crate::memory::{Known, Memory};
 use crate::redirect::redirects;
 use crate::roster::Roster;
+use crate::row_set::RowSet;
 use crate::scenario::{self, Body, NoValue, OpenHeader, Part, PerRow, Row, Text, percent_encoded};
 use crate::sequence::{Deck, TaskOrder};
 use crate::{LoadError, Scenario, Task, UserClass, WaitTime};
@@ -71,6 +72,8 @@ pub(crate) struct PlannedRequest {
     pub(crate) timeout: Duration,
     /// The cause of the failure of a request that took longer than `timeout`.
     pub(crate) timed_out: Cause,
+    /// The rows of its data that were sent.
+    pub(crate) rows_sent: RowSet,
 }
 
 impl Plan {
@@ -81,7 +84,7 @@ impl Plan {
             for task in class.all_tasks() {
                 let first = requests.len();
                 for request in &task.requests {
-                    requests.push(PlannedRequest::new(request, host)?);
+                    requests.push(PlannedRequest::new(request, task.rows, host)?);
                 }
                 let requests = first..requests.len();
                 tasks.push(PlannedTask { requests });
@@ -95,6 +98,14 @@ impl Plan {
             requests,
             origin: host.origin(),
         })
+    }
+
+    /// Pairs of request and row of its data that were sent.
+    pub(crate) fn distinct_requests(&self) -> u64 {
+        self.requests
+            .iter()
+            .map(|request| request.rows_sent.count())
+            .sum()
     }
 }
 
@@ -118,7 +129,7 @@ impl PlannedClass {
 }
 
 impl PlannedRequest {
-    fn new(request: &scenario::Request, host: &Host) -> Result<Self, LoadError> {
+    fn new(request: &scenario::Request, rows: usize, host: &Host) -> Result<Self, LoadError> {
         let uri = match &request.path {
             Part::Open(template) => Part::Open(template.clone()),
             Part::Made(paths) => Part::Made(paths.map(|path| {
@@ -158,6 +169,7 @@ impl PlannedRequest {
             follow_redirects: request.follow_redirects && !expected,
             timeout: request.timeout.min(FAR),
             timed_out: timed_out(request.timeout),
+            rows_sent: RowSet::new(rows),
         })
     }
 

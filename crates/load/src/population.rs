@@ -21,6 +21,16 @@ struct Change {
     to: u32,
     /// Users started or stopped per second.
     rate: f64,
+    steps: Steps,
+}
+
+/// How users start or stop at a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Steps {
+    /// Several at once, as Locust has it.
+    Whole,
+    /// One after another, at equal distances.
+    Even,
 }
 
 /// A part of a load with its own number of users.
@@ -42,6 +52,19 @@ impl Population {
             from: 0,
             to: users.get(),
             rate: spawn_rate,
+            steps: Steps::Whole,
+        }])
+    }
+
+    /// From none to `users`, one after another over a time.
+    pub(crate) fn spread(users: NonZeroU32, over: Duration) -> Self {
+        let seconds = over.as_secs_f64().max(f64::MIN_POSITIVE);
+        Self(vec![Change {
+            at: Duration::ZERO,
+            from: 0,
+            to: users.get(),
+            rate: f64::from(users.get()) / seconds,
+            steps: Steps::Even,
         }])
     }
 
@@ -64,6 +87,7 @@ impl Population {
             from,
             to: users,
             rate,
+            steps: Steps::Whole,
         });
     }
 
@@ -89,7 +113,7 @@ impl Population {
     pub(crate) fn last_complete(&self, time: Duration) -> Duration {
         self.0.last().map_or(Duration::ZERO, |change| {
             let last = change.from.abs_diff(change.to).saturating_sub(1);
-            (change.at + spawn_time(last, change.rate)).saturating_sub(time)
+            (change.at + change.delay_of(last)).saturating_sub(time)
         })
     }
 
@@ -127,7 +151,7 @@ impl Change {
         let (mut low, mut high) = (0, all);
         while low < high {
             let middle = low + (high - low) / 2;
-            if spawn_time(middle, self.rate) <= since {
+            if self.delay_of(middle) <= since {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -157,7 +181,17 @@ impl Change {
         } else {
             self.from.saturating_sub(1).saturating_sub(user)
         };
-        spawn_time(before, self.rate)
+        self.delay_of(before)
+    }
+
+    /// How long after its beginning the change reaches the user at this place in it, from 0.
+    fn delay_of(&self, place: u32) -> Duration {
+        match self.steps {
+            Steps::Whole => spawn_time(place, self.rate),
+            Steps::Even => Duration::try_from_secs_f64(f64::from(place) / self.rate)
+                .unwrap_or(FAR)
+                .min(FAR),
+        }
     }
 }
 
@@ -177,6 +211,16 @@ mod tests {
             users,
             spawn_rate,
         }
+    }
+
+    #[test]
+    fn spread_users_start_one_after_another() {
+        let population = Population::spread(NonZeroU32::new(4).unwrap(), seconds(2));
+        let starts = [0, 1, 2, 3].map(|user| population.next_start(user, Duration::ZERO).unwrap());
+        assert_eq!(starts.map(|start| start.as_millis()), [0, 500, 1000, 1500]);
+        assert_eq!(population.first_complete(), Duration::from_millis(1500));
+        let at_once = Population::spread(NonZeroU32::new(4).unwrap(), Duration::ZERO);
+        assert_eq!(at_once.count(Duration::ZERO), 4);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(crate) struct Finished {
     pub(crate) in_period: bool,
     pub(crate) body_bytes: u64,
     pub(crate) failure: Option<Cause>,
+    /// `true` if waiting for the answer was given up at the end of the load.
+    pub(crate) unanswered: bool,
 }
 
 /// Counts requests as they end; its size does not depend on how many.
@@ -48,6 +50,10 @@ pub(crate) struct Recorder {
     pub(crate) begun: u64,
     /// How late requests of the measured period were sent.
     pub(crate) lag: Times,
+    /// How late the thread woke up, for each time in the measured period that it was to.
+    pub(crate) wake_up_delays: Times,
+    /// Time that the thread's users spent in tasks of the measured period and in waiting for the next ones.
+    pub(crate) user_time: Duration,
     pub(crate) requests: Vec<RequestRecord>,
 }
 
@@ -72,6 +78,8 @@ pub(crate) struct RequestRecord {
     pub(crate) response_times: Times,
     pub(crate) service_times: Times,
     pub(crate) failure_times: Times,
+    /// Ages of the requests without an answer at the end of the load.
+    pub(crate) unanswered_times: Times,
     /// Response times of the successes that were planned before or after the measured period.
     pub(crate) unmeasured_times: Times,
     pub(crate) completed_in_period: u64,
@@ -100,6 +108,8 @@ impl Recorder {
             not_sent: 0,
             begun: 0,
             lag: Times::new(),
+            wake_up_delays: Times::new(),
+            user_time: Duration::ZERO,
             requests: (0..requests).map(|_| RequestRecord::default()).collect(),
         }
     }
@@ -132,7 +142,12 @@ impl Recorder {
                     .record(finished.done.saturating_sub(finished.sent));
             }
             Some(cause) => {
-                record.failure_times.record(time);
+                let times = if finished.unanswered {
+                    &mut record.unanswered_times
+                } else {
+                    &mut record.failure_times
+                };
+                times.record(time);
                 record.count(cause, finished.done);
             }
         }
@@ -143,6 +158,8 @@ impl Recorder {
         (self.begun, self.arrived, self.not_sent) = (0, 0, 0);
         self.part = Part::Rest;
         self.lag.clear();
+        self.wake_up_delays.clear();
+        self.user_time = Duration::ZERO;
         self.requests.iter_mut().for_each(RequestRecord::clear);
     }
 }
@@ -154,6 +171,7 @@ impl RequestRecord {
         self.response_times.clear();
         self.service_times.clear();
         self.failure_times.clear();
+        self.unanswered_times.clear();
         self.unmeasured_times.clear();
         self.causes.clear();
     }
@@ -186,6 +204,7 @@ mod tests {
             in_period: true,
             body_bytes: 1,
             failure: Some(cause.into()),
+            unanswered: false,
         }
     }
 
@@ -244,6 +263,19 @@ mod tests {
         assert_eq!(task.response_times.max(), Some(Duration::from_millis(5)));
         assert_eq!(task.service_times.max(), Some(Duration::from_millis(2)));
         assert_eq!(recorder.lag.max(), Some(Duration::from_millis(3)));
+    }
+
+    #[test]
+    fn the_age_of_a_request_without_an_answer_is_no_time_to_failure() {
+        let mut recorder = Recorder::new(1);
+        recorder.record(Finished {
+            unanswered: true,
+            ..failed("no answer".to_owned())
+        });
+        let task = &recorder.requests[0];
+        assert_eq!((task.failures, task.failure_times.count()), (1, 0));
+        assert_eq!(task.unanswered_times.max(), Some(Duration::from_millis(5)));
+        assert_eq!(task.causes[&Cause::from("no answer")].count, 1);
     }
 
     #[test]

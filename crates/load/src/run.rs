@@ -1,11 +1,10 @@
 //! Puts a load on a server: starts the threads, collects what they saw and reports how far they are.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use bakeoff_report::{Mark, Measurement};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -13,8 +12,6 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
-use crate::arrivals::Arrivals;
-use crate::client::Client;
 use crate::clock::Clock;
 use crate::collector::Collector;
 use crate::control::{Command, Control};
@@ -24,8 +21,9 @@ use crate::plan::Plan;
 use crate::population::{Population, Stage};
 use crate::recorder::Recorder;
 use crate::target::Target;
-use crate::worker::{self, Handover, Shared, UserCount};
-use crate::{Broken, LoadError, NotCorrect, Scenario, Threshold};
+use crate::worker::{self, Handover, Rounds, Shared, UserCount};
+use crate::workload::Workload;
+use crate::{Broken, LoadError, Scenario, Threshold};
 
 /// Seconds that a thread can be ahead of the collector before it stops telling them apart.
 const SECONDS_AHEAD: usize = 8;
@@ -49,98 +47,12 @@ pub struct LoadConfig {
     pub warm_up: Option<Duration>,
     /// How long requests in flight at the end are waited for.
     pub stop_timeout: Duration,
+    /// Tasks of the measured period that every user is to finish, see [`Progress::rounds_done`]; nothing ends with them.
+    pub rounds: NonZeroU32,
     /// What random choices derive from: the same seed gives each user the same requests and wait times.
     pub seed: u64,
     /// Threads that make the load.
     pub threads: NonZeroUsize,
-}
-
-/// What makes a load.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Workload {
-    /// Users, each of whom waits for an answer before the next request.
-    Users {
-        /// Users active at once when all are started.
-        users: NonZeroU32,
-        /// Users started per second; positive.
-        spawn_rate: f64,
-    },
-    /// Users, more and fewer of them in stages.
-    Stages(Vec<Stage>),
-    /// Requests that arrive whatever became of those before.
-    Arrivals(Arrivals),
-}
-
-/// As people say it: `70 users at 10/s`.
-impl fmt::Display for Workload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Users { users, spawn_rate } if users.get() == 1 => {
-                write!(f, "1 user at {spawn_rate}/s")
-            }
-            Self::Users { users, spawn_rate } => write!(f, "{users} users at {spawn_rate}/s"),
-            Self::Stages(stages) => {
-                let users: Vec<String> =
-                    stages.iter().map(|stage| stage.users.to_string()).collect();
-                write!(f, "{} users in stages", users.join(", "))
-            }
-            Self::Arrivals(arrivals) => {
-                let most = arrivals
-                    .rates
-                    .iter()
-                    .fold(0.0, |most: f64, rate| most.max(rate.from).max(rate.to));
-                write!(f, "up to {most} arrivals/s")
-            }
-        }
-    }
-}
-
-impl Workload {
-    fn population(&self) -> Population {
-        match self {
-            Self::Users { users, spawn_rate } => Population::constant(*users, *spawn_rate),
-            Self::Stages(stages) => Population::staged(stages),
-            Self::Arrivals(_) => Population::staged(&[]),
-        }
-    }
-
-    /// The most connections that it takes at once: one for each user, or for each request in flight.
-    pub(crate) fn most_connections(&self) -> u32 {
-        match self {
-            Self::Users { users, .. } => users.get(),
-            Self::Stages(stages) => stages.iter().map(|stage| stage.users).max().unwrap_or(0),
-            Self::Arrivals(arrivals) => arrivals.max_in_flight.get(),
-        }
-    }
-
-    /// When each stage but the first begins.
-    fn next_stages(&self) -> VecDeque<(Duration, Stage)> {
-        let Self::Stages(stages) = self else {
-            return VecDeque::new();
-        };
-        let ends = stages.iter().scan(Duration::ZERO, |end, stage| {
-            *end = end.saturating_add(stage.duration);
-            Some(*end)
-        });
-        ends.zip(stages.iter().skip(1).copied()).collect()
-    }
-
-    /// How long it goes on by itself; `None` where nothing ends it.
-    fn duration(&self) -> Option<Duration> {
-        match self {
-            Self::Stages(stages) => Some(stages.iter().map(|stage| stage.duration).sum()),
-            Self::Users { .. } | Self::Arrivals(_) => None,
-        }
-    }
-
-    /// The rates at which users start, which all have to be above zero.
-    fn spawn_rates(&self) -> Vec<f64> {
-        match self {
-            Self::Users { spawn_rate, .. } => vec![*spawn_rate],
-            Self::Stages(stages) => stages.iter().map(|stage| stage.spawn_rate).collect(),
-            Self::Arrivals(_) => Vec::new(),
-        }
-    }
 }
 
 /// What a running load is at.
@@ -165,14 +77,16 @@ pub struct Progress<'a> {
     pub elapsed: Duration,
     /// Users active now; in an open model, requests in flight.
     pub users: u32,
+    /// `true` once every active user has finished [`LoadConfig::rounds`] tasks of the measured period.
+    pub rounds_done: bool,
     /// What was measured so far; its `unfinished` requests are those in flight.
     pub so_far: &'a Measurement,
 }
 
 /// Runs `scenario` until its time is over or `control` stops it, and blocks until then.
 ///
-/// After that, requests in flight are waited for up to the stop timeout and counted as unfinished if still
-/// without an answer. `observe` is called on this thread at each change of phase and once a second;
+/// After that, requests in flight are waited for up to the stop timeout; those that are still without an answer are
+/// failures. `observe` is called on this thread at each change of phase and once a second;
 /// seconds run together if it takes longer than some of them.
 pub fn run(
     scenario: &Scenario,
@@ -205,6 +119,8 @@ pub fn run(
     let mut collector = Collector::new(&plan, config.threads.get(), started_at);
     if let Workload::Arrivals(_) = config.workload {
         collector.measurement.arrivals = Some(bakeoff_report::Arrivals::default());
+    } else {
+        collector.measurement.user_time = Some(Duration::ZERO);
     }
     let all_started = population.first_complete();
     let from = config.warm_up.map_or(Duration::ZERO, |warm_up| {
@@ -217,6 +133,12 @@ pub fn run(
         stop: control.stopped().child_token(),
         users: UserCount::default(),
         connections_opened: Arc::default(),
+        rounds: Rounds::new(config.rounds),
+        no_answer: format!(
+            "no answer within {} after the end of the load",
+            humantime::format_duration(config.stop_timeout)
+        )
+        .into(),
         iterations_left: AtomicU64::new(config.iterations.map_or(u64::MAX, NonZeroU64::get)),
         epoch: AtomicU32::new(0),
         config: config.clone(),
@@ -240,88 +162,6 @@ pub fn check_requests(scenario: &Scenario, host: &str) -> Result<(), LoadError> 
     let host = Host::parse(host)?;
     scenario.connecting().check(&host)?;
     Plan::new(scenario, &host, 0).map(|_| ())
-}
-
-/// Does each task of each class of users once, as one user of the class would, and checks the answers, all within
-/// `time_limit`.
-pub async fn check_once(
-    scenario: &Scenario,
-    host: &str,
-    time_limit: Duration,
-) -> Result<(), NotCorrect> {
-    let limit = Instant::now() + time_limit.min(crate::clock::FAR);
-    let host = Host::parse(host).map_err(LoadError::Host)?;
-    let mut plan = Plan::new(scenario, &host, 0)?;
-    plan.requests
-        .iter_mut()
-        .for_each(|request| request.limit(time_limit));
-    let target = Target::new(&host, scenario.connecting()).await?;
-    let mut client = Client::new(target, Arc::default());
-    for class in &plan.classes {
-        client.forget();
-        for index in class.tasks.iter().flat_map(|task| task.requests.clone()) {
-            let request = &plan.requests[index];
-            let limit = limit.min(Instant::now() + request.timeout);
-            let outcome = client.send(&plan, request, 0, limit).await;
-            if let Some(cause) = outcome.failure {
-                return Err(NotCorrect::Answer {
-                    request: request.name.clone(),
-                    cause: cause.into_owned(),
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What a server answered to one request of a sample.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SampleAnswer {
-    /// The name of the request.
-    pub request: String,
-    /// The row of its data, from 0.
-    pub row: usize,
-    /// The body, or why there is none that is right.
-    pub body: Result<Vec<u8>, String>,
-}
-
-/// Does each task for up to `rows` rows of its data, spread over all of them, one after another, and gives what `host`
-/// answered: the same requests in the same order, whatever the host. Each may take as long as the scenario says.
-pub async fn sample(
-    scenario: &Scenario,
-    host: &str,
-    rows: usize,
-) -> Result<Vec<SampleAnswer>, LoadError> {
-    let host = Host::parse(host)?;
-    let mut plan = Plan::new(scenario, &host, 0)?;
-    for request in &mut plan.requests {
-        request.needs_body = true;
-    }
-    let target = Target::new(&host, scenario.connecting()).await?;
-    let mut client = Client::new(target, Arc::default());
-    let mut answers = Vec::new();
-    for (class, of_scenario) in plan.classes.iter().zip(scenario.users()) {
-        client.forget();
-        for (task, of_scenario) in class.tasks.iter().zip(of_scenario.all_tasks()) {
-            let wanted = rows.min(of_scenario.rows);
-            for row in (0..wanted).map(|index| index * of_scenario.rows / wanted) {
-                for request in task.requests.clone() {
-                    let request = &plan.requests[request];
-                    let limit = Instant::now() + request.timeout;
-                    let outcome = client.send(&plan, request, row, limit).await;
-                    answers.push(SampleAnswer {
-                        request: request.name.clone(),
-                        row,
-                        body: match outcome.failure {
-                            None => Ok(client.body().to_vec()),
-                            Some(cause) => Err(cause.into_owned()),
-                        },
-                    });
-                }
-            }
-        }
-    }
-    Ok(answers)
 }
 
 fn runtime() -> Result<Runtime, LoadError> {
@@ -378,10 +218,12 @@ impl Load<'_> {
         } = &*self.shared;
         let cut_short = clock.until().is_some_and(|until| clock.end() < until);
         let interrupted = cut_short && iterations_left.load(Ordering::Relaxed) > 0;
-        let unfinished = self.collector.unfinished();
+        let in_closed_model = self.collector.measurement.user_time.is_some();
         Measurement {
             interrupted,
-            unfinished,
+            unfinished: self.collector.unfinished(),
+            fewest_rounds: self.shared.rounds.fewest().filter(|_| in_closed_model),
+            distinct_requests: Some(self.shared.plan.distinct_requests()),
             ..self.collector.measurement
         }
     }
@@ -431,6 +273,12 @@ impl Load<'_> {
                 Command::Begin => {
                     if clock.begin_early() {
                         self.mark(now, "warm-up over".to_owned());
+                    }
+                }
+                Command::Finish => {
+                    if clock.finish_now() {
+                        // Those who wait for the end that it had before are woken up.
+                        self.shared.stop.cancel();
                     }
                 }
                 Command::Reset(done) => {
@@ -499,6 +347,7 @@ impl Load<'_> {
             phase,
             elapsed: self.shared.clock.now(),
             users: self.shared.users.active.load(Ordering::Relaxed),
+            rounds_done: self.shared.rounds_done(),
             so_far: &self.collector.measurement,
         };
         (self.observe)(&progress);

@@ -124,6 +124,16 @@ impl Scenario {
         self.users.iter().any(|class| class.wait_time != none)
     }
 
+    /// The most time that a request may take.
+    pub fn longest_timeout(&self) -> Duration {
+        let tasks = self.users.iter().flat_map(UserClass::all_tasks);
+        let requests = tasks.flat_map(|task| &task.requests);
+        requests
+            .map(|request| request.timeout)
+            .max()
+            .unwrap_or(Duration::ZERO)
+    }
+
     /// The same requests with any answer to them right: what the load generator makes of a server is measured with it.
     #[must_use]
     pub fn without_checks(&self) -> Self {

@@ -1,5 +1,6 @@
 //! Limits that a measurement must keep. Pure.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -32,9 +33,9 @@ pub struct Broken {
 /// What a threshold is about.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Metric {
-    /// Response times of successful requests, in seconds.
+    /// Response times of successful requests, and the ages of those without an answer, in seconds.
     ResponseTime(Statistic),
-    /// The same without what the generator was late by, in seconds.
+    /// The same without what the generator was late by, in seconds; ages are from the planned start here too.
     ServiceTime(Statistic),
     /// Finished requests.
     Requests,
@@ -133,10 +134,10 @@ impl Metric {
             .iter()
             .filter(|stats| name.is_none_or(|name| stats.name == name))
             .collect();
-        let times = |of: fn(&RequestStats) -> &Times, statistic: Statistic| {
+        let times = |of: fn(&RequestStats) -> Cow<'_, Times>, statistic: Statistic| {
             let mut times = Times::new();
             for stats in &all {
-                times.merge(of(stats));
+                times.merge(&of(stats));
             }
             statistic.of(&times).map(|time| time.as_secs_f64())
         };
@@ -147,8 +148,11 @@ impl Metric {
             (seconds > 0.0).then(|| count as f64 / seconds)
         };
         match self {
-            Self::ResponseTime(statistic) => times(|stats| &stats.response_times, statistic),
-            Self::ServiceTime(statistic) => times(|stats| &stats.service_times, statistic),
+            // Requests without an answer are slow ones: they took their age at least.
+            Self::ResponseTime(statistic) => times(RequestStats::percentile_times, statistic),
+            Self::ServiceTime(statistic) => {
+                times(RequestStats::service_percentile_times, statistic)
+            }
             Self::Requests => Some(requests()),
             Self::Failures => Some(failures()),
             Self::FailRatio => (requests() > 0.0).then(|| failures() / requests()),
@@ -264,6 +268,7 @@ mod tests {
             response_times: Times::new(),
             service_times: Times::new(),
             failure_times: Times::new(),
+            unanswered_times: Times::new(),
             completed_in_period: 20,
             failed_in_period: 1,
             body_bytes: 0,

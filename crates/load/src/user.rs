@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::client::Client;
@@ -26,6 +27,8 @@ pub(crate) struct User {
     pacer: Pacer,
     sequence: Sequence,
     client: Client,
+    /// Tasks of the measured period that it finished; `None` before it was active.
+    rounds: Option<u32>,
 }
 
 impl User {
@@ -48,17 +51,19 @@ impl User {
                 Arc::clone(&shared.connections_opened),
             ),
             worker,
+            rounds: None,
         })
     }
 
     /// Lives until the load ends, active while it is wanted.
-    /// A request that is under way when this future is dropped stays begun and unfinished.
+    /// A request that is under way when this future is dropped is counted as one without an answer.
     pub(crate) async fn live(mut self) {
         let worker = Rc::clone(&self.worker);
         let Shared { clock, plan, .. } = &*worker.shared;
         let class = &plan.classes[self.class];
         while let Some(start) = self.crowd.wait_for_start(self.index, &worker.shared).await {
             let _active = Active::new(&worker);
+            self.rounds.get_or_insert(0);
             let due = Due {
                 planned: start,
                 sent: clock.now(),
@@ -72,6 +77,7 @@ impl User {
             let wake = self.work(first).await;
             let due = Due::at(clock.now());
             self.perform_all(class.on_stop.clone(), due).await;
+            worker.add_user_time(clock.now().saturating_sub(due.planned));
             if wake == Wake::End {
                 return;
             }
@@ -94,13 +100,28 @@ impl User {
             }
             let class = &shared.plan.classes[self.class];
             let choice = self.sequence.next(&class.deck);
+            let round = Round::new(&worker, planned);
             let not_connected = self.perform(choice, Due { planned, sent }).await;
             // Checking the answer is the user's time: it is in neither this response time nor the next.
             let free = shared.clock.now();
-            planned = self.pacer.next(planned, free);
+            let mut next = self.pacer.next(planned, free);
             if not_connected {
-                planned = planned.max(free + PAUSE_WITHOUT_CONNECTION);
+                next = next.max(free + PAUSE_WITHOUT_CONNECTION);
             }
+            round.over(next);
+            if shared.clock.measures(planned) {
+                self.finished_round();
+            }
+            planned = next;
+        }
+    }
+
+    fn finished_round(&mut self) {
+        let rounds = self.rounds.get_or_insert(0);
+        *rounds = rounds.saturating_add(1);
+        let of_all = &self.worker.shared.rounds;
+        if *rounds == of_all.wanted.get() {
+            of_all.reached.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -120,5 +141,47 @@ impl User {
         self.worker
             .perform(&mut self.client, task, choice.row, due)
             .await
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        if let Some(rounds) = self.rounds {
+            let fewest = &self.worker.shared.rounds.fewest;
+            fewest.fetch_min(rounds, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The time from the planned start of a user's task to that of the next one. Where it is dropped before, since waiting for
+/// the answer was given up, it ends then.
+struct Round {
+    worker: Rc<Worker>,
+    planned: Duration,
+    is_over: bool,
+}
+
+impl Round {
+    fn new(worker: &Rc<Worker>, planned: Duration) -> Self {
+        Self {
+            worker: Rc::clone(worker),
+            planned,
+            is_over: false,
+        }
+    }
+
+    /// Ends with the planned start of the next task.
+    fn over(mut self, next: Duration) {
+        self.is_over = true;
+        self.worker.user_spent(self.planned, next);
+    }
+}
+
+impl Drop for Round {
+    fn drop(&mut self) {
+        if !self.is_over && !std::thread::panicking() {
+            let now = self.worker.shared.clock.now();
+            self.worker.user_spent(self.planned, now);
+        }
     }
 }

@@ -1,17 +1,21 @@
 //! One thread and the users or arrivals that it drives.
 
 use std::cell::RefCell;
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use bakeoff_report::WAKE_UP_INTERVAL;
 use crossbeam_channel::{Receiver, Sender};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use crate::LoadConfig;
 use crate::alarm::Alarm;
+use crate::check::Cause;
 use crate::client::Client;
 use crate::clock::{Clock, FAR};
 use crate::crowd::Crowd;
@@ -20,7 +24,7 @@ use crate::recorder::{Finished, Part, Recorder};
 use crate::target::Target;
 use crate::user::User;
 use crate::visitors::Visitors;
-use crate::{LoadConfig, Workload};
+use crate::workload::Workload;
 
 /// The shortest time that the clock knows.
 const INSTANT: Duration = Duration::from_nanos(1);
@@ -35,6 +39,9 @@ pub(crate) struct Shared {
     pub(crate) stop: CancellationToken,
     pub(crate) users: UserCount,
     pub(crate) connections_opened: Arc<AtomicU64>,
+    pub(crate) rounds: Rounds,
+    /// The cause of the failure of a request that has no answer when the load is over.
+    pub(crate) no_answer: Cause,
     /// Iterations that may still be begun; `u64::MAX` for any number.
     pub(crate) iterations_left: AtomicU64,
     /// How often the figures have begun anew.
@@ -42,6 +49,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// `true` once every active user has finished as many tasks as are wanted.
+    pub(crate) fn rounds_done(&self) -> bool {
+        let active = self.users.active.load(Ordering::Relaxed);
+        active > 0 && self.rounds.reached.load(Ordering::Relaxed) >= active
+    }
+
     /// Whether one more iteration may begin. The load ends once none may.
     pub(crate) fn begin_iteration(&self) -> bool {
         if self.config.iterations.is_none() {
@@ -67,6 +80,32 @@ pub(crate) struct UserCount {
     pub(crate) most: AtomicU32,
 }
 
+/// How many tasks of the measured period users have finished.
+#[derive(Debug)]
+pub(crate) struct Rounds {
+    pub(crate) wanted: NonZeroU32,
+    /// Users that have finished so many.
+    pub(crate) reached: AtomicU32,
+    /// The fewest of any user that is gone; `u32::MAX` before the first one is.
+    pub(crate) fewest: AtomicU32,
+}
+
+impl Rounds {
+    pub(crate) fn new(wanted: NonZeroU32) -> Self {
+        Self {
+            wanted,
+            reached: AtomicU32::new(0),
+            fewest: AtomicU32::new(u32::MAX),
+        }
+    }
+
+    /// Tasks that the user with the fewest finished; `None` without users.
+    pub(crate) fn fewest(&self) -> Option<u32> {
+        let fewest = self.fewest.load(Ordering::Relaxed);
+        (fewest < u32::MAX).then_some(fewest)
+    }
+}
+
 /// The two ends of the way that recorders go to the collector and back.
 #[derive(Debug, Clone)]
 pub(crate) struct Handover {
@@ -87,6 +126,8 @@ pub(crate) struct Worker {
 struct State {
     recorder: Recorder,
     users: u32,
+    /// Requests that are not over.
+    in_flight: u64,
 }
 
 /// Drives every user whose index leaves the remainder `thread` by the number of threads, or that share of the arrivals,
@@ -95,6 +136,7 @@ pub(crate) async fn drive(shared: Arc<Shared>, thread: usize, crowd: Crowd, hand
     let state = State {
         recorder: Recorder::new(shared.plan.requests.len()),
         users: 0,
+        in_flight: 0,
     };
     let worker = Rc::new(Worker {
         shared,
@@ -114,6 +156,10 @@ pub(crate) async fn drive(shared: Arc<Shared>, thread: usize, crowd: Crowd, hand
     } else {
         crowd.employ(&mut tasks);
     }
+    let mut wake_ups = interval_at(
+        Instant::from_std(worker.shared.clock.at(WAKE_UP_INTERVAL)),
+        WAKE_UP_INTERVAL,
+    );
     let second = Duration::from_secs(1);
     let mut ticks = interval_at(Instant::from_std(worker.shared.clock.at(second)), second);
     let mut over = std::pin::pin!(worker.over());
@@ -125,6 +171,8 @@ pub(crate) async fn drive(shared: Arc<Shared>, thread: usize, crowd: Crowd, hand
                 _ => (),
             },
             () = crowd.crowd.changed() => crowd.employ(&mut tasks),
+            // Those that were missed while the thread did not run come one after another, each with its own delay.
+            planned = wake_ups.tick() => worker.woke_up(planned.into_std()),
             _ = ticks.tick() => worker.hand_over_before(worker.shared.clock.now()),
             () = &mut over, if tasks.is_empty() => break,
             () = &mut given_up => {
@@ -132,6 +180,10 @@ pub(crate) async fn drive(shared: Arc<Shared>, thread: usize, crowd: Crowd, hand
                 break;
             }
         }
+    }
+    // What tasks had begun is dropped with them, and counted then.
+    while worker.in_flight() > 0 {
+        tokio::task::yield_now().await;
     }
     worker.hand_over_last();
 }
@@ -214,8 +266,11 @@ impl Worker {
         if measured {
             self.recorder(|recorder| recorder.begun += 1);
         }
+        plan.requests[index].rows_sent.insert(row);
+        let in_flight = InFlight::new(self, (index, measured), (planned, counted_at));
         let limit = clock.at(sent.saturating_add(request.timeout));
         let outcome = client.send(plan, request, row, limit).await;
+        in_flight.answered();
         let done = clock.since_start(outcome.done);
         self.record(Finished {
             request: index,
@@ -227,8 +282,42 @@ impl Worker {
             in_period: clock.measures(done),
             body_bytes: outcome.body_bytes,
             failure: outcome.failure,
+            unanswered: false,
         });
         outcome.not_connected
+    }
+
+    /// Notes how late the thread woke up.
+    fn woke_up(&self, planned: std::time::Instant) {
+        let clock = &self.shared.clock;
+        if clock.measures(clock.since_start(planned)) {
+            self.recorder(|recorder| recorder.wake_up_delays.record(planned.elapsed()));
+        }
+    }
+
+    fn in_flight(&self) -> u64 {
+        self.state.borrow().in_flight
+    }
+
+    /// Adds the time from the planned start of a user's task to that of the next one, if it belongs to the measured period.
+    ///
+    /// Of a task from before the period that goes on beyond its end, all that lies after its beginning: without it, a user
+    /// who waited for one answer during all of the period would seem not to have been there.
+    pub(crate) fn user_spent(&self, planned: Duration, next: Duration) {
+        let clock = &self.shared.clock;
+        let begins = if clock.measures(planned) {
+            planned
+        } else if planned < clock.from() && next >= clock.end() {
+            clock.from()
+        } else {
+            return;
+        };
+        self.add_user_time(next.saturating_sub(begins));
+    }
+
+    /// Adds the time that a user took for requests that count as those of the measured period.
+    pub(crate) fn add_user_time(&self, time: Duration) {
+        self.recorder(|recorder| recorder.user_time = recorder.user_time.saturating_add(time));
     }
 
     /// Notes an arrival of an open model.
@@ -273,7 +362,9 @@ impl Worker {
     }
 
     fn hand_over_now(&self, part: Part) {
-        let State { recorder, users } = &mut *self.state.borrow_mut();
+        let State {
+            recorder, users, ..
+        } = &mut *self.state.borrow_mut();
         if self.handover.full.is_full() {
             return;
         }
@@ -292,7 +383,9 @@ impl Worker {
 
     /// Hands over what is left, waiting until there is room.
     fn hand_over_last(&self) {
-        let State { recorder, users } = &mut *self.state.borrow_mut();
+        let State {
+            recorder, users, ..
+        } = &mut *self.state.borrow_mut();
         let mut last = std::mem::replace(recorder, Recorder::new(0));
         (last.thread, last.users, last.part) = (self.thread, *users, Part::Last);
         // Nobody receives only when the collector is gone, and with it whoever wanted the result.
@@ -316,6 +409,72 @@ impl Worker {
             clock.at(clock.end().saturating_add(config.stop_timeout)),
         ))
         .await;
+    }
+}
+
+/// A request on its way. Where it is dropped before it is answered, since waiting for it was given up, it is counted as
+/// a failure without an answer.
+struct InFlight<'a> {
+    worker: &'a Worker,
+    request: usize,
+    /// `true` if it was counted among those begun in the measured period.
+    measured: bool,
+    planned: Duration,
+    counted_at: Duration,
+    is_over: bool,
+}
+
+impl<'a> InFlight<'a> {
+    fn new(
+        worker: &'a Worker,
+        (request, measured): (usize, bool),
+        (planned, counted_at): (Duration, Duration),
+    ) -> Self {
+        worker.state.borrow_mut().in_flight += 1;
+        Self {
+            worker,
+            request,
+            measured,
+            planned,
+            counted_at,
+            is_over: false,
+        }
+    }
+
+    fn answered(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        // A thread that panics reports nothing more.
+        if std::thread::panicking() {
+            return;
+        }
+        self.worker.state.borrow_mut().in_flight -= 1;
+        let Shared { clock, .. } = &*self.worker.shared;
+        let something_was_measured = clock.from() < clock.end();
+        if self.is_over || !something_was_measured {
+            return;
+        }
+        let is_counted = self.measured && self.counted_at >= clock.from();
+        if !is_counted {
+            // Begun before the measured period, and without an answer in all of it.
+            self.worker.recorder(|recorder| recorder.begun += 1);
+        }
+        let now = clock.now();
+        self.worker.record(Finished {
+            request: self.request,
+            planned: self.planned,
+            sent: self.planned,
+            done: now,
+            measured: true,
+            in_period: false,
+            body_bytes: 0,
+            failure: Some(self.worker.shared.no_answer.clone()),
+            unanswered: true,
+        });
     }
 }
 

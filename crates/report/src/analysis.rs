@@ -6,18 +6,21 @@ use crate::comparison::{Comparison, Metric};
 use crate::experiment::{Agreement, Contender, Experiment, Plan, PrimaryMetric, Run, RunLoad};
 use crate::interpretation::{Paragraph, interpret};
 use crate::precision::Precision;
-use crate::run::{GeneratorUse, Measurement};
+use crate::run::Measurement;
 use crate::shift::Shift;
 use crate::statistics::{Estimate, Steadiness, holm_adjusted, steady_from};
 use crate::summary::Summary;
 use crate::sweep::SweepResult;
-use crate::verdict::{Judge, Verdict};
+use crate::turn::{Turns, VoidedBlock, voided_blocks};
+use crate::verdict::{Gates, Judge, Reading, Verdict};
 
 /// Everything that follows from an experiment, worked out once for all renderers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Analysis {
     /// One per contender, in the order of the experiment.
     pub results: Vec<ContenderResult>,
+    /// Blocks that are not judged, since something on the machine disturbed them.
+    pub voided: Vec<VoidedBlock>,
     /// How far the baseline is from itself by the primary metric; `None` without a control or without a block.
     pub noise: Option<Noise>,
     /// The relative difference that does not count: the plan's, or the noise where that is more.
@@ -39,6 +42,8 @@ pub struct UnderLoad {
     pub primary: PrimaryMetric,
     /// One per contender, in the order of the experiment.
     pub results: Vec<ContenderResult>,
+    /// Blocks that are not judged, since something on the machine disturbed them.
+    pub voided: Vec<VoidedBlock>,
     /// How far the baseline is from itself; `None` without a control or without a block.
     pub noise: Option<Noise>,
     /// The relative difference that does not count: the plan's, or the noise where that is more.
@@ -60,8 +65,12 @@ pub struct ContenderResult {
     pub agreement: Option<Agreement>,
     /// Turns that never settled, and all turns.
     pub unsettled: (usize, usize),
-    /// The most that the load generator itself took in any turn.
-    pub generator: Option<GeneratorUse>,
+    /// Its turns, those that failed among them; voided blocks count here too.
+    pub turns: Turns,
+    /// The sum of the measured periods.
+    pub measured: Duration,
+    /// What could have decided its figures in place of its speed.
+    pub gates: Vec<Reading>,
     /// The median over its runs of the time from start to first correct answer.
     pub cold_start: Option<Duration>,
     /// Processor time per 1,000 completed requests, in seconds, over the runs where it was seen.
@@ -110,6 +119,7 @@ impl Analysis {
         });
         let mut analysis = Self {
             results: under_users.results,
+            voided: under_users.voided,
             noise: under_users.noise,
             band_ratio: under_users.band_ratio,
             at_rates: at_rates.collect(),
@@ -136,8 +146,10 @@ impl Analysis {
 
 impl UnderLoad {
     /// Judges the runs under `load` by `primary`.
-    pub fn of(experiment: &Experiment, load: RunLoad, primary: PrimaryMetric) -> Self {
-        let runs: Vec<&Run> = experiment.runs_under(load).collect();
+    pub fn of<'a>(experiment: &'a Experiment, load: RunLoad, primary: PrimaryMetric) -> Self {
+        let all_runs: Vec<&Run> = experiment.runs_under(load).collect();
+        let voided = voided_blocks(experiment, load);
+        let runs = judged_runs(&all_runs, &voided);
         let plan = Plan {
             primary,
             ..experiment.plan.clone()
@@ -152,11 +164,13 @@ impl UnderLoad {
             .find(|result| result.contender.name == plan.baseline)
             .cloned();
         for result in &mut results {
+            let name = &result.contender.name;
             let agreement = experiment
                 .agreements
                 .iter()
-                .find(|agreement| agreement.contender == result.contender.name);
+                .find(|agreement| agreement.contender == *name);
             result.agreement = agreement.cloned();
+            result.turns = Turns::of(experiment, name, load);
             let others = baseline
                 .as_ref()
                 .filter(|baseline| baseline.contender.name != result.contender.name);
@@ -168,29 +182,70 @@ impl UnderLoad {
         }
         let noise = Noise::of(&results, &plan);
         adjust(&mut results, &plan);
+        for result in &mut results {
+            let of_contender = |runs: &[&'a Run]| -> Vec<&'a Run> {
+                let runs = runs.iter().copied();
+                runs.filter(|run| run.contender == result.contender.name)
+                    .collect()
+            };
+            let gates = Gates {
+                experiment,
+                load,
+                runs: &of_contender(&runs),
+                all_runs: &of_contender(&all_runs),
+                noise: noise.as_ref(),
+            };
+            result.gates = gates.read(result);
+        }
+        let verdicts = verdicts(&results, &plan, &voided, noise.as_ref());
+        for (result, verdict) in results.iter_mut().zip(verdicts) {
+            result.verdict = verdict;
+        }
         let band_ratio = noise
             .map_or(0.0, |noise| noise.floor_ratio)
             .max(plan.same_ratio);
-        let comparisons = results.iter().filter(|result| result.adjusted_p.is_some());
-        let judge = Judge {
-            baseline: baseline.as_ref(),
-            plan: &plan,
-            load,
-            floor: experiment.floor,
-            noise: noise.as_ref(),
-            comparisons: comparisons.count(),
-        };
-        for result in &mut results {
-            result.verdict = judge.verdict(result);
-        }
         Self {
             load,
             primary,
             results,
+            voided,
             noise,
             band_ratio,
         }
     }
+}
+
+/// The runs that are judged: those of blocks that nothing disturbed, or all of them where every block was disturbed.
+fn judged_runs<'a>(runs: &[&'a Run], voided: &[VoidedBlock]) -> Vec<&'a Run> {
+    let is_voided = |run: &Run| voided.iter().any(|voided| voided.block == run.block);
+    let judged: Vec<&Run> = runs.iter().copied().filter(|run| !is_voided(run)).collect();
+    if judged.is_empty() {
+        runs.to_vec()
+    } else {
+        judged
+    }
+}
+
+/// The verdict on each of `results`, in their order.
+fn verdicts(
+    results: &[ContenderResult],
+    plan: &Plan,
+    voided: &[VoidedBlock],
+    noise: Option<&Noise>,
+) -> Vec<Verdict> {
+    let find = |name: &str| results.iter().find(|result| result.contender.name == name);
+    let judge = Judge {
+        baseline: find(&plan.baseline),
+        control: plan.control.as_deref().and_then(find),
+        plan,
+        voided,
+        noise,
+        comparisons: results
+            .iter()
+            .filter(|result| result.adjusted_p.is_some())
+            .count(),
+    };
+    results.iter().map(|result| judge.verdict(result)).collect()
 }
 
 impl Noise {
@@ -265,13 +320,18 @@ impl ContenderResult {
         blocks.sort_unstable();
         blocks.dedup();
         let measurements: Vec<&Measurement> = runs.iter().map(|run| &run.measurement).collect();
-        let summary = Summary::of(measurements.iter().copied());
+        let summary = Summary::of_runs(runs.iter().copied());
         Self {
             contender: contender.clone(),
             blocks,
             agreement: None,
             unsettled: unsettled(&runs),
-            generator: busiest(&runs),
+            turns: Turns::default(),
+            measured: measurements
+                .iter()
+                .map(|measurement| measurement.period)
+                .sum(),
+            gates: Vec::new(),
             precision: Precision::of(&measurements, &summary.total.response_times),
             summary,
             cold_start: median(runs.iter().filter_map(|run| run.cold_start).collect()),
@@ -297,15 +357,6 @@ fn unsettled(runs: &[&Run]) -> (usize, usize) {
         !run.settled || steady_from(&rates) == Steadiness::Never
     });
     (never.count(), runs.len())
-}
-
-/// The most of each kind over all runs.
-fn busiest(runs: &[&Run]) -> Option<GeneratorUse> {
-    let used = runs.iter().filter_map(|run| run.generator);
-    used.reduce(|most, used| GeneratorUse {
-        cpu_ratio: most.cpu_ratio.max(used.cpu_ratio),
-        steal_ratio: most.steal_ratio.max(used.steal_ratio),
-    })
 }
 
 /// Processor time of `runs` over the requests completed in the same measured periods.

@@ -74,16 +74,8 @@ impl Metric {
 
     /// The figure of a summary, times in milliseconds; `None` where it has none, and for processor time.
     pub(crate) fn of_summary(self, summary: &Summary) -> Option<f64> {
-        let quantile = |quantile| {
-            Some(
-                summary
-                    .total
-                    .response_times
-                    .quantile(quantile)?
-                    .as_secs_f64()
-                    * 1e3,
-            )
-        };
+        let quantile =
+            |quantile| Some(summary.total.percentile(quantile)?.time.as_secs_f64() * 1e3);
         match self {
             Self::RequestsPerSecond => summary.total.successes_per_second(),
             Self::MedianResponseTime => quantile(0.5),
@@ -97,7 +89,7 @@ impl Metric {
     pub(crate) fn of_runs(self, runs: &[&Run]) -> Option<f64> {
         match self {
             Self::CpuSecondsPer1000Requests => cpu_seconds_per_1000_requests(runs),
-            other => other.of_summary(&Summary::of(runs.iter().map(|run| &run.measurement))),
+            other => other.of_summary(&Summary::of_runs(runs.iter().copied())),
         }
     }
 }

@@ -60,8 +60,10 @@ pub struct Plan {
     pub warm_up: Duration,
     /// The most time that a contender has to settle before the measured period begins all the same.
     pub warm_up_limit: Duration,
-    /// The measured period of each run.
+    /// The least measured period of each run.
     pub measure: Duration,
+    /// The most time that the measured period of a run is extended to until every user has finished enough rounds.
+    pub measure_limit: Duration,
     /// Seed of the order of contenders and of every random choice of the load.
     pub seed: u64,
     /// What response times have to be like; what a sweep finds is the highest rate at which they are.
@@ -243,13 +245,15 @@ impl Agreement {
     }
 }
 
-/// A turn that could not be measured, or in which the contender ended under the load.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A turn that could not be measured, or in which the contender ended under the load. It counts as a failed turn.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     /// The contender's name.
     pub contender: String,
     /// The block, from 1.
     pub block: u32,
+    /// The load of that turn.
+    pub load: RunLoad,
     /// What happened, with the contender's own last log lines where it has any.
     pub what: String,
 }

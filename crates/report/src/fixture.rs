@@ -40,6 +40,7 @@ pub(crate) fn measurement(
             response_times: times(ok_ms),
             service_times: times(ok_ms),
             failure_times: times(failed_ms),
+            unanswered_times: Times::new(),
             completed_in_period: ok_ms.len() as u64 + failures,
             failed_in_period: failures,
             body_bytes: 64 * (ok_ms.len() as u64 + failures),
@@ -58,10 +59,8 @@ pub(crate) fn measurement(
             what: "all users started".to_owned(),
         }],
         lag: times(&vec![0; ok_ms.len() + failed_ms.len()]),
-        unfinished: 0,
-        arrivals: None,
         connections_opened: 70,
-        interrupted: false,
+        ..Measurement::nothing(SystemTime::UNIX_EPOCH)
     }
 }
 
@@ -102,6 +101,7 @@ pub(crate) fn empty_experiment(names: &[&str], baseline: &str) -> Experiment {
             warm_up: Duration::from_secs(2),
             warm_up_limit: Duration::from_secs(10),
             measure: Duration::from_secs(5),
+            measure_limit: Duration::from_secs(60),
             seed: 7,
             slo: None,
             price_per_core_hour: None,
@@ -231,6 +231,7 @@ pub(crate) fn plausible_experiment() -> Experiment {
     experiment.problems.push(Problem {
         contender: "fastapi-docker".to_owned(),
         block: 4,
+        load: RunLoad::Users,
         what: "was not ready within 60 s; its last lines:\nINFO: Started server process\nINFO: Waiting for application"
             .to_owned(),
     });
@@ -299,6 +300,8 @@ fn plausible_run(name: &str, block: u32, (load, rate): (RunLoad, f64), random: &
         generator: Some(GeneratorUse {
             cpu_ratio: 0.08,
             steal_ratio: 0.0,
+            neighbour_ratio: Some(0.01),
+            pressure_ratio: Some(0.4),
         }),
         settled: true,
         measurement: plausible_measurement(rate, if is_python(name) { 0.22 } else { 0.09 }, random),

@@ -499,9 +499,9 @@ impl Figures {
             requests: total.requests(),
             failures: Some(total.failures()),
             requests_per_second: total.requests_per_second(),
-            median: total.median(),
-            p95: total.response_times.quantile(0.95),
-            p99: total.response_times.quantile(0.99),
+            median: total.median().map(|median| median.time),
+            p95: total.percentile(0.95).map(|p95| p95.time),
+            p99: total.percentile(0.99).map(|p99| p99.time),
         }
     }
 }

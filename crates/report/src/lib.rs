@@ -29,6 +29,7 @@ pub mod statistics;
 pub mod summary;
 pub mod sweep;
 pub mod times;
+pub mod turn;
 pub mod verdict;
 mod words;
 
@@ -45,14 +46,15 @@ pub use precision::Precision;
 pub use record::{ExperimentRecord, LoadTestRecord, RecordError};
 pub use run::{
     Arrivals, FailureCause, GeneratorUse, LoadTest, Mark, Measurement, RequestStats, Second,
-    SecondOfName, ThresholdOutcome, Usage,
+    SecondOfName, ThresholdOutcome, Usage, WAKE_UP_INTERVAL,
 };
 pub use shift::Shift;
 pub use statistics::{ConfidenceInterval, Estimate};
-pub use summary::{PERCENTILES, Summary, SummaryRow};
+pub use summary::{PERCENTILES, Percentile, Summary, SummaryRow};
 pub use sweep::{SweepPoint, SweepResult};
 pub use times::{EncodedTimes, Times};
-pub use verdict::{Obstacle, Reason, Verdict};
+pub use turn::{Disturbance, FailedTurn, TurnFailure, Turns, VoidedBlock, voided_blocks};
+pub use verdict::{FEWEST_ROUNDS, Gate, Obstacle, Reading, Reason, Verdict};
 
 // Lets the fixture name the crate as the example that shares it does.
 #[cfg(test)]

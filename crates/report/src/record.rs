@@ -172,6 +172,10 @@ pub struct DisagreementRecord {
 pub struct GeneratorUseRecord {
     pub cpu_ratio: f64,
     pub steal_ratio: f64,
+    #[serde(default)]
+    pub neighbour_ratio: Option<f64>,
+    #[serde(default)]
+    pub pressure_ratio: Option<f64>,
 }
 
 /// [`Fact`] at rest.
@@ -244,7 +248,7 @@ pub struct LeftOutRecord {
 }
 
 /// [`Problem`] at rest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(
     missing_docs,
@@ -253,6 +257,8 @@ pub struct LeftOutRecord {
 pub struct ProblemRecord {
     pub contender: String,
     pub block: u32,
+    #[serde(default)]
+    pub load: RunLoadRecord,
     pub what: String,
 }
 
@@ -494,7 +500,9 @@ same_fields!(
     GeneratorUse,
     GeneratorUseRecord {
         cpu_ratio,
-        steal_ratio
+        steal_ratio,
+        neighbour_ratio,
+        pressure_ratio
     }
 );
 same_fields!(
@@ -521,6 +529,7 @@ same_fields!(
     ProblemRecord {
         contender,
         block,
+        load,
         what
     }
 );

@@ -1,5 +1,6 @@
 //! What one load on one server produced.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use crate::experiment::Machine;
@@ -19,6 +20,9 @@ pub struct LoadTest {
     /// What the load generator saw.
     pub measurement: Measurement,
 }
+
+/// The time between two planned wake-ups of a thread of the load generator.
+pub const WAKE_UP_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What the load generator saw over one measured period.
 ///
@@ -44,8 +48,21 @@ pub struct Measurement {
     pub marks: Vec<Mark>,
     /// Sent minus planned: how late the generator itself was.
     pub lag: Times,
-    /// Requests planned in the period that had no answer when waiting for them was given up.
+    /// Delays of the generator's own timers in the measured period: how much later than planned a thread woke up that asked
+    /// to be woken every [`WAKE_UP_INTERVAL`], one value for each wake-up that was planned. Empty in records from before
+    /// this was measured.
+    pub wake_up_delays: Times,
+    /// Requests that have no answer yet while the load runs. At the end of a load they are failures, see
+    /// [`RequestStats::unanswered_times`], and this is 0; only records from before that have others here.
     pub unfinished: u64,
+    /// Sum over all users of the time that their tasks of the measured period took: from the planned start of each task
+    /// to the planned start of the user's next one. `None` in an open model, and in records from before this was measured.
+    pub user_time: Option<Duration>,
+    /// Tasks of the measured period that the user with the fewest finished. `None` where `user_time` is.
+    pub fewest_rounds: Option<u32>,
+    /// Different requests that were sent, warm-up included: the number of pairs of request and row of its data. `None` in
+    /// records from before this was measured.
+    pub distinct_requests: Option<u64>,
     /// The arrivals of an open model; `None` where users make the load.
     pub arrivals: Option<Arrivals>,
     /// Connections opened, warm-up included.
@@ -67,7 +84,11 @@ impl Measurement {
             timeline: Vec::new(),
             marks: Vec::new(),
             lag: Times::new(),
+            wake_up_delays: Times::new(),
             unfinished: 0,
+            user_time: None,
+            fewest_rounds: None,
+            distinct_requests: None,
             arrivals: None,
             connections_opened: 0,
             interrupted: false,
@@ -94,8 +115,11 @@ pub struct RequestStats {
     pub response_times: Times,
     /// From the sent request to the last byte, of the same requests: without what the generator was late by.
     pub service_times: Times,
-    /// From the planned start to the failure, of the requests that failed.
+    /// From the planned start to the failure, of the requests that failed with an answer, an error or a time limit.
     pub failure_times: Times,
+    /// Ages of the requests that had no answer when the load ended and waiting for them was given up: from the planned
+    /// start to that moment. They are failures, and their response times are at least these.
+    pub unanswered_times: Times,
     /// Requests, successful or not, that completed inside the measured period.
     pub completed_in_period: u64,
     /// Requests that failed inside the measured period.
@@ -110,10 +134,31 @@ impl RequestStats {
         self.response_times.count() + self.failures()
     }
 
-    /// Requests that failed.
+    /// Requests that failed, those without an answer among them.
     pub fn failures(&self) -> u64 {
-        self.failure_times.count()
+        self.failure_times.count() + self.unanswered_times.count()
     }
+
+    /// The times that percentiles are taken from: response times, and the ages of the requests without an answer, which are
+    /// lower bounds of their response times.
+    pub fn percentile_times(&self) -> Cow<'_, Times> {
+        percentile_times(&self.response_times, &self.unanswered_times)
+    }
+
+    /// The same for service times.
+    pub fn service_percentile_times(&self) -> Cow<'_, Times> {
+        percentile_times(&self.service_times, &self.unanswered_times)
+    }
+}
+
+/// Response times and, where there are any, the ages of requests without an answer.
+pub(crate) fn percentile_times<'a>(response: &'a Times, unanswered: &Times) -> Cow<'a, Times> {
+    if unanswered.count() == 0 {
+        return Cow::Borrowed(response);
+    }
+    let mut times = response.clone();
+    times.merge(unanswered);
+    Cow::Owned(times)
 }
 
 /// What an open model planned in the measured period, whatever came of it.
@@ -237,11 +282,17 @@ pub struct Usage {
     pub peak_memory_bytes: u64,
 }
 
-/// What kept the load generator busy during the measured period, and what was taken from it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What the load generator used during the measured period, and what was taken from it and from the contender.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct GeneratorUse {
     /// Its own processor time over that of all cores that it may use.
     pub cpu_ratio: f64,
     /// The share of this machine's processor time that other machines on the same host took.
     pub steal_ratio: f64,
+    /// The share of this machine's processor time that processes other than generator, contender and Docker engine took;
+    /// `None` where the contender's own could not be seen.
+    pub neighbour_ratio: Option<f64>,
+    /// The share of the time in which some process waited for a processor, by the kernel's pressure stall information;
+    /// `None` where the kernel has none. Contender and generator wait for each other too, so nothing is judged by it.
+    pub pressure_ratio: Option<f64>,
 }

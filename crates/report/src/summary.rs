@@ -1,10 +1,12 @@
 //! The statistics of one or several measurements, per request name and in total.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::run::{Arrivals, FailureCause, Measurement, RequestStats};
-use crate::times::Times;
+use crate::experiment::Run;
+use crate::run::{Arrivals, FailureCause, Measurement, RequestStats, percentile_times};
+use crate::times::{LONGEST, Times};
 
 /// The percentiles that every report shows, the ones that Locust prints at the end of a run.
 pub const PERCENTILES: [f64; 11] = [
@@ -34,8 +36,19 @@ pub struct Summary {
     pub arrivals: Option<Arrivals>,
     /// TCP connections opened, warm-up included.
     pub connections_opened: u64,
-    /// The sum of the measured periods.
+    /// The sum of the periods that rates refer to: the measured ones, or in a comparison the mean over all users of the
+    /// time that their tasks of the measured periods took.
     pub period: Duration,
+}
+
+/// A percentile of the response time over all requests of which it is known, those without an answer among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Percentile {
+    /// The response time.
+    pub time: Duration,
+    /// `true` if requests without an answer are among the times up to this one, so that the percentile is at least this:
+    /// a right-censored value, as survival analysis calls it. It is shown as `> 5,000`.
+    pub is_lower_bound: bool,
 }
 
 /// One line of the statistics table.
@@ -51,6 +64,8 @@ pub struct SummaryRow {
     pub service_times: Times,
     /// Times to failure of the requests that failed, kept apart from the response times.
     pub failure_times: Times,
+    /// Ages at the end of the load of the requests without an answer, which are failures.
+    pub unanswered_times: Times,
     /// Requests, successful or not, that completed inside the measured periods.
     pub completed_in_period: u64,
     /// Requests that failed inside the measured periods.
@@ -68,6 +83,15 @@ impl Summary {
         AGGREGATED.clone_into(&mut summary.total.name);
         for measurement in measurements {
             summary.merge(&Self::of_one(measurement));
+        }
+        summary
+    }
+
+    /// Merges runs of one contender, at the rates of [`Summary::at_cycle_rates`].
+    pub(crate) fn of_runs<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Self {
+        let mut summary = Self::of([]);
+        for Run { measurement, .. } in runs {
+            summary.merge(&Self::of_one(measurement).at_cycle_rates(measurement));
         }
         summary
     }
@@ -106,12 +130,39 @@ impl Summary {
         }
     }
 
-    /// Requests that failed or had no answer over all that were sent, 0 to 1: a request that never got its answer failed
-    /// the one who asked, however the run was ended.
-    pub fn unanswered_ratio(&self) -> f64 {
-        let unanswered = self.total.failures() + self.unfinished;
-        let asked = self.total.requests() + self.unfinished;
-        unanswered as f64 / asked.max(1) as f64
+    /// The same measurement with rates from the time between completions in place of counts in a window.
+    ///
+    /// A closed load of `users` is a set of renewal processes: each user's tasks follow one another. The tasks planned in
+    /// the measured period took `user_time` together, so that the users made `requests / (user_time / users)` per second
+    /// (the ratio estimate of renewal theory; Law, "Simulation Modeling and Analysis", section 9.5.3, "regenerative
+    /// method"). A count in a window is off by up to one request for each user where users are in lockstep.
+    ///
+    /// Unchanged where the time was not measured: in an open model, and in older records.
+    #[must_use]
+    pub(crate) fn at_cycle_rates(mut self, measurement: &Measurement) -> Self {
+        let users = measurement.users.max(1);
+        if let Some(period) = measurement.user_time.map(|time| time / users)
+            && !period.is_zero()
+        {
+            self.period = period;
+            for row in self.rows.iter_mut().chain([&mut self.total]) {
+                row.period = period;
+                (row.completed_in_period, row.failed_in_period) = (row.requests(), row.failures());
+            }
+        }
+        self
+    }
+
+    /// Requests that had no answer when the load ended.
+    pub fn unanswered(&self) -> u64 {
+        self.total.unanswered_times.count() + self.unfinished
+    }
+
+    /// Requests that failed or had no answer over all that were sent, 0 to 1.
+    pub fn fail_ratio(&self) -> f64 {
+        let failed = self.total.failures() + self.unfinished;
+        let sent = self.total.requests() + self.unfinished;
+        failed as f64 / sent.max(1) as f64
     }
 
     /// The 99th percentile of how late the generator itself was; `None` without requests.
@@ -152,9 +203,9 @@ impl SummaryRow {
         self.response_times.count().saturating_add(self.failures())
     }
 
-    /// Requests that failed.
+    /// Requests that failed, those without an answer among them.
     pub fn failures(&self) -> u64 {
-        self.failure_times.count()
+        self.failure_times.count() + self.unanswered_times.count()
     }
 
     /// Failures over requests, 0 to 1; 0 without requests.
@@ -166,9 +217,27 @@ impl SummaryRow {
         }
     }
 
-    /// The median response time of the successes; `None` without any.
-    pub fn median(&self) -> Option<Duration> {
-        self.response_times.quantile(0.5)
+    /// The response time that a share `quantile` (0 to 1) of the requests does not exceed; `None` without requests.
+    ///
+    /// Requests that succeeded count with their response time and those without an answer with at least their age at the
+    /// end of the load. Requests that failed with an answer, an error or a time limit have no response time.
+    pub fn percentile(&self, quantile: f64) -> Option<Percentile> {
+        let time = self.percentile_times().quantile(quantile)?;
+        let shortest_age = self.unanswered_times.min();
+        Some(Percentile {
+            time,
+            is_lower_bound: shortest_age.is_some_and(|age| time >= age.min(LONGEST)),
+        })
+    }
+
+    /// The times that percentiles are taken from: response times, and the ages of the requests without an answer.
+    pub fn percentile_times(&self) -> Cow<'_, Times> {
+        percentile_times(&self.response_times, &self.unanswered_times)
+    }
+
+    /// The median response time, as [`SummaryRow::percentile`] has it.
+    pub fn median(&self) -> Option<Percentile> {
+        self.percentile(0.5)
     }
 
     /// Completions inside the measured periods, successful or not, per second; `None` where nothing was measured.
@@ -194,11 +263,15 @@ impl SummaryRow {
         (self.requests() > 0).then(|| self.body_bytes as f64 / self.requests() as f64)
     }
 
-    /// The response times at [`PERCENTILES`], in their order; `None` without successes.
-    pub fn percentiles(&self) -> Option<[Duration; PERCENTILES.len()]> {
-        let mut times = [Duration::ZERO; PERCENTILES.len()];
+    /// The response times at [`PERCENTILES`], in their order; `None` without any.
+    pub fn percentiles(&self) -> Option<[Percentile; PERCENTILES.len()]> {
+        let none = Percentile {
+            time: Duration::ZERO,
+            is_lower_bound: false,
+        };
+        let mut times = [none; PERCENTILES.len()];
         for (time, percentile) in times.iter_mut().zip(PERCENTILES) {
-            *time = self.response_times.quantile(percentile / 100.0)?;
+            *time = self.percentile(percentile / 100.0)?;
         }
         Some(times)
     }
@@ -210,6 +283,7 @@ impl SummaryRow {
             response_times: stats.response_times.clone(),
             service_times: stats.service_times.clone(),
             failure_times: stats.failure_times.clone(),
+            unanswered_times: stats.unanswered_times.clone(),
             completed_in_period: stats.completed_in_period,
             failed_in_period: stats.failed_in_period,
             body_bytes: stats.body_bytes,
@@ -221,6 +295,7 @@ impl SummaryRow {
         self.response_times.merge(&other.response_times);
         self.service_times.merge(&other.service_times);
         self.failure_times.merge(&other.failure_times);
+        self.unanswered_times.merge(&other.unanswered_times);
         self.completed_in_period = self
             .completed_in_period
             .saturating_add(other.completed_in_period);
@@ -302,8 +377,46 @@ mod tests {
         let fast = measurement("/a", &[1; 99], &[], 1);
         let slow = measurement("/a", &[999], &[], 1);
         assert_eq!(
-            Summary::of([&fast, &slow]).total.median(),
-            Some(Duration::from_millis(1))
+            Summary::of([&fast, &slow]).total.median().unwrap().time,
+            Duration::from_millis(1)
+        );
+    }
+
+    #[test]
+    fn a_percentile_among_requests_without_an_answer_is_at_least_their_age() {
+        let mut measurement = measurement("/a", &[10; 96], &[], 5);
+        let ages = &mut measurement.requests[0].unanswered_times;
+        (0..4).for_each(|_| ages.record(Duration::from_secs(5)));
+        let row = Summary::of([&measurement]).total;
+        let at = |quantile| {
+            let percentile = row.percentile(quantile).unwrap();
+            (percentile.time.as_millis(), percentile.is_lower_bound)
+        };
+        assert_eq!((at(0.5), at(0.96)), ((10, false), (10, false)));
+        assert_eq!((at(0.97), at(1.0)), ((5000, true), (5000, true)));
+        assert_eq!((row.requests(), row.failures()), (100, 4));
+        // One that was given up early may have taken longer than all that were answered later.
+        let ages = &mut measurement.requests[0].unanswered_times;
+        ages.record(Duration::from_millis(1));
+        let row = Summary::of([&measurement]).total;
+        assert!(row.percentile(0.5).unwrap().is_lower_bound);
+    }
+
+    #[test]
+    fn users_in_lockstep_have_the_rate_of_their_cycles() {
+        // Seven users whose answers take 1.4 s: three of them fit into a window of 5 s, four into what they took.
+        let mut measurement = measurement("/a", &[1400; 28], &[], 5);
+        measurement.users = 7;
+        measurement.requests[0].completed_in_period = 21;
+        let window = Summary::of([&measurement]);
+        assert_eq!(window.total.successes_per_second(), Some(4.2));
+        measurement.user_time = Some(Duration::from_millis(28 * 1400));
+        let cycles = window.at_cycle_rates(&measurement);
+        let rate = cycles.total.successes_per_second().unwrap();
+        assert!((rate - 7.0 / 1.4).abs() < 1e-9, "{rate}");
+        assert_eq!(
+            cycles.rows[0].successes_per_second(),
+            cycles.total.successes_per_second()
         );
     }
 
@@ -330,10 +443,10 @@ mod tests {
         fn percentiles_never_fall(measurement in any_measurement()) {
             let row = Summary::of([&measurement]).total;
             if let Some(percentiles) = row.percentiles() {
-                prop_assert!(percentiles.is_sorted());
-                prop_assert!(row.response_times.min() <= Some(percentiles[0]));
+                prop_assert!(percentiles.is_sorted_by_key(|percentile| percentile.time));
+                prop_assert!(row.response_times.min() <= Some(percentiles[0].time));
                 let max = row.response_times.max().unwrap();
-                prop_assert!(percentiles[10] == max || max > crate::times::LONGEST);
+                prop_assert!(percentiles[10].time == max || max > LONGEST);
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::comparison::seed_of;
 use crate::experiment::{Experiment, Run, RunLoad, Slo};
 use crate::statistics::{Estimate, estimate_ratio};
 use crate::summary::{Summary, SummaryRow};
-use crate::verdict::MOST_FAILURES_RATIO;
+use crate::turn::MOST_FAILURES_RATIO;
 
 /// What is still called the highest rate: that of the knee is at least so much of it.
 pub const KNEE_RATIO: f64 = 0.95;
@@ -48,8 +48,9 @@ impl SweepPoint {
 
     /// Whether response times were as they should be, and as good as nothing failed.
     pub fn keeps(&self, slo: Slo) -> bool {
-        let time = self.total.response_times.quantile(slo.quantile);
-        time.is_some_and(|time| time < slo.below) && self.total.fail_ratio() <= MOST_FAILURES_RATIO
+        let percentile = self.total.percentile(slo.quantile);
+        percentile.is_some_and(|percentile| percentile.time < slo.below)
+            && self.total.fail_ratio() <= MOST_FAILURES_RATIO
     }
 }
 
@@ -88,7 +89,7 @@ pub fn curve<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Vec<SweepPoint> {
     let steps = steps.into_iter().map(|(users, runs)| SweepPoint {
         users,
         blocks: runs.len(),
-        total: Summary::of(runs.iter().map(|run| &run.measurement)).total,
+        total: Summary::of_runs(runs).total,
     });
     steps.collect()
 }

@@ -157,6 +157,13 @@ impl Times {
         })
     }
 
+    /// The share of all times, 0 to 1, that are longer than `limit`; 0 without times.
+    pub fn share_above(&self, limit: Duration) -> f64 {
+        let us = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
+        let up_to = self.histogram.count_between(0, us);
+        (self.count() - up_to.min(self.count())) as f64 / self.count().max(1) as f64
+    }
+
     /// The exact shortest time; `None` without times.
     pub fn min(&self) -> Option<Duration> {
         (self.count() > 0).then(|| Duration::from_micros(self.min_us))
@@ -314,6 +321,17 @@ mod tests {
             Some(Duration::from_millis(100_000 / 3))
                 .map(|mean| mean + Duration::from_nanos(333_333))
         );
+    }
+
+    #[test]
+    fn shares_above_a_limit_are_counted() {
+        let times = times(&[1, 20, 21, 300]);
+        let above = |ms| times.share_above(Duration::from_millis(ms));
+        assert_eq!(
+            [above(0), above(20), above(25), above(300)],
+            [1.0, 0.5, 0.25, 0.0]
+        );
+        assert_eq!(Times::new().share_above(Duration::ZERO), 0.0);
     }
 
     #[test]

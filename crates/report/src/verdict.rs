@@ -2,16 +2,16 @@
 
 use crate::analysis::{ContenderResult, Noise};
 use crate::comparison::Metric;
-use crate::experiment::{Floor, Plan, RunLoad};
+use crate::experiment::Plan;
 use crate::statistics::{CONFIDENCE, ConfidenceInterval, fewest_blocks};
+use crate::turn::VoidedBlock;
 
+mod gates;
 mod obstacle;
 
-pub use obstacle::{
-    LOCAL_CAUSES, MOST_FAILURES_RATIO, MOST_GENERATOR_CPU_RATIO, MOST_NOT_SENT_RATIO,
-    MOST_OF_FLOOR_RATIO, MOST_OFF_LITTLES_LAW_RATIO, MOST_STEAL_RATIO, Obstacle, Reason,
-};
-pub(crate) use obstacle::{LittlesLaw, lag_limit};
+pub(crate) use gates::Gates;
+pub use gates::{FEWEST_ROUNDS, Gate, MOST_GENERATOR_CPU_RATIO, MOST_NOT_SENT_RATIO, Reading};
+pub use obstacle::{Obstacle, Reason};
 
 /// A contender against the baseline, by the primary metric.
 ///
@@ -48,6 +48,13 @@ pub enum Verdict {
         /// How many more are needed before anything can be claimed.
         more_blocks: u32,
     },
+    /// More of its turns failed than one in ten: it did not answer, answered with failures, or ended.
+    Failed {
+        /// Turns that failed.
+        failed: u32,
+        /// Turns that were begun.
+        begun: u32,
+    },
     /// The baseline did not take part or was never measured.
     NoBaseline,
     /// Something other than the contenders' speed decided the figures.
@@ -57,10 +64,11 @@ pub enum Verdict {
 /// What a contender is judged by.
 pub(crate) struct Judge<'a> {
     pub(crate) baseline: Option<&'a ContenderResult>,
+    /// The baseline's second turns.
+    pub(crate) control: Option<&'a ContenderResult>,
     /// Its primary metric is what the verdict is about.
     pub(crate) plan: &'a Plan,
-    pub(crate) load: RunLoad,
-    pub(crate) floor: Option<Floor>,
+    pub(crate) voided: &'a [VoidedBlock],
     pub(crate) noise: Option<&'a Noise>,
     /// How many contenders are compared with the baseline.
     pub(crate) comparisons: usize,
@@ -69,22 +77,25 @@ pub(crate) struct Judge<'a> {
 impl Judge<'_> {
     /// The verdict on `result`.
     pub(crate) fn verdict(&self, result: &ContenderResult) -> Verdict {
-        let Some(baseline) = self.baseline.filter(|baseline| !baseline.blocks.is_empty()) else {
-            return Verdict::NoBaseline;
-        };
-        if baseline.contender.name == result.contender.name {
+        let name = &result.contender.name;
+        let measured_baseline = self.baseline.filter(|baseline| !baseline.blocks.is_empty());
+        if measured_baseline.is_some() && self.plan.baseline == *name {
             return Verdict::Baseline;
         }
-        if self.plan.control.as_ref() == Some(&result.contender.name) {
+        if measured_baseline.is_some() && self.plan.control.as_ref() == Some(name) {
             return Verdict::Control;
         }
-        let obstacle = Obstacle::of(result)
-            .or_else(|| self.is_generator_limit(result))
-            .or_else(|| Obstacle::of(baseline))
-            .or_else(|| self.is_generator_limit(baseline))
-            .or_else(|| Obstacle::of_answers(result, self.plan))
-            .or_else(|| Obstacle::of_noise(baseline, self.plan, self.noise));
-        if let Some(obstacle) = obstacle {
+        if result.turns.are_too_many_failed() && self.plan.baseline != *name {
+            return Verdict::Failed {
+                failed: u32::try_from(result.turns.failed.len()).unwrap_or(u32::MAX),
+                begun: result.turns.begun,
+            };
+        }
+        let Some(baseline) = measured_baseline else {
+            return Verdict::NoBaseline;
+        };
+        let compared = [Some(result), Some(baseline), self.control];
+        if let Some(obstacle) = compared.into_iter().flatten().find_map(Obstacle::of) {
             return Verdict::NotMeasurable(obstacle);
         }
         let metric = Metric::from(self.plan.primary);
@@ -99,23 +110,35 @@ impl Judge<'_> {
                 let bands = (self.plan.same_ratio, floor);
                 Verdict::from_interval(interval, metric, bands, blocks).unless(by_chance)
             }
-            None => Verdict::TooFewBlocks {
+            None => self.too_few(result, blocks, fewest),
+        }
+    }
+
+    fn too_few(&self, result: &ContenderResult, blocks: usize, fewest: usize) -> Verdict {
+        match self.voided.first() {
+            Some(first) if blocks + self.voided.len() >= fewest => {
+                Verdict::NotMeasurable(Obstacle {
+                    contender: result.contender.name.clone(),
+                    reason: Reason::Disturbed {
+                        voided: self.voided.len(),
+                        blocks: blocks + self.voided.len(),
+                        by: first.by,
+                    },
+                })
+            }
+            _ => Verdict::TooFewBlocks {
                 measured: u32::try_from(blocks).unwrap_or(u32::MAX),
                 more_blocks: u32::try_from(fewest.saturating_sub(blocks)).unwrap_or(u32::MAX),
             },
         }
     }
+}
 
-    /// That the load generator had no more to give or did not give what was asked for, if so.
-    fn is_generator_limit(&self, result: &ContenderResult) -> Option<Obstacle> {
-        let reason = match self.load {
-            RunLoad::Users => self
-                .floor
-                .and_then(|floor| Reason::of_floor(result, floor))
-                .or_else(|| Reason::of_littles_law(result, self.plan)),
-            RunLoad::Sweep { .. } | RunLoad::Arrivals { .. } => None,
-        };
-        Some(Obstacle {
+impl Obstacle {
+    /// The first gate that a contender is beyond, if there is one.
+    pub fn of(result: &ContenderResult) -> Option<Self> {
+        let reason = result.gates.iter().find_map(|gate| gate.beyond.clone());
+        Some(Self {
             contender: result.contender.name.clone(),
             reason: reason?,
         })
@@ -135,6 +158,7 @@ impl Verdict {
             Self::Worse => "worse",
             Self::NotShown { .. } => "no difference shown",
             Self::TooFewBlocks { .. } => "too few blocks",
+            Self::Failed { .. } => "failed",
             Self::NoBaseline => "no baseline",
             Self::NotMeasurable(_) => "not measurable here",
         }

@@ -3,6 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use crate::statistics::Estimate;
+use crate::summary::Percentile;
+
+/// A percentile of the response time in milliseconds, `> 5,000` where it is a lower bound.
+pub(crate) fn percentile_ms(percentile: Percentile) -> String {
+    let bound = if percentile.is_lower_bound { "> " } else { "" };
+    format!("{bound}{}", ms(percentile.time))
+}
 
 /// A time in milliseconds with about three significant digits.
 pub(crate) fn ms(time: Duration) -> String {

@@ -73,6 +73,17 @@ pub(crate) fn users_of(workload: &Workload) -> Option<(NonZeroU32, f64)> {
             let stage = stages.iter().max_by_key(|stage| stage.users)?;
             Some((NonZeroU32::new(stage.users)?, stage.spawn_rate))
         }
+        Workload::Spread { users, over } => {
+            let rate = f64::from(users.get()) / over.as_secs_f64();
+            Some((
+                *users,
+                if rate.is_finite() {
+                    rate
+                } else {
+                    f64::from(users.get())
+                },
+            ))
+        }
         Workload::Arrivals(_) => None,
     }
 }

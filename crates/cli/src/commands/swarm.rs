@@ -114,6 +114,7 @@ fn load_config(args: &SwarmArgs, scenario: &Scenario) -> anyhow::Result<LoadConf
         run_time: args.run_time.or(scenario.load().run_time),
         warm_up: args.reset_stats.then_some(Duration::ZERO),
         stop_timeout: args.stop_timeout,
+        rounds: NonZeroU32::MIN,
         seed: args.seed,
         threads: args
             .threads
@@ -145,7 +146,7 @@ fn workload(args: &SwarmArgs, of_scenario: &Workload) -> Workload {
             max_in_flight: args.max_in_flight.unwrap_or(arrivals.max_in_flight),
             ..arrivals
         }),
-        stages @ Workload::Stages(_) => stages,
+        other @ (Workload::Stages(_) | Workload::Spread { .. }) => other,
     }
 }
 

@@ -1,10 +1,12 @@
 //! The blocks of an experiment: every contender takes its turn in each, in random order, under the same load.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bakeoff_report::statistics::fewest_blocks;
 use bakeoff_report::{
     Analysis, ContenderResult, Experiment, Metric, Plan, RunLoad, SweepResult, UnderLoad, Verdict,
+    voided_blocks,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -31,15 +33,15 @@ impl Comparison {
         experiment.interrupted = true;
         let _on_its_cores = self.cores.as_ref().map(Cores::as_generator);
         observe(Event::MeasuringFloor);
-        let floor = self.load_config("", 0, RunLoad::Users);
+        let floor = self.load_config("", 0, RunLoad::Users, Duration::ZERO);
         experiment.floor = floor::measure(&self.scenario, floor, self.cores.as_ref(), stop);
         let mut stage = Stage {
             experiment,
-            samples: HashMap::new(),
             running: HashMap::new(),
             stop,
             observe,
         };
+        self.sample(&mut stage);
         let turns = self.with_users(&mut stage);
         self.with_arrivals(&mut stage, turns);
         drop(stage);
@@ -78,7 +80,9 @@ impl Comparison {
                 turns_before += 1;
             }
             (stage.observe)(Event::BlockOver(stage.experiment));
-            if self.wants_another(stage.experiment, block) {
+            if self.wants_another(stage.experiment, block)
+                || self.replaces_voided(stage.experiment, block)
+            {
                 stage.experiment.plan.blocks = block + 1;
             }
         }
@@ -127,6 +131,18 @@ impl Comparison {
     /// Turns of the blocks that the file asks for.
     fn turns(&self, arms: &[(String, &Prepared)]) -> u32 {
         self.file.blocks.get().saturating_mul(turns_of(arms))
+    }
+
+    /// `true` if one more block takes the place of one that was disturbed. There are at most half as many extra blocks as the
+    /// file asks for, and two at least.
+    fn replaces_voided(&self, experiment: &Experiment, block: u32) -> bool {
+        let asked = self.file.blocks.get();
+        let voided = voided_blocks(experiment, RunLoad::Users).len();
+        let voided = u32::try_from(voided).unwrap_or(u32::MAX);
+        let undisturbed = block.saturating_sub(voided);
+        block == experiment.plan.blocks
+            && undisturbed < asked
+            && block < asked.saturating_add((asked / 2).max(2))
     }
 
     /// Whether a comparison is not known as well yet as the file wants it.

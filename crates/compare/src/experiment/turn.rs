@@ -4,13 +4,16 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::Write;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use bakeoff_load::{
-    Arrivals, Control, LoadConfig, LoadError, MAX_IN_FLIGHT, NotCorrect, Phase, Rate, SampleAnswer,
-    Spacing, Workload,
+    Arrivals, Control, LoadConfig, LoadError, MAX_IN_FLIGHT, NotCorrect, Phase, Rate, Spacing,
+    Workload,
 };
-use bakeoff_report::{Experiment, Problem, Restart, Run, RunLoad, Usage};
+use bakeoff_report::{
+    Experiment, FEWEST_ROUNDS, PrimaryMetric, Problem, Restart, Run, RunLoad, Usage,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Comparison, Event, Turn};
@@ -18,33 +21,36 @@ use crate::contender::{Consumption, Prepared, Running};
 use crate::file::{Launch, WarmUp};
 use crate::ready::NotReady;
 use crate::warm_up::Watch;
-use crate::{answers, generator, ready, sweep};
+use crate::{generator, ready, sweep};
 
 /// How often a starting contender is asked whether it is ready.
 const READY_POLL: Duration = Duration::from_millis(10);
-/// Rows of each task's data that answers are compared for.
-const SAMPLED_ROWS: usize = 100;
-/// How long requests in flight may take to end after the measured period.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long requests in flight may take to end after the measured period: as long as the scenario lets a request take,
+/// within these bounds. What is slow is answered; what hangs has no answer.
+const STOP_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_mins(1);
+/// The least time over which users start, so that they are not in lockstep.
+const LEAST_SPREAD: Duration = Duration::from_secs(1);
+/// The most time over which users start.
+const MOST_SPREAD: Duration = Duration::from_secs(30);
 /// The warm-up of each step of a sweep: the contender is warm, and the users are not many more than before.
 const SWEEP_WARM_UP: Duration = Duration::from_millis(500);
-/// How soon all users of a step of a sweep are there.
-const SWEEP_SPAWN: Duration = Duration::from_millis(250);
+/// The time over which the users of a step of a sweep start.
+const SWEEP_SPREAD: Duration = Duration::from_millis(250);
 
-/// A contender that is there.
+/// A contender whose process, container or server is running and answers correctly.
 pub(super) struct Started {
-    running: Box<dyn Running>,
+    pub(super) running: Box<dyn Running>,
     /// From its start to its first correct answer, until that is written down.
     cold_start: Option<Duration>,
+    /// About how long it takes for one request.
+    service_time: Duration,
 }
 
 /// What a turn writes to.
 pub(super) struct Stage<'a> {
     pub(super) experiment: &'a mut Experiment,
-    /// What each contender answered to the sample, by its name.
-    pub(super) samples: HashMap<String, Vec<SampleAnswer>>,
     /// Contenders that are kept running from turn to turn, by their name.
-    pub(super) running: HashMap<String, Box<dyn Running>>,
+    pub(super) running: HashMap<String, Started>,
     pub(super) stop: &'a CancellationToken,
     pub(super) observe: &'a mut dyn FnMut(Event<'_>),
 }
@@ -63,12 +69,8 @@ impl Comparison {
         }
         (stage.observe)(Event::Starting(turn));
         let name = &contender.config.name;
-        let kept = stage.running.remove(name).map(|running| Started {
-            running,
-            cold_start: None,
-        });
-        let started = match kept {
-            Some(started) => Ok(started),
+        let started = match stage.running.remove(name) {
+            Some(kept) => Ok(kept),
             None => self.start(contender, stage.stop),
         };
         let mut started = match started {
@@ -76,24 +78,27 @@ impl Comparison {
             Err(_) if stage.stop.is_cancelled() => return,
             Err(what) => return stage.problem(turn, what),
         };
-        if let Err(what) = self.sample(contender, started.running.address(), stage) {
-            return stage.problem(turn, what);
-        }
         load(&mut started, stage);
         if self.file.restart == Restart::Once && started.running.ended().is_none() {
-            stage.running.insert(name.clone(), started.running);
+            stage.running.insert(name.clone(), started);
         }
     }
 
-    fn start(&self, contender: &Prepared, stop: &CancellationToken) -> Result<Started, String> {
+    pub(super) fn start(
+        &self,
+        contender: &Prepared,
+        stop: &CancellationToken,
+    ) -> Result<Started, String> {
         let began = Instant::now();
         let mut running = contender.start(self.cores.as_ref())?;
-        self.wait_until_correct(contender, running.as_mut(), stop)
+        let service_time = self
+            .wait_until_correct(contender, running.as_mut(), stop)
             .map_err(|what| with_log(&what, running.as_mut()))?;
         let ran_already = matches!(contender.config.launch, Launch::Url(_));
         Ok(Started {
             running,
             cold_start: (!ran_already).then(|| began.elapsed()),
+            service_time,
         })
     }
 
@@ -104,12 +109,17 @@ impl Comparison {
         turn: Turn<'_>,
         stage: &mut Stage<'_>,
     ) -> bool {
+        let address = started.running.address();
+        let config = self.load_config(address, turn.block, turn.load, started.service_time);
         let running = started.running.as_mut();
-        let config = self.load_config(running.address(), turn.block, turn.load);
         let control = Control::from(stage.stop.clone());
         let mut meter = UsageMeter::default();
         let mut own = generator::Meter::default();
-        let mut warm_up = Watch::new(self.warm_up(turn.load));
+        let is_extended = self.is_extended(turn.load);
+        let mut warm_up = Watch::new(
+            self.warm_up(turn.load),
+            is_extended.then_some(self.file.measure),
+        );
         let outcome = bakeoff_load::run(&self.scenario, &config, &control, &mut |progress| {
             warm_up.follow(progress, &control);
             meter.follow(progress.phase, running);
@@ -131,13 +141,17 @@ impl Comparison {
         let whole = !measurement.interrupted;
         // Stopped before the measured period began: nothing was measured.
         if !measurement.period.is_zero() {
+            let usage = meter.usage();
+            // A server elsewhere takes nothing on this machine.
+            let elsewhere = running.is_elsewhere().then_some(Duration::ZERO);
+            let contender_cpu = usage.map(|usage| usage.cpu).or(elsewhere);
             let run = Run {
                 contender: turn.contender.to_owned(),
                 block: turn.block,
                 load: turn.load,
                 cold_start: started.cold_start.take(),
-                usage: meter.usage(),
-                generator: own.used(),
+                usage,
+                generator: own.used(contender_cpu),
                 settled: warm_up.has_settled(),
                 measurement,
             };
@@ -171,19 +185,35 @@ impl Comparison {
         }
     }
 
-    pub(super) fn load_config(&self, host: &str, block: u32, load: RunLoad) -> LoadConfig {
+    /// `true` if the measured period goes on until every user has finished enough rounds: where rates are compared.
+    fn is_extended(&self, load: RunLoad) -> bool {
+        load == RunLoad::Users && self.file.primary == PrimaryMetric::RequestsPerSecond
+    }
+
+    /// How a load is put on a contender that takes about `service_time` for one request.
+    pub(super) fn load_config(
+        &self,
+        host: &str,
+        block: u32,
+        load: RunLoad,
+        service_time: Duration,
+    ) -> LoadConfig {
         let (workload, run_time) = match load {
             RunLoad::Users => (
-                Workload::Users {
+                Workload::Spread {
                     users: self.users,
-                    spawn_rate: self.spawn_rate,
+                    over: service_time.clamp(LEAST_SPREAD, MOST_SPREAD),
                 },
-                self.file.measure,
+                if self.is_extended(load) {
+                    self.file.measure_limit
+                } else {
+                    self.file.measure
+                },
             ),
             RunLoad::Sweep { users } => (
-                Workload::Users {
+                Workload::Spread {
                     users: NonZeroU32::new(users).unwrap_or(NonZeroU32::MIN),
-                    spawn_rate: f64::from(users) / SWEEP_SPAWN.as_secs_f64(),
+                    over: SWEEP_SPREAD,
                 },
                 self.file.sweep_measure,
             ),
@@ -202,57 +232,33 @@ impl Comparison {
             iterations: None,
             run_time: Some(run_time),
             warm_up: Some(self.warm_up(load).at_most),
-            stop_timeout: STOP_TIMEOUT,
+            stop_timeout: self
+                .scenario
+                .longest_timeout()
+                .clamp(*STOP_TIMEOUT.start(), *STOP_TIMEOUT.end()),
+            rounds: NonZeroU32::new(FEWEST_ROUNDS).unwrap_or(NonZeroU32::MIN),
             // The same within a block, so that every contender is sent the same requests.
             seed: self.file.seed.wrapping_add(u64::from(block)),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }
 
-    /// Asks a contender that has not been asked before for its answers to the sample, and compares those known so far.
-    fn sample(
-        &self,
-        contender: &Prepared,
-        address: &str,
-        stage: &mut Stage<'_>,
-    ) -> Result<(), String> {
-        let (rules, name) = (&self.file.answer_rules, &contender.config.name);
-        if rules.is_empty() || stage.samples.contains_key(name) {
-            return Ok(());
-        }
-        let sample = bakeoff_load::sample(&self.scenario, address, SAMPLED_ROWS);
-        let answers = match block_on(stage.stop.run_until_cancelled(sample))? {
-            None => return Ok(()),
-            Some(answers) => answers.map_err(|error| with_causes(&error))?,
-        };
-        stage.samples.insert(name.clone(), answers);
-        let baseline = &stage.experiment.plan.baseline;
-        if let Some(expected) = stage.samples.get(baseline) {
-            let others = self.contenders.iter().map(|other| &other.config.name);
-            let others = others.filter(|other| *other != baseline);
-            stage.experiment.agreements = others
-                .filter_map(|other| Some((other, stage.samples.get(other)?)))
-                .map(|(other, actual)| answers::agreement(other, rules, expected, actual))
-                .collect();
-        }
-        Ok(())
-    }
-
-    /// Waits until the contender says that it is ready, where it can, and gives a correct answer to every task.
+    /// Waits until the contender says that it is ready, where it can, and gives a correct answer to every task. Gives how long
+    /// it took for one request.
     fn wait_until_correct(
         &self,
         contender: &Prepared,
         running: &mut dyn Running,
         stop: &CancellationToken,
-    ) -> Result<(), String> {
+    ) -> Result<Duration, String> {
         let limit = contender.config.ready_timeout;
         let deadline = Instant::now() + limit;
         let ready = contender.config.ready.as_deref();
-        loop {
+        let service_time = loop {
             let asked = ask_ready(running.address(), ready, deadline)
                 .and_then(|()| self.first_answer(running.address(), deadline, stop));
             let wrong = match asked {
-                Ok(()) => break,
+                Ok(took) => break took,
                 Err(Unready::NotYet(wrong)) => wrong,
                 // Who said to be ready and was not is not asked again either.
                 Err(Unready::WrongAnswer(wrong)) if ready.is_none() => wrong,
@@ -269,24 +275,26 @@ impl Comparison {
                 return Err(format!("not ready within {limit}: {wrong}"));
             }
             std::thread::sleep(READY_POLL);
-        }
-        running.ended().map_or(Ok(()), |how| {
+        };
+        running.ended().map_or(Ok(service_time), |how| {
             Err(format!("{how}, and something else answers at its address"))
         })
     }
 
-    /// Sends one request of each task and checks the answers. The error says what is wrong with them.
+    /// Sends one request of each task and checks the answers. Gives how long one of them took on average; the error says
+    /// what is wrong with them.
     fn first_answer(
         &self,
         address: &str,
         deadline: Instant,
         stop: &CancellationToken,
-    ) -> Result<(), Unready> {
+    ) -> Result<Duration, Unready> {
+        let began = Instant::now();
         let rest = deadline.saturating_duration_since(Instant::now());
         let check = bakeoff_load::check_once(&self.scenario, address, rest);
         match block_on(stop.run_until_cancelled(check)).map_err(Unready::Never)? {
             None => Err(Unready::Never("stopped".into())),
-            Some(Ok(())) => Ok(()),
+            Some(Ok(requests)) => Ok(began.elapsed() / requests.max(1)),
             Some(Err(NotCorrect::Load(error))) => Err(Unready::Never(with_causes(&error))),
             Some(Err(wrong)) => Err(Unready::WrongAnswer(format!(
                 "its first answer was wrong: {wrong}"
@@ -296,7 +304,7 @@ impl Comparison {
 }
 
 /// Waits for a future on a runtime of its own.
-fn block_on<T>(future: impl Future<Output = T>) -> Result<T, String> {
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -326,10 +334,11 @@ fn ask_ready(address: &str, path: Option<&str>, deadline: Instant) -> Result<(),
 }
 
 impl Stage<'_> {
-    fn problem(&mut self, turn: Turn<'_>, what: String) {
+    pub(super) fn problem(&mut self, turn: Turn<'_>, what: String) {
         let problem = Problem {
             contender: turn.contender.into(),
             block: turn.block,
+            load: turn.load,
             what,
         };
         (self.observe)(Event::Problem(turn, &problem));
@@ -376,7 +385,7 @@ fn with_log(what: &str, running: &mut dyn Running) -> String {
 }
 
 /// An error and what caused it, on one line.
-fn with_causes(error: &dyn Error) -> String {
+pub(super) fn with_causes(error: &dyn Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -29,6 +29,9 @@ impl Event<'_> {
                 "baseline: {baseline}, since {left_out} is left out"
             )]),
             Self::MeasuringFloor => Said::Now("measuring a server that does nothing".to_owned()),
+            Self::Sampling { contender } => {
+                Said::Now(format!("{contender}: answers to a sample of requests"))
+            }
             Self::Starting(turn) => Said::Now(turn.with("starting")),
             Self::Load(turn, progress) => Said::Now(turn.with(&under_load(progress))),
             Self::Measured(turn, run) => Said::Now(turn.with(&rate_of(run))),

@@ -15,10 +15,14 @@ mod https;
 #[cfg(test)]
 mod misbehaviour;
 #[cfg(test)]
+mod rounds;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod sockets;
+#[cfg(test)]
+mod unanswered;
 #[cfg(test)]
 mod workloads;

@@ -61,6 +61,11 @@ pub fn verdict_sentence(result: &ContenderResult, plan: &Plan, analysis: &Analys
             evidence(),
             words::several(*more_blocks as usize, "more block"),
         ),
+        Verdict::Failed { failed, begun } => format!(
+            "{name} failed: in {failed} of {} {}. It is not compared with {baseline} by its speed.",
+            words::several(*begun as usize, "turn"),
+            result.turns.failures_in_words(),
+        ),
         Verdict::NoBaseline => {
             format!("{name} is compared with nothing: the baseline, {baseline}, was not measured.")
         }

@@ -248,11 +248,14 @@ fn failures(results: &[&ContenderResult]) -> Vec<String> {
     }
     for result in results
         .iter()
-        .filter(|result| result.summary.unfinished > 0)
+        .filter(|result| result.summary.unanswered() > 0)
     {
         sentences.push(format!(
-            "{} to {} had no answer when waiting for them was given up, and are in no other figure.",
-            words::several(usize::try_from(result.summary.unfinished).unwrap_or(usize::MAX), "request"),
+            "{} to {} had no answer when the load ended.",
+            words::several(
+                usize::try_from(result.summary.unanswered()).unwrap_or(usize::MAX),
+                "request"
+            ),
             result.contender.name
         ));
     }

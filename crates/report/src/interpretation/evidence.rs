@@ -91,5 +91,8 @@ fn too_few_blocks() -> String {
 
 /// Whether speeds may be compared at all.
 pub(super) fn comparable(result: &ContenderResult) -> bool {
-    !matches!(result.verdict, Verdict::NotMeasurable(_))
+    !matches!(
+        result.verdict,
+        Verdict::NotMeasurable(_) | Verdict::Failed { .. }
+    )
 }

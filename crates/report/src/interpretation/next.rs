@@ -5,11 +5,13 @@ use std::time::Duration;
 use super::Case;
 use super::evidence::{about_percent, interval_over};
 use super::throughput::beyond_the_knee;
+use crate::analysis::ContenderResult;
 use crate::experiment::{Restart, Run, RunLoad};
 use crate::precision::QUANTILES;
 use crate::statistics::{CONFIDENCE, ConfidenceInterval, FEWEST_BLOCKS};
 use crate::summary::Summary;
-use crate::verdict::{MOST_FAILURES_RATIO, Verdict};
+use crate::turn::MOST_FAILURES_RATIO;
+use crate::verdict::Verdict;
 use crate::words;
 
 /// The share of a response time owed to other users, from which on it is pointed out.
@@ -28,13 +30,13 @@ pub(super) fn waiting(case: &Case<'_>) -> Vec<String> {
     let users = case.plan().users;
     let median = |runs: &[&Run]| {
         let measurements = runs.iter().map(|run| &run.measurement);
-        Summary::of(measurements).total.median()
+        Some(Summary::of(measurements).total.median()?.time)
     };
     case.of_each(|result| {
         let name = &result.contender.name;
         let (sweep, (knee, _, _)) = beyond_the_knee(case, name)?;
         let alone = sweep.curve.first().filter(|point| point.users == 1)?;
-        let (alone, together) = (alone.total.median()?, result.summary.total.median()?);
+        let (alone, together) = (alone.total.median()?.time, result.summary.total.median()?.time);
         let shares = case.of_blocks(result, |runs| {
             let of_block = case.experiment.runs_under(RunLoad::Sweep { users: 1 });
             let alone: Vec<&Run> = of_block
@@ -92,9 +94,9 @@ pub(super) fn idle_cores(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     }
     case.of_each(|result| {
-        let generator = result.generator?;
-        let taken = if split.is_some() { 0.0 } else { generator.cpu_ratio };
-        let available = f64::from(cores) * (1.0 - taken - generator.steal_ratio);
+        let (generator, others) = taken_by_others(case, result)?;
+        let taken = if split.is_some() { 0.0 } else { generator };
+        let available = f64::from(cores) * (1.0 - taken - others);
         let per_block = case.of_blocks(result, cores_used);
         let used = case.estimate(result, "cores", &per_block)?;
         let most = used.confidence_interval.map_or(used.point_estimate, |interval| interval.high);
@@ -112,6 +114,21 @@ pub(super) fn idle_cores(case: &Case<'_>) -> Vec<String> {
             )
         })
     })
+}
+
+/// The most that the load generator took of its cores in a turn, and the most that neighbours and other virtual machines
+/// took of the machine; `None` where that was not seen.
+fn taken_by_others(case: &Case<'_>, result: &ContenderResult) -> Option<(f64, f64)> {
+    let runs = case.experiment.runs_under(RunLoad::Users);
+    let runs = runs.filter(|run| run.contender == result.contender.name);
+    let taken = runs.map(|run| {
+        let used = run.generator?;
+        Some((used.cpu_ratio, used.steal_ratio + used.neighbour_ratio?))
+    });
+    let taken: Option<Vec<(f64, f64)>> = taken.collect();
+    taken?
+        .into_iter()
+        .reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)))
 }
 
 /// How many cores a list such as `0-2,5` has.

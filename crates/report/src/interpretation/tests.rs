@@ -85,7 +85,7 @@ fn failures_are_named_and_forbid_a_comparison_of_speed() {
         "{text}"
     );
     assert!(
-        text.contains("new against old is not measurable here: 10 % of the requests to new failed"),
+        text.contains("new failed: in 6 of 6 turns 10 % of the requests failed (6 turns). It is not compared with old"),
         "{text}"
     );
     assert!(
@@ -106,6 +106,7 @@ fn what_was_not_measured_is_said() {
     experiment.problems.push(Problem {
         contender: "new".to_owned(),
         block: 3,
+        load: crate::RunLoad::Users,
         what: "died".to_owned(),
     });
     experiment.runs[0].measurement.unfinished = 2;

@@ -29,7 +29,7 @@ pub(super) fn rates(case: &Case<'_>) -> Vec<String> {
         sentences.push(format!(
             "{name} answered {} requests per second successfully in {} of measuring ({}){compared}.",
             words::figure(rate),
-            words::seconds(result.summary.period),
+            words::seconds(result.measured),
             interval_over(estimate.as_ref(), figures.len()),
         ));
     }

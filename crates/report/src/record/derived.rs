@@ -1,7 +1,5 @@
 //! What follows from the measurements, written for whoever reads the JSON with another program.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::measurement::FailureCauseRecord;
@@ -11,7 +9,7 @@ use crate::comparison::{Comparison, Metric};
 use crate::experiment::{Plan, RunLoad};
 use crate::shift::Shift;
 use crate::statistics::Estimate;
-use crate::summary::{Summary, SummaryRow};
+use crate::summary::{Percentile, Summary, SummaryRow};
 use crate::sweep::SweepResult;
 use crate::verdict::Verdict;
 
@@ -191,6 +189,7 @@ pub struct PercentilesRecord {
 #[serde(deny_unknown_fields)]
 pub struct VerdictRecord {
     /// One of `baseline`, `control`, `better`, `slightly_better`, `same`, `slightly_worse`, `worse`, `not_shown`, `too_few_blocks`,
+    /// `failed`,
     /// `no_baseline` and `not_measurable`.
     pub verdict: String,
     /// How many more blocks would allow to say more, where that is what is missing.
@@ -343,7 +342,7 @@ impl From<&Summary> for SummaryRecord {
         Self {
             period_ms: unit::ms(summary.period),
             lag_p99_ms: summary.lag_p99().map(unit::ms),
-            unfinished: summary.unfinished,
+            unfinished: summary.unanswered(),
             connections_opened: summary.connections_opened,
             total: (&summary.total).into(),
             requests: summary.rows.iter().map(Into::into).collect(),
@@ -361,7 +360,7 @@ impl From<&SummaryRow> for SummaryRowRecord {
             requests: row.requests(),
             failures: row.failures(),
             fail_ratio: row.fail_ratio(),
-            median_ms: row.median().map(unit::ms),
+            median_ms: row.median().map(|median| unit::ms(median.time)),
             average_ms: times.mean().map(unit::ms),
             min_ms: times.min().map(unit::ms),
             max_ms: times.max().map(unit::ms),
@@ -375,10 +374,10 @@ impl From<&SummaryRow> for SummaryRowRecord {
     }
 }
 
-impl From<[Duration; 11]> for PercentilesRecord {
-    /// In the order of [`crate::summary::PERCENTILES`].
-    fn from(times: [Duration; 11]) -> Self {
-        let ms = times.map(unit::ms);
+impl From<[Percentile; 11]> for PercentilesRecord {
+    /// In the order of [`crate::summary::PERCENTILES`]; lower bounds where requests had no answer.
+    fn from(percentiles: [Percentile; 11]) -> Self {
+        let ms = percentiles.map(|percentile| unit::ms(percentile.time));
         Self {
             p50_ms: ms[0],
             p66_ms: ms[1],
@@ -409,6 +408,7 @@ impl From<&Verdict> for VerdictRecord {
             Verdict::TooFewBlocks { more_blocks, .. } => {
                 ("too_few_blocks", Some(*more_blocks), None)
             }
+            Verdict::Failed { .. } => ("failed", None, None),
             Verdict::NoBaseline => ("no_baseline", None, None),
             Verdict::NotMeasurable(obstacle) => {
                 ("not_measurable", None, Some(obstacle.to_string()))

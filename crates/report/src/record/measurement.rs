@@ -24,11 +24,19 @@ pub struct MeasurementRecord {
     pub users: u32,
     pub interrupted: bool,
     pub unfinished: u64,
+    #[serde(default)]
+    pub user_time_ms: Option<f64>,
+    #[serde(default)]
+    pub fewest_rounds: Option<u32>,
+    #[serde(default)]
+    pub distinct_requests: Option<u64>,
     pub arrivals: Option<ArrivalsRecord>,
     pub connections_opened: u64,
     pub requests: Vec<RequestStatsRecord>,
     pub failures: Vec<FailureCauseRecord>,
     pub lag: TimesRecord,
+    #[serde(default)]
+    pub wake_up_delays: TimesRecord,
     pub timeline: Vec<SecondRecord>,
     pub marks: Vec<MarkRecord>,
 }
@@ -65,6 +73,8 @@ pub struct RequestStatsRecord {
     pub response_times: TimesRecord,
     pub service_times: TimesRecord,
     pub failure_times: TimesRecord,
+    #[serde(default)]
+    pub unanswered_times: TimesRecord,
 }
 
 /// [`FailureCause`] at rest.
@@ -109,7 +119,7 @@ pub struct SecondOfNameRecord {
 }
 
 /// [`EncodedTimes`] at rest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimesRecord {
     /// The exact sum, in microseconds.
@@ -144,11 +154,15 @@ impl MeasurementRecord {
             users: measurement.users,
             interrupted: measurement.interrupted,
             unfinished: measurement.unfinished,
+            user_time_ms: measurement.user_time.map(unit::ms),
+            fewest_rounds: measurement.fewest_rounds,
+            distinct_requests: measurement.distinct_requests,
             arrivals: measurement.arrivals.map(Into::into),
             connections_opened: measurement.connections_opened,
             requests: measurement.requests.iter().map(Into::into).collect(),
             failures: measurement.failures.iter().map(Into::into).collect(),
             lag: (&measurement.lag.encode()).into(),
+            wake_up_delays: (&measurement.wake_up_delays.encode()).into(),
             timeline: Vec::new(),
             marks: measurement.marks.iter().map(Into::into).collect(),
         }
@@ -189,12 +203,19 @@ impl TryFrom<MeasurementRecord> for Measurement {
                 .map(TryInto::try_into)
                 .collect::<Result<_, _>>()?,
             lag: decoded("lag", &record.lag)?.1,
+            wake_up_delays: decoded("wake_up_delays", &record.wake_up_delays)?.1,
             marks: record
                 .marks
                 .into_iter()
                 .map(TryInto::try_into)
                 .collect::<Result<_, _>>()?,
             unfinished: record.unfinished,
+            user_time: record
+                .user_time_ms
+                .map(|ms| unit::duration("user_time_ms", ms))
+                .transpose()?,
+            fewest_rounds: record.fewest_rounds,
+            distinct_requests: record.distinct_requests,
             arrivals: record.arrivals.map(Into::into),
             connections_opened: record.connections_opened,
             interrupted: record.interrupted,
@@ -251,6 +272,7 @@ impl From<&RequestStats> for RequestStatsRecord {
             response_times: (&stats.response_times.encode()).into(),
             service_times: (&stats.service_times.encode()).into(),
             failure_times: (&stats.failure_times.encode()).into(),
+            unanswered_times: (&stats.unanswered_times.encode()).into(),
         }
     }
 }
@@ -263,6 +285,7 @@ impl TryFrom<RequestStatsRecord> for RequestStats {
             response_times: decoded("response_times", &record.response_times)?.1,
             service_times: decoded("service_times", &record.service_times)?.1,
             failure_times: decoded("failure_times", &record.failure_times)?.1,
+            unanswered_times: decoded("unanswered_times", &record.unanswered_times)?.1,
             method: record.method,
             name: record.name,
             completed_in_period: record.completed_in_period,

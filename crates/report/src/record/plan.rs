@@ -30,6 +30,8 @@ pub struct PlanRecord {
     #[serde(default)]
     pub warm_up_limit_ms: f64,
     pub measure_ms: f64,
+    #[serde(default)]
+    pub measure_limit_ms: f64,
     pub seed: u64,
     #[serde(default)]
     pub slo: Option<SloRecord>,
@@ -140,6 +142,7 @@ impl From<&Plan> for PlanRecord {
             warm_up_ms: unit::ms(plan.warm_up),
             warm_up_limit_ms: unit::ms(plan.warm_up_limit),
             measure_ms: unit::ms(plan.measure),
+            measure_limit_ms: unit::ms(plan.measure_limit),
             seed: plan.seed,
             slo: plan.slo.map(|slo| SloRecord {
                 quantile: slo.quantile,
@@ -168,6 +171,7 @@ impl TryFrom<PlanRecord> for Plan {
             warm_up: unit::duration("warm_up_ms", record.warm_up_ms)?,
             warm_up_limit: unit::duration("warm_up_limit_ms", record.warm_up_limit_ms)?,
             measure: unit::duration("measure_ms", record.measure_ms)?,
+            measure_limit: unit::duration("measure_limit_ms", record.measure_limit_ms)?,
             seed: record.seed,
             slo: record.slo.map(TryInto::try_into).transpose()?,
             price_per_core_hour: record.price_per_core_hour,

@@ -195,6 +195,7 @@ fn a_record_of_version_1_can_still_be_read() {
     let experiment = Experiment::try_from(record).unwrap();
     let mut expected = fixture::experiment(&[("a", &[20; 2]), ("b", &[30; 2])], "a");
     expected.plan.warm_up_limit = Duration::ZERO;
+    expected.plan.measure_limit = Duration::ZERO;
     assert_eq!(experiment, expected);
 }
 
@@ -251,7 +252,7 @@ prop_compose! {
         experiment.contenders[0].kind = kind;
         experiment.contenders[0].detail.clone_from(&what);
         experiment.interrupted = interrupted;
-        experiment.problems.push(Problem { contender: name.clone(), block: 1, what });
+        experiment.problems.push(Problem { contender: name.clone(), block: 1, load: RunLoad::Users, what });
         experiment.runs.push(Run {
             contender: "a".to_owned(),
             block: 1,

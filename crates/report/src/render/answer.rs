@@ -47,7 +47,7 @@ struct Group {
 }
 
 /// From the best news to none.
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     Group {
         holds: |verdict| *verdict == Verdict::Better,
         words: ["", "is better than", "are better than", ""],
@@ -91,6 +91,16 @@ const GROUPS: [Group; 8] = [
     Group {
         holds: |verdict| matches!(verdict, Verdict::TooFewBlocks { .. }),
         words: ["there are too few blocks to compare", "with", "with", ""],
+        with_figures: false,
+    },
+    Group {
+        holds: |verdict| matches!(verdict, Verdict::Failed { .. }),
+        words: [
+            "",
+            "failed and is not compared with",
+            "failed and are not compared with",
+            "",
+        ],
         with_figures: false,
     },
     Group {
@@ -192,7 +202,7 @@ mod tests {
         assert_eq!(
             said(&fixture::plausible_experiment()),
             "By successful requests per second, bakeoff (2.13 times as many, 2.09 to 2.15) and bakeoff-docker (2.08 times as many, \
-             2.04 to 2.12) are better than fastapi; fastapi-docker (0.95 times as many, 0.93 to 0.97) is slightly worse than fastapi."
+             2.04 to 2.12) are better than fastapi; the difference of fastapi-docker to fastapi is not measurable here."
         );
     }
 

@@ -130,24 +130,32 @@ pub(super) fn of_measurement(measurement: &Measurement) -> Vec<Chart> {
     ]
 }
 
+/// The curve of the response times, and that of the service times where arrivals were planned.
+fn curves<'a>(
+    measurement: &Measurement,
+    response: &'a Times,
+    service: &'a Times,
+) -> Vec<(String, &'a Times)> {
+    let mut curves = vec![("response time".to_owned(), response)];
+    if measurement.arrivals.is_some() {
+        curves.push(("service time".to_owned(), service));
+    }
+    curves
+}
+
 /// Response times by percentile, and service times where they are something else.
 fn percentiles_of(measurement: &Measurement) -> Chart {
     let (mut response, mut service) = (Times::new(), Times::new());
     for stats in &measurement.requests {
-        response.merge(&stats.response_times);
+        response.merge(&stats.percentile_times());
         service.merge(&stats.service_times);
     }
-    let curves = |response, service| {
-        let response = ("response time".to_owned(), response);
-        let service = ("service time".to_owned(), service);
-        if measurement.arrivals.is_some() {
-            vec![response, service]
-        } else {
-            vec![response]
-        }
-    };
     let choices = named(measurement).map(|(name, stats)| {
-        let chart = percentile_chart(&curves(&stats.response_times, &stats.service_times));
+        let chart = percentile_chart(&curves(
+            measurement,
+            &stats.percentile_times(),
+            &stats.service_times,
+        ));
         Choice {
             name,
             y: chart.lines.into_iter().map(|line| line.y).collect(),
@@ -155,7 +163,7 @@ fn percentiles_of(measurement: &Measurement) -> Chart {
     });
     Chart {
         choices: choices.collect(),
-        ..percentile_chart(&curves(&response, &service))
+        ..percentile_chart(&curves(measurement, &response, &service))
     }
 }
 

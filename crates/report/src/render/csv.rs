@@ -17,7 +17,7 @@ const HEADER: [&str; 26] = [
     "measured_seconds",
     "requests",
     "failures",
-    "unfinished",
+    "unanswered",
     "arrivals_planned",
     "arrivals_not_sent",
     "successes_rps",
@@ -67,6 +67,7 @@ fn row(run: &Run, plan_users: u32) -> [String; HEADER.len()] {
         RunLoad::Arrivals { per_second } => ("arrivals", String::new(), per_second.to_string()),
     };
     let ms = |time: Option<_>| text(time.map(words::exact_ms));
+    let percentile = |quantile| ms(total.percentile(quantile).map(|percentile| percentile.time));
     let planned = summary.arrivals;
     [
         run.contender.clone(),
@@ -78,15 +79,15 @@ fn row(run: &Run, plan_users: u32) -> [String; HEADER.len()] {
         measurement.period.as_secs_f64().to_string(),
         total.requests().to_string(),
         total.failures().to_string(),
-        summary.unfinished.to_string(),
+        summary.unanswered().to_string(),
         text(planned.map(|arrivals| arrivals.planned)),
         text(planned.map(|arrivals| arrivals.not_sent)),
         text(total.successes_per_second()),
         text(total.failures_per_second()),
         ms(times.mean()),
-        ms(times.quantile(0.5)),
-        ms(times.quantile(0.95)),
-        ms(times.quantile(0.99)),
+        percentile(0.5),
+        percentile(0.95),
+        percentile(0.99),
         ms(times.max()),
         text(cpu_seconds_per_1000_requests(&[run])),
         text(run.usage.map(|usage| usage.peak_memory_bytes)),

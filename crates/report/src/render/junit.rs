@@ -60,8 +60,8 @@ fn test_case(class: &str, outcome: &ThresholdOutcome) -> String {
 
 /// A suite named like the experiment, with a test case for each contender but the baseline.
 ///
-/// With a limit, such as 0.05 for 5 %, a contender that is worse than the baseline by more than that has failed. One of
-/// which nothing is shown, or that is not measurable here, is skipped, with the reason.
+/// A contender whose turns failed has failed. With a limit, such as 0.05 for 5 %, so has one that is worse than the baseline
+/// by more than that. One of which nothing is shown, or that is not measurable here, is skipped, with the reason.
 pub fn render_experiment(experiment: &Experiment, worse_ratio: Option<f64>) -> String {
     let analysis = Analysis::of(experiment);
     let compared: Vec<&ContenderResult> = analysis
@@ -69,11 +69,15 @@ pub fn render_experiment(experiment: &Experiment, worse_ratio: Option<f64>) -> S
         .filter(|result| result.verdict != Verdict::Baseline)
         .collect();
     let worse = worse_than_baseline(experiment, &analysis, worse_ratio);
-    let skipped = compared.iter().filter(|result| !is_judged(&result.verdict));
+    let is_failed = |result: &&&ContenderResult| matches!(result.verdict, Verdict::Failed { .. });
+    let failed = compared.iter().filter(is_failed).count();
+    let skipped = compared
+        .iter()
+        .filter(|result| !is_judged(&result.verdict) && !is_failed(result));
     let counts = format!(
         r#"tests="{}" failures="{}" errors="0" skipped="{}" time="{:.3}""#,
         compared.len(),
-        worse.len(),
+        worse.len() + failed,
         skipped.count(),
         measured_seconds(experiment),
     );
@@ -98,7 +102,9 @@ pub fn render_experiment(experiment: &Experiment, worse_ratio: Option<f64>) -> S
         let contender = escaped(&result.contender.name);
         let case = format!(r#"    <testcase classname="{name}" name="{contender}" time="0">"#);
         let label = result.verdict.label();
-        let outcome = if worse.contains(&result.contender.name.as_str()) {
+        let outcome = if matches!(result.verdict, Verdict::Failed { .. }) {
+            format!("<failure type=\"failed\" message=\"{label}\">{sentence}</failure>")
+        } else if worse.contains(&result.contender.name.as_str()) {
             format!("<failure type=\"worse\" message=\"{label}\">{sentence}</failure>")
         } else if is_judged(&result.verdict) {
             format!("<system-out>{sentence}</system-out>")
@@ -190,7 +196,9 @@ mod tests {
         experiment.plan.baseline = "bakeoff".to_owned();
         experiment.plan.control = None;
         let xml = render_experiment(&experiment, Some(0.05));
-        assert!(xml.contains("failures=\"3\""), "{xml}");
+        // One of the four contenders has a failed turn in ten, which forbids a comparison.
+        assert!(xml.contains("failures=\"2\""), "{xml}");
+        assert!(xml.contains("skipped=\"1\""), "{xml}");
         assert!(!render_experiment(&experiment, None).contains("<failure"));
     }
 
@@ -214,6 +222,26 @@ mod tests {
         // Fewer requests per second of as many users take longer.
         assert!(worse([900; 6], PrimaryMetric::MedianResponseTime, 0.05));
         assert!(!worse([1200; 6], PrimaryMetric::MedianResponseTime, 0.05));
+    }
+
+    #[test]
+    fn a_contender_whose_turns_failed_has_failed_with_and_without_a_limit() {
+        let mut experiment =
+            fixture::experiment(&[("new", &[2000; 6]), ("old", &[1000; 6])], "old");
+        experiment.runs[0].measurement = fixture::measurement("/answer", &[], &[], 1);
+        for limit in [None, Some(0.05)] {
+            let xml = render_experiment(&experiment, limit);
+            assert!(
+                xml.contains("failures=\"1\" errors=\"0\" skipped=\"0\""),
+                "{xml}"
+            );
+            assert!(
+                xml.contains(
+                    "<failure type=\"failed\" message=\"failed\">new failed: in 1 of 6 turns"
+                ),
+                "{xml}"
+            );
+        }
     }
 
     #[test]

@@ -79,13 +79,15 @@ fn stats_row(row: &SummaryRow) -> Vec<String> {
         row.requests().to_string(),
         row.failures().to_string(),
     ];
-    fields.extend(times_in_total(&row.response_times));
+    let mut times = times_in_total(&row.response_times);
+    times[0] = optional_ms(row.median().map(|median| median.time));
+    fields.extend(times);
     fields.extend([
         row.average_body_bytes().unwrap_or(0.0).to_string(),
         rate(row.requests_per_second()),
         rate(row.failures_per_second()),
     ]);
-    append_percentiles(&mut fields, &row.response_times);
+    append_percentiles(&mut fields, &row.percentile_times());
     fields
 }
 

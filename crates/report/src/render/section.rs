@@ -8,7 +8,6 @@ use crate::experiment::{Experiment, Machine};
 use crate::interpretation::verdict_sentence;
 use crate::run::{LoadTest, Measurement};
 use crate::summary::Summary;
-use crate::times::Times;
 use crate::verdict::Verdict;
 use crate::words;
 
@@ -48,7 +47,10 @@ fn judgements(experiment: &Experiment, analysis: &Analysis) -> Option<Piece> {
     let judgements = analysis.results.iter().map(|result| Judgement {
         tone: match result.verdict {
             Verdict::Better | Verdict::SlightlyBetter => Tone::Good,
-            Verdict::Worse | Verdict::SlightlyWorse | Verdict::NotMeasurable(_) => Tone::Bad,
+            Verdict::Worse
+            | Verdict::SlightlyWorse
+            | Verdict::Failed { .. }
+            | Verdict::NotMeasurable(_) => Tone::Bad,
             _ => Tone::Neutral,
         },
         label: format!("{}: {}", result.contender.name, result.verdict.label()),
@@ -210,10 +212,13 @@ pub(super) fn in_one_line(test: &LoadTest, summary: &Summary) -> String {
         ""
     };
     format!(
-        "Load on {}: {load}, {} measured{lag}, {} unfinished{interrupted}.",
+        "Load on {}: {load}, {} measured{lag}, {} without an answer{interrupted}.",
         test.host,
         words::seconds(measurement.period),
-        words::count(summary.unfinished)
+        words::several(
+            usize::try_from(summary.unanswered()).unwrap_or(usize::MAX),
+            "request"
+        )
     )
 }
 
@@ -222,23 +227,24 @@ pub(super) fn open_model(summary: &Summary) -> Vec<String> {
     let Some(arrivals) = summary.arrivals else {
         return Vec::new();
     };
-    let percentiles = |what: &str, times: &Times| {
-        let ms = |quantile| {
-            times
-                .quantile(quantile)
-                .map_or_else(|| "–".to_owned(), words::ms)
-        };
-        let (median, p95, p99) = (ms(0.5), ms(0.95), ms(0.99));
-        format!("{what} 50 % {median}, 95 % {p95}, 99 % {p99}")
+    let percentiles = |what: &str, ms: &dyn Fn(f64) -> Option<String>| {
+        let [p50, p95, p99] =
+            [0.5, 0.95, 0.99].map(|quantile| ms(quantile).unwrap_or_else(|| "–".to_owned()));
+        format!("{what} 50 % {p50}, 95 % {p95}, 99 % {p99}")
     };
+    let total = &summary.total;
     vec![
         format!(
             "{} arrivals planned, {} not sent",
             words::count(arrivals.planned),
             words::count(arrivals.not_sent)
         ),
-        percentiles("Response time (ms):", &summary.total.response_times),
-        percentiles("Service time (ms):", &summary.total.service_times),
+        percentiles("Response time (ms):", &|quantile| {
+            total.percentile(quantile).map(words::percentile_ms)
+        }),
+        percentiles("Service time (ms):", &|quantile| {
+            total.service_times.quantile(quantile).map(words::ms)
+        }),
     ]
 }
 
@@ -332,11 +338,11 @@ fn notes(measurement: &Measurement, summary: &Summary) -> Vec<String> {
         "{} TCP connections opened.",
         words::count(summary.connections_opened)
     ));
-    if summary.unfinished > 0 {
+    if summary.unanswered() > 0 {
         notes.push(format!(
-            "{} had no answer when waiting was given up.",
+            "{} had no answer when the load ended. They are failures, and in percentiles they count with at least their age.",
             words::several(
-                usize::try_from(summary.unfinished).unwrap_or(usize::MAX),
+                usize::try_from(summary.unanswered()).unwrap_or(usize::MAX),
                 "request"
             )
         ));

@@ -3,7 +3,6 @@
 use super::current::{Current, Rates};
 use super::document::{Cell, Table};
 use crate::summary::{PERCENTILES, Summary, SummaryRow};
-use crate::times::Times;
 use crate::words;
 
 pub(super) mod manifest;
@@ -32,7 +31,7 @@ pub(super) fn statistics(summary: &Summary) -> Table {
             Cell::words(&row.name),
             Cell::figure(words::count(row.requests())),
             Cell::figure(failures_with_share(row)),
-            Cell::optional(row.median().map(words::ms)),
+            Cell::optional(row.median().map(words::percentile_ms)),
             Cell::optional(times.mean().map(words::ms)),
             Cell::optional(times.min().map(words::ms)),
             Cell::optional(times.max().map(words::ms)),
@@ -42,7 +41,7 @@ pub(super) fn statistics(summary: &Summary) -> Table {
         ]
     };
     Table {
-        caption: "Request statistics; response times of successful requests in ms".to_owned(),
+        caption: format!("Request statistics; {}", times_of(summary)),
         header: header.map(str::to_owned).into(),
         rows: rows(summary, row),
     }
@@ -71,14 +70,14 @@ pub(super) fn in_short(summary: &Summary) -> Table {
             Cell::figure(failures_with_share(row)),
             Cell::optional(row.requests_per_second().map(words::figure)),
             Cell::optional(row.failures_per_second().map(words::figure)),
-            Cell::optional(row.median().map(words::ms)),
-            Cell::optional(times.quantile(0.95).map(words::ms)),
-            Cell::optional(times.quantile(0.99).map(words::ms)),
+            Cell::optional(row.median().map(words::percentile_ms)),
+            Cell::optional(row.percentile(0.95).map(words::percentile_ms)),
+            Cell::optional(row.percentile(0.99).map(words::percentile_ms)),
             Cell::optional(times.max().map(words::ms)),
         ]
     };
     Table {
-        caption: "Requests; response times of successful requests in ms".to_owned(),
+        caption: format!("Requests; {}", times_of(summary)),
         header: header.map(str::to_owned).into(),
         rows: rows(summary, row),
     }
@@ -128,7 +127,7 @@ pub(super) fn live(summary: &Summary, current: &Current) -> Table {
             Cell::optional(times.mean().map(words::ms)),
             Cell::optional(times.min().map(words::ms)),
             Cell::optional(times.max().map(words::ms)),
-            Cell::optional(row.median().map(words::ms)),
+            Cell::optional(row.median().map(words::percentile_ms)),
             Cell::figure(words::figure(rates.requests)),
             Cell::figure(words::figure(rates.failures)),
         ]
@@ -143,37 +142,46 @@ pub(super) fn live(summary: &Summary, current: &Current) -> Table {
 /// Locust's table of percentiles, in milliseconds. Where arrivals are planned, a second one tells how much of the
 /// response times was the service, the rest being waiting to be sent.
 pub(super) fn percentiles(summary: &Summary) -> Vec<Table> {
-    let (response, service): (Selected, Selected) =
-        (|row| &row.response_times, |row| &row.service_times);
+    let response = |row: &SummaryRow, quantile| row.percentile(quantile).map(words::percentile_ms);
+    let service = |row: &SummaryRow, quantile| row.service_times.quantile(quantile).map(words::ms);
     if summary.arrivals.is_none() {
-        let caption = "Response time percentiles of successful requests in ms";
-        return vec![percentiles_of(summary, caption, response)];
+        let caption = format!("Percentiles; {}", times_of(summary));
+        return vec![percentiles_of(summary, &caption, response)];
     }
-    let of = |what, start| {
-        format!("{what} time percentiles of successful requests in ms, from the {start}")
-    };
+    let planned = format!(
+        "Percentiles; {}, from the planned arrival",
+        times_of(summary)
+    );
+    let sent = "Service time percentiles of successful requests in ms, from the sent request";
     vec![
-        percentiles_of(summary, &of("Response", "planned arrival"), response),
-        percentiles_of(summary, &of("Service", "sent request"), service),
+        percentiles_of(summary, &planned, response),
+        percentiles_of(summary, sent, service),
     ]
 }
 
-type Selected = fn(&SummaryRow) -> &Times;
+/// What response times are of, for a caption.
+fn times_of(summary: &Summary) -> &'static str {
+    if summary.total.unanswered_times.count() == 0 {
+        "response times of successful requests in ms"
+    } else {
+        "response times of successful requests in ms; in percentiles, requests without an answer count with at least their age"
+    }
+}
 
-fn percentiles_of(summary: &Summary, caption: &str, times: Selected) -> Table {
+fn percentiles_of(
+    summary: &Summary,
+    caption: &str,
+    time: impl Fn(&SummaryRow, f64) -> Option<String>,
+) -> Table {
     let mut header = vec!["Type".to_owned(), "Name".to_owned()];
     header.extend(PERCENTILES.map(words::percentile));
     header.push("# reqs".to_owned());
-    let row =
-        |row: &SummaryRow| {
-            let times = times(row);
-            let mut cells = vec![Cell::words(&row.method), Cell::words(&row.name)];
-            cells.extend(PERCENTILES.map(|percentile| {
-                Cell::optional(times.quantile(percentile / 100.0).map(words::ms))
-            }));
-            cells.push(Cell::figure(words::count(times.count())));
-            cells
-        };
+    let row = |row: &SummaryRow| {
+        let mut cells = vec![Cell::words(&row.method), Cell::words(&row.name)];
+        cells.extend(PERCENTILES.map(|percentile| Cell::optional(time(row, percentile / 100.0))));
+        cells.push(Cell::figure(words::count(row.response_times.count())));
+        cells
+    };
     Table {
         caption: caption.to_owned(),
         header,

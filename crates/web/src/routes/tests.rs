@@ -63,6 +63,7 @@ fn page_of(scenario: &str, login: Option<&str>) -> TestPage {
             run_time: None,
             warm_up: None,
             stop_timeout: Duration::ZERO,
+            rounds: NonZeroU32::MIN,
             seed: 1,
             threads: NonZeroUsize::MIN,
         },
@@ -110,6 +111,7 @@ fn load_test(name: &str, ms: u64) -> LoadTest {
                 response_times: times.clone(),
                 service_times: times.clone(),
                 failure_times: Times::new(),
+                unanswered_times: Times::new(),
                 completed_in_period: 1,
                 failed_in_period: 0,
                 body_bytes: 5,
@@ -123,12 +125,8 @@ fn load_test(name: &str, ms: u64) -> LoadTest {
                 response_times: times.encode(),
                 by_name: Vec::new(),
             }],
-            marks: Vec::new(),
-            lag: Times::new(),
-            unfinished: 0,
-            arrivals: None,
             connections_opened: 1,
-            interrupted: false,
+            ..bakeoff_report::Measurement::nothing(std::time::SystemTime::UNIX_EPOCH)
         },
     }
 }

@@ -97,7 +97,6 @@ impl Live {
 /// A copy of everything but the timeline, which is long.
 fn with_timeline(measurement: &Measurement, timeline: Vec<bakeoff_report::Second>) -> Measurement {
     Measurement {
-        started_at: measurement.started_at,
         warm_up: measurement.warm_up,
         period: measurement.period,
         users: measurement.users,
@@ -106,9 +105,14 @@ fn with_timeline(measurement: &Measurement, timeline: Vec<bakeoff_report::Second
         timeline,
         marks: measurement.marks.clone(),
         lag: measurement.lag.clone(),
+        wake_up_delays: measurement.wake_up_delays.clone(),
         unfinished: measurement.unfinished,
+        user_time: measurement.user_time,
+        fewest_rounds: measurement.fewest_rounds,
+        distinct_requests: measurement.distinct_requests,
         arrivals: measurement.arrivals,
         connections_opened: measurement.connections_opened,
         interrupted: measurement.interrupted,
+        ..Measurement::nothing(measurement.started_at)
     }
 }

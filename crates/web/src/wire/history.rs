@@ -99,7 +99,10 @@ impl RunDetail {
                 .into_iter()
                 .collect(),
             marks: measurement.marks.iter().map(Into::into).collect(),
-            percentiles: PERCENTILES.into_iter().zip(times.map(ms)).collect(),
+            percentiles: PERCENTILES
+                .into_iter()
+                .zip(times.map(|percentile| ms(percentile.time)))
+                .collect(),
             statistics: Some(Stats::of_measurement(Some(measurement))),
         }
     }

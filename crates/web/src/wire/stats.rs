@@ -199,11 +199,11 @@ impl Row {
             current_rps: current.requests_per_second,
             current_fail_per_sec: current.failures_per_second,
             avg_response_time: row.response_times.mean().map_or(0.0, ms),
-            median_response_time: row.median().map_or(0.0, ms),
+            median_response_time: row.median().map_or(0.0, |median| ms(median.time)),
             total_rps: row.requests_per_second().unwrap_or(0.0),
             total_fail_per_sec: row.failures_per_second().unwrap_or(0.0),
-            p95: row.response_times.quantile(0.95).map_or(0.0, ms),
-            p99: row.response_times.quantile(0.99).map_or(0.0, ms),
+            p95: row.percentile(0.95).map_or(0.0, |p95| ms(p95.time)),
+            p99: row.percentile(0.99).map_or(0.0, |p99| ms(p99.time)),
             avg_content_length: row.average_body_bytes().unwrap_or(0.0),
         }
     }

@@ -118,6 +118,8 @@ pub(super) fn full() -> Experiment {
         run.generator = Some(GeneratorUse {
             cpu_ratio: 0.05,
             steal_ratio: 0.01,
+            neighbour_ratio: Some(0.0),
+            pressure_ratio: None,
         });
     }
     let under_users = experiment.runs.clone();
@@ -162,6 +164,8 @@ fn never_pausing(cpu_ms: u64) -> Experiment {
             run.generator = Some(GeneratorUse {
                 cpu_ratio: 0.1,
                 steal_ratio: 0.0,
+                neighbour_ratio: Some(0.0),
+                pressure_ratio: None,
             });
             run.usage = Some(Usage {
                 cpu: Duration::from_millis(cpu_ms),

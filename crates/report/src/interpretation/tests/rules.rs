@@ -11,7 +11,8 @@ use crate::fixture;
 use crate::run::GeneratorUse;
 use crate::statistics::FEWEST_BLOCKS;
 use crate::sweep::KNEE_RATIO;
-use crate::verdict::{MOST_FAILURES_RATIO, MOST_NOT_SENT_RATIO};
+use crate::turn::MOST_FAILURES_RATIO;
+use crate::verdict::MOST_NOT_SENT_RATIO;
 
 /// What a rule says of an experiment.
 fn said(rule: &str, experiment: &Experiment) -> String {
@@ -150,6 +151,8 @@ fn a_server_with_one_user_may_leave_cores_idle() {
                 run.generator = Some(GeneratorUse {
                     cpu_ratio: 0.1,
                     steal_ratio: 0.0,
+                    neighbour_ratio: Some(0.0),
+                    pressure_ratio: None,
                 });
             }
         });

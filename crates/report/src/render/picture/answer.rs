@@ -33,9 +33,12 @@ struct Row<'a> {
 pub(super) fn picture(experiment: &Experiment, analysis: &Analysis) -> Option<Picture> {
     let plan = &experiment.plan;
     let metric = Metric::from(plan.primary);
-    let compared = analysis
-        .contenders()
-        .filter(|result| !matches!(result.verdict, Verdict::Baseline | Verdict::NoBaseline));
+    let compared = analysis.contenders().filter(|result| {
+        !matches!(
+            result.verdict,
+            Verdict::Baseline | Verdict::NoBaseline | Verdict::Failed { .. }
+        )
+    });
     let forest = Forest {
         metric,
         baseline: &plan.baseline,

@@ -178,7 +178,7 @@ fn frame(index: f64) -> Frame {
 }
 
 fn time(point: &SweepPoint, quantile: f64) -> Option<f64> {
-    let time = point.total.response_times.quantile(quantile)?;
+    let time = point.total.percentile(quantile)?.time;
     Some(time.as_secs_f64() * 1e3)
 }
 

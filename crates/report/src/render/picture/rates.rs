@@ -91,8 +91,8 @@ fn measured(under: &UnderLoad) -> Option<(f64, Vec<&ContenderResult>)> {
 
 /// In milliseconds.
 fn times(result: &ContenderResult) -> Vec<f64> {
-    let times = &result.summary.total.response_times;
-    let at = |(quantile, _)| Some(times.quantile(quantile)?.as_secs_f64() * 1e3);
+    let total = &result.summary.total;
+    let at = |(quantile, _)| Some(total.percentile(quantile)?.time.as_secs_f64() * 1e3);
     QUANTILES.into_iter().filter_map(at).collect()
 }
 

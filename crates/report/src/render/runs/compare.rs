@@ -75,7 +75,7 @@ impl<'a> Side<'a> {
 
     fn percentile(&self, percentile: f64) -> Option<Duration> {
         match (&self.ours, self.detail) {
-            (Some((total, _)), _) => total.response_times.quantile(percentile / 100.0),
+            (Some((total, _)), _) => Some(total.percentile(percentile / 100.0)?.time),
             (None, Detail::Coarse(run)) => run.total.times.percentile(percentile),
             (None, Detail::Full(_)) => None,
         }

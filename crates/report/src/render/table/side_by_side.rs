@@ -7,6 +7,7 @@ use crate::precision::QUANTILES;
 use crate::render::document::{Cell, Table};
 use crate::statistics::Estimate;
 use crate::sweep::SweepResult;
+use crate::verdict::{Obstacle, Verdict};
 use crate::words;
 
 /// All contenders' figures next to each other, a row for each, the best of each figure marked.
@@ -126,7 +127,8 @@ impl Column {
 
 /// A contender that answers quickly because it fails, or that the generator held back, sets no mark.
 fn may_be_best(result: &ContenderResult) -> bool {
-    crate::verdict::Obstacle::of(result).is_none()
+    let may_be = !matches!(result.verdict, Verdict::Failed { .. } | Verdict::Control);
+    may_be && Obstacle::of(result).is_none()
 }
 
 /// How well percentiles are known; `None` where nothing was measured.
