@@ -93,7 +93,7 @@ pub(crate) struct SwarmArgs {
     /// Speak HTTP/2 [default: the scenario's `http`, else HTTP/1.1]
     #[arg(long, env = "BAKEOFF_HTTP2", value_parser = clap::builder::BoolishValueParser::new())]
     pub(crate) http2: bool,
-    /// How long requests in flight at the end may take before they count as unfinished
+    /// How long requests in flight at the end may take before they count as failures without an answer
     #[arg(short = 's', long, env = "LOCUST_STOP_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub(crate) stop_timeout: Duration,
     /// Threads that drive users [default: one per core]

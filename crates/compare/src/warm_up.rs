@@ -1,4 +1,4 @@
-//! Ends a contender's warm-up once its rate has settled, and its measured period once it is long enough.
+//! Ends a contender's warm-up once its rate has settled.
 
 use std::time::Duration;
 
@@ -11,38 +11,22 @@ use crate::file::WarmUp;
 #[derive(Debug)]
 pub(crate) struct Watch {
     warm_up: WarmUp,
-    /// The least measured period, where it goes on until every user has finished enough rounds.
-    measure: Option<Duration>,
-    /// When the measured period began.
-    measured_since: Option<Duration>,
     /// When all users had started.
     since: Option<Duration>,
     has_settled: bool,
 }
 
 impl Watch {
-    /// A watch that ends the measured period after `measure`, as soon as every user has finished enough rounds; without it,
-    /// the period is as long as the load was asked to measure.
-    pub(crate) fn new(warm_up: WarmUp, measure: Option<Duration>) -> Self {
+    pub(crate) fn new(warm_up: WarmUp) -> Self {
         Self {
             warm_up,
-            measure,
-            measured_since: None,
             since: None,
             has_settled: !warm_up.is_detected(),
         }
     }
 
-    /// Lets the measured period begin where the contender has settled, and end where it is long enough.
+    /// Lets the measured period begin where the contender has settled.
     pub(crate) fn follow(&mut self, progress: &Progress<'_>, control: &Control) {
-        if progress.phase == Phase::Measuring {
-            let since = *self.measured_since.get_or_insert(progress.elapsed);
-            let measured = progress.elapsed.saturating_sub(since);
-            let long_enough = self.measure.is_some_and(|measure| measured >= measure);
-            if long_enough && progress.rounds_done {
-                control.finish_measuring();
-            }
-        }
         if progress.phase != Phase::WarmUp || self.has_settled {
             return;
         }

@@ -79,15 +79,13 @@ impl Clock {
         Duration::from_nanos(self.end_nanos.load(Ordering::Relaxed))
     }
 
-    /// Ends the load now as if it had been meant to, where its measured period has begun and not ended. `true` if so.
-    pub(crate) fn finish_now(&self) -> bool {
+    /// Ends the load now as if it had been meant to, where its measured period has begun and not ended.
+    pub(crate) fn finish_now(&self) {
         let now = self.now();
-        let finishes = self.measures(now);
-        if finishes {
+        if self.measures(now) {
             self.until_nanos.store(nanos(now), Ordering::Relaxed);
             self.end_now();
         }
-        finishes
     }
 
     /// Ends the load now, unless it has ended already.

@@ -23,8 +23,6 @@ pub(crate) enum Command {
     Reset(oneshot::Sender<()>),
     /// The warm-up is over.
     Begin,
-    /// The measured period is over.
-    Finish,
 }
 
 impl Control {
@@ -60,11 +58,6 @@ impl Control {
     /// Ends the warm-up: the measured period begins now, for as long as it was meant to be. Ignored when it has begun.
     pub fn begin_measuring(&self) {
         self.ask(Command::Begin);
-    }
-
-    /// Ends the measured period as if it had been meant to end now. Ignored where it has not begun or is over.
-    pub fn finish_measuring(&self) {
-        self.ask(Command::Finish);
     }
 
     /// The token that [`Control::stop`] cancels.

@@ -66,7 +66,7 @@ pub use error::{HostError, LoadError, NotCorrect, ScenarioError};
 pub use host::check_host;
 pub use open_files::{TooFewOpenFiles, make_room};
 pub use population::Stage;
-pub use run::{LoadConfig, Phase, Progress, check_requests, run};
+pub use run::{Enough, LoadConfig, Phase, Progress, check_requests, run};
 pub use sample::{SampleAnswer, check_once, sample};
 pub use scenario::{Load, MAX_IN_FLIGHT, Scenario, Task, UserClass, WaitTime};
 pub use target::{Connecting, HttpVersion};

@@ -77,7 +77,12 @@ pub(crate) struct PlannedRequest {
 }
 
 impl Plan {
-    pub(crate) fn new(scenario: &Scenario, host: &Host, seed: u64) -> Result<Self, LoadError> {
+    /// `takers` users, or threads in an open model, share the data rows that are to be taken once each.
+    pub(crate) fn new(
+        scenario: &Scenario,
+        host: &Host,
+        (seed, takers): (u64, usize),
+    ) -> Result<Self, LoadError> {
         let mut requests = Vec::new();
         let classes = scenario.users().iter().map(|class| {
             let mut tasks = Vec::new();
@@ -89,7 +94,7 @@ impl Plan {
                 let requests = first..requests.len();
                 tasks.push(PlannedTask { requests });
             }
-            Ok(PlannedClass::new(class, tasks, seed))
+            Ok(PlannedClass::new(class, tasks, (seed, takers)))
         });
         let classes = classes.collect::<Result<_, LoadError>>()?;
         Ok(Self {
@@ -110,7 +115,7 @@ impl Plan {
 }
 
 impl PlannedClass {
-    fn new(class: &UserClass, tasks: Vec<PlannedTask>, seed: u64) -> Self {
+    fn new(class: &UserClass, tasks: Vec<PlannedTask>, seed_and_takers: (u64, usize)) -> Self {
         let chosen = class.on_start.len()..tasks.len() - class.on_stop.len();
         let all: Vec<&Task> = class.all_tasks().collect();
         let order = if class.in_order {
@@ -120,7 +125,7 @@ impl PlannedClass {
         };
         Self {
             wait_time: class.wait_time,
-            deck: Deck::new(&all, chosen.clone(), order, seed),
+            deck: Deck::new(&all, chosen.clone(), order, seed_and_takers),
             on_start: 0..chosen.start,
             on_stop: chosen.end..tasks.len(),
             tasks,

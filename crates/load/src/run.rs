@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, FAR};
 use crate::collector::Collector;
 use crate::control::{Command, Control};
 use crate::crowd::Crowd;
@@ -47,12 +47,21 @@ pub struct LoadConfig {
     pub warm_up: Option<Duration>,
     /// How long requests in flight at the end are waited for.
     pub stop_timeout: Duration,
-    /// Tasks of the measured period that every user is to finish, see [`Progress::rounds_done`]; nothing ends with them.
-    pub rounds: NonZeroU32,
+    /// What ends the measured period before `run_time` is over; `None` for nothing.
+    pub enough: Option<Enough>,
     /// What random choices derive from: the same seed gives each user the same requests and wait times.
     pub seed: u64,
     /// Threads that make the load.
     pub threads: NonZeroUsize,
+}
+
+/// How much has to be measured for a load to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Enough {
+    /// The least measured period.
+    pub at_least: Duration,
+    /// Tasks of the measured period that every active user has to finish.
+    pub rounds: NonZeroU32,
 }
 
 /// What a running load is at.
@@ -77,8 +86,6 @@ pub struct Progress<'a> {
     pub elapsed: Duration,
     /// Users active now; in an open model, requests in flight.
     pub users: u32,
-    /// `true` once every active user has finished [`LoadConfig::rounds`] tasks of the measured period.
-    pub rounds_done: bool,
     /// What was measured so far; its `unfinished` requests are those in flight.
     pub so_far: &'a Measurement,
 }
@@ -114,7 +121,7 @@ pub fn run(
         .collect::<Result<Vec<_>, _>>()?;
     let host = Host::parse(&config.host)?;
     let target = runtimes[0].block_on(Target::new(&host, scenario.connecting()))?;
-    let plan = Plan::new(scenario, &host, config.seed)?;
+    let plan = Plan::new(scenario, &host, (config.seed, takers(config)))?;
     let started_at = SystemTime::now();
     let mut collector = Collector::new(&plan, config.threads.get(), started_at);
     if let Workload::Arrivals(_) = config.workload {
@@ -133,7 +140,7 @@ pub fn run(
         stop: control.stopped().child_token(),
         users: UserCount::default(),
         connections_opened: Arc::default(),
-        rounds: Rounds::new(config.rounds),
+        rounds: Rounds::new(config.enough.map(|enough| enough.rounds)),
         no_answer: format!(
             "no answer within {} after the end of the load",
             humantime::format_duration(config.stop_timeout)
@@ -157,11 +164,19 @@ pub fn run(
     .run(runtimes))
 }
 
+/// How many take data rows: users, or in an open model threads, each of which takes those of its arrivals.
+fn takers(config: &LoadConfig) -> usize {
+    match &config.workload {
+        Workload::Arrivals(_) => config.threads.get(),
+        users => users.most_connections() as usize,
+    }
+}
+
 /// Whether every request of `scenario` can be sent to `host`, judged by its form alone: nobody is asked.
 pub fn check_requests(scenario: &Scenario, host: &str) -> Result<(), LoadError> {
     let host = Host::parse(host)?;
     scenario.connecting().check(&host)?;
-    Plan::new(scenario, &host, 0).map(|_| ())
+    Plan::new(scenario, &host, (0, 1)).map(|_| ())
 }
 
 fn runtime() -> Result<Runtime, LoadError> {
@@ -275,12 +290,6 @@ impl Load<'_> {
                         self.mark(now, "warm-up over".to_owned());
                     }
                 }
-                Command::Finish => {
-                    if clock.finish_now() {
-                        // Those who wait for the end that it had before are woken up.
-                        self.shared.stop.cancel();
-                    }
-                }
                 Command::Reset(done) => {
                     clock.begin_now();
                     let epoch = self.shared.epoch.fetch_add(1, Ordering::Relaxed) + 1;
@@ -297,9 +306,21 @@ impl Load<'_> {
         }
     }
 
-    /// Ends a load whose measured period began early: its threads wait for the end that it had before.
+    /// Ends a load whose measured period began early or was long enough: its threads wait for the end that it had before.
     fn end_in_time(&self) {
-        let Shared { clock, stop, .. } = &*self.shared;
+        let Shared {
+            clock,
+            stop,
+            config,
+            ..
+        } = &*self.shared;
+        let enough = config.enough.is_some_and(|enough| {
+            let measured = clock.now().checked_sub(clock.from());
+            measured >= Some(enough.at_least) && self.shared.rounds_done()
+        });
+        if enough {
+            clock.finish_now();
+        }
         if clock.now() >= clock.end() {
             stop.cancel();
         }
@@ -347,7 +368,6 @@ impl Load<'_> {
             phase,
             elapsed: self.shared.clock.now(),
             users: self.shared.users.active.load(Ordering::Relaxed),
-            rounds_done: self.shared.rounds_done(),
             so_far: &self.collector.measurement,
         };
         (self.observe)(&progress);
@@ -384,7 +404,9 @@ impl Load<'_> {
     fn until_next_phase(&self) -> Duration {
         let clock = &self.shared.clock;
         let now = clock.now();
-        let changes = [self.all_started, clock.from(), clock.end()];
+        let enough = self.shared.config.enough;
+        let long_enough = enough.map_or(FAR, |enough| clock.from().saturating_add(enough.at_least));
+        let changes = [self.all_started, clock.from(), long_enough, clock.end()];
         changes
             .iter()
             .filter_map(|change| change.checked_sub(now))

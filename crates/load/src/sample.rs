@@ -18,7 +18,7 @@ pub async fn check_once(
 ) -> Result<u32, NotCorrect> {
     let limit = Instant::now() + time_limit.min(crate::clock::FAR);
     let host = Host::parse(host).map_err(LoadError::Host)?;
-    let mut plan = Plan::new(scenario, &host, 0)?;
+    let mut plan = Plan::new(scenario, &host, (0, 1))?;
     plan.requests
         .iter_mut()
         .for_each(|request| request.limit(time_limit));
@@ -62,7 +62,7 @@ pub async fn sample(
     rows: usize,
 ) -> Result<Vec<SampleAnswer>, LoadError> {
     let host = Host::parse(host)?;
-    let mut plan = Plan::new(scenario, &host, 0)?;
+    let mut plan = Plan::new(scenario, &host, (0, 1))?;
     for request in &mut plan.requests {
         request.needs_body = true;
     }

@@ -39,18 +39,29 @@ pub(crate) struct Deck {
 
 #[derive(Debug)]
 enum RowOrder {
-    Sequential { rows: usize },
-    PerUser { rows: usize },
+    Sequential {
+        rows: usize,
+    },
+    PerUser {
+        rows: usize,
+    },
     Shuffled(Box<[u32]>),
+    /// Everybody takes another part of the order: the first of `takers` every so-manyth row from the first on, the second
+    /// from the second on.
+    Distinct {
+        order: Box<[u32]>,
+        takers: usize,
+    },
 }
 
 impl Deck {
-    /// Of `tasks`, those in `chosen` are chosen from; the others are done when it is their time.
+    /// Of `tasks`, those in `chosen` are chosen from; the others are done when it is their time. So many `takers` share the
+    /// rows that are taken once each.
     pub(crate) fn new(
         tasks: &[&Task],
         chosen: Range<usize>,
         task_order: TaskOrder,
-        seed: u64,
+        (seed, takers): (u64, usize),
     ) -> Self {
         let mut total = 0;
         let weights = tasks[chosen.clone()].iter().map(|task| {
@@ -58,14 +69,19 @@ impl Deck {
             total
         });
         let mut random = StdRng::seed_from_u64(derived(seed, 0, Purpose::Rows));
+        let mut shuffled = |rows: usize| {
+            let mut order: Box<[u32]> = (0..).take(rows).collect();
+            order.shuffle(&mut random);
+            order
+        };
         let orders = tasks.iter().map(|task| match task.order {
             Order::Sequential => RowOrder::Sequential { rows: task.rows },
             Order::PerUser => RowOrder::PerUser { rows: task.rows },
-            Order::Shuffled => {
-                let mut order: Box<[u32]> = (0..).take(task.rows).collect();
-                order.shuffle(&mut random);
-                RowOrder::Shuffled(order)
-            }
+            Order::Shuffled => RowOrder::Shuffled(shuffled(task.rows)),
+            Order::Distinct => RowOrder::Distinct {
+                order: shuffled(task.rows),
+                takers: takers.max(1),
+            },
         });
         Self {
             weights: weights.collect(),
@@ -80,15 +96,25 @@ impl RowOrder {
     fn rows(&self) -> usize {
         match self {
             Self::Sequential { rows } | Self::PerUser { rows } => *rows,
-            Self::Shuffled(order) => order.len(),
+            Self::Shuffled(order) | Self::Distinct { order, .. } => order.len(),
         }
     }
 
     fn row(&self, position: usize) -> usize {
         match self {
             Self::Sequential { .. } | Self::PerUser { .. } => position,
-            Self::Shuffled(order) => order[position] as usize,
+            Self::Shuffled(order) | Self::Distinct { order, .. } => order[position] as usize,
         }
+    }
+
+    /// The position after this one.
+    fn after(&self, position: usize) -> usize {
+        let step = match self {
+            Self::PerUser { .. } => 0,
+            Self::Sequential { .. } | Self::Shuffled(_) => 1,
+            Self::Distinct { takers, .. } => *takers,
+        };
+        (position + step) % self.rows()
     }
 }
 
@@ -110,6 +136,7 @@ impl Sequence {
             RowOrder::Sequential { .. } => 0,
             RowOrder::PerUser { rows } => user as usize % rows,
             RowOrder::Shuffled(order) => random.random_range(0..order.len()),
+            RowOrder::Distinct { order, .. } => user as usize % order.len(),
         });
         Self {
             positions: positions.collect(),
@@ -149,9 +176,7 @@ impl Sequence {
     pub(crate) fn of_task(&mut self, deck: &Deck, task: usize) -> Choice {
         let order = &deck.orders[task];
         let position = self.positions[task];
-        if !matches!(order, RowOrder::PerUser { .. }) {
-            self.positions[task] = (position + 1) % order.rows();
-        }
+        self.positions[task] = order.after(position);
         Choice {
             task,
             row: order.row(position),
@@ -196,7 +221,7 @@ mod tests {
 
     fn choices(scenario: &Scenario, seed: u64, user: u32, count: usize) -> Vec<Choice> {
         let tasks: Vec<&Task> = scenario.users()[0].tasks().iter().collect();
-        let deck = Deck::new(&tasks, 0..tasks.len(), TaskOrder::ByWeight, seed);
+        let deck = Deck::new(&tasks, 0..tasks.len(), TaskOrder::ByWeight, (seed, 2));
         let mut sequence = Sequence::new(&deck, seed, user);
         (0..count).map(|_| sequence.next(&deck)).collect()
     }
@@ -249,6 +274,19 @@ mod tests {
             turn.sort_unstable();
             assert_eq!(turn, [0, 1, 2, 3]);
         }
+    }
+
+    #[test]
+    fn distinct_rows_are_taken_once_by_all_users_together() {
+        let scenario = scenario("distinct");
+        let rows_of = |user| {
+            let choices = choices(&scenario, 3, user, 100);
+            let rows = choices.into_iter().filter(|choice| choice.task == 1);
+            rows.map(|choice| choice.row).take(2).collect::<Vec<_>>()
+        };
+        let mut rows = [rows_of(0), rows_of(1)].concat();
+        rows.sort_unstable();
+        assert_eq!(rows, [0, 1, 2, 3]);
     }
 
     #[test]

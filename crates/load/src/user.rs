@@ -120,7 +120,7 @@ impl User {
         let rounds = self.rounds.get_or_insert(0);
         *rounds = rounds.saturating_add(1);
         let of_all = &self.worker.shared.rounds;
-        if *rounds == of_all.wanted.get() {
+        if of_all.wanted.is_some_and(|wanted| wanted.get() == *rounds) {
             of_all.reached.fetch_add(1, Ordering::Relaxed);
         }
     }

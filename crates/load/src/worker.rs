@@ -83,7 +83,8 @@ pub(crate) struct UserCount {
 /// How many tasks of the measured period users have finished.
 #[derive(Debug)]
 pub(crate) struct Rounds {
-    pub(crate) wanted: NonZeroU32,
+    /// Tasks after which there are enough; `None` for any number.
+    pub(crate) wanted: Option<NonZeroU32>,
     /// Users that have finished so many.
     pub(crate) reached: AtomicU32,
     /// The fewest of any user that is gone; `u32::MAX` before the first one is.
@@ -91,7 +92,7 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    pub(crate) fn new(wanted: NonZeroU32) -> Self {
+    pub(crate) fn new(wanted: Option<NonZeroU32>) -> Self {
         Self {
             wanted,
             reached: AtomicU32::new(0),

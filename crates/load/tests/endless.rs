@@ -33,7 +33,7 @@ fn an_answer_without_end_takes_bounded_memory() {
         run_time: Some(Duration::from_secs(2)),
         warm_up: None,
         stop_timeout: Duration::from_secs(10),
-        rounds: NonZeroU32::MIN,
+        enough: None,
         seed: 1,
         threads: NonZeroUsize::MIN,
     };

@@ -37,7 +37,7 @@ fn memory_does_not_grow_with_the_number_of_requests() {
         run_time: Some(Duration::from_secs(4)),
         warm_up: None,
         stop_timeout: Duration::from_secs(10),
-        rounds: NonZeroU32::MIN,
+        enough: None,
         seed: 1,
         threads: NonZeroUsize::MIN,
     };

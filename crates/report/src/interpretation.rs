@@ -16,6 +16,8 @@ mod next;
 mod performance;
 mod rules;
 mod throughput;
+mod turns;
+mod work;
 
 pub use conclusion::verdict_sentence;
 pub use rules::{About, RULES, Rule};

@@ -43,6 +43,7 @@ macro_rules! same_fields {
 
 mod coarse;
 mod derived;
+mod gates;
 mod measurement;
 mod plan;
 mod unit;
@@ -52,6 +53,9 @@ pub use derived::{
     AtRateRecord, BlockRatioRecord, ComparisonRecord, DerivedRecord, EstimateRecord,
     ParagraphRecord, PercentilesRecord, ResultRecord, ShiftRecord, SummaryRecord, SummaryRowRecord,
     SweepPointRecord, SweepRecord, VerdictRecord,
+};
+pub use gates::{
+    FailedTurnRecord, GateRecord, NoiseRecord, PercentileIntervalRecord, VoidedBlockRecord,
 };
 pub use measurement::{
     FailureCauseRecord, MeasurementRecord, RequestStatsRecord, SecondRecord, TimesRecord,
@@ -302,7 +306,7 @@ impl ExperimentRecord {
             contenders: experiment.contenders.iter().map(Into::into).collect(),
             left_out: experiment.left_out.iter().map(Into::into).collect(),
             problems: experiment.problems.iter().map(Into::into).collect(),
-            derived: DerivedRecord::of(&Analysis::of(experiment), &experiment.plan),
+            derived: DerivedRecord::of(&Analysis::of(experiment), experiment),
             agreements: experiment.agreements.iter().map(Into::into).collect(),
             floor: experiment.floor.map(Into::into),
             runs: experiment.runs.iter().map(Into::into).collect(),

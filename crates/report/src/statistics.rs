@@ -33,6 +33,9 @@ pub fn fewest_blocks(comparisons: usize) -> usize {
 
 const RESAMPLES: usize = 10_000;
 
+/// How resamples are made, for a report.
+pub(crate) const RESAMPLING: &str = "10,000 resamples";
+
 /// A ratio and how well it is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {

@@ -55,9 +55,10 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
         show_report(&experiment, args)?;
     }
     outcome.unwrap_or_else(|panic| resume_unwind(panic));
+    let failed = files::has_any_failed(&experiment);
     Ok(if experiment.interrupted {
         Exit::Interrupted
-    } else if files::is_any_worse(args, &experiment) || !experiment.problems.is_empty() {
+    } else if files::is_any_worse(args, &experiment) || failed || !experiment.problems.is_empty() {
         Exit::Failed
     } else {
         Exit::Done

@@ -114,7 +114,7 @@ fn load_config(args: &SwarmArgs, scenario: &Scenario) -> anyhow::Result<LoadConf
         run_time: args.run_time.or(scenario.load().run_time),
         warm_up: args.reset_stats.then_some(Duration::ZERO),
         stop_timeout: args.stop_timeout,
-        rounds: NonZeroU32::MIN,
+        enough: None,
         seed: args.seed,
         threads: args
             .threads

@@ -8,8 +8,8 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use bakeoff_load::{
-    Arrivals, Control, LoadConfig, LoadError, MAX_IN_FLIGHT, NotCorrect, Phase, Rate, Spacing,
-    Workload,
+    Arrivals, Control, Enough, LoadConfig, LoadError, MAX_IN_FLIGHT, NotCorrect, Phase, Rate,
+    Spacing, Workload,
 };
 use bakeoff_report::{
     Experiment, FEWEST_ROUNDS, PrimaryMetric, Problem, Restart, Run, RunLoad, Usage,
@@ -115,11 +115,7 @@ impl Comparison {
         let control = Control::from(stage.stop.clone());
         let mut meter = UsageMeter::default();
         let mut own = generator::Meter::default();
-        let is_extended = self.is_extended(turn.load);
-        let mut warm_up = Watch::new(
-            self.warm_up(turn.load),
-            is_extended.then_some(self.file.measure),
-        );
+        let mut warm_up = Watch::new(self.warm_up(turn.load));
         let outcome = bakeoff_load::run(&self.scenario, &config, &control, &mut |progress| {
             warm_up.follow(progress, &control);
             meter.follow(progress.phase, running);
@@ -236,7 +232,10 @@ impl Comparison {
                 .scenario
                 .longest_timeout()
                 .clamp(*STOP_TIMEOUT.start(), *STOP_TIMEOUT.end()),
-            rounds: NonZeroU32::new(FEWEST_ROUNDS).unwrap_or(NonZeroU32::MIN),
+            enough: self.is_extended(load).then_some(Enough {
+                at_least: self.file.measure,
+                rounds: FEWEST_ROUNDS,
+            }),
             // The same within a block, so that every contender is sent the same requests.
             seed: self.file.seed.wrapping_add(u64::from(block)),
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),

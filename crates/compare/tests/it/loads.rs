@@ -60,7 +60,7 @@ fn a_contender_is_measured_once_it_has_settled() {
         (Duration::from_secs(3)..Duration::from_secs(20)).contains(&warm_up),
         "{warm_up:?}"
     );
-    assert_eq!(run.measurement.period, Duration::from_millis(300));
+    assert!(run.measurement.period >= Duration::from_millis(300));
     assert!(!run.measurement.interrupted);
 }
 

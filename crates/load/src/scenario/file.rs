@@ -171,6 +171,8 @@ pub(crate) enum Order {
     Shuffled,
     /// As in the file; every user starts with the first row.
     Sequential,
+    /// One random order for all, and no row twice in a load as long as there are rows that were not taken.
+    Distinct,
     /// Each user has one row for good: the first user the first, and after the last row the first again.
     PerUser,
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bakeoff_load::{Control, LoadConfig, Workload, run};
+use bakeoff_load::{Control, Enough, LoadConfig, Workload, run};
 
 use crate::counting::server;
 use crate::server::{ONE_TASK, config, measure, millis, requests, scenario};
@@ -26,19 +26,21 @@ fn users_in_lockstep_have_the_rate_of_their_cycles() {
 #[test]
 fn a_measured_period_can_be_ended_once_all_users_have_finished_their_rounds() {
     let (server, _) = server(millis(1));
-    let config = LoadConfig {
-        rounds: NonZeroU32::new(7).unwrap(),
-        ..config(&server.url, 3, Duration::from_hours(1))
+    let enough = |at_least, rounds| {
+        let config = LoadConfig {
+            enough: Some(Enough {
+                at_least,
+                rounds: NonZeroU32::new(rounds).unwrap(),
+            }),
+            ..config(&server.url, 3, Duration::from_hours(1))
+        };
+        measure(&scenario(ONE_TASK), &config)
     };
-    let control = Control::new();
-    let measurement = run(&scenario(ONE_TASK), &config, &control, &mut |progress| {
-        if progress.rounds_done {
-            control.finish_measuring();
-        }
-    });
-    let measurement = measurement.unwrap();
+    let measurement = enough(Duration::ZERO, 7);
     assert!(!measurement.interrupted && measurement.fewest_rounds.unwrap() >= 7);
     assert!(measurement.period < Duration::from_mins(10));
+    let measurement = enough(millis(700), 1);
+    assert!(!measurement.interrupted && measurement.period >= millis(700));
 }
 
 #[test]

@@ -163,7 +163,7 @@ pub(crate) fn config(url: &str, users: u32, run_time: Duration) -> LoadConfig {
         iterations: None,
         warm_up: None,
         stop_timeout: Duration::from_secs(10),
-        rounds: NonZeroU32::MIN,
+        enough: None,
         seed: 1,
         threads: NonZeroUsize::new(2).unwrap(),
     }

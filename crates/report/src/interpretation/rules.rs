@@ -1,6 +1,6 @@
 //! All rules, in the order in which they speak.
 
-use super::{Case, conclusion, consistency, cost, next, performance, throughput};
+use super::{Case, conclusion, consistency, cost, next, performance, throughput, turns, work};
 
 /// A rule: when it speaks, and what it then says.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +83,18 @@ pub const RULES: &[Rule] = &[
         sentences: consistency::unsettled,
     },
     Rule {
+        name: "failed turns",
+        about: About::Consistency,
+        when: "a turn failed: no answer, more than 1 % failures by number or by users' time, or the contender ended",
+        sentences: turns::failed,
+    },
+    Rule {
+        name: "voided blocks",
+        about: About::Consistency,
+        when: "a block was disturbed by the load generator, other processes or other virtual machines, and is not judged",
+        sentences: turns::voided,
+    },
+    Rule {
         name: "cold start",
         about: About::Consistency,
         when: "starts were seen: from a start to the first correct answer, their median and range",
@@ -93,6 +105,24 @@ pub const RULES: &[Rule] = &[
         about: About::Consistency,
         when: "answers to a sample of requests were compared with the baseline's",
         sentences: consistency::answers,
+    },
+    Rule {
+        name: "connections",
+        about: About::Consistency,
+        when: "a contender opened more than 0.1 connections for each request and the baseline did not, or the other way about",
+        sentences: work::connections,
+    },
+    Rule {
+        name: "body sizes",
+        about: About::Consistency,
+        when: "the average body of a contender's answers is more than 10 % longer or shorter than the baseline's",
+        sentences: work::bodies,
+    },
+    Rule {
+        name: "repeats",
+        about: About::Consistency,
+        when: "in a turn, requests were sent more than 1.05 times each on average",
+        sentences: work::repeats,
     },
     Rule {
         name: "errors",

@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::gates::{
+    self, FailedTurnRecord, GateRecord, NoiseRecord, PercentileIntervalRecord, VoidedBlockRecord,
+};
 use super::measurement::FailureCauseRecord;
 use super::unit;
 use crate::analysis::{Analysis, ContenderResult};
 use crate::comparison::{Comparison, Metric};
-use crate::experiment::{Plan, RunLoad};
+use crate::experiment::{Experiment, RunLoad};
 use crate::shift::Shift;
 use crate::statistics::Estimate;
 use crate::summary::{Percentile, Summary, SummaryRow};
@@ -19,6 +22,15 @@ use crate::verdict::Verdict;
 pub struct DerivedRecord {
     /// One per contender, in the order of the experiment.
     pub results: Vec<ResultRecord>,
+    /// Blocks that are not judged.
+    #[serde(default)]
+    pub voided_blocks: Vec<VoidedBlockRecord>,
+    /// How far the baseline is from itself; `null` without second turns of it.
+    #[serde(default)]
+    pub noise: Option<NoiseRecord>,
+    /// The relative difference that does not count, 0.05 for 5 %: the plan's, or the noise where that is more.
+    #[serde(default)]
+    pub band_ratio: Option<f64>,
     /// The same for each rate at which requests arrived, lowest first.
     #[serde(default)]
     pub at_rates: Vec<AtRateRecord>,
@@ -101,6 +113,14 @@ pub struct ShiftRecord {
 pub struct ResultRecord {
     pub contender: String,
     pub blocks: Vec<u32>,
+    #[serde(default)]
+    pub turns_begun: u32,
+    #[serde(default)]
+    pub failed_turns: Vec<FailedTurnRecord>,
+    #[serde(default)]
+    pub gates: Vec<GateRecord>,
+    #[serde(default)]
+    pub percentile_intervals: Vec<PercentileIntervalRecord>,
     pub cold_start_ms: Option<f64>,
     pub cpu_seconds_per_1000_requests: Option<f64>,
     #[serde(default)]
@@ -246,12 +266,12 @@ pub struct ParagraphRecord {
 }
 
 impl DerivedRecord {
-    pub(super) fn of(analysis: &Analysis, plan: &Plan) -> Self {
+    pub(super) fn of(analysis: &Analysis, experiment: &Experiment) -> Self {
         let paragraphs = analysis.interpretation.iter();
         let results = |results: &[ContenderResult]| {
             let results = results.iter();
             results
-                .map(|result| ResultRecord::of(result, plan))
+                .map(|result| ResultRecord::of(result, experiment))
                 .collect()
         };
         let at_rates = analysis.at_rates.iter().filter_map(|at_rate| {
@@ -265,6 +285,9 @@ impl DerivedRecord {
         });
         Self {
             results: results(&analysis.results),
+            voided_blocks: analysis.voided.iter().map(Into::into).collect(),
+            noise: analysis.noise.as_ref().map(Into::into),
+            band_ratio: Some(analysis.band_ratio),
             at_rates: at_rates.collect(),
             sweeps: analysis.sweeps.iter().map(Into::into).collect(),
             interpretation: paragraphs
@@ -278,11 +301,15 @@ impl DerivedRecord {
 }
 
 impl ResultRecord {
-    fn of(result: &ContenderResult, plan: &Plan) -> Self {
-        let price = plan.price_per_core_hour;
+    fn of(result: &ContenderResult, experiment: &Experiment) -> Self {
+        let price = experiment.plan.price_per_core_hour;
         Self {
             contender: result.contender.name.clone(),
             blocks: result.blocks.clone(),
+            turns_begun: result.turns.begun,
+            failed_turns: gates::failed_turns(result),
+            gates: gates::gates(result, experiment),
+            percentile_intervals: gates::percentile_intervals(result),
             cold_start_ms: result.cold_start.map(unit::ms),
             cpu_seconds_per_1000_requests: result.cpu_seconds_per_1000_requests,
             requests_per_core_second: result.requests_per_core_second(),

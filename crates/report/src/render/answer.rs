@@ -38,6 +38,34 @@ pub fn answer(experiment: &Experiment, analysis: &Analysis) -> String {
     }
 }
 
+/// That response times under users who never pause say no more than the rate, with the baseline's figures; `None` where
+/// users pause, or where the baseline was not measured.
+///
+/// Each of the users is always waiting, so that by Little's law the mean response time is the users over the rate.
+pub(super) fn closed_load(experiment: &Experiment, analysis: &Analysis) -> Option<String> {
+    let plan = &experiment.plan;
+    let baseline = analysis.baseline().filter(|_| !plan.users_pause)?;
+    let total = &baseline.summary.total;
+    let (rate, mean) = (total.successes_per_second()?, total.response_times.mean()?);
+    let other_loads = if analysis.at_rates.is_empty() && analysis.sweeps.is_empty() {
+        "; --open 50% shows response times at rates that every contender can take"
+    } else {
+        "; response times at lower loads are below"
+    };
+    (rate > 0.0).then(|| {
+        format!(
+            "{} who never pause keep every contender at its limit, so response times repeat the throughput: for {}, {} users over {} \
+             requests per second are {} ms, and the mean response time was {} ms{other_loads}.",
+            words::several(plan.users as usize, "user"),
+            baseline.contender.name,
+            plan.users,
+            words::figure(rate),
+            words::figure(f64::from(plan.users) / rate * 1e3),
+            words::ms(mean),
+        )
+    })
+}
+
 /// Contenders of which the same is said.
 struct Group {
     holds: fn(&Verdict) -> bool,
@@ -195,6 +223,20 @@ mod tests {
 
     fn said(experiment: &Experiment) -> String {
         answer(experiment, &Analysis::of(experiment))
+    }
+
+    #[test]
+    fn users_without_pauses_are_told_that_response_times_repeat_the_rate() {
+        let mut experiment = fixture::experiment(&[("new", &[500; 6]), ("old", &[1000; 6])], "old");
+        let closed = |experiment: &Experiment| closed_load(experiment, &Analysis::of(experiment));
+        assert_eq!(closed(&experiment), None);
+        experiment.plan.users_pause = false;
+        assert_eq!(
+            closed(&experiment).unwrap(),
+            "70 users who never pause keep every contender at its limit, so response times repeat the throughput: for old, 70 users \
+             over 1,000 requests per second are 70.0 ms, and the mean response time was 70.0 ms; --open 50% shows response times at \
+             rates that every contender can take."
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The sections of a report; a renderer puts them in the order that suits it.
 
+use super::answer::closed_load;
 use super::document::{Judgement, Piece, Tone};
 use super::table::{manifest, side_by_side, validity};
 use super::{answer, chart, picture, table};
@@ -20,6 +21,7 @@ pub(super) fn answered(experiment: &Experiment, analysis: &Analysis) -> Vec<Piec
         Piece::Lead(answer(experiment, analysis)),
     ];
     pieces.extend(ended_early(experiment));
+    pieces.extend(closed_load(experiment, analysis).map(Piece::Paragraph));
     pieces.extend(picture);
     pieces.extend(judgements(experiment, analysis));
     pieces
@@ -32,6 +34,7 @@ pub(super) fn verdicts(experiment: &Experiment, analysis: &Analysis) -> Vec<Piec
         Piece::Lead(answer(experiment, analysis)),
     ];
     pieces.extend(ended_early(experiment));
+    pieces.extend(closed_load(experiment, analysis).map(Piece::Paragraph));
     pieces.extend(judgements(experiment, analysis));
     pieces
 }

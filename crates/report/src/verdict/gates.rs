@@ -3,6 +3,7 @@
 //! Each gate is read once for each contender. The verdict takes the first reading beyond its limit, and the table of a
 //! report prints all of them. Where figures differ from turn to turn, the worst turn counts.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::obstacle::Reason;
@@ -34,7 +35,7 @@ pub const MOST_NOT_SENT_RATIO: f64 = 0.01;
 /// With rates from the time between completions, five rounds keep the error of a turn below 1 % for servers with fixed,
 /// random and batched service times, where a count in a window of 5 s is off by up to 11 %
 /// (`verdict/simulated.rs` has the simulation).
-pub const FEWEST_ROUNDS: u32 = 5;
+pub const FEWEST_ROUNDS: NonZeroU32 = NonZeroU32::new(5).expect("five is not zero");
 
 /// A gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -256,13 +257,13 @@ impl Gates<'_> {
         let shortest = self.runs.iter().filter(|run| rounds(run).is_some());
         let shortest = shortest.min_by_key(rounds);
         let reading = shortest.and_then(|run| Some((rounds(&run)?, run.measurement.period)));
-        let beyond = reading.filter(|(rounds, _)| matters && *rounds < FEWEST_ROUNDS);
+        let beyond = reading.filter(|(rounds, _)| matters && *rounds < FEWEST_ROUNDS.get());
         Reading {
             gate: Gate::Rounds,
             value: reading.map(|(rounds, _)| words::count(rounds.into())),
             beyond: beyond.map(|(rounds, period)| Reason::TooFewRounds {
                 rounds,
-                turn: (rounds > 0).then(|| period * FEWEST_ROUNDS / rounds),
+                turn: (rounds > 0).then(|| period * FEWEST_ROUNDS.get() / rounds),
             }),
         }
     }

@@ -500,7 +500,7 @@ fn a_control_that_fails_leaves_nothing_to_compare_with() {
 fn a_rate_of_too_few_rounds_is_refused_with_how_long_it_takes() {
     let mut experiment = twice_as_fast(6);
     let run = run_of(&mut experiment, "old", 2);
-    run.measurement.fewest_rounds = Some(FEWEST_ROUNDS - 1);
+    run.measurement.fewest_rounds = Some(FEWEST_ROUNDS.get() - 1);
     run.measurement.period = Duration::from_secs(60);
     let Verdict::NotMeasurable(obstacle) = verdict(&experiment) else {
         panic!("{:?}", verdict(&experiment));

@@ -63,7 +63,7 @@ fn page_of(scenario: &str, login: Option<&str>) -> TestPage {
             run_time: None,
             warm_up: None,
             stop_timeout: Duration::ZERO,
-            rounds: NonZeroU32::MIN,
+            enough: None,
             seed: 1,
             threads: NonZeroUsize::MIN,
         },

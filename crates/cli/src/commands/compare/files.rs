@@ -51,6 +51,24 @@ pub(super) fn is_any_worse(args: &CompareArgs, experiment: &Experiment) -> bool 
     !worse.is_empty()
 }
 
+/// Says which contenders failed in too many turns, the baseline among them, and whether there are any.
+pub(super) fn has_any_failed(experiment: &Experiment) -> bool {
+    let analysis = Analysis::of(experiment);
+    let failed = analysis.contenders();
+    let failed = failed.filter(|result| result.turns.are_too_many_failed());
+    let mut any = false;
+    for result in failed {
+        any = true;
+        say(&format!(
+            "failed: {}: {} of {} turns",
+            result.contender.name,
+            result.turns.failed.len(),
+            result.turns.begun
+        ));
+    }
+    any
+}
+
 fn one(path: Option<&Path>, content: impl FnOnce() -> String) -> anyhow::Result<()> {
     let Some(path) = path else { return Ok(()) };
     super::write(path, &content())?;

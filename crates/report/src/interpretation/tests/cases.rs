@@ -23,6 +23,12 @@ pub(super) fn faster() -> Experiment {
     fixture::experiment(&[("new", &[2000; 6]), ("old", &[1000; 6])], "old")
 }
 
+/// Changes every run of the contender.
+fn of_new(experiment: &mut Experiment, change: impl Fn(&mut crate::Run)) {
+    let runs = experiment.runs.iter_mut();
+    runs.filter(|run| run.contender == "new").for_each(change);
+}
+
 fn times_of(experiment: &mut Experiment, contender: &str, milliseconds: &[u64]) {
     let of_contender = |run: &&mut crate::Run| run.contender == contender;
     for run in experiment.runs.iter_mut().filter(of_contender) {
@@ -220,6 +226,25 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
             pair(),
         ),
         (
+            "failed turns",
+            but(|experiment| {
+                experiment.runs[3].measurement = fixture::measurement("/", &[], &[], 1);
+            }),
+            "1 of 6 turns of new failed (block 4): no request was answered correctly (1 turn).",
+            pair(),
+        ),
+        (
+            "voided blocks",
+            but(|experiment| {
+                experiment.runs[3].generator = Some(GeneratorUse {
+                    neighbour_ratio: Some(0.4),
+                    ..GeneratorUse::default()
+                });
+            }),
+            "Block 4 was disturbed and not judged: in block 4, while new was measured, other processes took 40 % of the machine's",
+            pair(),
+        ),
+        (
             "cold start",
             but(|experiment| experiment.runs[0].cold_start = Some(Duration::from_millis(900))),
             "new gave its first correct answer 0.40 s after it was started (the median of 6 starts, 0.40 s to 0.90 s)",
@@ -241,6 +266,36 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
             }),
             "new answered all of 10 sampled requests as the baseline did",
             pair(),
+        ),
+        (
+            "connections",
+            but(|experiment| of_new(experiment, |run| run.measurement.connections_opened = 1000)),
+            "new opened 1.00 connections for each request and old kept its connections (0.070)",
+            pair(),
+        ),
+        (
+            "body sizes",
+            but(|experiment| {
+                of_new(experiment, |run| {
+                    run.measurement.requests[0].body_bytes = 1000
+                })
+            }),
+            "The answers of new have 1.00 bytes on average, and those of old have 64.0",
+            pair(),
+        ),
+        (
+            "repeats",
+            but(|experiment| {
+                of_new(experiment, |run| {
+                    run.measurement.distinct_requests = Some(400)
+                })
+            }),
+            "each of 400 different requests was sent up to 2.50 times on average (new)",
+            but(|experiment| {
+                of_new(experiment, |run| {
+                    run.measurement.distinct_requests = Some(999)
+                })
+            }),
         ),
         (
             "errors",

@@ -4,6 +4,7 @@ use crate::comparison::Metric;
 use crate::experiment::{Contender, ContenderKind, Experiment, Restart};
 use crate::render::document::{Cell, Table};
 use crate::render::section;
+use crate::statistics::{RESAMPLING, fewest_blocks};
 use crate::words;
 
 /// The plan and the machine, a line for each thing.
@@ -20,9 +21,12 @@ pub(in super::super) fn plan(experiment: &Experiment) -> Vec<String> {
             plan.baseline,
             words::percent(plan.same_ratio)
         ),
-        "Intervals: bootstrap over blocks (bias-corrected and accelerated, 10,000 resamples, \
-         widened for few blocks); a verdict needs at least 6 blocks."
-            .to_owned(),
+        format!(
+            "Intervals: bootstrap over blocks (bias-corrected and accelerated, {}, widened for few blocks); with so many \
+             contenders, a verdict needs at least {} undisturbed blocks.",
+            RESAMPLING,
+            fewest_blocks(compared(experiment))
+        ),
     ];
     lines.extend(plan.slo.map(|slo| {
         let quantile = words::quantile(slo.quantile);
@@ -53,6 +57,16 @@ pub(in super::super) fn plan(experiment: &Experiment) -> Vec<String> {
                      spends on forwarding a published port is in neither.";
     lines.extend([answers.to_owned(), processor.to_owned()]);
     lines
+}
+
+/// Contenders that are compared with the baseline.
+fn compared(experiment: &Experiment) -> usize {
+    let plan = &experiment.plan;
+    let contenders = experiment.contenders.iter();
+    let others = contenders.filter(|contender| {
+        contender.name != plan.baseline && plan.control.as_ref() != Some(&contender.name)
+    });
+    others.count()
 }
 
 fn turns(experiment: &Experiment) -> String {
