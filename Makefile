@@ -1,4 +1,4 @@
-.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients sanitize sanitize-address sanitize-thread sanitize-valgrind neon bench bench-serve bench-swarm bench-overload bench-encoder bench-identical
+.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients sanitize sanitize-address sanitize-thread sanitize-valgrind neon bench bench-serve bench-swarm bench-overload bench-encoder bench-truth
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -102,8 +102,9 @@ bench-serve: ## Bakeoff, FastAPI with onnxruntime and FastAPI with transformers 
 bench-swarm: ## requests/s that one core of Bakeoff, Locust and wrk can make
 	python3 bench/swarm.py
 
-bench-identical: ## twenty experiments with a contender against itself: how often a difference is claimed
-	python3 bench/identical.py
+bench-truth: ## experiments whose truth is known: hanging, crashing, batching contenders, a stopped generator, equal pairs, pairs 10 % apart
+	cargo build --release --locked
+	python3 bench/truth.py
 
 ONNX := target/bench/model.onnx
 ENCODER_VENV := target/bench/encoder-venv

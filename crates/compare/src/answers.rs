@@ -71,21 +71,24 @@ pub(crate) fn agreement(
         differing: 0,
         examples: Vec::new(),
     };
+    // A pointer that leads to nothing in any answer of the baseline compares nothing, which is no agreement.
+    let is_void = |rule: &AnswerRule| {
+        let mut values = expected
+            .iter()
+            .filter_map(|answer| answer.body.as_ref().ok());
+        values.all(|body| json(body).pointer(rule.pointer()).is_none())
+    };
+    let void: Vec<bool> = rules.iter().map(is_void).collect();
     for (expected, actual) in expected.iter().zip(actual) {
         let (Ok(expected_body), Ok(actual_body)) = (&expected.body, &actual.body) else {
             continue;
         };
         agreement.compared += 1;
         let (expected_json, actual_json) = (json(expected_body), json(actual_body));
-        let broken = rules.iter().find_map(|rule| {
+        let broken = rules.iter().zip(&void).find_map(|(rule, is_void)| {
             let pointer = rule.pointer();
-            let values = (
-                expected_json
-                    .as_ref()
-                    .and_then(|json| json.pointer(pointer)),
-                actual_json.as_ref().and_then(|json| json.pointer(pointer)),
-            );
-            (!rule.holds(values.0, values.1)).then_some((rule, values))
+            let values = (expected_json.pointer(pointer), actual_json.pointer(pointer));
+            (*is_void || !rule.holds(values.0, values.1)).then_some((rule, values))
         });
         let Some((rule, (expected_value, actual_value))) = broken else {
             continue;
@@ -103,8 +106,10 @@ pub(crate) fn agreement(
     agreement
 }
 
-fn json(body: &[u8]) -> Option<Value> {
-    serde_json::from_slice(body).ok()
+/// The body as JSON; one that is none is a text as a whole.
+fn json(body: &[u8]) -> Value {
+    let parsed = serde_json::from_slice(body);
+    parsed.unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
 }
 
 fn number(value: Option<&Value>) -> Option<f64> {
@@ -151,6 +156,31 @@ mod tests {
                 most: 0.02,
             },
         ]
+    }
+
+    #[test]
+    fn texts_that_are_no_json_are_compared_as_a_whole() {
+        let rules = [AnswerRule::Equal {
+            pointer: String::new(),
+        }];
+        let (expected, actual) = (
+            answers(&["hello", "hello"]),
+            answers(&["hello", "overloaded"]),
+        );
+        let agreement = agreement("it", &rules, &expected, &actual);
+        assert_eq!((agreement.compared, agreement.differing), (2, 1));
+        assert_eq!(agreement.examples[0].actual, "\"overloaded\"");
+    }
+
+    #[test]
+    fn a_pointer_that_leads_nowhere_is_no_agreement() {
+        let rules = [AnswerRule::Equal {
+            pointer: "/anser".to_owned(),
+        }];
+        let same = answers(&["{\"answer\": 1}"]);
+        let agreement = agreement("it", &rules, &same, &same);
+        assert_eq!((agreement.compared, agreement.differing), (1, 1));
+        assert_eq!(agreement.examples[0].expected, "nothing");
     }
 
     #[test]

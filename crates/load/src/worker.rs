@@ -273,19 +273,30 @@ impl Worker {
         let outcome = client.send(plan, request, row, limit).await;
         in_flight.answered();
         let done = clock.since_start(outcome.done);
+        // The figures may have begun anew in the meantime.
+        let begun = measured && counted_at >= clock.from();
+        // One from the warm-up that ends in a failure is one of the period that it ended in or outlived.
+        let fails_late =
+            outcome.failure.is_some() && !begun && self.outlives_warm_up(counted_at, done);
+        self.recorder(|recorder| recorder.begun += u64::from(fails_late));
         self.record(Finished {
             request: index,
             planned,
             sent,
             done,
-            // The figures may have begun anew in the meantime.
-            measured: measured && counted_at >= clock.from(),
+            measured: begun || fails_late,
             in_period: clock.measures(done),
             body_bytes: outcome.body_bytes,
             failure: outcome.failure,
             unanswered: false,
         });
         outcome.not_connected
+    }
+
+    /// `true` if a request that counted at `counted_at` was begun before the measured period and was over after its beginning.
+    fn outlives_warm_up(&self, counted_at: Duration, done: Duration) -> bool {
+        let Shared { clock, .. } = &*self.shared;
+        clock.from() < clock.end() && counted_at < clock.from() && done >= clock.from()
     }
 
     /// Notes how late the thread woke up.

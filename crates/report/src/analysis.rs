@@ -197,7 +197,7 @@ impl UnderLoad {
             };
             result.gates = gates.read(result);
         }
-        let verdicts = verdicts(&results, &plan, &voided, noise.as_ref());
+        let verdicts = verdicts(&results, &plan, (&voided, &all_runs), noise.as_ref());
         for (result, verdict) in results.iter_mut().zip(verdicts) {
             result.verdict = verdict;
         }
@@ -230,15 +230,17 @@ fn judged_runs<'a>(runs: &[&'a Run], voided: &[VoidedBlock]) -> Vec<&'a Run> {
 fn verdicts(
     results: &[ContenderResult],
     plan: &Plan,
-    voided: &[VoidedBlock],
+    (voided, all_runs): (&[VoidedBlock], &[&Run]),
     noise: Option<&Noise>,
 ) -> Vec<Verdict> {
+    let is_voided = |run: &&Run| voided.iter().any(|voided| voided.block == run.block);
     let find = |name: &str| results.iter().find(|result| result.contender.name == name);
     let judge = Judge {
         baseline: find(&plan.baseline),
         control: plan.control.as_deref().and_then(find),
         plan,
         voided,
+        all_voided: !voided.is_empty() && all_runs.iter().all(is_voided),
         noise,
         comparisons: results
             .iter()

@@ -69,6 +69,8 @@ pub(crate) struct Judge<'a> {
     /// Its primary metric is what the verdict is about.
     pub(crate) plan: &'a Plan,
     pub(crate) voided: &'a [VoidedBlock],
+    /// `true` if every block was disturbed, so that what is compared are disturbed blocks.
+    pub(crate) all_voided: bool,
     pub(crate) noise: Option<&'a Noise>,
     /// How many contenders are compared with the baseline.
     pub(crate) comparisons: usize,
@@ -101,6 +103,7 @@ impl Judge<'_> {
         let metric = Metric::from(self.plan.primary);
         let comparison = result.comparison(metric);
         let blocks = comparison.map_or(0, |comparison| comparison.blocks.len());
+        let blocks = if self.all_voided { 0 } else { blocks };
         let fewest = fewest_blocks(self.comparisons);
         let interval = comparison.and_then(|comparison| comparison.estimate?.confidence_interval);
         match interval.filter(|_| blocks >= fewest) {
@@ -220,6 +223,8 @@ fn more_blocks(low: f64, high: f64, band: f64, blocks: usize) -> u32 {
     more
 }
 
+#[cfg(test)]
+mod rounds;
 #[cfg(test)]
 mod simulated;
 #[cfg(test)]

@@ -71,6 +71,33 @@ fn answered_load_ends_with_0_and_its_statistics() {
 }
 
 #[test]
+fn a_server_that_never_answers_fails_the_load_in_every_output() {
+    let folder = folder_with(&format!(
+        "{SCENARIO}[[threshold]]\nmetric = \"response_time.p99\"\nbelow = \"100ms\"\n"
+    ));
+    let host = server("");
+    let args =
+        "swarm --headless -f s.toml --stop-timeout 200ms --csv x --junit j.xml --record r.json -H";
+    let mut args: Vec<&str> = args.split(' ').collect();
+    args.push(&host);
+    let ended = run(folder.path(), &args);
+    ended.expect(1, &["threshold broken: response_time.p99"]);
+    let cause = "no answer within 200ms after the end of the load";
+    assert!(
+        ended.stdout.contains(cause) && ended.stdout.contains("> 1,"),
+        "{}",
+        ended.stdout
+    );
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("x_failures.csv").contains(&format!("GET,/hello,{cause},3")));
+    assert!(read("x_stats.csv").contains("GET,/hello,3,3,"));
+    assert!(read("j.xml").contains("failures=\"1\""));
+    let record: Value = serde_json::from_str(&read("r.json")).unwrap();
+    assert_eq!(record["summary"]["unfinished"], 3);
+    assert_eq!(record["summary"]["total"]["fail_ratio"], 1.0);
+}
+
+#[test]
 fn every_file_that_is_asked_for_is_written() {
     let folder = folder_with(&format!(
         "{SCENARIO}[[threshold]]\nmetric = \"fail_ratio\"\nbelow = 0.5\n"

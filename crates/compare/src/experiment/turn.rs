@@ -29,7 +29,7 @@ const READY_POLL: Duration = Duration::from_millis(10);
 /// within these bounds. What is slow is answered; what hangs has no answer.
 const STOP_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_mins(1);
 /// The least time over which users start, so that they are not in lockstep.
-const LEAST_SPREAD: Duration = Duration::from_secs(1);
+const LEAST_SPREAD: Duration = Duration::from_millis(250);
 /// The most time over which users start.
 const MOST_SPREAD: Duration = Duration::from_secs(30);
 /// The warm-up of each step of a sweep: the contender is warm, and the users are not many more than before.

@@ -93,6 +93,19 @@ fn requests_of_the_warm_up_that_are_never_answered_count() {
 }
 
 #[test]
+fn requests_of_the_warm_up_that_fail_later_count() {
+    let (url, _) = freezing_server(0);
+    let config = LoadConfig {
+        warm_up: Some(millis(100)),
+        ..config(&url, 2, millis(200))
+    };
+    let text = format!("{ONE_TASK}timeout = \"600ms\"\n");
+    let measurement = measure(&scenario(&text), &config);
+    assert_eq!(causes(&measurement), [("timed out after 600ms", 2)]);
+    assert_eq!((requests(&measurement), measurement.unfinished), (2, 0));
+}
+
+#[test]
 fn arrivals_without_an_answer_are_failures_too() {
     let (url, _) = freezing_server(20);
     let config = LoadConfig {

@@ -164,7 +164,7 @@ fn times_of(summary: &Summary) -> &'static str {
     if summary.total.unanswered_times.count() == 0 {
         "response times of successful requests in ms"
     } else {
-        "response times of successful requests in ms; in percentiles, requests without an answer count with at least their age"
+        "response times of successes in ms; in percentiles, requests without an answer count with at least their age"
     }
 }
 
@@ -210,10 +210,7 @@ pub(super) fn failures(summary: &Summary) -> Option<Table> {
         ]
     });
     (!summary.failures.is_empty()).then(|| Table {
-        caption: format!(
-            "Error report; failed requests took {}",
-            failed_times(summary)
-        ),
+        caption: format!("Error report{}", failed_times(summary)),
         header: header.map(str::to_owned).into(),
         rows: rows.collect(),
     })
@@ -223,10 +220,11 @@ fn failed_times(summary: &Summary) -> String {
     let times = &summary.total.failure_times;
     match (times.quantile(0.5), times.max()) {
         (Some(median), Some(max)) => format!(
-            "{} ms at the median and {} ms at most",
+            "; failed requests took {} ms at the median and {} ms at most",
             words::ms(median),
             words::ms(max)
         ),
-        _ => "no time".to_owned(),
+        // None of them has ended.
+        _ => String::new(),
     }
 }

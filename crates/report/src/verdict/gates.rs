@@ -34,7 +34,7 @@ pub const MOST_NOT_SENT_RATIO: f64 = 0.01;
 ///
 /// With rates from the time between completions, five rounds keep the error of a turn below 1 % for servers with fixed,
 /// random and batched service times, where a count in a window of 5 s is off by up to 11 %
-/// (`verdict/simulated.rs` has the simulation).
+/// (`verdict/rounds.rs` has the simulation).
 pub const FEWEST_ROUNDS: NonZeroU32 = NonZeroU32::new(5).expect("five is not zero");
 
 /// A gate.

@@ -388,6 +388,34 @@ fn too_few_undisturbed_blocks_are_not_judged() {
     );
 }
 
+#[test]
+fn an_experiment_with_nothing_but_disturbed_blocks_is_not_judged() {
+    let mut experiment = twice_as_fast(8);
+    for run in &mut experiment.runs {
+        run.generator = Some(GeneratorUse {
+            neighbour_ratio: Some(0.3),
+            ..GeneratorUse::default()
+        });
+    }
+    let analysis = Analysis::of(&experiment);
+    let Verdict::NotMeasurable(obstacle) = &analysis.results[0].verdict else {
+        panic!("{:?}", analysis.results[0].verdict);
+    };
+    assert!(
+        matches!(
+            obstacle.reason,
+            Reason::Disturbed {
+                voided: 8,
+                blocks: 8,
+                ..
+            }
+        ),
+        "{obstacle}"
+    );
+    // The figures are shown all the same.
+    assert_eq!(analysis.results[0].blocks.len(), 8);
+}
+
 /// An experiment of so many blocks in which the contender is twice as fast as the baseline.
 fn twice_as_fast(blocks: usize) -> Experiment {
     let (fast, slow) = (vec![2000; blocks], vec![1000; blocks]);
