@@ -6,13 +6,16 @@
 
 import contextlib
 import itertools
+import math
+from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import scipy
 from scipy import stats
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 from statsmodels.stats.multitest import multipletests
 
 FIXTURES = Path(__file__).resolve().parents[1] / "crates/report/tests/fixtures"
@@ -54,6 +57,35 @@ def sampled(sample, confidence):
     return stats.bootstrap(
         (sample,), np.mean, confidence_level=confidence, n_resamples=200_000, method="BCa", rng=random
     ).confidence_interval
+
+
+def rational(sample, confidence):
+    """The same interval over every resample, in rational numbers: means that are equal compare equal."""
+    sample = [Fraction(str(value)) for value in sample]
+    n = len(sample)
+    ways = Counter()
+    for chosen in itertools.combinations_with_replacement(range(n), n):
+        repeats = math.prod(math.factorial(count) for count in Counter(chosen).values())
+        ways[sum(sample[index] for index in chosen) / n] += math.factorial(n) // repeats
+    mean = sum(sample) / n
+    below = sum(count for value, count in ways.items() if value < mean)
+    share = Fraction(2 * below + ways[mean], 2 * n**n)
+    cubes = float(sum((value - mean) ** 3 for value in sample))
+    squares = float(sum((value - mean) ** 2 for value in sample))
+    acceleration = cubes / squares**1.5 / 6
+    bias = ndtri(float(share))
+    for tail in [(1 - confidence) / 2, (1 + confidence) / 2]:
+        shifted = bias + ndtri(tail)
+        position = ndtr(bias + shifted / (1 - acceleration * shifted)) * (n**n - 1)
+        low, high = (value_at(ways, int(position) + step) for step in [0, 1])
+        yield float(low + (high - low) * Fraction(position % 1))
+
+
+def value_at(ways, rank):
+    for value in sorted(ways):
+        rank -= ways[value]
+        if rank < 0:
+            return value
 
 
 def rows(cases, interval):
@@ -128,6 +160,10 @@ def write_intervals():
     print("/// The same over 200,000 random resamples.")
     print("const SAMPLED_BCA: &[(&[f64], f64, f64, f64)] = &[")
     rows(LARGER, sampled)
+    print("];\n")
+    print("/// The same over every resample, in rational numbers.")
+    print("const RATIONAL_BCA: &[(&[f64], f64, f64, f64)] = &[")
+    rows(SMALL + LARGER, rational)
     print("];\n")
     print("/// Blocks, and the confidence to ask a bootstrap for to get 95 %.")
     print("const EXPANDED_CONFIDENCE: &[(usize, f64)] = &[")

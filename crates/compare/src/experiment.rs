@@ -15,6 +15,7 @@ use crate::file::{ExperimentFile, Launch};
 use crate::machine;
 
 mod blocks;
+mod order;
 mod sampling;
 mod turn;
 mod words;

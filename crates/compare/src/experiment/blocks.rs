@@ -1,4 +1,4 @@
-//! The blocks of an experiment: every contender takes its turn in each, in random order, under the same load.
+//! The blocks of an experiment: every contender takes its turn in each, in a balanced order, under the same load.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,11 +8,9 @@ use bakeoff_report::{
     Analysis, ContenderResult, Experiment, Metric, Plan, RunLoad, SweepResult, UnderLoad, Verdict,
     voided_blocks,
 };
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use rand::seq::SliceRandom;
 use tokio_util::sync::CancellationToken;
 
+use super::order::Orders;
 use super::turn::Stage;
 use super::{Comparison, Event, Turn};
 use crate::contender::Prepared;
@@ -52,13 +50,17 @@ impl Comparison {
     /// Gives how many turns there were.
     fn with_users(&self, stage: &mut Stage<'_>) -> u32 {
         let arms = self.arms(&stage.experiment.plan);
-        let of_arrivals = self.turns(&arms) * u32::from(!self.file.open_ratios.is_empty());
-        let mut random = StdRng::seed_from_u64(self.file.seed);
+        let of_arrivals = if self.file.open_ratios.is_empty() {
+            0
+        } else {
+            self.arrival_blocks().saturating_mul(turns_of(&arms))
+        };
+        let mut orders = Orders::new(arms.len(), self.file.seed);
         let (mut block, mut turns_before) = (0, 0);
         while block < stage.experiment.plan.blocks {
             block += 1;
             let turns = stage.experiment.plan.blocks * turns_of(&arms) + of_arrivals;
-            for (name, contender) in shuffled(&arms, &mut random) {
+            for (name, contender) in next_order(&arms, &mut orders) {
                 let turn = Turn {
                     contender: name,
                     block,
@@ -80,9 +82,10 @@ impl Comparison {
                 turns_before += 1;
             }
             (stage.observe)(Event::BlockOver(stage.experiment));
-            if self.wants_another(stage.experiment, block)
-                || self.replaces_voided(stage.experiment, block)
-            {
+            let voided = voided_blocks(stage.experiment, RunLoad::Users).len();
+            let is_last = block == stage.experiment.plan.blocks;
+            let replaces = is_last && replaces_voided(self.file.blocks.get(), block, voided);
+            if replaces || self.wants_another(stage.experiment, block) {
                 stage.experiment.plan.blocks = block + 1;
             }
         }
@@ -91,31 +94,38 @@ impl Comparison {
 
     /// The blocks in which requests arrive at rates that every contender should be able to take.
     fn with_arrivals(&self, stage: &mut Stage<'_>, turns_before: u32) {
-        let Some(first_ratio) = self.file.open_ratios.first() else {
+        if self.file.open_ratios.is_empty() {
             return;
-        };
+        }
         let Some(capacity) = lowest_capacity(stage.experiment) else {
             return;
         };
         let arms = self.arms(&stage.experiment.plan);
-        let (mut turns_before, turns) = (turns_before, turns_before + self.turns(&arms));
-        let mut random = StdRng::seed_from_u64(self.file.seed.wrapping_add(1));
-        for block in 1..=self.file.blocks.get() {
-            for (name, contender) in shuffled(&arms, &mut random) {
-                let turn_at = |ratio: f64| Turn {
+        let rates: Vec<f64> = self
+            .file
+            .open_ratios
+            .iter()
+            .map(|ratio| rounded(ratio * capacity))
+            .collect();
+        let mut turns_before = turns_before;
+        let mut orders = Orders::new(arms.len(), self.file.seed.wrapping_add(1));
+        let (mut block, mut blocks) = (0, self.arrival_blocks());
+        while block < blocks {
+            block += 1;
+            let turns = turns_before + (blocks - block + 1).saturating_mul(turns_of(&arms));
+            for (name, contender) in next_order(&arms, &mut orders) {
+                let turn_at = |per_second: f64| Turn {
                     contender: name,
                     block,
-                    blocks: self.file.blocks.get(),
-                    load: RunLoad::Arrivals {
-                        per_second: rounded(ratio * capacity),
-                    },
+                    blocks,
+                    load: RunLoad::Arrivals { per_second },
                     turns_before,
                     turns,
                 };
-                let first = turn_at(*first_ratio);
+                let first = turn_at(rates[0]);
                 self.take_turn(contender, first, stage, &mut |started, stage| {
-                    for ratio in &self.file.open_ratios {
-                        if !self.measure(started, turn_at(*ratio), stage) {
+                    for rate in &rates {
+                        if !self.measure(started, turn_at(*rate), stage) {
                             return;
                         }
                     }
@@ -125,24 +135,23 @@ impl Comparison {
                 }
                 turns_before += 1;
             }
+            let voided = rates.iter().map(|&per_second| {
+                let load = RunLoad::Arrivals { per_second };
+                voided_blocks(stage.experiment, load).len()
+            });
+            let voided = voided.max().unwrap_or(0);
+            if block == blocks && replaces_voided(self.arrival_blocks(), block, voided) {
+                blocks += 1;
+            }
         }
     }
 
-    /// Turns of the blocks that the file asks for.
-    fn turns(&self, arms: &[(String, &Prepared)]) -> u32 {
-        self.file.blocks.get().saturating_mul(turns_of(arms))
-    }
-
-    /// `true` if one more block takes the place of one that was disturbed. There are at most half as many extra blocks as the
-    /// file asks for, and two at least.
-    fn replaces_voided(&self, experiment: &Experiment, block: u32) -> bool {
-        let asked = self.file.blocks.get();
-        let voided = voided_blocks(experiment, RunLoad::Users).len();
-        let voided = u32::try_from(voided).unwrap_or(u32::MAX);
-        let undisturbed = block.saturating_sub(voided);
-        block == experiment.plan.blocks
-            && undisturbed < asked
-            && block < asked.saturating_add((asked / 2).max(2))
+    /// Blocks in which requests arrive at rates: as many as a verdict on so many contenders needs, since they come after
+    /// those that the file asks for.
+    fn arrival_blocks(&self) -> u32 {
+        let fewest = fewest_blocks(self.contenders.len().saturating_sub(1));
+        let fewest = u32::try_from(fewest).unwrap_or(u32::MAX);
+        self.file.blocks.get().min(fewest)
     }
 
     /// Whether a comparison is not known as well yet as the file wants it.
@@ -188,21 +197,27 @@ impl Comparison {
     }
 }
 
+/// `true` if one more block takes the place of one that was disturbed, where `asked` blocks were asked for and `voided` of
+/// the first `block` were disturbed. There are at most half as many extra blocks as were asked for, and two at least.
+fn replaces_voided(asked: u32, block: u32, voided: usize) -> bool {
+    let voided = u32::try_from(voided).unwrap_or(u32::MAX);
+    let undisturbed = block.saturating_sub(voided);
+    undisturbed < asked && block < asked.saturating_add((asked / 2).max(2))
+}
+
 fn turns_of(arms: &[(String, &Prepared)]) -> u32 {
     u32::try_from(arms.len()).unwrap_or(u32::MAX)
 }
 
-/// The arms in the order of one block.
-fn shuffled<'a>(
+/// The arms in the order of the next block.
+fn next_order<'a>(
     arms: &'a [(String, &'a Prepared)],
-    random: &mut StdRng,
+    orders: &mut Orders,
 ) -> Vec<(&'a str, &'a Prepared)> {
-    let mut order: Vec<_> = arms
-        .iter()
-        .map(|(name, contender)| (name.as_str(), *contender))
-        .collect();
-    order.shuffle(random);
+    let order = orders.next().unwrap_or_default().into_iter();
     order
+        .map(|index| (arms[index].0.as_str(), arms[index].1))
+        .collect()
 }
 
 /// What the slowest contender can do: its rate at the knee, or without a sweep its rate under the plan's users.
@@ -211,6 +226,7 @@ fn lowest_capacity(experiment: &Experiment) -> Option<f64> {
     SweepResult::lowest_knee_per_second(&analysis.sweeps).or_else(|| {
         let rates = analysis
             .contenders()
+            .filter(|result| !result.turns.are_too_many_failed())
             .filter_map(|result| result.figure(Metric::RequestsPerSecond));
         rates.filter(|rate| *rate > 0.0).reduce(f64::min)
     })
@@ -225,6 +241,14 @@ fn rounded(rate: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn disturbed_blocks_are_replaced_up_to_half_as_many() {
+        assert!(!replaces_voided(6, 6, 0));
+        assert!(replaces_voided(6, 6, 1) && replaces_voided(6, 7, 2));
+        assert!(!replaces_voided(6, 7, 1) && !replaces_voided(6, 9, 9));
+        assert!(replaces_voided(1, 2, 2) && !replaces_voided(1, 3, 3));
+    }
 
     #[test]
     fn rates_have_three_digits() {

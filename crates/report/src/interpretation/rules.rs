@@ -95,6 +95,12 @@ pub const RULES: &[Rule] = &[
         sentences: turns::voided,
     },
     Rule {
+        name: "drift",
+        about: About::Consistency,
+        when: "the primary figure depends on a turn's position within its block, or on the block, with p below 0.01",
+        sentences: turns::drift,
+    },
+    Rule {
         name: "cold start",
         about: About::Consistency,
         when: "starts were seen: from a start to the first correct answer, their median and range",

@@ -245,6 +245,19 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
             pair(),
         ),
         (
+            "drift",
+            // All become slower together, by 2 % in each block.
+            fixture::experiment(
+                &[
+                    ("new", &[1000, 980, 960, 941, 922, 903, 885, 867]),
+                    ("old", &[1000, 980, 960, 941, 922, 903, 885, 867]),
+                ],
+                "old",
+            ),
+            "The successful requests per second of all contenders changes from block to block by -2",
+            pair(),
+        ),
+        (
             "cold start",
             but(|experiment| experiment.runs[0].cold_start = Some(Duration::from_millis(900))),
             "new gave its first correct answer 0.40 s after it was started (the median of 6 starts, 0.40 s to 0.90 s)",

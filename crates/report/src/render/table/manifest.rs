@@ -4,7 +4,7 @@ use crate::comparison::Metric;
 use crate::experiment::{Contender, ContenderKind, Experiment, Restart};
 use crate::render::document::{Cell, Table};
 use crate::render::section;
-use crate::statistics::{RESAMPLING, fewest_blocks};
+use crate::statistics::fewest_blocks;
 use crate::words;
 
 /// The plan and the machine, a line for each thing.
@@ -22,9 +22,8 @@ pub(in super::super) fn plan(experiment: &Experiment) -> Vec<String> {
             words::percent(plan.same_ratio)
         ),
         format!(
-            "Intervals: bootstrap over blocks (bias-corrected and accelerated, {}, widened for few blocks); with so many \
-             contenders, a verdict needs at least {} undisturbed blocks.",
-            RESAMPLING,
+            "Intervals: bootstrap over blocks (bias-corrected and accelerated, over all resamples of up to 10 blocks and over \
+             100,000 of more, widened for few blocks); with so many contenders, a verdict needs at least {} undisturbed blocks.",
             fewest_blocks(compared(experiment))
         ),
     ];
