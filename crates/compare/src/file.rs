@@ -31,6 +31,8 @@ pub struct ExperimentFile {
     pub blocks: NonZeroU32,
     /// Blocks up to which it goes on for the sake of `until_ratio`.
     pub max_blocks: NonZeroU32,
+    /// Blocks that may be added for the sake of blocks that were disturbed; `None` for half of `blocks`.
+    pub extra_blocks: Option<u32>,
     /// How narrow the interval of every comparison has to be, as the ratio of its half width; `None` for a fixed number
     /// of blocks.
     pub until_ratio: Option<f64>,
@@ -142,6 +144,7 @@ impl ExperimentFile {
             scenario: folder.join(raw.scenario),
             max_blocks: raw.max_blocks.max(raw.blocks),
             blocks: raw.blocks,
+            extra_blocks: raw.extra_blocks,
             until_ratio: raw.until.map(|until| until.0),
             restart: raw.restart.into(),
             warm_up: raw.warm_up,
@@ -232,6 +235,7 @@ struct RawExperiment {
     blocks: NonZeroU32,
     #[serde(default = "default_max_blocks")]
     max_blocks: NonZeroU32,
+    extra_blocks: Option<u32>,
     until: Option<Percent>,
     #[serde(default)]
     restart: RawRestart,

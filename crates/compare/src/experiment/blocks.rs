@@ -84,7 +84,9 @@ impl Comparison {
             (stage.observe)(Event::BlockOver(stage.experiment));
             let voided = voided_blocks(stage.experiment, RunLoad::Users).len();
             let is_last = block == stage.experiment.plan.blocks;
-            let replaces = is_last && replaces_voided(self.file.blocks.get(), block, voided);
+            let asked = self.file.blocks.get();
+            let replaces =
+                is_last && replaces_voided(asked, self.extra_blocks(asked), (block, voided));
             if replaces || self.wants_another(stage.experiment, block) {
                 stage.experiment.plan.blocks = block + 1;
             }
@@ -140,10 +142,17 @@ impl Comparison {
                 voided_blocks(stage.experiment, load).len()
             });
             let voided = voided.max().unwrap_or(0);
-            if block == blocks && replaces_voided(self.arrival_blocks(), block, voided) {
+            let asked = self.arrival_blocks();
+            if block == blocks && replaces_voided(asked, self.extra_blocks(asked), (block, voided))
+            {
                 blocks += 1;
             }
         }
+    }
+
+    /// Blocks that may be added to so many, in place of disturbed ones.
+    fn extra_blocks(&self, asked: u32) -> u32 {
+        self.file.extra_blocks.unwrap_or_else(|| (asked / 2).max(2))
     }
 
     /// Blocks in which requests arrive at rates: as many as a verdict on so many contenders needs, since they come after
@@ -197,12 +206,12 @@ impl Comparison {
     }
 }
 
-/// `true` if one more block takes the place of one that was disturbed, where `asked` blocks were asked for and `voided` of
-/// the first `block` were disturbed. There are at most half as many extra blocks as were asked for, and two at least.
-fn replaces_voided(asked: u32, block: u32, voided: usize) -> bool {
+/// `true` if one more block takes the place of one that was disturbed, where `asked` blocks were asked for, up to `extra`
+/// more are allowed, and so many of the first `block` were disturbed.
+fn replaces_voided(asked: u32, extra: u32, (block, voided): (u32, usize)) -> bool {
     let voided = u32::try_from(voided).unwrap_or(u32::MAX);
     let undisturbed = block.saturating_sub(voided);
-    undisturbed < asked && block < asked.saturating_add((asked / 2).max(2))
+    undisturbed < asked && block < asked.saturating_add(extra)
 }
 
 fn turns_of(arms: &[(String, &Prepared)]) -> u32 {
@@ -243,11 +252,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn disturbed_blocks_are_replaced_up_to_half_as_many() {
-        assert!(!replaces_voided(6, 6, 0));
-        assert!(replaces_voided(6, 6, 1) && replaces_voided(6, 7, 2));
-        assert!(!replaces_voided(6, 7, 1) && !replaces_voided(6, 9, 9));
-        assert!(replaces_voided(1, 2, 2) && !replaces_voided(1, 3, 3));
+    fn disturbed_blocks_are_replaced_as_far_as_that_is_allowed() {
+        assert!(!replaces_voided(6, 3, (6, 0)));
+        assert!(replaces_voided(6, 3, (6, 1)) && replaces_voided(6, 3, (7, 2)));
+        assert!(!replaces_voided(6, 3, (7, 1)) && !replaces_voided(6, 3, (9, 9)));
+        assert!(!replaces_voided(6, 0, (6, 6)));
     }
 
     #[test]
