@@ -124,7 +124,26 @@ fn machine() -> Machine {
         cores: 2,
         memory_bytes: 8_000_000_000,
         os: "Linux 6.1".to_owned(),
-        governor: None,
+        ..Machine::default()
+    }
+}
+
+/// The same machine with everything known that a system can tell of itself.
+pub(crate) fn described_machine() -> Machine {
+    let words = |text: &str| Some(text.to_owned());
+    let vector_instructions = ["AVX", "AVX2", "FMA", "F16C"].map(str::to_owned);
+    Machine {
+        governor: words("performance"),
+        cpu_family: words("25"),
+        cpu_model: words("1"),
+        cpu_stepping: words("1"),
+        physical_cores: Some(2),
+        smt: Some(false),
+        numa_nodes: Some(1),
+        vector_instructions: Some(vector_instructions.to_vec()),
+        boost: Some(true),
+        hypervisor: words("QEMU Standard PC"),
+        ..machine()
     }
 }
 
@@ -205,6 +224,7 @@ pub(crate) fn plausible_experiment() -> Experiment {
         generator: "0".to_owned(),
         contenders: "1".to_owned(),
     });
+    experiment.machine = described_machine();
     experiment.floor = Some(Floor {
         requests_per_second: 21_400.0,
         median: Duration::from_micros(2100),

@@ -200,6 +200,24 @@ pub struct MachineRecord {
     pub os: String,
     #[serde(default)]
     pub governor: Option<String>,
+    #[serde(default)]
+    pub cpu_family: Option<String>,
+    #[serde(default)]
+    pub cpu_model: Option<String>,
+    #[serde(default)]
+    pub cpu_stepping: Option<String>,
+    #[serde(default)]
+    pub physical_cores: Option<u32>,
+    #[serde(default)]
+    pub smt: Option<bool>,
+    #[serde(default)]
+    pub numa_nodes: Option<u32>,
+    #[serde(default)]
+    pub vector_instructions: Option<Vec<String>>,
+    #[serde(default)]
+    pub boost: Option<bool>,
+    #[serde(default)]
+    pub hypervisor: Option<String>,
 }
 
 /// [`Contender`] at rest.
@@ -504,7 +522,16 @@ same_fields!(
         cores,
         memory_bytes,
         os,
-        governor
+        governor,
+        cpu_family,
+        cpu_model,
+        cpu_stepping,
+        physical_cores,
+        smt,
+        numa_nodes,
+        vector_instructions,
+        boost,
+        hypervisor
     }
 );
 same_fields!(Fact, FactRecord { name, value });

@@ -3,7 +3,7 @@
 use crate::comparison::Metric;
 use crate::experiment::{Contender, ContenderKind, Experiment, Restart};
 use crate::render::document::{Cell, Table};
-use crate::render::section;
+use crate::render::machine;
 use crate::words;
 
 /// The plan and the machine, a line for each thing.
@@ -12,7 +12,9 @@ pub(in super::super) fn plan(experiment: &Experiment) -> Vec<String> {
     let mut lines = vec![
         format!("Started: {}", words::moment(experiment.started_at)),
         format!("Bakeoff: version {}", experiment.bakeoff_version),
-        section::machine(&experiment.machine),
+    ];
+    lines.extend(machine::lines(&experiment.machine));
+    lines.extend([
         format!("Plan: {}.", turns(experiment)),
         format!(
             "Verdict: by the {}, against {}; a difference of up to {} does not count.",
@@ -23,7 +25,7 @@ pub(in super::super) fn plan(experiment: &Experiment) -> Vec<String> {
         "Intervals: bootstrap over blocks (bias-corrected and accelerated, 10,000 resamples, \
          widened for few blocks); a verdict needs at least 6 blocks."
             .to_owned(),
-    ];
+    ]);
     lines.extend(plan.slo.map(|slo| {
         let quantile = words::quantile(slo.quantile);
         format!("Objective: a {quantile} below {} ms.", words::ms(slo.below))
