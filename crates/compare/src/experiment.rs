@@ -15,6 +15,7 @@ use crate::file::{ExperimentFile, Launch};
 use crate::machine;
 
 mod blocks;
+mod info;
 mod turn;
 mod words;
 

@@ -55,10 +55,7 @@ pub(crate) fn facts(config: &ContenderConfig, inherits: bool) -> Vec<Fact> {
         }
     }
     for (name, value) in &config.env {
-        let is_secret = SECRET
-            .iter()
-            .any(|part| name.to_ascii_uppercase().contains(part));
-        let value = if is_secret {
+        let value = if is_secret(name) {
             "set, and not shown"
         } else {
             value
@@ -66,6 +63,12 @@ pub(crate) fn facts(config: &ContenderConfig, inherits: bool) -> Vec<Fact> {
         facts.push(fact(name, value.to_owned()));
     }
     facts
+}
+
+/// `true` if what is called `name` may be a password or a key.
+pub(crate) fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    SECRET.iter().any(|part| name.contains(part))
 }
 
 pub(crate) fn fact(name: &str, value: String) -> Fact {

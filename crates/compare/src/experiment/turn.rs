@@ -13,7 +13,7 @@ use bakeoff_load::{
 use bakeoff_report::{Experiment, Problem, Restart, Run, RunLoad, Usage};
 use tokio_util::sync::CancellationToken;
 
-use super::{Comparison, Event, Turn};
+use super::{Comparison, Event, Turn, info};
 use crate::contender::{Consumption, Prepared, Running};
 use crate::file::{Launch, WarmUp};
 use crate::ready::NotReady;
@@ -76,6 +76,7 @@ impl Comparison {
             Err(_) if stage.stop.is_cancelled() => return,
             Err(what) => return stage.problem(turn, what),
         };
+        info::note(&contender.config, started.running.address(), stage);
         if let Err(what) = self.sample(contender, started.running.address(), stage) {
             return stage.problem(turn, what);
         }
@@ -296,7 +297,7 @@ impl Comparison {
 }
 
 /// Waits for a future on a runtime of its own.
-fn block_on<T>(future: impl Future<Output = T>) -> Result<T, String> {
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -376,7 +377,7 @@ fn with_log(what: &str, running: &mut dyn Running) -> String {
 }
 
 /// An error and what caused it, on one line.
-fn with_causes(error: &dyn Error) -> String {
+pub(super) fn with_causes(error: &dyn Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

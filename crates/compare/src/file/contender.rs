@@ -32,6 +32,8 @@ pub struct ContenderConfig {
     pub ready: Option<String>,
     /// How long it may take to become ready.
     pub ready_timeout: Duration,
+    /// The path that is asked once for what the contender tells of itself, such as its settings, for the report.
+    pub info: Option<String>,
 }
 
 /// How a contender is run.
@@ -104,6 +106,7 @@ pub(super) struct RawContender {
     ready: Option<String>,
     #[serde(default = "default_ready_timeout")]
     ready_timeout: PositiveDuration,
+    info: Option<String>,
 }
 
 fn default_ready_timeout() -> PositiveDuration {
@@ -166,17 +169,12 @@ impl RawContender {
                 "`setup` of `{name}` has an empty command; name a program"
             ));
         }
-        if let Some(ready) = self.ready.as_ref().filter(|ready| !ready.starts_with('/')) {
-            return Err(format!(
-                "`ready` of `{name}` is `{ready}`; it must begin with /"
-            ));
+        if let Some(ready) = &self.ready {
+            let instead = "leave it out, since a first correct answer is waited for in any case";
+            check_path(&name, &launch, ("ready", ready), instead)?;
         }
-        if let (Launch::Url(url), Some(_)) = (&launch, &self.ready)
-            && !url.starts_with("http://")
-        {
-            return Err(format!(
-                "`ready` of `{name}` is asked over http:// alone; leave it out for {url}, since a first correct answer is waited for in any case"
-            ));
+        if let Some(info) = &self.info {
+            check_path(&name, &launch, ("info", info), "leave it out")?;
         }
         Ok(ContenderConfig {
             launch,
@@ -191,8 +189,29 @@ impl RawContender {
             env: self.env,
             ready: self.ready,
             ready_timeout: self.ready_timeout.0.min(LONGEST_WAIT),
+            info: self.info,
             name,
         })
+    }
+}
+
+/// Checks the path that the contender `name` is asked at; `instead` says what to do where it cannot be.
+fn check_path(
+    name: &str,
+    launch: &Launch,
+    (key, path): (&str, &str),
+    instead: &str,
+) -> Result<(), String> {
+    if !path.starts_with('/') {
+        return Err(format!(
+            "`{key}` of `{name}` is `{path}`; it must begin with /"
+        ));
+    }
+    match launch {
+        Launch::Url(url) if !url.starts_with("http://") => Err(format!(
+            "`{key}` of `{name}` is asked over http:// alone; {instead} for {url}"
+        )),
+        _ => Ok(()),
     }
 }
 
