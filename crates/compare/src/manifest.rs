@@ -14,6 +14,10 @@ use sha2::{Digest, Sha256};
 use crate::contender::process;
 use crate::file::ContenderConfig;
 
+mod files;
+
+pub(crate) use files::named_by;
+
 /// Variables that decide how many threads a contender's libraries start, whoever set them.
 const THREAD_SETTINGS: [&str; 7] = [
     "OMP_NUM_THREADS",
@@ -47,6 +51,10 @@ pub(crate) fn facts(config: &ContenderConfig, inherits: bool) -> Vec<Fact> {
             |name| name.to_string_lossy().into_owned(),
         );
         facts.push(fact(&format!("SHA-256 of {name}"), hash(file)));
+    }
+    if config.has_directory {
+        let hash = files::of_directory(&config.directory, files::LIMITS);
+        facts.push(fact("SHA-256 of the directory", hash));
     }
     for name in THREAD_SETTINGS {
         let inherited = std::env::var(name).ok().filter(|_| inherits);

@@ -20,6 +20,8 @@ pub struct ContenderConfig {
     pub launch: Launch,
     /// Where its commands run.
     pub directory: PathBuf,
+    /// `true` if the file gives it a directory; without one that is the folder of the experiment file.
+    pub has_directory: bool,
     /// Commands to run once before it can be started, and again when what they name has changed.
     pub setup: Vec<Vec<String>>,
     /// Environment variables beside Bakeoff's own.
@@ -94,8 +96,7 @@ pub(super) struct RawContender {
     process: Option<Vec<String>>,
     docker: Option<RawDocker>,
     url: Option<String>,
-    #[serde(default)]
-    directory: PathBuf,
+    directory: Option<PathBuf>,
     #[serde(default)]
     setup: Vec<Vec<String>>,
     #[serde(default)]
@@ -176,15 +177,14 @@ impl RawContender {
         if let Some(info) = &self.info {
             check_path(&name, &launch, ("info", info), "leave it out")?;
         }
+        let has_directory = self.directory.is_some();
+        let directory = folder.join(self.directory.unwrap_or_default());
         Ok(ContenderConfig {
             launch,
-            files: self
-                .files
-                .iter()
-                .map(|file| folder.join(&self.directory).join(file))
-                .collect(),
+            files: self.files.iter().map(|file| directory.join(file)).collect(),
             version: self.version,
-            directory: folder.join(self.directory),
+            directory,
+            has_directory,
             setup: self.setup,
             env: self.env,
             ready: self.ready,
