@@ -16,6 +16,7 @@ use crate::machine;
 
 mod blocks;
 mod info;
+mod scenario;
 mod turn;
 mod words;
 
@@ -198,6 +199,11 @@ impl Comparison {
                 slo: self.file.slo,
                 price_per_core_hour: self.file.price_per_core_hour,
                 cores: self.cores.as_ref().map(Cores::in_words),
+                scenario: Some(scenario::facts(
+                    &self.file.scenario,
+                    &self.scenario,
+                    self.spawn_rate,
+                )),
             },
             machine: machine::describe(),
             contenders,

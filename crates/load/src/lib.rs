@@ -66,6 +66,6 @@ pub use population::Stage;
 pub use run::{
     LoadConfig, Phase, Progress, SampleAnswer, Workload, check_once, check_requests, run, sample,
 };
-pub use scenario::{Load, MAX_IN_FLIGHT, Scenario, Task, UserClass, WaitTime};
+pub use scenario::{DataFile, Load, MAX_IN_FLIGHT, Scenario, Task, UserClass, WaitTime};
 pub use target::{Connecting, HttpVersion};
 pub use threshold::{Broken, Threshold};

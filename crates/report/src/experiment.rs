@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::run::{GeneratorUse, Measurement, Usage};
+use crate::scenario::ScenarioFacts;
 
 /// Everything that one `bakeoff compare` measured, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,6 +71,8 @@ pub struct Plan {
     pub price_per_core_hour: Option<f64>,
     /// Which cores load generator and contenders have; `None` where they share all.
     pub cores: Option<CoreSplit>,
+    /// The scenario that makes the load; `None` in records from before it was noted.
+    pub scenario: Option<ScenarioFacts>,
 }
 
 /// How often contenders are started.

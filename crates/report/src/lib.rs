@@ -24,6 +24,7 @@ pub mod precision;
 pub mod record;
 pub mod render;
 pub mod run;
+pub mod scenario;
 pub mod shift;
 pub mod statistics;
 pub mod summary;
@@ -47,6 +48,7 @@ pub use run::{
     Arrivals, FailureCause, GeneratorUse, LoadTest, Mark, Measurement, RequestStats, Second,
     SecondOfName, ThresholdOutcome, Usage,
 };
+pub use scenario::{DataFileFacts, ScenarioFacts};
 pub use shift::Shift;
 pub use statistics::{ConfidenceInterval, Estimate};
 pub use summary::{PERCENTILES, Summary, SummaryRow};

@@ -45,6 +45,7 @@ mod coarse;
 mod derived;
 mod measurement;
 mod plan;
+mod scenario;
 mod unit;
 
 pub(crate) use coarse::{CoarseRecord, SourceRecord};
@@ -61,6 +62,7 @@ pub use plan::{
     CoreSplitRecord, FloorRecord, PlanRecord, PrimaryMetricRecord, RestartRecord, RunLoadRecord,
     SloRecord,
 };
+pub use scenario::{DataFileRecord, ScenarioRecord};
 
 /// The version of both documents. A reader refuses any other.
 pub const SCHEMA_VERSION: u32 = 1;

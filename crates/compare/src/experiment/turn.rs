@@ -25,7 +25,7 @@ const READY_POLL: Duration = Duration::from_millis(10);
 /// Rows of each task's data that answers are compared for.
 const SAMPLED_ROWS: usize = 100;
 /// How long requests in flight may take to end after the measured period.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// The warm-up of each step of a sweep: the contender is warm, and the users are not many more than before.
 const SWEEP_WARM_UP: Duration = Duration::from_millis(500);
 /// How soon all users of a step of a sweep are there.

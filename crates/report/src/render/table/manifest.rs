@@ -4,6 +4,7 @@ use crate::comparison::Metric;
 use crate::experiment::{Contender, ContenderKind, Experiment, Restart};
 use crate::render::document::{Cell, Table};
 use crate::render::machine;
+use crate::scenario::ScenarioFacts;
 use crate::words;
 
 /// The plan and the machine, a line for each thing.
@@ -26,6 +27,7 @@ pub(in super::super) fn plan(experiment: &Experiment) -> Vec<String> {
          widened for few blocks); a verdict needs at least 6 blocks."
             .to_owned(),
     ]);
+    lines.extend(plan.scenario.iter().flat_map(scenario));
     lines.extend(plan.slo.map(|slo| {
         let quantile = words::quantile(slo.quantile);
         format!("Objective: a {quantile} below {} ms.", words::ms(slo.below))
@@ -55,6 +57,45 @@ pub(in super::super) fn plan(experiment: &Experiment) -> Vec<String> {
                      spends on forwarding a published port is in neither.";
     lines.extend([answers.to_owned(), processor.to_owned()]);
     lines
+}
+
+/// The files that make the load, and the times that these set.
+fn scenario(facts: &ScenarioFacts) -> [String; 2] {
+    let data = facts.data_files.iter().map(|file| {
+        let rows = file.rows.map_or_else(
+            || "a body".to_owned(),
+            |rows| words::several(usize::try_from(rows).unwrap_or(usize::MAX), "row"),
+        );
+        format!("; {} ({rows}, SHA-256 {})", file.name, file.sha256)
+    });
+    let files = format!(
+        "Scenario: {} (SHA-256 {}){}.",
+        facts.file,
+        facts.sha256,
+        data.collect::<String>()
+    );
+    let spawn_rate = facts
+        .spawn_rate
+        .map(|rate| format!("{rate} start per second"));
+    let wait = (!facts.wait_times.is_empty()).then(|| facts.wait_times.join("; "));
+    let limits: Vec<String> = facts
+        .request_timeouts
+        .iter()
+        .map(|limit| words::seconds(*limit))
+        .collect();
+    let limits = (!limits.is_empty()).then(|| {
+        format!(
+            "a request fails after {} without an answer",
+            limits.join(" or ")
+        )
+    });
+    let stop = format!(
+        "requests in flight at the end have {}",
+        words::seconds(facts.stop_timeout)
+    );
+    let parts = [spawn_rate, wait, limits, Some(stop)].into_iter().flatten();
+    let times = format!("Users: {}.", parts.collect::<Vec<_>>().join("; "));
+    [files, times]
 }
 
 fn turns(experiment: &Experiment) -> String {
