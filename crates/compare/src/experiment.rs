@@ -15,8 +15,10 @@ use crate::file::{ExperimentFile, Launch};
 use crate::machine;
 
 mod blocks;
+mod info;
 mod order;
 mod sampling;
+mod scenario;
 mod turn;
 mod words;
 
@@ -197,6 +199,11 @@ impl Comparison {
                 slo: self.file.slo,
                 price_per_core_hour: self.file.price_per_core_hour,
                 cores: self.cores.as_ref().map(Cores::in_words),
+                scenario: Some(scenario::facts(
+                    &self.file.scenario,
+                    &self.scenario,
+                    self.stop_timeout(),
+                )),
             },
             machine: machine::describe(),
             contenders,

@@ -14,6 +14,10 @@ use sha2::{Digest, Sha256};
 use crate::contender::process;
 use crate::file::ContenderConfig;
 
+mod files;
+
+pub(crate) use files::named_by;
+
 /// Variables that decide how many threads a contender's libraries start, whoever set them.
 const THREAD_SETTINGS: [&str; 7] = [
     "OMP_NUM_THREADS",
@@ -48,6 +52,10 @@ pub(crate) fn facts(config: &ContenderConfig, inherits: bool) -> Vec<Fact> {
         );
         facts.push(fact(&format!("SHA-256 of {name}"), hash(file)));
     }
+    if config.has_directory {
+        let hash = files::of_directory(&config.directory, files::LIMITS);
+        facts.push(fact("SHA-256 of the directory", hash));
+    }
     for name in THREAD_SETTINGS {
         let inherited = std::env::var(name).ok().filter(|_| inherits);
         if let Some(value) = inherited.filter(|_| !config.env.contains_key(name)) {
@@ -55,10 +63,7 @@ pub(crate) fn facts(config: &ContenderConfig, inherits: bool) -> Vec<Fact> {
         }
     }
     for (name, value) in &config.env {
-        let is_secret = SECRET
-            .iter()
-            .any(|part| name.to_ascii_uppercase().contains(part));
-        let value = if is_secret {
+        let value = if is_secret(name) {
             "set, and not shown"
         } else {
             value
@@ -66,6 +71,12 @@ pub(crate) fn facts(config: &ContenderConfig, inherits: bool) -> Vec<Fact> {
         facts.push(fact(name, value.to_owned()));
     }
     facts
+}
+
+/// `true` if what is called `name` may be a password or a key.
+pub(crate) fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    SECRET.iter().any(|part| name.contains(part))
 }
 
 pub(crate) fn fact(name: &str, value: String) -> Fact {

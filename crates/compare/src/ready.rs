@@ -63,23 +63,28 @@ fn in_words(error: &io::Error, patience: Duration) -> String {
 }
 
 /// An address's host with its port, and what stands before every path.
-fn split(address: &str) -> (&str, &str) {
+pub(crate) fn split(address: &str) -> (&str, &str) {
     let rest = address.strip_prefix("http://").unwrap_or(address);
     rest.find('/')
         .map_or((rest, ""), |slash| rest.split_at(slash))
 }
 
-fn sockets(authority: &str) -> Result<Vec<SocketAddr>, NotReady> {
+/// A host with its port, 80 where none is given.
+pub(crate) fn with_port(authority: &str) -> String {
     // The colons within the brackets of an IPv6 address are no ports.
     let port_given = authority
         .rsplit(']')
         .next()
         .is_some_and(|end| end.contains(':'));
-    let with_port = if port_given {
+    if port_given {
         authority.to_owned()
     } else {
         format!("{authority}:80")
-    };
+    }
+}
+
+fn sockets(authority: &str) -> Result<Vec<SocketAddr>, NotReady> {
+    let with_port = with_port(authority);
     match with_port.to_socket_addrs() {
         Ok(sockets) => Ok(sockets.collect()),
         Err(source) => Err(NotReady::Resolve {

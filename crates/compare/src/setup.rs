@@ -129,11 +129,14 @@ fn read_all(file: &mut File) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// How the names of the files begin that tell what was set up.
+pub(crate) const STAMP_PREFIX: &str = ".bakeoff-setup-";
+
 /// Lies in the contender's folder and holds the fingerprint of its last set-up that succeeded.
 fn stamp(config: &ContenderConfig) -> PathBuf {
     config
         .directory
-        .join(format!(".bakeoff-setup-{}", config.name))
+        .join(format!("{STAMP_PREFIX}{}", config.name))
 }
 
 /// A hash over the folder, the commands and the content of every file that they name.

@@ -68,7 +68,7 @@ pub use open_files::{TooFewOpenFiles, make_room};
 pub use population::Stage;
 pub use run::{Enough, LoadConfig, Phase, Progress, check_requests, run};
 pub use sample::{SampleAnswer, check_once, sample};
-pub use scenario::{Load, MAX_IN_FLIGHT, Scenario, Task, UserClass, WaitTime};
+pub use scenario::{DataFile, Load, MAX_IN_FLIGHT, Scenario, Task, UserClass, WaitTime};
 pub use target::{Connecting, HttpVersion};
 pub use threshold::{Broken, Threshold};
 pub use workload::Workload;

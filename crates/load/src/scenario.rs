@@ -13,6 +13,7 @@ use crate::{Arrivals, Connecting, ScenarioError, Stage, Threshold, Workload};
 
 mod check;
 mod connection;
+mod data_file;
 mod extract;
 mod file;
 mod request;
@@ -23,13 +24,16 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod user;
+mod wait_time;
 
+pub use data_file::DataFile;
 pub(crate) use file::{Kind, Order};
 pub(crate) use request::{Body, OpenHeader, Part, Request};
 pub(crate) use rows::PerRow;
 pub use task::Task;
 pub(crate) use template::{NoValue, Row, Text, Values, percent_encoded};
 pub use user::UserClass;
+pub use wait_time::WaitTime;
 
 use file::{File, LoadTable};
 use source::Source;
@@ -214,19 +218,6 @@ pub struct Load {
     pub iterations: Option<NonZeroU64>,
     /// How long a user waits between requests; not at all where the file does not say.
     pub wait_time: WaitTime,
-}
-
-/// How long a user waits between requests.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum WaitTime {
-    /// This long after every answer.
-    Constant(Duration),
-    /// Uniformly random from the first to the second after every answer.
-    Between(Duration, Duration),
-    /// Exponentially random around this mean after every answer.
-    Poisson(Duration),
-    /// Requests start this far apart, or as soon as the answer came where it took longer.
-    ConstantPacing(Duration),
 }
 
 fn load(source: &Source<'_>, table: LoadTable) -> Result<Load, ScenarioError> {

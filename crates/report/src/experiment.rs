@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::run::{GeneratorUse, Measurement, Usage};
+use crate::scenario::ScenarioFacts;
 
 /// Everything that one `bakeoff compare` measured, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +73,8 @@ pub struct Plan {
     pub price_per_core_hour: Option<f64>,
     /// Which cores load generator and contenders have; `None` where they share all.
     pub cores: Option<CoreSplit>,
+    /// The scenario that makes the load; `None` in records from before it was noted.
+    pub scenario: Option<ScenarioFacts>,
 }
 
 /// How often contenders are started.
@@ -259,7 +262,7 @@ pub struct Problem {
 }
 
 /// The machine that everything ran on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machine {
     /// The processor's model name.
     pub cpu: String,
@@ -272,4 +275,22 @@ pub struct Machine {
     /// The policy by which the clock of the cores follows the load, such as `performance`; `None` where it is not told,
     /// as in most virtual machines.
     pub governor: Option<String>,
+    /// The processor's family as the system writes it, such as `25`; on ARM the implementer, such as `0x41`.
+    pub cpu_family: Option<String>,
+    /// The processor's model number, such as `1`; on ARM the part, such as `0xd0c`.
+    pub cpu_model: Option<String>,
+    /// The processor's stepping, such as `1`; on ARM variant and revision, such as `r3p1`.
+    pub cpu_stepping: Option<String>,
+    /// Physical cores of the whole machine, unlike `cores`.
+    pub physical_cores: Option<u32>,
+    /// `true` if physical cores run more than one thread at a time.
+    pub smt: Option<bool>,
+    /// NUMA nodes that are online.
+    pub numa_nodes: Option<u32>,
+    /// Vector instruction sets that the system offers to programs, such as `AVX2`, in a fixed order.
+    pub vector_instructions: Option<Vec<String>>,
+    /// `true` if the clock may rise above its base frequency (boost, turbo).
+    pub boost: Option<bool>,
+    /// The hypervisor under the system, `unknown` for one without a name, `none` where the processor tells that there is none.
+    pub hypervisor: Option<String>,
 }

@@ -3,10 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use bakeoff_report::{
-    Agreement, Arrivals, Contender, ContenderKind, CoreSplit, EncodedTimes, Experiment, Fact,
-    FailureCause, Floor, GeneratorUse, LeftOut, LoadTest, Machine, Mark, Measurement, Plan,
-    PrimaryMetric, Problem, RequestStats, Restart, Run, RunLoad, Second, SecondOfName, Slo,
-    ThresholdOutcome, Times, Usage,
+    Agreement, Arrivals, Contender, ContenderKind, CoreSplit, DataFileFacts, EncodedTimes,
+    Experiment, Fact, FailureCause, Floor, GeneratorUse, LeftOut, LoadTest, Machine, Mark,
+    Measurement, Plan, PrimaryMetric, Problem, RequestStats, Restart, Run, RunLoad, ScenarioFacts,
+    Second, SecondOfName, Slo, ThresholdOutcome, Times, Usage,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -106,6 +106,7 @@ pub(crate) fn empty_experiment(names: &[&str], baseline: &str) -> Experiment {
             slo: None,
             price_per_core_hour: None,
             cores: None,
+            scenario: None,
         },
         machine: machine(),
         contenders: contenders.collect(),
@@ -124,7 +125,48 @@ fn machine() -> Machine {
         cores: 2,
         memory_bytes: 8_000_000_000,
         os: "Linux 6.1".to_owned(),
-        governor: None,
+        ..Machine::default()
+    }
+}
+
+/// The same machine with everything known that a system can tell of itself.
+pub(crate) fn described_machine() -> Machine {
+    let words = |text: &str| Some(text.to_owned());
+    let vector_instructions = ["AVX", "AVX2", "FMA", "F16C"].map(str::to_owned);
+    Machine {
+        governor: words("performance"),
+        cpu_family: words("25"),
+        cpu_model: words("1"),
+        cpu_stepping: words("1"),
+        physical_cores: Some(2),
+        smt: Some(false),
+        numa_nodes: Some(1),
+        vector_instructions: Some(vector_instructions.to_vec()),
+        boost: Some(true),
+        hypervisor: words("QEMU Standard PC"),
+        ..machine()
+    }
+}
+
+fn scenario_facts() -> ScenarioFacts {
+    let data = DataFileFacts {
+        name: "questions.jsonl".to_owned(),
+        sha256: "b5bb9d8014a0f9b1".to_owned(),
+        rows: Some(100),
+    };
+    let body = DataFileFacts {
+        name: "body.json".to_owned(),
+        sha256: "7d865e959b2466f1".to_owned(),
+        rows: None,
+    };
+    ScenarioFacts {
+        file: "questions.toml".to_owned(),
+        sha256: "2c26b46b68ffc68f".to_owned(),
+        data_files: vec![data, body],
+        wait_times: vec!["1s after every answer".to_owned()],
+        request_timeouts: vec![Duration::from_millis(1500), Duration::from_secs(30)],
+        stop_timeout: Duration::from_secs(10),
+        spawn_rate: Some(10.0),
     }
 }
 
@@ -205,6 +247,8 @@ pub(crate) fn plausible_experiment() -> Experiment {
         generator: "0".to_owned(),
         contenders: "1".to_owned(),
     });
+    plan.scenario = Some(scenario_facts());
+    experiment.machine = described_machine();
     experiment.floor = Some(Floor {
         requests_per_second: 21_400.0,
         median: Duration::from_micros(2100),

@@ -24,6 +24,7 @@ pub mod precision;
 pub mod record;
 pub mod render;
 pub mod run;
+pub mod scenario;
 pub mod shift;
 pub mod statistics;
 pub mod summary;
@@ -48,6 +49,7 @@ pub use run::{
     Arrivals, FailureCause, GeneratorUse, LoadTest, Mark, Measurement, RequestStats, Second,
     SecondOfName, ThresholdOutcome, Usage, WAKE_UP_INTERVAL,
 };
+pub use scenario::{DataFileFacts, ScenarioFacts};
 pub use shift::Shift;
 pub use statistics::{ConfidenceInterval, Estimate};
 pub use summary::{PERCENTILES, Percentile, Summary, SummaryRow};

@@ -46,6 +46,7 @@ mod derived;
 mod gates;
 mod measurement;
 mod plan;
+mod scenario;
 mod unit;
 
 pub(crate) use coarse::{CoarseRecord, SourceRecord};
@@ -65,6 +66,7 @@ pub use plan::{
     CoreSplitRecord, FloorRecord, PlanRecord, PrimaryMetricRecord, RestartRecord, RunLoadRecord,
     SloRecord,
 };
+pub use scenario::{DataFileRecord, ScenarioRecord};
 
 /// The version of both documents. A reader refuses any other.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -208,6 +210,24 @@ pub struct MachineRecord {
     pub os: String,
     #[serde(default)]
     pub governor: Option<String>,
+    #[serde(default)]
+    pub cpu_family: Option<String>,
+    #[serde(default)]
+    pub cpu_model: Option<String>,
+    #[serde(default)]
+    pub cpu_stepping: Option<String>,
+    #[serde(default)]
+    pub physical_cores: Option<u32>,
+    #[serde(default)]
+    pub smt: Option<bool>,
+    #[serde(default)]
+    pub numa_nodes: Option<u32>,
+    #[serde(default)]
+    pub vector_instructions: Option<Vec<String>>,
+    #[serde(default)]
+    pub boost: Option<bool>,
+    #[serde(default)]
+    pub hypervisor: Option<String>,
 }
 
 /// [`Contender`] at rest.
@@ -516,7 +536,16 @@ same_fields!(
         cores,
         memory_bytes,
         os,
-        governor
+        governor,
+        cpu_family,
+        cpu_model,
+        cpu_stepping,
+        physical_cores,
+        smt,
+        numa_nodes,
+        vector_instructions,
+        boost,
+        hypervisor
     }
 );
 same_fields!(Fact, FactRecord { name, value });

@@ -19,6 +19,7 @@ mod answer;
 mod chart;
 mod current;
 mod document;
+mod machine;
 mod section;
 mod so_far;
 mod table;

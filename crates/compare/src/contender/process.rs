@@ -60,7 +60,9 @@ impl ProcessContender {
         let program = program.and_then(|program| find_program(&program, &self.directory));
         let identity =
             program.map(|path| manifest::fact("SHA-256 of its program", manifest::hash(&path)));
+        let named = manifest::named_by(&self.command[1..], config);
         let facts = manifest::facts(config, true);
+        let facts = named.into_iter().chain(facts);
         identity.into_iter().chain(facts).collect()
     }
 

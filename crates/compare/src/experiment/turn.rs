@@ -16,7 +16,7 @@ use bakeoff_report::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Comparison, Event, Turn};
+use super::{Comparison, Event, Turn, info};
 use crate::contender::{Consumption, Prepared, Running};
 use crate::file::{Launch, WarmUp};
 use crate::ready::NotReady;
@@ -78,6 +78,7 @@ impl Comparison {
             Err(_) if stage.stop.is_cancelled() => return,
             Err(what) => return stage.problem(turn, what),
         };
+        info::note(&contender.config, started.running.address(), stage);
         load(&mut started, stage);
         if self.file.restart == Restart::Once && started.running.ended().is_none() {
             stage.running.insert(name.clone(), started);
@@ -181,6 +182,12 @@ impl Comparison {
         }
     }
 
+    /// How long requests in flight may take to end after the measured period.
+    pub(super) fn stop_timeout(&self) -> Duration {
+        let longest = self.scenario.longest_timeout();
+        longest.clamp(*STOP_TIMEOUT.start(), *STOP_TIMEOUT.end())
+    }
+
     /// `true` if the measured period goes on until every user has finished enough rounds: where rates are compared.
     fn is_extended(&self, load: RunLoad) -> bool {
         load == RunLoad::Users && self.file.primary == PrimaryMetric::RequestsPerSecond
@@ -228,10 +235,7 @@ impl Comparison {
             iterations: None,
             run_time: Some(run_time),
             warm_up: Some(self.warm_up(load).at_most),
-            stop_timeout: self
-                .scenario
-                .longest_timeout()
-                .clamp(*STOP_TIMEOUT.start(), *STOP_TIMEOUT.end()),
+            stop_timeout: self.stop_timeout(),
             enough: self.is_extended(load).then_some(Enough {
                 at_least: self.file.measure,
                 rounds: FEWEST_ROUNDS,

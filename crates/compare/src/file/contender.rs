@@ -20,6 +20,8 @@ pub struct ContenderConfig {
     pub launch: Launch,
     /// Where its commands run.
     pub directory: PathBuf,
+    /// `true` if the file gives it a directory; without one that is the folder of the experiment file.
+    pub has_directory: bool,
     /// Commands to run once before it can be started, and again when what they name has changed.
     pub setup: Vec<Vec<String>>,
     /// Environment variables beside Bakeoff's own.
@@ -32,6 +34,8 @@ pub struct ContenderConfig {
     pub ready: Option<String>,
     /// How long it may take to become ready.
     pub ready_timeout: Duration,
+    /// The path that is asked once for what the contender tells of itself, such as its settings, for the report.
+    pub info: Option<String>,
 }
 
 /// How a contender is run.
@@ -92,8 +96,7 @@ pub(super) struct RawContender {
     process: Option<Vec<String>>,
     docker: Option<RawDocker>,
     url: Option<String>,
-    #[serde(default)]
-    directory: PathBuf,
+    directory: Option<PathBuf>,
     #[serde(default)]
     setup: Vec<Vec<String>>,
     #[serde(default)]
@@ -104,6 +107,7 @@ pub(super) struct RawContender {
     ready: Option<String>,
     #[serde(default = "default_ready_timeout")]
     ready_timeout: PositiveDuration,
+    info: Option<String>,
 }
 
 fn default_ready_timeout() -> PositiveDuration {
@@ -166,33 +170,48 @@ impl RawContender {
                 "`setup` of `{name}` has an empty command; name a program"
             ));
         }
-        if let Some(ready) = self.ready.as_ref().filter(|ready| !ready.starts_with('/')) {
-            return Err(format!(
-                "`ready` of `{name}` is `{ready}`; it must begin with /"
-            ));
+        if let Some(ready) = &self.ready {
+            let instead = "leave it out, since a first correct answer is waited for in any case";
+            check_path(&name, &launch, ("ready", ready), instead)?;
         }
-        if let (Launch::Url(url), Some(_)) = (&launch, &self.ready)
-            && !url.starts_with("http://")
-        {
-            return Err(format!(
-                "`ready` of `{name}` is asked over http:// alone; leave it out for {url}, since a first correct answer is waited for in any case"
-            ));
+        if let Some(info) = &self.info {
+            check_path(&name, &launch, ("info", info), "leave it out")?;
         }
+        let has_directory = self.directory.is_some();
+        let directory = folder.join(self.directory.unwrap_or_default());
         Ok(ContenderConfig {
             launch,
-            files: self
-                .files
-                .iter()
-                .map(|file| folder.join(&self.directory).join(file))
-                .collect(),
+            files: self.files.iter().map(|file| directory.join(file)).collect(),
             version: self.version,
-            directory: folder.join(self.directory),
+            directory,
+            has_directory,
             setup: self.setup,
             env: self.env,
             ready: self.ready,
             ready_timeout: self.ready_timeout.0.min(LONGEST_WAIT),
+            info: self.info,
             name,
         })
+    }
+}
+
+/// Checks the path that the contender `name` is asked at; `instead` says what to do where it cannot be.
+fn check_path(
+    name: &str,
+    launch: &Launch,
+    (key, path): (&str, &str),
+    instead: &str,
+) -> Result<(), String> {
+    if !path.starts_with('/') {
+        return Err(format!(
+            "`{key}` of `{name}` is `{path}`; it must begin with /"
+        ));
+    }
+    match launch {
+        Launch::Url(url) if !url.starts_with("http://") => Err(format!(
+            "`{key}` of `{name}` is asked over http:// alone; {instead} for {url}"
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -138,7 +138,7 @@ fn contenders_must_make_sense() {
         ),
         (
             contender("name = \"a\"\nurl = \"https://x\"\nready = \"/health\""),
-            "is asked over http:// alone",
+            "`ready` of `a` is asked over http:// alone",
         ),
         (
             contender("name = \"a\"\nurl = \"http://x\"\nready_timeout = \"0s\""),
@@ -187,6 +187,27 @@ fn contenders_must_make_sense() {
     for (text, expected) in cases {
         let error = error_of(&text);
         assert!(error.contains(expected), "{text} gave {error}");
+    }
+}
+
+#[test]
+fn info_is_a_path_that_is_asked_over_http() {
+    for (url, info, expected) in [
+        (
+            "https://x",
+            "/info",
+            "`info` of `a` is asked over http:// alone",
+        ),
+        (
+            "http://x",
+            "info",
+            "`info` of `a` is `info`; it must begin with /",
+        ),
+    ] {
+        let error = error_of(&format!(
+            "scenario = \"s.toml\"\n[[contender]]\nname = \"a\"\nurl = \"{url}\"\ninfo = \"{info}\"\n"
+        ));
+        assert!(error.contains(expected), "{error}");
     }
 }
 

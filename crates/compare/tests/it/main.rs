@@ -4,6 +4,7 @@
 
 mod contenders;
 mod experiment_file;
+mod facts;
 mod faults;
 mod loads;
 mod setting;

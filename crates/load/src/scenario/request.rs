@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub(crate) struct Request {
     pub(crate) extracts: Vec<Extract>,
     pub(crate) follow_redirects: bool,
     pub(crate) timeout: Duration,
+    pub(super) body_file: Option<PathBuf>,
 }
 
 /// A part of a request.
@@ -205,6 +207,10 @@ impl Builder<'_> {
             extracts: extract::build(source, &table.extract)?,
             follow_redirects: table.follow_redirects.unwrap_or(true),
             timeout: table.timeout.map_or(TIMEOUT, |timeout| timeout.0),
+            body_file: table
+                .body_file
+                .as_ref()
+                .map(|file| source.beside(file.get_ref())),
         })
     }
 

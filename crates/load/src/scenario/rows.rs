@@ -32,7 +32,7 @@ impl<T> PerRow<T> {
 /// The rows of a data file, each with its line; one empty row where there is none.
 #[derive(Debug)]
 pub(super) struct Rows<'a> {
-    file: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
     lines: Vec<usize>,
     pub(super) all: Arc<[Row]>,
     scenario: &'a Path,

@@ -1,6 +1,7 @@
 //! What a user does in one go: one request, or several in order.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use toml::Spanned;
 
@@ -20,6 +21,7 @@ pub struct Task {
     pub(crate) requests: Vec<Request>,
     /// The rows of the data file, or one.
     pub(crate) rows: usize,
+    pub(super) data_file: Option<PathBuf>,
     pub(crate) order: Order,
 }
 
@@ -78,6 +80,7 @@ pub(super) fn build(
         weight: table.weight.map_or(NonZeroU32::MIN, |weight| weight.0),
         tags: table.tags.clone(),
         rows: rows.all.len(),
+        data_file: rows.file.clone(),
         order: table
             .data
             .as_ref()

@@ -60,6 +60,11 @@ impl UserClass {
         self.weight
     }
 
+    /// The wait of its users between requests.
+    pub fn wait_time(&self) -> WaitTime {
+        self.wait_time
+    }
+
     /// The number of its users, whatever the number of all.
     pub fn fixed_count(&self) -> Option<NonZeroU32> {
         self.fixed_count

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RecordError, unit};
+use super::{RecordError, ScenarioRecord, unit};
 use crate::experiment::{CoreSplit, Floor, Plan, PrimaryMetric, Restart, RunLoad, Slo};
 
 /// [`Plan`] at rest.
@@ -39,6 +39,8 @@ pub struct PlanRecord {
     pub price_per_core_hour: Option<f64>,
     #[serde(default)]
     pub cores: Option<CoreSplitRecord>,
+    #[serde(default)]
+    pub scenario: Option<ScenarioRecord>,
 }
 
 /// Users may have paused in an experiment whose record is from before that was written down.
@@ -150,6 +152,7 @@ impl From<&Plan> for PlanRecord {
             }),
             price_per_core_hour: plan.price_per_core_hour,
             cores: plan.cores.as_ref().map(Into::into),
+            scenario: plan.scenario.as_ref().map(Into::into),
         }
     }
 }
@@ -176,6 +179,7 @@ impl TryFrom<PlanRecord> for Plan {
             slo: record.slo.map(TryInto::try_into).transpose()?,
             price_per_core_hour: record.price_per_core_hour,
             cores: record.cores.map(Into::into),
+            scenario: record.scenario.map(TryInto::try_into).transpose()?,
         })
     }
 }

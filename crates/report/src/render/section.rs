@@ -3,9 +3,9 @@
 use super::answer::closed_load;
 use super::document::{Judgement, Piece, Tone};
 use super::table::{manifest, side_by_side, validity};
-use super::{answer, chart, picture, table};
+use super::{answer, chart, machine, picture, table};
 use crate::analysis::Analysis;
-use crate::experiment::{Experiment, Machine};
+use crate::experiment::Experiment;
 use crate::interpretation::verdict_sentence;
 use crate::run::{LoadTest, Measurement};
 use crate::summary::Summary;
@@ -275,12 +275,13 @@ pub(super) fn load_test(test: &LoadTest) -> Vec<Piece> {
             .map(Piece::Chart),
     );
     pieces.push(Piece::Heading(2, "How it was measured".to_owned()));
-    pieces.push(Piece::List(vec![
+    let mut lines = vec![
         format!("Started: {}", words::moment(test.measurement.started_at)),
         format!("Host: {}", test.host),
         format!("Bakeoff: version {}", test.bakeoff_version),
-        machine(&test.machine),
-    ]));
+    ];
+    lines.extend(machine::lines(&test.machine));
+    pieces.push(Piece::List(lines));
     pieces
 }
 
@@ -351,18 +352,4 @@ fn notes(measurement: &Measurement, summary: &Summary) -> Vec<String> {
         ));
     }
     notes
-}
-
-pub(super) fn machine(machine: &Machine) -> String {
-    let governor = machine.governor.as_ref();
-    let governor = governor.map_or_else(String::new, |governor| {
-        format!(", clock governed by “{governor}”")
-    });
-    format!(
-        "Machine: {}, {}, {} of memory, {}{governor}",
-        machine.cpu,
-        words::several(machine.cores as usize, "core"),
-        words::bytes(machine.memory_bytes),
-        machine.os
-    )
 }

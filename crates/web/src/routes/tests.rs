@@ -94,11 +94,11 @@ fn load_test(name: &str, ms: u64) -> LoadTest {
         host: "http://127.0.0.1:1".to_owned(),
         bakeoff_version: "0.1.0".to_owned(),
         machine: Machine {
-            governor: None,
             cpu: "Example CPU".to_owned(),
             cores: 2,
             memory_bytes: 1,
             os: "Linux".to_owned(),
+            ..Machine::default()
         },
         measurement: Measurement {
             started_at: std::time::SystemTime::UNIX_EPOCH,

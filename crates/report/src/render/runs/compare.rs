@@ -4,9 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::super::document::{Cell, Piece, Table};
 use super::super::terminal::Terminal;
-use super::super::{html, markdown};
+use super::super::{html, machine, markdown};
 use crate::coarse::Timed;
-use crate::experiment::Machine;
 use crate::history::{Detail, StoredRun};
 use crate::precision::{Precision, QUANTILES};
 use crate::summary::{PERCENTILES, Summary, SummaryRow};
@@ -316,7 +315,7 @@ fn differences(sides: &[Side<'_>]) -> Vec<String> {
             Some(format!("{seconds} s"))
         }),
         ("Machine of the load", |side| match side.detail {
-            Detail::Full(test) => Some(machine(&test.machine)),
+            Detail::Full(test) => Some(machine::sentence_part(&test.machine)),
             Detail::Coarse(_) => None,
         }),
         ("Measured by", |side| match side.detail {
@@ -386,16 +385,6 @@ fn request_names(side: &Side<'_>) -> Option<String> {
         )),
         _ => Some(words::list(&names)),
     }
-}
-
-fn machine(machine: &Machine) -> String {
-    format!(
-        "{}, {}, {}, {}",
-        machine.cpu,
-        words::several(machine.cores as usize, "core"),
-        words::bytes(machine.memory_bytes),
-        machine.os
-    )
 }
 
 /// The runs of which something holds: `run 3`, `runs 1 and 2`; `None` if there are none.

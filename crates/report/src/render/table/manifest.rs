@@ -3,7 +3,8 @@
 use crate::comparison::Metric;
 use crate::experiment::{Contender, ContenderKind, Experiment, Restart};
 use crate::render::document::{Cell, Table};
-use crate::render::section;
+use crate::render::machine;
+use crate::scenario::ScenarioFacts;
 use crate::statistics::fewest_blocks;
 use crate::words;
 
@@ -13,7 +14,9 @@ pub(in super::super) fn plan(experiment: &Experiment) -> Vec<String> {
     let mut lines = vec![
         format!("Started: {}", words::moment(experiment.started_at)),
         format!("Bakeoff: version {}", experiment.bakeoff_version),
-        section::machine(&experiment.machine),
+    ];
+    lines.extend(machine::lines(&experiment.machine));
+    lines.extend([
         format!("Plan: {}.", turns(experiment)),
         format!(
             "Verdict: by the {}, against {}; a difference of up to {} does not count.",
@@ -26,7 +29,8 @@ pub(in super::super) fn plan(experiment: &Experiment) -> Vec<String> {
              100,000 of more, widened for few blocks); with so many contenders, a verdict needs at least {} undisturbed blocks.",
             fewest_blocks(compared(experiment))
         ),
-    ];
+    ]);
+    lines.extend(plan.scenario.iter().flat_map(scenario));
     lines.extend(plan.slo.map(|slo| {
         let quantile = words::quantile(slo.quantile);
         format!("Objective: a {quantile} below {} ms.", words::ms(slo.below))
@@ -66,6 +70,45 @@ fn compared(experiment: &Experiment) -> usize {
         contender.name != plan.baseline && plan.control.as_ref() != Some(&contender.name)
     });
     others.count()
+}
+
+/// The files that make the load, and the times that these set.
+fn scenario(facts: &ScenarioFacts) -> [String; 2] {
+    let data = facts.data_files.iter().map(|file| {
+        let rows = file.rows.map_or_else(
+            || "a body".to_owned(),
+            |rows| words::several(usize::try_from(rows).unwrap_or(usize::MAX), "row"),
+        );
+        format!("; {} ({rows}, SHA-256 {})", file.name, file.sha256)
+    });
+    let files = format!(
+        "Scenario: {} (SHA-256 {}){}.",
+        facts.file,
+        facts.sha256,
+        data.collect::<String>()
+    );
+    let spawn_rate = facts
+        .spawn_rate
+        .map(|rate| format!("{rate} start per second"));
+    let wait = (!facts.wait_times.is_empty()).then(|| facts.wait_times.join("; "));
+    let limits: Vec<String> = facts
+        .request_timeouts
+        .iter()
+        .map(|limit| words::seconds(*limit))
+        .collect();
+    let limits = (!limits.is_empty()).then(|| {
+        format!(
+            "a request fails after {} without an answer",
+            limits.join(" or ")
+        )
+    });
+    let stop = format!(
+        "requests in flight at the end have {}",
+        words::seconds(facts.stop_timeout)
+    );
+    let parts = [spawn_rate, wait, limits, Some(stop)].into_iter().flatten();
+    let times = format!("Users: {}.", parts.collect::<Vec<_>>().join("; "));
+    [files, times]
 }
 
 fn turns(experiment: &Experiment) -> String {

@@ -1,0 +1,91 @@
+//! The files beside a scenario whose content goes into its requests.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Scenario;
+use super::user::UserClass;
+
+/// A file whose content goes into requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFile {
+    /// Its path as it was opened: the scenario file's folder, then its name in that file.
+    pub path: PathBuf,
+    /// Rows of a task's data; `None` for a file that is a body as a whole.
+    pub rows: Option<usize>,
+}
+
+impl Scenario {
+    /// The files that tasks take their rows from and requests their bodies, each once, in the order of the scenario file.
+    pub fn data_files(&self) -> Vec<DataFile> {
+        let mut files: Vec<DataFile> = Vec::new();
+        for task in self.users.iter().flat_map(UserClass::all_tasks) {
+            let rows = task.data_file.iter().map(|path| DataFile {
+                path: path.clone(),
+                rows: Some(task.rows),
+            });
+            let bodies = task.requests.iter().filter_map(|request| {
+                Some(DataFile {
+                    path: request.body_file.clone()?,
+                    rows: None,
+                })
+            });
+            for file in rows.chain(bodies) {
+                if !files.contains(&file) {
+                    files.push(file);
+                }
+            }
+        }
+        files
+    }
+
+    /// The time limits of the requests, each value once, the shortest first.
+    pub fn timeouts(&self) -> Vec<Duration> {
+        let requests = self.users.iter().flat_map(UserClass::requests);
+        let timeouts: BTreeSet<Duration> = requests.map(|request| request.timeout).collect();
+        timeouts.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_time_limits_of_a_scenario_are_listed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("rows.jsonl"), "{\"a\": 1}\n{\"a\": 2}\n").unwrap();
+        std::fs::write(folder.path().join("body.bin"), "x").unwrap();
+        let text = r#"
+            [[user]]
+            name = "it"
+            [[user.on_start]]
+            path = "/login"
+            body_file = "body.bin"
+            [[user.task]]
+            path = "/${a}"
+            data = { file = "rows.jsonl" }
+            timeout = "2s"
+            [[user.task]]
+            data = { file = "rows.jsonl" }
+            [[user.task.request]]
+            path = "/first/${a}"
+            timeout = "500ms"
+            [[user.task.request]]
+            path = "/second"
+            body_file = "body.bin"
+        "#;
+        let scenario = Scenario::parse(text, &folder.path().join("scenario.toml")).unwrap();
+        let file = |name, rows| DataFile {
+            path: folder.path().join(name),
+            rows,
+        };
+        assert_eq!(
+            scenario.data_files(),
+            [file("body.bin", None), file("rows.jsonl", Some(2))]
+        );
+        let seconds = [0.5, 2.0, 30.0].map(Duration::from_secs_f64);
+        assert_eq!(scenario.timeouts(), seconds);
+    }
+}
