@@ -29,8 +29,8 @@ const NAME_CHARS: usize = 60;
 /// Characters of a field's value that are kept.
 const VALUE_CHARS: usize = 200;
 
-/// Asks the contender at `address` the first time that it is called for it, and adds the answer to the facts of the
-/// contender and of its control. An answer that cannot be used is a fact that says why.
+/// Sends the contender at `address` its `info` request on the first call for this contender, and adds the answer to the facts
+/// of the contender and of its control. If the answer cannot be used, one fact gives the reason. Called when it is ready.
 pub(super) fn note(config: &ContenderConfig, address: &str, stage: &mut Stage<'_>) {
     let Some(path) = &config.info else { return };
     let experiment = &mut *stage.experiment;

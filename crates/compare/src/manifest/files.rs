@@ -120,7 +120,7 @@ fn count(files: usize) -> String {
     }
 }
 
-/// What there is in a directory.
+/// Files found in a directory.
 #[derive(Debug)]
 struct Listing {
     /// Paths relative to the directory.
@@ -131,6 +131,7 @@ struct Listing {
     is_whole: bool,
 }
 
+/// Lists the files in `directory`, down to [`LEVELS`] levels.
 fn files(directory: &Path) -> Listing {
     let walk = WalkDir::new(directory)
         .max_depth(LEVELS)
@@ -161,7 +162,7 @@ fn files(directory: &Path) -> Listing {
     listing
 }
 
-/// `true` if the entry may be part of what a contender is: no hidden folder, nothing that tools make.
+/// `true` if the entry is hashed or searched. Hidden folders, the output of tools and set-up stamps are not.
 fn is_source(entry: &DirEntry) -> bool {
     if entry.depth() == 0 {
         return true;

@@ -20,7 +20,7 @@ pub(super) fn lines(machine: &Machine) -> Vec<String> {
     [first].into_iter().chain(processor).collect()
 }
 
-/// All of it within a sentence.
+/// The machine and its processor as one part of a sentence, without the governor.
 pub(super) fn sentence_part(machine: &Machine) -> String {
     let first = format!(
         "{}, {}, {}, {}",
