@@ -316,7 +316,7 @@ fn default_measure() -> PositiveDuration {
 }
 
 fn default_measure_limit() -> PositiveDuration {
-    PositiveDuration(Duration::from_secs(60))
+    PositiveDuration(Duration::from_mins(1))
 }
 
 fn default_seed() -> u64 {

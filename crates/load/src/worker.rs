@@ -26,6 +26,10 @@ use crate::user::User;
 use crate::visitors::Visitors;
 use crate::workload::Workload;
 
+mod in_flight;
+
+use in_flight::InFlight;
+
 /// The shortest time that the clock knows.
 const INSTANT: Duration = Duration::from_nanos(1);
 
@@ -421,72 +425,6 @@ impl Worker {
             clock.at(clock.end().saturating_add(config.stop_timeout)),
         ))
         .await;
-    }
-}
-
-/// A request on its way. Where it is dropped before it is answered, since waiting for it was given up, it is counted as
-/// a failure without an answer.
-struct InFlight<'a> {
-    worker: &'a Worker,
-    request: usize,
-    /// `true` if it was counted among those begun in the measured period.
-    measured: bool,
-    planned: Duration,
-    counted_at: Duration,
-    is_over: bool,
-}
-
-impl<'a> InFlight<'a> {
-    fn new(
-        worker: &'a Worker,
-        (request, measured): (usize, bool),
-        (planned, counted_at): (Duration, Duration),
-    ) -> Self {
-        worker.state.borrow_mut().in_flight += 1;
-        Self {
-            worker,
-            request,
-            measured,
-            planned,
-            counted_at,
-            is_over: false,
-        }
-    }
-
-    fn answered(mut self) {
-        self.is_over = true;
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        // A thread that panics reports nothing more.
-        if std::thread::panicking() {
-            return;
-        }
-        self.worker.state.borrow_mut().in_flight -= 1;
-        let Shared { clock, .. } = &*self.worker.shared;
-        let something_was_measured = clock.from() < clock.end();
-        if self.is_over || !something_was_measured {
-            return;
-        }
-        let is_counted = self.measured && self.counted_at >= clock.from();
-        if !is_counted {
-            // Begun before the measured period, and without an answer in all of it.
-            self.worker.recorder(|recorder| recorder.begun += 1);
-        }
-        let now = clock.now();
-        self.worker.record(Finished {
-            request: self.request,
-            planned: self.planned,
-            sent: self.planned,
-            done: now,
-            measured: true,
-            in_period: false,
-            body_bytes: 0,
-            failure: Some(self.worker.shared.no_answer.clone()),
-            unanswered: true,
-        });
     }
 }
 

@@ -101,7 +101,7 @@ pub(crate) fn empty_experiment(names: &[&str], baseline: &str) -> Experiment {
             warm_up: Duration::from_secs(2),
             warm_up_limit: Duration::from_secs(10),
             measure: Duration::from_secs(5),
-            measure_limit: Duration::from_secs(60),
+            measure_limit: Duration::from_mins(1),
             seed: 7,
             slo: None,
             price_per_core_hour: None,

@@ -326,12 +326,13 @@ mod tests {
     #[test]
     fn shares_above_a_limit_are_counted() {
         let times = times(&[1, 20, 21, 300]);
-        let above = |ms| times.share_above(Duration::from_millis(ms));
-        assert_eq!(
-            [above(0), above(20), above(25), above(300)],
-            [1.0, 0.5, 0.25, 0.0]
-        );
-        assert_eq!(Times::new().share_above(Duration::ZERO), 0.0);
+        let percent = |times: &Times, ms| {
+            let share = times.share_above(Duration::from_millis(ms));
+            format!("{:.0}", share * 100.0)
+        };
+        let shares = [0, 20, 25, 300].map(|ms| percent(&times, ms));
+        assert_eq!(shares, ["100", "50", "25", "0"]);
+        assert_eq!(percent(&Times::new(), 0), "0");
     }
 
     #[test]

@@ -229,3 +229,5 @@ mod rounds;
 mod simulated;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod turn_tests;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::obstacle::Reason;
 use crate::analysis::{ContenderResult, Noise};
-use crate::experiment::{Experiment, Floor, Plan, PrimaryMetric, Run, RunLoad};
-use crate::run::GeneratorUse;
+use crate::experiment::{Agreement, Experiment, Floor, Plan, PrimaryMetric, Run, RunLoad};
+use crate::run::{Arrivals, GeneratorUse};
 use crate::summary::Summary;
 use crate::times::Times;
 use crate::turn::{
@@ -218,7 +218,7 @@ impl Gates<'_> {
     fn not_sent(&self, result: &ContenderResult) -> Reading {
         // Under users, the table shows the worst of the rates at which requests arrived.
         let arrivals = match self.load {
-            RunLoad::Arrivals { .. } => result.summary.arrivals.map(|sent| sent.not_sent_ratio()),
+            RunLoad::Arrivals { .. } => result.summary.arrivals.map(Arrivals::not_sent_ratio),
             RunLoad::Users | RunLoad::Sweep { .. } => self.not_sent_at_any_rate(result),
         };
         let beyond = arrivals.filter(|ratio| *ratio > MOST_NOT_SENT_RATIO);
@@ -381,7 +381,7 @@ fn near_floor(result: &ContenderResult, floor: Option<Floor>) -> Reading {
 
 fn answers(result: &ContenderResult, plan: &Plan) -> Reading {
     let agreement = result.agreement.as_ref();
-    let differing_ratio = agreement.map(|agreement| agreement.differing_ratio());
+    let differing_ratio = agreement.map(Agreement::differing_ratio);
     let beyond = differing_ratio.filter(|ratio| *ratio > plan.other_answers_ratio);
     Reading {
         gate: Gate::Answers,

@@ -125,13 +125,6 @@ impl std::fmt::Display for Obstacle {
                     words::several(*rounds as usize, "task"),
                 )
             }
-            Reason::GeneratorLag { lag_p99, limit } => write!(
-                f,
-                "the load generator was the limit: while loading {name}, it sent 1 % of the requests {} ms late or more, \
-                 and {} ms is tolerated (1 ms or 5 % of the median response time)",
-                words::ms(*lag_p99),
-                words::ms(*limit),
-            ),
             Reason::OtherAnswers {
                 differing_ratio,
                 limit_ratio,
@@ -141,6 +134,45 @@ impl std::fmt::Display for Obstacle {
                  it does not do the same work",
                 words::percent(*differing_ratio),
                 words::percent(*limit_ratio),
+            ),
+            Reason::LittlesLaw {
+                users,
+                implied_users,
+            } => write!(
+                f,
+                "the figures of {name} contradict each other: by Little's law its rate and response times amount to {} users in \
+                 one turn, there were {users}, and {} is tolerated; the load generator may have been too slow",
+                words::figure(*implied_users),
+                words::percent(MOST_OFF_LITTLES_LAW_RATIO),
+            ),
+            Reason::Noise {
+                baseline,
+                ratio,
+                interval,
+            } => write!(
+                f,
+                "{baseline} against itself, measured a second time in every block, gave {} ({} to {}) in place of 1: \
+                 something else on this machine decided the figures; find out what, or measure on a quieter one",
+                words::figure(*ratio),
+                words::figure(interval.low),
+                words::figure(interval.high),
+            ),
+            _ => self.of_generator(f),
+        }
+    }
+}
+
+impl Obstacle {
+    /// Reasons that lie with the load generator.
+    fn of_generator(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = &self.contender;
+        match &self.reason {
+            Reason::GeneratorLag { lag_p99, limit } => write!(
+                f,
+                "the load generator was the limit: while loading {name}, it sent 1 % of the requests {} ms late or more, \
+                 and {} ms is tolerated (1 ms or 5 % of the median response time)",
+                words::ms(*lag_p99),
+                words::ms(*limit),
             ),
             Reason::GeneratorBusy { cpu_ratio } => write!(
                 f,
@@ -168,28 +200,7 @@ impl std::fmt::Display for Obstacle {
                 words::figure(*floor_per_second),
                 words::percent(MOST_OF_FLOOR_RATIO),
             ),
-            Reason::LittlesLaw {
-                users,
-                implied_users,
-            } => write!(
-                f,
-                "the figures of {name} contradict each other: by Little's law its rate and response times amount to {} users in \
-                 one turn, there were {users}, and {} is tolerated; the load generator may have been too slow",
-                words::figure(*implied_users),
-                words::percent(MOST_OFF_LITTLES_LAW_RATIO),
-            ),
-            Reason::Noise {
-                baseline,
-                ratio,
-                interval,
-            } => write!(
-                f,
-                "{baseline} against itself, measured a second time in every block, gave {} ({} to {}) in place of 1: \
-                 something else on this machine decided the figures; find out what, or measure on a quieter one",
-                words::figure(*ratio),
-                words::figure(interval.low),
-                words::figure(interval.high),
-            ),
+            _ => Ok(()),
         }
     }
 }

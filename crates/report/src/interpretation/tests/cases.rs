@@ -282,7 +282,9 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
         ),
         (
             "connections",
-            but(|experiment| of_new(experiment, |run| run.measurement.connections_opened = 1000)),
+            but(|experiment| {
+                of_new(experiment, |run| run.measurement.connections_opened = 1000);
+            }),
             "new opened 1.00 connections for each request and old kept its connections (0.070)",
             pair(),
         ),
@@ -290,8 +292,8 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
             "body sizes",
             but(|experiment| {
                 of_new(experiment, |run| {
-                    run.measurement.requests[0].body_bytes = 1000
-                })
+                    run.measurement.requests[0].body_bytes = 1000;
+                });
             }),
             "The answers of new have 1.00 bytes on average, and those of old have 64.0",
             pair(),
@@ -300,14 +302,14 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
             "repeats",
             but(|experiment| {
                 of_new(experiment, |run| {
-                    run.measurement.distinct_requests = Some(400)
-                })
+                    run.measurement.distinct_requests = Some(400);
+                });
             }),
             "each of 400 different requests was sent up to 2.50 times on average (new)",
             but(|experiment| {
                 of_new(experiment, |run| {
-                    run.measurement.distinct_requests = Some(999)
-                })
+                    run.measurement.distinct_requests = Some(999);
+                });
             }),
         ),
         (
