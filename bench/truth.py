@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,12 +39,12 @@ class Case:
     users: int = 4
     rows: int = 0
     order: str = "shuffled"
+    # Left out with --quick.
+    slow: bool = False
     # A piece of the report that has to be there.
     says: str = ""
-    # Refusing is wrong too.
+    # Refusing is wrong too, unless something else on this machine disturbed it.
     strict: bool = False
-    # It needs the machine for itself.
-    alone: bool = False
 
 
 FAILED = {"failed", "not_measurable"}
@@ -54,10 +53,10 @@ CASES = [
     Case("equal", SLOW, SLOW, "the same", {"same"}),
     Case("a third faster", FAST, SLOW, "better", {"better"}, strict=True),
     Case("dead in one turn of nine", FAST + " freeze_after_ms=60 turns=4", SLOW, "fails", FAILED, blocks=9),
-    Case("hangs at the end of every turn", FAST + " freeze_after_ms=800", SLOW, "fails", FAILED, strict=True),
-    Case("crashes in three turns of nine", FAST + " exit_after_ms=700 turns=2,5,8", SLOW, "fails", FAILED, blocks=9, strict=True),
-    Case("dies in the warm-up", FAST + " exit_after_ms=300 turns=3", SLOW, "fails", FAILED),
-    Case("dies in the last second", FAST + " exit_after_ms=1000 turns=3", SLOW, "fails", FAILED),
+    Case("hangs at the end of every turn", FAST + " freeze_after_ms=600", SLOW, "fails", FAILED, strict=True),
+    Case("crashes in three turns of nine", FAST + " exit_after_ms=550 turns=2,5,8", SLOW, "fails", FAILED, blocks=9, strict=True),
+    Case("dies in the warm-up", FAST + " exit_after_ms=250 turns=3", SLOW, "fails", FAILED),
+    Case("dies in the last second", FAST + " exit_after_ms=600 turns=3", SLOW, "fails", FAILED),
     Case("first requests are never answered", FAST + " freeze_first=2", SLOW, "fails", FAILED, strict=True),
     Case("3 % fail at once", FAST + " fail_ratio=0.03", SLOW, "fails", FAILED, strict=True),
     Case("error text with status 200", "delay_ms=5 body=overloaded", SLOW, "does other work", FAILED,
@@ -66,16 +65,16 @@ CASES = [
     Case("lockstep, 3.6 % slower", "delay_ms=166", "delay_ms=160", "slightly worse, or the same", {"same", "slightly_worse"}),
     Case("lockstep, 7.7 % faster", "delay_ms=156", "delay_ms=168", "better", {"better", "slightly_better"}, strict=True),
     Case("alternates between 10 and 30 ms", "delay_ms=10 other_ms=30", "delay_ms=20", "the same", {"same"}),
-    Case("slows with each request", "delay_ms=15 slower_ms=0.05", "delay_ms=15", "worse", {"worse", "slightly_worse"}),
-    Case("both take one lock", SLOW + " lock=LOCK", SLOW + " lock=LOCK", "the same", {"same"}, head='restart = "once"'),
-    Case("generator stopped in one arm", SLOW + " stop_parent_ms=200", SLOW, "the same", {"same"}),
-    Case("neighbour takes a core in one arm", "busy_ms=2 burn_ms=1500", "busy_ms=2", "the same", {"same"}, alone=True),
+    Case("slows with each request", "delay_ms=15 slower_ms=0.05", "delay_ms=15", "worse", {"worse", "slightly_worse"}, slow=True),
+    Case("both take one lock", SLOW + " lock=LOCK", SLOW + " lock=LOCK", "the same", {"same"}, head='restart = "once"', slow=True),
+    Case("generator stopped in one arm", SLOW + " stop_parent_ms=150", SLOW, "the same", {"same"}, head="extra_blocks = 0"),
+    Case("neighbour takes a core in one arm", "busy_ms=2 burn_ms=1200", "busy_ms=2", "the same", {"same"}, head="extra_blocks = 0"),
     Case("caches answers, rows repeat", "delay_ms=20 cache_ms=2", "delay_ms=20", "better on repeated rows, and said so",
          {"better"}, rows=20, says="a contender that caches answers would look faster"),
     Case("caches answers, rows are distinct", "delay_ms=20 cache_ms=2", "delay_ms=20", "the same", {"same"}, rows=5000,
          order="distinct"),
     Case("closes its connections", SLOW + " close=1", SLOW, "about the same, and said so", {"same", "slightly_worse", "worse"},
-         says="opened 1.00 connections for each request"),
+         says="opened 1.00 connections for each request", slow=True),
 ]
 SAME = Case("equal pairs", "busy_ms=2", "busy_ms=2", "the same", {"same"})
 APART = Case("10 % apart", "busy_ms=2.0", "busy_ms=2.2", "better", {"better", "slightly_better"}, blocks=10)
@@ -83,7 +82,7 @@ APART = Case("10 % apart", "busy_ms=2.0", "busy_ms=2.2", "better", {"better", "s
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true", help="the cases alone, within five minutes")
+    parser.add_argument("--quick", action="store_true", help="most of the cases, within five minutes")
     parser.add_argument("--bakeoff", default=None)
     parser.add_argument("--only", default="", help="cases whose name holds this")
     parser.add_argument("--same", type=int, default=60, help="equal pairs")
@@ -93,8 +92,9 @@ def main() -> None:
     began = time.monotonic()
     wrong = refused = 0
     print("| case | truth | verdict | |\n| --- | --- | --- | --- |")
-    cases = [case for case in CASES if args.only in case.name]
-    for case, outcome, shown in judged(bakeoff, cases):
+    cases = [case for case in CASES if args.only in case.name and not (args.quick and case.slow)]
+    for case in cases:
+        outcome, shown = judge(case, *run(bakeoff, case))
         wrong += outcome == "wrong"
         refused += outcome == "refused"
         print(f"| {case.name} | {case.truth} | {shown} | {outcome} |", flush=True)
@@ -105,17 +105,6 @@ def main() -> None:
         print(f"equal pairs: {claimed[0]} of {args.same} called different, {claimed[1]} refused")
         print(f"pairs 10 % apart: {found[0]} of {args.apart} found, {found[1]} refused")
     sys.exit(1 if wrong else 0)
-
-
-def judged(bakeoff: str, cases: list):
-    """What came of each case. Most wait most of the time, so that two of them do not disturb each other."""
-    together = [case for case in cases if not case.alone]
-    with ThreadPoolExecutor(2) as pool:
-        for case, result in zip(together, pool.map(lambda case: judge(case, *run(bakeoff, case)), together)):
-            yield case, *result
-    for case in cases:
-        if case.alone:
-            yield case, *judge(case, *run(bakeoff, case))
 
 
 def many(bakeoff: str, case: Case, times: int, wanted: set):
@@ -135,7 +124,8 @@ def judge(case: Case, verdict: dict, code: int, report: str):
         return "wrong", f"{shown}; exit code {code}"
     if word in case.right:
         return "right", shown
-    return ("refused" if word in REFUSED and not case.strict else "wrong"), shown
+    disturbed = "were disturbed" in (verdict["obstacle"] or "")
+    return ("refused" if word in REFUSED and (disturbed or not case.strict) else "wrong"), shown
 
 
 def run(bakeoff: str, case: Case, seed: int = 1):
@@ -162,7 +152,7 @@ def write(folder: Path, case: Case, seed: int) -> None:
     else:
         scenario += 'path = "/"\n'
     (folder / "scenario.toml").write_text(scenario + 'timeout = "5s"\n')
-    text = f'scenario = "scenario.toml"\nblocks = {case.blocks}\nmeasure = "600ms"\nwarm_up = "200ms"\nbaseline = "old"\n' \
+    text = f'scenario = "scenario.toml"\nblocks = {case.blocks}\nmeasure = "400ms"\nwarm_up = "100ms"\nbaseline = "old"\n' \
            f"control = false\nseed = {seed}\n{case.head}\n"
     for name, words in [("new", case.new), ("old", case.old)]:
         words = words.replace("LOCK", str(folder / "lock")).split() + [f"count={folder / name}"]

@@ -16,7 +16,7 @@ bench/truth_server.py PORT [KEY=VALUE …]
     freeze_after_ms=900 from this age on it answers nothing
     freeze_first=3      the first so many requests of the load are never answered
     exit_after_ms=300   at this age it ends
-    stop_parent_ms=300  at the age of 600 ms it stops its parent, the load generator, for this long
+    stop_parent_ms=300  at the age of 500 ms it stops its parent, the load generator, for this long
     burn_ms=2500        at its start it leaves a process behind that keeps a core busy for this long
     turns=2,5,8         the last five, and freeze_after_ms, apply to these starts only, counted from 1 in the file `count`
     count=FILE
@@ -70,7 +70,7 @@ class Server:
             burn(self.fault("burn_ms") / 1e3)
         loop = asyncio.get_running_loop()
         if self.fault("stop_parent_ms"):
-            loop.call_later(0.6, stop_parent, self.fault("stop_parent_ms") / 1e3)
+            loop.call_later(0.5, stop_parent, self.fault("stop_parent_ms") / 1e3)
         if self.fault("exit_after_ms"):
             loop.call_later(self.fault("exit_after_ms") / 1e3, os._exit, 9)
         server = await asyncio.start_server(self.serve, "127.0.0.1", port, backlog=1024)
