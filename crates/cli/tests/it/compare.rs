@@ -17,7 +17,7 @@ pub(crate) fn experiment(contenders: &str) -> tempfile::TempDir {
         folder.path().join("squad-sample.jsonl"),
     )
     .unwrap();
-    let header = "scenario = \"scenario.toml\"\nblocks = 2\nextra_blocks = 0\nextra_blocks = 0\nmeasure = \"1s\"\nwarm_up = \"200ms\"\nusers = 4\n";
+    let header = "scenario = \"scenario.toml\"\nblocks = 2\nextra_blocks = 0\nmeasure = \"1s\"\nwarm_up = \"200ms\"\nusers = 4\n";
     fs::write(
         folder.path().join("bakeoff.toml"),
         format!("{header}{contenders}"),

@@ -616,7 +616,7 @@ async fn an_experiment_is_started_watched_and_reported() {
             answering_server()
         )
     };
-    let head = "scenario = \"s.toml\"\nblocks = 1\nextra_blocks = 0\nextra_blocks = 0\nmeasure = \"300ms\"\nwarm_up = \"0s\"\nusers = 2\n";
+    let head = "scenario = \"s.toml\"\nblocks = 1\nextra_blocks = 0\nmeasure = \"300ms\"\nwarm_up = \"0s\"\nusers = 2\n";
     std::fs::write(folder.join("s.toml"), SCENARIO).unwrap();
     let text = format!("{head}{}{}", contender("one"), contender("two"));
     std::fs::write(folder.join("bakeoff.toml"), text).unwrap();
