@@ -54,7 +54,7 @@ pub(super) fn closed_load(experiment: &Experiment, analysis: &Analysis) -> Optio
     };
     (rate > 0.0).then(|| {
         format!(
-            "{} who never pause keep every contender at its limit, so response times repeat the throughput: for {}, {} users over {} \
+            "{} who never pause are all waiting for an answer all the time, so response times repeat the throughput: for {}, {} users over {} \
              requests per second are {} ms, and the mean response time was {} ms{other_loads}.",
             words::several(plan.users as usize, "user"),
             baseline.contender.name,
@@ -233,7 +233,7 @@ mod tests {
         experiment.plan.users_pause = false;
         assert_eq!(
             closed(&experiment).unwrap(),
-            "70 users who never pause keep every contender at its limit, so response times repeat the throughput: for old, 70 users \
+            "70 users who never pause are all waiting for an answer all the time, so response times repeat the throughput: for old, 70 users \
              over 1,000 requests per second are 70.0 ms, and the mean response time was 70.0 ms; --open 50% shows response times at \
              rates that every contender can take."
         );
