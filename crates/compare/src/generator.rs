@@ -1,4 +1,4 @@
-//! What the load generator uses while a contender is measured, and what others on the machine take meanwhile.
+//! Processor time of the load generator, and of others on the machine, while a contender is measured.
 
 use std::time::{Duration, Instant};
 
@@ -44,7 +44,7 @@ impl Meter {
         }
     }
 
-    /// What was used between the beginning and the end of the measured period, in which the contender took
+    /// Processor use between the beginning and the end of the measured period, in which the contender took
     /// `contender_cpu` of processor time on this machine; `None` where that could not be seen.
     pub(crate) fn used(&self, contender_cpu: Option<Duration>) -> Option<GeneratorUse> {
         let (first, last) = (self.first?, self.last?);

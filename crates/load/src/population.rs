@@ -24,7 +24,7 @@ struct Change {
     steps: Steps,
 }
 
-/// How users start or stop at a rate.
+/// Distribution of starts or stops at a rate over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Steps {
     /// Several at once, as Locust has it.

@@ -50,7 +50,7 @@ pub(crate) struct Recorder {
     pub(crate) begun: u64,
     /// How late requests of the measured period were sent.
     pub(crate) lag: Times,
-    /// How late the thread woke up, for each time in the measured period that it was to.
+    /// Delays of the thread's planned wake-ups in the measured period.
     pub(crate) wake_up_delays: Times,
     /// Time that the thread's users spent in tasks of the measured period and in waiting for the next ones.
     pub(crate) user_time: Duration,

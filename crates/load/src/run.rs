@@ -47,7 +47,7 @@ pub struct LoadConfig {
     pub warm_up: Option<Duration>,
     /// How long requests in flight at the end are waited for.
     pub stop_timeout: Duration,
-    /// What ends the measured period before `run_time` is over; `None` for nothing.
+    /// Condition that ends the measured period before `run_time` is over; `None` without one.
     pub enough: Option<Enough>,
     /// What random choices derive from: the same seed gives each user the same requests and wait times.
     pub seed: u64,
@@ -164,7 +164,7 @@ pub fn run(
     .run(runtimes))
 }
 
-/// How many take data rows: users, or in an open model threads, each of which takes those of its arrivals.
+/// Number of users, or in an open model of threads, that share the data rows.
 fn takers(config: &LoadConfig) -> usize {
     match &config.workload {
         Workload::Arrivals(_) => config.threads.get(),

@@ -84,7 +84,7 @@ pub(crate) struct UserCount {
     pub(crate) most: AtomicU32,
 }
 
-/// How many tasks of the measured period users have finished.
+/// Numbers of tasks of the measured period that users have finished.
 #[derive(Debug)]
 pub(crate) struct Rounds {
     /// Tasks after which there are enough; `None` for any number.
@@ -186,7 +186,7 @@ pub(crate) async fn drive(shared: Arc<Shared>, thread: usize, crowd: Crowd, hand
             }
         }
     }
-    // What tasks had begun is dropped with them, and counted then.
+    // Requests of ended tasks are dropped with them, and counted when they are dropped.
     while worker.in_flight() > 0 {
         tokio::task::yield_now().await;
     }

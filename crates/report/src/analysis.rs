@@ -11,7 +11,7 @@ use crate::shift::Shift;
 use crate::statistics::{Estimate, Steadiness, holm_adjusted, steady_from};
 use crate::summary::Summary;
 use crate::sweep::SweepResult;
-use crate::turn::{Turns, VoidedBlock, voided_blocks};
+use crate::turn::{Turns, VoidedBlock, is_voided, voided_blocks};
 use crate::verdict::{Gates, Judge, Reading, Verdict};
 
 /// Everything that follows from an experiment, worked out once for all renderers.
@@ -69,7 +69,7 @@ pub struct ContenderResult {
     pub turns: Turns,
     /// The sum of the measured periods.
     pub measured: Duration,
-    /// What could have decided its figures in place of its speed.
+    /// Readings of all gates, in the order in which the verdict looks at them.
     pub gates: Vec<Reading>,
     /// The median over its runs of the time from start to first correct answer.
     pub cold_start: Option<Duration>,
@@ -217,8 +217,8 @@ impl UnderLoad {
 
 /// The runs that are judged: those of blocks that nothing disturbed, or all of them where every block was disturbed.
 fn judged_runs<'a>(runs: &[&'a Run], voided: &[VoidedBlock]) -> Vec<&'a Run> {
-    let is_voided = |run: &Run| voided.iter().any(|voided| voided.block == run.block);
-    let judged: Vec<&Run> = runs.iter().copied().filter(|run| !is_voided(run)).collect();
+    let judged = runs.iter().copied();
+    let judged: Vec<&Run> = judged.filter(|run| !is_voided(voided, run.block)).collect();
     if judged.is_empty() {
         runs.to_vec()
     } else {
@@ -233,14 +233,13 @@ fn verdicts(
     (voided, all_runs): (&[VoidedBlock], &[&Run]),
     noise: Option<&Noise>,
 ) -> Vec<Verdict> {
-    let is_voided = |run: &&Run| voided.iter().any(|voided| voided.block == run.block);
     let find = |name: &str| results.iter().find(|result| result.contender.name == name);
     let judge = Judge {
         baseline: find(&plan.baseline),
         control: plan.control.as_deref().and_then(find),
         plan,
         voided,
-        all_voided: !voided.is_empty() && all_runs.iter().all(is_voided),
+        all_voided: !voided.is_empty() && all_runs.iter().all(|run| is_voided(voided, run.block)),
         noise,
         comparisons: results
             .iter()

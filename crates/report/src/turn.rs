@@ -1,4 +1,4 @@
-//! What became of each planned turn of a contender: measured, failed, or disturbed by something else on the machine. Pure.
+//! Outcome of each planned turn of a contender: measured, failed, or disturbed by something else on the machine. Pure.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub const MOST_FAILURES_RATIO: f64 = 0.01;
 /// The share of a contender's turns that may fail before its verdict is "failed", one in ten.
 pub const MOST_FAILED_TURNS_RATIO: f64 = 0.1;
 
-/// How late a thread of the generator may wake up before the wake-up counts as one in a stall.
+/// Delay above which a wake-up of a generator thread counts as one in a stall.
 ///
 /// A few milliseconds are usual where contender and generator share all cores: the scheduler lets a thread that runs finish
 /// its time slice.
@@ -29,7 +29,7 @@ pub const MOST_NEIGHBOURS_RATIO: f64 = 0.1;
 /// The share of the machine's processor time that other virtual machines may take before a turn was disturbed.
 pub const MOST_STEAL_RATIO: f64 = 0.1;
 
-/// How causes of failures begin that lie on the machine that makes the load.
+/// Prefixes of the causes of failures that lie on the machine that makes the load.
 pub const LOCAL_CAUSES: [&str; 2] = ["too many open files", "no local port"];
 
 /// The turns of one contender under one load.
@@ -37,7 +37,7 @@ pub const LOCAL_CAUSES: [&str; 2] = ["too many open files", "no local port"];
 pub struct Turns {
     /// Turns that were begun.
     pub begun: u32,
-    /// Those of them that failed, in the order of their blocks.
+    /// Failed turns, in the order of their blocks.
     pub failed: Vec<FailedTurn>,
 }
 
@@ -46,11 +46,11 @@ pub struct Turns {
 pub struct FailedTurn {
     /// The block, from 1.
     pub block: u32,
-    /// How it failed.
+    /// Kind of failure.
     pub how: TurnFailure,
 }
 
-/// How a turn failed.
+/// Kind of failure of a turn.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TurnFailure {
     /// The contender was not ready, answered wrongly at its start, or ended under the load.
@@ -77,7 +77,7 @@ pub struct VoidedBlock {
     pub block: u32,
     /// The contender whose turn was disturbed, the first of several.
     pub contender: String,
-    /// What disturbed it.
+    /// Cause of the disturbance.
     pub by: Disturbance,
 }
 
@@ -138,7 +138,7 @@ impl Turns {
         self.failed.len() as f64 > MOST_FAILED_TURNS_RATIO * f64::from(self.begun)
     }
 
-    /// How turns failed, the most frequent way first: `no request was answered (2 turns)`.
+    /// Up to three kinds of failure with their numbers of turns, the most frequent first: `no request was answered (2 turns)`.
     pub(crate) fn failures_in_words(&self) -> String {
         let mut ways: Vec<(String, usize)> = Vec::new();
         for failed in &self.failed {
@@ -194,7 +194,7 @@ impl TurnFailure {
 }
 
 impl Disturbance {
-    /// What disturbed `run`, if anything did.
+    /// Disturbance of `run`; `None` if there was none.
     fn of(run: &Run) -> Option<Self> {
         let stalled_ratio = stalled_ratio(run).unwrap_or(0.0);
         let GeneratorUse {
@@ -251,6 +251,11 @@ pub fn voided_blocks(experiment: &Experiment, load: RunLoad) -> Vec<VoidedBlock>
         }
     }
     voided
+}
+
+/// `true` if `block` is among the voided blocks.
+pub(crate) fn is_voided(voided: &[VoidedBlock], block: u32) -> bool {
+    voided.iter().any(|void| void.block == block)
 }
 
 /// Failures whose cause lies on the machine that makes the load.

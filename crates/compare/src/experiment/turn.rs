@@ -25,7 +25,7 @@ use crate::{generator, ready, sweep};
 
 /// How often a starting contender is asked whether it is ready.
 const READY_POLL: Duration = Duration::from_millis(10);
-/// How long requests in flight may take to end after the measured period: as long as the scenario lets a request take,
+/// Bounds of the time for requests in flight at the end of the measured period: as long as the scenario lets a request take,
 /// within these bounds. What is slow is answered; what hangs has no answer.
 const STOP_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_mins(1);
 /// The least time over which users start, so that they are not in lockstep.
@@ -182,7 +182,7 @@ impl Comparison {
         }
     }
 
-    /// How long requests in flight may take to end after the measured period.
+    /// Time for requests in flight at the end of the measured period.
     pub(super) fn stop_timeout(&self) -> Duration {
         let longest = self.scenario.longest_timeout();
         longest.clamp(*STOP_TIMEOUT.start(), *STOP_TIMEOUT.end())
@@ -193,7 +193,7 @@ impl Comparison {
         load == RunLoad::Users && self.file.primary == PrimaryMetric::RequestsPerSecond
     }
 
-    /// How a load is put on a contender that takes about `service_time` for one request.
+    /// Configuration of a load on a contender that takes about `service_time` for one request.
     pub(super) fn load_config(
         &self,
         host: &str,

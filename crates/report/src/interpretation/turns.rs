@@ -1,4 +1,4 @@
-//! What became of the turns: which failed, and which blocks were disturbed.
+//! Sentences about turns: failed ones, disturbed blocks, and figures that depend on a turn's place.
 
 use std::collections::HashMap;
 
@@ -7,6 +7,7 @@ use super::evidence::about_percent;
 use crate::comparison::{Metric, seed_of};
 use crate::experiment::{Run, RunLoad};
 use crate::statistics::{Drift, TurnFigure};
+use crate::turn::is_voided;
 use crate::words;
 
 /// The p below which an effect of a turn's place is pointed out.
@@ -90,10 +91,7 @@ pub(super) fn drift(case: &Case<'_>) -> Vec<String> {
 /// The primary figure of each turn that is judged, less what is usual for its contender. Runs are in the order of turns.
 fn turn_figures(case: &Case<'_>, metric: Metric) -> Vec<TurnFigure> {
     let voided = &case.analysis.voided;
-    let is_judged = |run: &&Run| {
-        let is_voided = voided.iter().any(|voided| voided.block == run.block);
-        !run.measurement.interrupted && !is_voided
-    };
+    let is_judged = |run: &&Run| !run.measurement.interrupted && !is_voided(voided, run.block);
     let mut positions: HashMap<u32, u32> = HashMap::new();
     let mut logs: HashMap<&str, Vec<f64>> = HashMap::new();
     let mut turns = Vec::new();

@@ -1,4 +1,4 @@
-//! What contenders had to do for their figures: the same work, on the same connections, or not.
+//! Sentences about differences in the work of contenders: connections, body sizes, and requests that repeat.
 
 use super::Case;
 use crate::analysis::ContenderResult;

@@ -25,7 +25,7 @@ pub struct DerivedRecord {
     /// Blocks that are not judged.
     #[serde(default)]
     pub voided_blocks: Vec<VoidedBlockRecord>,
-    /// How far the baseline is from itself; `null` without second turns of it.
+    /// Difference of the baseline from itself; `null` without second turns of it.
     #[serde(default)]
     pub noise: Option<NoiseRecord>,
     /// The relative difference that does not count, 0.05 for 5 %: the plan's, or the noise where that is more.

@@ -1,4 +1,4 @@
-//! What a record says of turns, voided blocks, gates and noise.
+//! Turns, voided blocks, gates and noise at rest.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,11 +17,11 @@ pub struct VoidedBlockRecord {
     pub block: u32,
     /// The contender whose turn was disturbed.
     pub contender: String,
-    /// What disturbed it.
+    /// Cause of the disturbance.
     pub by: String,
 }
 
-/// How far the baseline is from itself.
+/// Difference of the baseline from itself.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoiseRecord {
@@ -37,17 +37,17 @@ pub struct NoiseRecord {
 pub struct FailedTurnRecord {
     /// The block, from 1.
     pub block: u32,
-    /// How it failed.
+    /// Kind of failure, in words.
     pub how: String,
 }
 
-/// What a gate showed of a contender.
+/// Reading of one gate for one contender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GateRecord {
     /// The gate in a few words.
     pub gate: String,
-    /// What is tolerated.
+    /// Limit as text.
     pub limit: String,
     /// The figure; `null` where there is none.
     pub value: Option<String>,

@@ -38,8 +38,8 @@ pub fn answer(experiment: &Experiment, analysis: &Analysis) -> String {
     }
 }
 
-/// That response times under users who never pause say no more than the rate, with the baseline's figures; `None` where
-/// users pause, or where the baseline was not measured.
+/// Note that response times under users who never pause repeat the rate, with the baseline's figures; `None` where users
+/// pause, or where the baseline was not measured.
 ///
 /// Each of the users is always waiting, so that by Little's law the mean response time is the users over the rate.
 pub(super) fn closed_load(experiment: &Experiment, analysis: &Analysis) -> Option<String> {

@@ -1,4 +1,4 @@
-//! The gates: what could have decided a contender's figures in place of its speed, with what is tolerated of it.
+//! Gates: causes other than a contender's speed that could have decided its figures, each with its limit.
 //!
 //! Each gate is read once for each contender. The verdict takes the first reading beyond its limit, and the table of a
 //! report prints all of them. Where figures differ from turn to turn, the worst turn counts.
@@ -24,7 +24,7 @@ pub const MOST_GENERATOR_CPU_RATIO: f64 = 0.8;
 /// The share of what the generator makes of a server that does nothing, above which it is taken for the limit.
 pub(super) const MOST_OF_FLOOR_RATIO: f64 = 0.8;
 
-/// How far the users in flight may be from what rate and response time amount to (Little's law), in any turn.
+/// Largest relative difference, in any turn, between the users and the users that rate and response time amount to (Little's law).
 pub(super) const MOST_OFF_LITTLES_LAW_RATIO: f64 = 0.05;
 
 /// The share of planned arrivals that may go unsent.
@@ -56,32 +56,32 @@ pub enum Gate {
     Neighbours,
     /// Processor time that other virtual machines took, in the worst turn.
     Steal,
-    /// How late requests were sent, in the worst turn.
+    /// Delay with which requests were sent, in the worst turn.
     Lag,
     /// The generator's own processor time, in the worst turn.
     Generator,
-    /// How near a contender came to what the generator can do.
+    /// Rate over the rate that the generator makes of a server that does nothing.
     Floor,
-    /// Whether users, rate and response time fit each other, in the worst turn.
+    /// Users that rate and response time amount to, in the worst turn.
     LittlesLaw,
     /// Answers other than the baseline's.
     Answers,
-    /// How far the baseline is from itself.
+    /// Difference of the baseline from itself.
     Noise,
     /// Turns whose rate had not settled.
     Settled,
-    /// How much some process waited for a processor, in the worst turn.
+    /// Share of the time in which some process waited for a processor, in the worst turn.
     Pressure,
 }
 
-/// What a gate showed of one contender.
+/// Reading of one gate for one contender.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// The gate.
     pub gate: Gate,
     /// The figure as text; `None` where there is none.
     pub value: Option<String>,
-    /// What stands in the way of a verdict, if the figure is beyond the limit.
+    /// Obstacle to a verdict; `None` if the figure is within the limit.
     pub beyond: Option<Reason>,
 }
 
@@ -108,7 +108,7 @@ impl Gate {
         }
     }
 
-    /// What is tolerated, for a table.
+    /// Limit as text, for a table.
     pub fn limit(self, experiment: &Experiment) -> String {
         let plan = &experiment.plan;
         match self {

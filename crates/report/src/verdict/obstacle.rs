@@ -1,4 +1,4 @@
-//! What stands in the way of a verdict, in words.
+//! Obstacles to a verdict, and the sentences that describe them.
 
 use std::time::Duration;
 
@@ -23,11 +23,11 @@ pub struct Obstacle {
 pub enum Reason {
     /// Turns of it failed.
     FailedTurns {
-        /// How many.
+        /// Number of failed turns.
         failed: u32,
         /// Turns that were begun.
         begun: u32,
-        /// How they failed.
+        /// Kinds of failure, in words.
         how: String,
     },
     /// So many blocks were disturbed that too few are left.
@@ -36,7 +36,7 @@ pub enum Reason {
         voided: usize,
         /// All blocks.
         blocks: usize,
-        /// What disturbed the first of them.
+        /// Cause of the disturbance of the first of them.
         by: Disturbance,
     },
     /// Turns were so short that a user finished fewer than [`FEWEST_ROUNDS`] tasks.
