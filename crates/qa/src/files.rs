@@ -170,6 +170,7 @@ impl ModelFiles {
     }
 
     /// Where the weights are, or would be.
+    #[cfg(feature = "bundled-model")]
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
