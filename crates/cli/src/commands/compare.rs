@@ -4,7 +4,7 @@ mod files;
 mod png;
 
 use std::fs;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use bakeoff_report::{Experiment, render};
 
 use crate::args::CompareArgs;
 use crate::exit::{Exit, hinted};
-use crate::output::data;
+use crate::output::{data, say};
 use crate::progress::{Progress, Steps};
 use crate::signals::stop_token;
 
@@ -31,7 +31,15 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     let mut comparison = Comparison::new(file)?;
     let stop = stop_token()?;
     let mut preparing = Preparing::new();
-    let mut experiment = comparison.prepare(&stop, &mut |event| preparing.show(&event))?;
+    let prepared = comparison.prepare(&stop, &mut |event| preparing.show(&event));
+    let mut experiment = prepared.map_err(|error| match &error {
+        CompareError::Unreachable { contender, .. } => {
+            let hint =
+                format!("start what {contender} is the address of, or leave it out with --only");
+            hinted(Exit::Environment, error, hint)
+        }
+        _ => error.into(),
+    })?;
     drop(preparing);
     if stop.is_cancelled() {
         return Ok(Exit::Interrupted);
@@ -58,7 +66,10 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     let failed = files::has_any_failed(&experiment);
     Ok(if experiment.interrupted {
         Exit::Interrupted
-    } else if files::is_any_worse(args, &experiment) || failed || !experiment.problems.is_empty() {
+    } else if files::is_any_beyond_a_limit(args, &experiment)
+        || failed
+        || !experiment.problems.is_empty()
+    {
         Exit::Failed
     } else {
         Exit::Done
@@ -105,7 +116,29 @@ fn experiment_file(args: &CompareArgs) -> anyhow::Result<ExperimentFile> {
     file.until_ratio = args.until.or(file.until_ratio);
     file.max_blocks = args.max_blocks.unwrap_or(file.max_blocks);
     file.seed = args.seed.unwrap_or(file.seed);
+    check_blocks(&file, args)?;
     Ok(file)
+}
+
+/// Refuses a plan that cannot come to a verdict before anything is started. Whoever asks for so few blocks on the command line
+/// gets the figures, and is told that there will be no verdict.
+fn check_blocks(file: &ExperimentFile, args: &CompareArgs) -> anyhow::Result<()> {
+    let (Err(error), Some(fewest)) = (file.check_blocks(), file.blocks_missing()) else {
+        return Ok(());
+    };
+    if args.blocks.is_some() {
+        say(&format!("warning: {error}"));
+        say(&format!(
+            "warning: there will be figures and no verdict; for one, use --blocks {fewest}"
+        ));
+        return Ok(());
+    }
+    let hint = format!(
+        "use --blocks {fewest}, or write `blocks = {fewest}` into {}; --blocks {} gives the figures without a verdict",
+        args.experiment.display(),
+        file.blocks
+    );
+    Err(hinted(Exit::Usage, error, hint))
 }
 
 /// Writes every form of the report, the record first, and then says what came of it.
@@ -128,6 +161,22 @@ pub(crate) fn terminal(stream: &impl IsTerminal) -> Terminal {
         width,
         color: stream.is_terminal() && colors_wanted,
     }
+}
+
+/// Adds `markdown` to what GitHub shows of a job, where there is one.
+pub(crate) fn add_to_job_summary(markdown: impl FnOnce() -> String) -> anyhow::Result<()> {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
+        return Ok(());
+    };
+    append(Path::new(&path), &markdown())
+}
+
+/// Adds to the end of a file.
+pub(crate) fn append(path: &Path, content: &str) -> anyhow::Result<()> {
+    let open = || fs::OpenOptions::new().create(true).append(true).open(path);
+    open()
+        .and_then(|mut file| file.write_all(content.as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Writes a file, and the folders that lead to it.
