@@ -10,14 +10,15 @@ mod signals;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use args::{Cli, Command};
 use exit::Exit;
 use output::say;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| match cli.command {
         Command::Serve(args) => commands::serve::run(&args),
         Command::Swarm(args) => commands::swarm::run(&args),
