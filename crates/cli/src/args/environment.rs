@@ -24,8 +24,13 @@ pub(crate) fn named_by(error: &Error, command: &Command) -> Vec<String> {
             _ => Vec::new(),
         })
         .collect();
+    // Commands may have flags of the same name that take different variables.
+    let mut subcommands = given
+        .iter()
+        .filter_map(|given| command.find_subcommand(given));
+    let command = subcommands.next().unwrap_or(command);
     let mut variables: Vec<String> = all_arguments(command)
-        .filter(|arg| named.contains(&arg.to_string().as_str()) && !is_given(arg, &given))
+        .filter(|arg| named.iter().any(|name| is_name_of(name, arg)) && !is_given(arg, &given))
         .filter_map(|arg| {
             let name = arg.get_env()?;
             env::var_os(name).filter(|value| !is_idle(name, value))?;
@@ -63,6 +68,21 @@ fn is_idle(name: &OsStr, value: &OsStr) -> bool {
 fn all_arguments(command: &Command) -> Box<dyn Iterator<Item = &Arg> + '_> {
     let inner = command.get_subcommands().flat_map(all_arguments);
     Box::new(command.get_arguments().chain(inner))
+}
+
+/// `true` if an error calls the argument `name`, such as `--port <PORT>`, or `[FILE]` for one without a flag.
+fn is_name_of(name: &str, arg: &Arg) -> bool {
+    match arg.get_long() {
+        Some(long) => {
+            let flag = name.split([' ', '=', '[']).next().unwrap_or_default();
+            flag.strip_prefix("--") == Some(long)
+        }
+        None => {
+            let bare = name.trim_matches(['[', ']', '<', '>', '.']);
+            let mut names = arg.get_value_names().into_iter().flatten();
+            names.any(|name| name.as_str() == bare)
+        }
+    }
 }
 
 /// `true` if the command line has the flag.
