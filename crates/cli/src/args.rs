@@ -96,6 +96,9 @@ pub(crate) struct SwarmArgs {
     /// How long requests in flight at the end may take before they count as failures without an answer
     #[arg(short = 's', long, env = "LOCUST_STOP_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub(crate) stop_timeout: Duration,
+    /// Exit code when requests failed that no threshold speaks of [default: 1]
+    #[arg(long, env = "LOCUST_EXIT_CODE_ON_ERROR", value_name = "CODE")]
+    pub(crate) exit_code_on_error: Option<u8>,
     /// Threads that drive users [default: one per core]
     #[arg(long, env = "BAKEOFF_THREADS", value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
@@ -262,10 +265,7 @@ pub(crate) struct EvalArgs {
 
 /// A time such as `90s`, `1h30m` or, as Locust has it, a bare number of seconds.
 fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 90s or 1h30m"))
+    bakeoff_load::parse_duration(text)
 }
 
 fn positive_duration(text: &str) -> Result<Duration, String> {

@@ -49,6 +49,7 @@ impl User {
             client: Client::new(
                 Arc::clone(&shared.target),
                 Arc::clone(&shared.connections_opened),
+                derived(seed, index, Purpose::Values),
             ),
             worker,
             rounds: None,
@@ -95,7 +96,7 @@ impl User {
         loop {
             let wake = self.crowd.wait_until(planned, self.index, shared).await;
             let Wake::Due(sent) = wake else { return wake };
-            if !shared.begin_iteration() {
+            if !shared.iterations.begin() {
                 return Wake::End;
             }
             let class = &shared.plan.classes[self.class];
@@ -112,6 +113,7 @@ impl User {
             if shared.clock.measures(planned) {
                 self.finished_round();
             }
+            shared.finish_iteration();
             planned = next;
         }
     }

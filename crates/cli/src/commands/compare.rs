@@ -3,18 +3,16 @@
 mod files;
 mod png;
 
-use std::fs;
 use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::Path;
 
-use anyhow::Context;
 use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Said, Turn};
 use bakeoff_report::render::terminal::Terminal;
 use bakeoff_report::{Experiment, render};
 
 use crate::args::CompareArgs;
 use crate::exit::{Exit, hinted};
+pub(crate) use crate::files::write;
 use crate::output::data;
 use crate::progress::{Progress, Steps};
 use crate::signals::stop_token;
@@ -128,14 +126,6 @@ pub(crate) fn terminal(stream: &impl IsTerminal) -> Terminal {
         width,
         color: stream.is_terminal() && colors_wanted,
     }
-}
-
-/// Writes a file, and the folders that lead to it.
-pub(crate) fn write(path: &Path, content: &str) -> anyhow::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(path, content))
-        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Shows how contenders are made ready.
