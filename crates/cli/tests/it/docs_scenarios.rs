@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use crate::bakeoff::{Ended, bakeoff, read_head, root};
 
 /// An answer that every example finds right.
-const BODY: &str = r#"{"answer": "42", "score": 0.5, "token": "T", "items": [{"id": 7}]}"#;
+const BODY: &str = r#"{"answer":"42","score":0.5,"token":"T","items":[{"id":7}]}"#;
 
 /// A server that gives that answer to whatever it is asked, and the heads that it read.
 fn server() -> (String, Arc<Mutex<Vec<String>>>) {
