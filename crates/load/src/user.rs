@@ -62,7 +62,13 @@ impl User {
         let worker = Rc::clone(&self.worker);
         let Shared { clock, plan, .. } = &*worker.shared;
         let class = &plan.classes[self.class];
-        while let Some(start) = self.crowd.wait_for_start(self.index, &worker.shared).await {
+        // From the start of the load on, so that a thread that begins late starts nobody late.
+        let mut from = Duration::ZERO;
+        while let Some(start) = self
+            .crowd
+            .wait_for_start(self.index, from, &worker.shared)
+            .await
+        {
             let _active = Active::new(&worker);
             self.rounds.get_or_insert(0);
             let due = Due {
@@ -86,6 +92,7 @@ impl User {
             self.client.disconnect();
             self.client.forget();
             self.sequence.become_user(&class.deck, self.index);
+            from = clock.now();
         }
     }
 
