@@ -5,6 +5,7 @@
     reason = "these comments are the help texts, which are no Markdown"
 )]
 
+mod environment;
 mod model;
 mod runs;
 mod serve;
@@ -15,7 +16,9 @@ use std::time::Duration;
 
 use bakeoff_report::Slo;
 use bakeoff_web::Login;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::output::say;
 
 pub(crate) use self::model::{ModelArgs, ModelCommand, ModelCommandArgs};
 pub(crate) use self::runs::{RunsArgs, RunsCommand};
@@ -27,6 +30,28 @@ pub(crate) use self::serve::{LogFormat, ServeArgs};
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// The command line of this process, and the variables that stand for its flags. Ends the process where they cannot be.
+    pub(crate) fn read() -> Self {
+        let mut command = environment::without_idle_variables(Self::command());
+        let matches = command.try_get_matches_from_mut(std::env::args_os());
+        let read = matches.and_then(|mut matches| Self::from_arg_matches_mut(&mut matches));
+        read.unwrap_or_else(|error| {
+            let variables = environment::named_by(&error, &command);
+            if variables.is_empty() {
+                error.exit();
+            }
+            // Nothing is left to do where stderr is closed.
+            let _ = error.print();
+            say(&format!(
+                "hint: the value is that of the variable {}",
+                variables.join(", ")
+            ));
+            std::process::exit(error.exit_code());
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -192,7 +217,7 @@ pub(crate) struct CompareArgs {
     /// Only these contenders
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// Turns of every contender [default: the experiment's]
+    /// Turns of every contender, also fewer than a verdict needs [default: the experiment's]
     #[arg(long, value_name = "N")]
     pub(crate) blocks: Option<NonZeroU32>,
     /// Few turns of every contender: the fewest that can show a difference
@@ -249,6 +274,10 @@ pub(crate) struct CompareArgs {
     /// End with 1 when a contender is shown to be worse than the baseline by more than this, such as 5%
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub(crate) fail_if_worse: Option<f64>,
+    /// End with 1 unless every contender is shown to be worse than the baseline by less than this, if at all, such as 10%:
+    /// without a verdict it fails
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub(crate) fail_unless_not_worse: Option<f64>,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! Files that the program writes: whole, or not at all.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -40,6 +40,22 @@ fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".part-{}", std::process::id()));
     name.into()
+}
+
+/// Adds `markdown` to what GitHub shows of a job, where there is one.
+pub(crate) fn add_to_job_summary(markdown: impl FnOnce() -> String) -> anyhow::Result<()> {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
+        return Ok(());
+    };
+    append(Path::new(&path), &markdown())
+}
+
+/// Adds to the end of a file.
+pub(crate) fn append(path: &Path, content: &str) -> anyhow::Result<()> {
+    let open = || fs::OpenOptions::new().create(true).append(true).open(path);
+    open()
+        .and_then(|mut file| file.write_all(content.as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Whether files can be made in the folder of `path`, found out by making one; nothing is left behind but the folder.

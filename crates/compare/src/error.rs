@@ -41,6 +41,28 @@ pub enum CompareError {
         /// The names there are.
         known: String,
     },
+    /// The plan has fewer blocks than a verdict needs, so that whatever is measured shows nothing.
+    #[error(
+        "{blocks} blocks cannot show a difference between {contenders} contenders, whatever they measure: a verdict needs {fewest}"
+    )]
+    TooFewBlocks {
+        /// Blocks of the plan.
+        blocks: u32,
+        /// Contenders of the plan.
+        contenders: usize,
+        /// The fewest that will do.
+        fewest: u32,
+    },
+    /// A contender with an address, which nobody starts, does not answer correctly.
+    #[error("cannot measure `{contender}` at {url}: {what}")]
+    Unreachable {
+        /// Its name.
+        contender: String,
+        /// Its address.
+        url: String,
+        /// What is in the way.
+        what: String,
+    },
     /// No contender is left to measure.
     #[error("no contender can be started")]
     NoContender,

@@ -17,6 +17,7 @@ use crate::machine;
 mod blocks;
 mod info;
 mod order;
+mod outlook;
 mod sampling;
 mod scenario;
 mod turn;
@@ -43,6 +44,8 @@ pub enum Event<'a> {
         /// Who is it now.
         baseline: &'a str,
     },
+    /// The plan in words, with the time that it takes.
+    Planned(&'a [String]),
     /// What the load generator makes of a server that does nothing is measured.
     MeasuringFloor,
     /// A contender is asked for its answers to a sample of requests.
@@ -52,6 +55,8 @@ pub enum Event<'a> {
     },
     /// A contender is being started.
     Starting(Turn<'a>),
+    /// A contender does not answer correctly yet.
+    Waiting(Turn<'a>, &'a str),
     /// The load is on.
     Load(Turn<'a>, &'a Progress<'a>),
     /// A turn was measured.
@@ -127,7 +132,8 @@ impl Comparison {
     /// Cancelling `stop` ends it early.
     ///
     /// # Errors
-    /// [`CompareError::NoContender`] when none is left.
+    /// [`CompareError::NoContender`] when none is left, and [`CompareError::Unreachable`] when one with an address does not
+    /// answer correctly: nobody would start it, so waiting for it in every turn does not help.
     pub fn prepare(
         &mut self,
         stop: &CancellationToken,
@@ -167,6 +173,7 @@ impl Comparison {
         if self.contenders.is_empty() && !stop.is_cancelled() {
             return Err(CompareError::NoContender);
         }
+        self.reach(stop, observe)?;
         let baseline = self.baseline(&mut left_out, observe);
         let control = self.control(&baseline);
         let mut contenders: Vec<_> = self.contenders.iter().map(Prepared::contender).collect();
@@ -181,39 +188,77 @@ impl Comparison {
             name: self.scenario.name().to_owned(),
             started_at,
             bakeoff_version: env!("CARGO_PKG_VERSION").into(),
-            plan: Plan {
-                primary: self.file.primary,
-                same_ratio: self.file.same_ratio,
-                control,
-                other_answers_ratio: self.file.other_answers_ratio,
-                baseline,
-                blocks: self.file.blocks.get(),
-                restart: self.file.restart,
-                users: self.users.get(),
-                users_pause: self.scenario.has_pauses(),
-                warm_up: self.file.warm_up.at_least,
-                warm_up_limit: self.file.warm_up.at_most,
-                measure: self.file.measure,
-                measure_limit: self.file.measure_limit,
-                seed: self.file.seed,
-                slo: self.file.slo,
-                price_per_core_hour: self.file.price_per_core_hour,
-                cores: self.cores.as_ref().map(Cores::in_words),
-                scenario: Some(scenario::facts(
-                    &self.file.scenario,
-                    &self.scenario,
-                    self.stop_timeout(),
-                )),
-            },
+            plan: self.plan(baseline, control),
             machine: machine::describe(),
             contenders,
             left_out,
             agreements: Vec::new(),
             floor: None,
+            floor_missing: None,
             runs: Vec::new(),
             problems: Vec::new(),
             interrupted: stop.is_cancelled(),
         })
+    }
+
+    fn plan(&self, baseline: String, control: Option<String>) -> Plan {
+        Plan {
+            primary: self.file.primary,
+            same_ratio: self.file.same_ratio,
+            control,
+            other_answers_ratio: self.file.other_answers_ratio,
+            baseline,
+            blocks: self.file.blocks.get(),
+            restart: self.file.restart,
+            users: self.users.get(),
+            users_pause: self.scenario.has_pauses(),
+            warm_up: self.file.warm_up.at_least,
+            warm_up_limit: self.file.warm_up.at_most,
+            measure: self.file.measure,
+            measure_limit: self.file.measure_limit,
+            seed: self.file.seed,
+            slo: self.file.slo,
+            price_per_core_hour: self.file.price_per_core_hour,
+            cores: self.cores.as_ref().map(Cores::in_words),
+            scenario: Some(scenario::facts(
+                &self.file.scenario,
+                &self.scenario,
+                self.stop_timeout(),
+            )),
+        }
+    }
+
+    /// Asks each contender that runs already for a first correct answer.
+    fn reach(
+        &self,
+        stop: &CancellationToken,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), CompareError> {
+        for contender in &self.contenders {
+            let Launch::Url(url) = &contender.config.launch else {
+                continue;
+            };
+            let name = contender.config.name.as_str();
+            let mut say = |step: &str| {
+                observe(Event::Preparing {
+                    contender: name,
+                    step,
+                });
+            };
+            say(&format!("asking {url} for a first correct answer"));
+            match self.start(contender, stop, &mut say) {
+                Ok(_) => {}
+                Err(_) if stop.is_cancelled() => break,
+                Err(what) => {
+                    return Err(CompareError::Unreachable {
+                        contender: name.to_owned(),
+                        url: url.clone(),
+                        what,
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The name of the baseline's second turns, where there are to be any and there is somebody to compare it with.

@@ -27,7 +27,7 @@ use value::{Percent, PositiveDuration, Price, RawAnswerRule, RawMetric, RawSlo};
 pub struct ExperimentFile {
     /// The scenario file that makes the load.
     pub scenario: PathBuf,
-    /// Turns of every contender.
+    /// Turns of every contender; where the file does not say, ten, or as many as a verdict on so many contenders needs.
     pub blocks: NonZeroU32,
     /// Blocks up to which it goes on for the sake of `until_ratio`.
     pub max_blocks: NonZeroU32,
@@ -140,10 +140,16 @@ impl ExperimentFile {
             let rule = rule.into_inner().resolve();
             answer_rules.push(rule.map_err(|message| source.error(Some(span), &message))?);
         }
+        let blocks = raw.blocks.unwrap_or_else(|| {
+            NonZeroU32::max(
+                DEFAULT_BLOCKS,
+                fewest_for(contenders.len()).unwrap_or(NonZeroU32::MIN),
+            )
+        });
         Ok(Self {
             scenario: folder.join(raw.scenario),
-            max_blocks: raw.max_blocks.max(raw.blocks),
-            blocks: raw.blocks,
+            max_blocks: raw.max_blocks.max(blocks),
+            blocks,
             extra_blocks: raw.extra_blocks,
             until_ratio: raw.until.map(|until| until.0),
             restart: raw.restart.into(),
@@ -173,9 +179,38 @@ impl ExperimentFile {
 impl ExperimentFile {
     /// Asks for the fewest blocks that can show a difference between so many contenders.
     pub fn make_quick(&mut self) {
-        let blocks = fewest_blocks(self.contenders.len().saturating_sub(1));
-        let blocks = u32::try_from(blocks).ok().and_then(NonZeroU32::new);
-        self.blocks = blocks.unwrap_or(NonZeroU32::MIN);
+        self.blocks = self.fewest_blocks().unwrap_or(NonZeroU32::MIN);
+    }
+
+    /// The number of blocks that a verdict needs, where the plan has fewer and so cannot come to one whatever it measures.
+    /// `None` for a plan that can, for one contender alone, and with [`Self::until_ratio`], which goes on until there are enough.
+    pub fn blocks_missing(&self) -> Option<NonZeroU32> {
+        let most = if self.until_ratio.is_some() {
+            self.max_blocks.max(self.blocks)
+        } else {
+            self.blocks
+        };
+        self.fewest_blocks().filter(|fewest| most < *fewest)
+    }
+
+    /// The same as an error.
+    ///
+    /// # Errors
+    /// [`CompareError::TooFewBlocks`] for a plan that cannot come to a verdict.
+    pub fn check_blocks(&self) -> Result<(), CompareError> {
+        match self.blocks_missing() {
+            Some(fewest) => Err(CompareError::TooFewBlocks {
+                blocks: self.blocks.get(),
+                contenders: self.contenders.len(),
+                fewest: fewest.get(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The fewest blocks that can show a difference; `None` without anything to compare.
+    fn fewest_blocks(&self) -> Option<NonZeroU32> {
+        fewest_for(self.contenders.len())
     }
 
     /// Keeps only the contenders named; keeps all where no name is given. Without the baseline of the file
@@ -206,6 +241,13 @@ impl ExperimentFile {
     }
 }
 
+/// The fewest blocks that can show a difference between so many contenders; `None` for one alone.
+fn fewest_for(contenders: usize) -> Option<NonZeroU32> {
+    let comparisons = contenders.checked_sub(1).filter(|others| *others > 0)?;
+    let fewest = u32::try_from(fewest_blocks(comparisons)).ok();
+    fewest.and_then(NonZeroU32::new)
+}
+
 /// A file's text and name, to point at a place in it.
 struct Source<'a> {
     text: &'a str,
@@ -231,8 +273,7 @@ impl Source<'_> {
 #[serde(deny_unknown_fields)]
 struct RawExperiment {
     scenario: PathBuf,
-    #[serde(default = "default_blocks")]
-    blocks: NonZeroU32,
+    blocks: Option<NonZeroU32>,
     #[serde(default = "default_max_blocks")]
     max_blocks: NonZeroU32,
     extra_blocks: Option<u32>,
@@ -274,9 +315,8 @@ struct RawExperiment {
     contender: Vec<Spanned<RawContender>>,
 }
 
-fn default_blocks() -> NonZeroU32 {
-    NonZeroU32::new(10).expect("ten is not zero")
-}
+/// Blocks where neither the file nor the number of contenders asks for others.
+const DEFAULT_BLOCKS: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
 fn default_control() -> bool {
     true

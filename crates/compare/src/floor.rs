@@ -23,15 +23,16 @@ const ANSWER: &[u8] = b"{}";
 const WARM_UP: Duration = Duration::from_millis(500);
 const MEASURE: Duration = Duration::from_secs(1);
 
-/// Puts the experiment's users on a server that does nothing; `None` where none of them got an answer, as with requests that
-/// need an answer to one before, and where it was stopped.
+/// Puts the experiment's users on a server that does nothing. The error says why there is no figure, such as that requests
+/// need a value from an answer before.
 pub(crate) fn measure(
     scenario: &Scenario,
     config: LoadConfig,
     cores: Option<&Cores>,
     stop: &CancellationToken,
-) -> Option<Floor> {
-    let server = NullServer::start(cores)?;
+) -> Result<Floor, String> {
+    let server =
+        NullServer::start(cores).ok_or("the server that does nothing could not be started")?;
     let config = LoadConfig {
         host: format!("http://{}", server.address),
         warm_up: Some(WARM_UP),
@@ -40,12 +41,25 @@ pub(crate) fn measure(
     };
     let control = Control::from(stop.clone());
     let scenario = scenario.without_checks();
-    let measurement = bakeoff_load::run(&scenario, &config, &control, &mut |_| {}).ok()?;
-    let total = Summary::of([&measurement]).total;
-    let complete = !measurement.interrupted && total.failures() == 0;
-    Some(Floor {
-        requests_per_second: total.successes_per_second().filter(|_| complete)?,
-        median: total.median()?.time,
+    let measurement = bakeoff_load::run(&scenario, &config, &control, &mut |_| {});
+    let measurement = measurement.map_err(|error| error.to_string())?;
+    if measurement.interrupted {
+        return Err("it was stopped".to_owned());
+    }
+    let summary = Summary::of([&measurement]);
+    if let Some(failure) = summary.failures.first() {
+        return Err(format!(
+            "without real answers, `{}` fails ({})",
+            failure.name, failure.cause
+        ));
+    }
+    let total = summary.total;
+    let figures = total.successes_per_second().zip(total.median());
+    let (requests_per_second, median) =
+        figures.ok_or("no request was answered in the measured period")?;
+    Ok(Floor {
+        requests_per_second,
+        median: median.time,
     })
 }
 

@@ -18,6 +18,11 @@ pub(crate) fn next_step(runs: &[Run], most: NonZeroU32) -> Option<NonZeroU32> {
     (!is_saturated(&curve) && next <= most).then_some(next)
 }
 
+/// The users of all steps, however many.
+pub(crate) fn steps() -> impl Iterator<Item = u32> {
+    std::iter::successors(Some(FIRST.get()), |users| Some(after(*users)))
+}
+
 /// 1, 2, 3, 4, 6, 8, 12, 16, …: powers of two, and the middle between them.
 fn after(users: u32) -> u32 {
     if users < 3 {
@@ -35,9 +40,7 @@ mod tests {
 
     #[test]
     fn steps_are_powers_of_two_and_what_lies_between() {
-        let steps: Vec<u32> = std::iter::successors(Some(1), |users| Some(after(*users)))
-            .take(12)
-            .collect();
+        let steps: Vec<u32> = steps().take(12).collect();
         assert_eq!(steps, [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]);
         assert_eq!(after(u32::MAX), u32::MAX);
     }

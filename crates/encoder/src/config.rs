@@ -46,13 +46,31 @@ pub(crate) enum Activation {
 const SUPPORTED: &str = "BertForQuestionAnswering, DistilBertForQuestionAnswering, RobertaForQuestionAnswering, \
      XLMRobertaForQuestionAnswering and CamembertForQuestionAnswering";
 
-const ARCHITECTURES: [(&str, Family); 5] = [
-    ("BertForQuestionAnswering", Family::Bert),
-    ("DistilBertForQuestionAnswering", Family::DistilBert),
-    ("RobertaForQuestionAnswering", Family::Roberta),
-    ("XLMRobertaForQuestionAnswering", Family::Roberta),
-    ("CamembertForQuestionAnswering", Family::Roberta),
+/// Each with its `model_type`.
+const ARCHITECTURES: [(&str, &str, Family); 5] = [
+    ("BertForQuestionAnswering", "bert", Family::Bert),
+    (
+        "DistilBertForQuestionAnswering",
+        "distilbert",
+        Family::DistilBert,
+    ),
+    ("RobertaForQuestionAnswering", "roberta", Family::Roberta),
+    (
+        "XLMRobertaForQuestionAnswering",
+        "xlm-roberta",
+        Family::Roberta,
+    ),
+    (
+        "CamembertForQuestionAnswering",
+        "camembert",
+        Family::Roberta,
+    ),
 ];
+
+/// `true` if the encoder runs models of a class of transformers' such as `BertForQuestionAnswering`.
+pub fn runs(architecture: &str) -> bool {
+    ARCHITECTURES.iter().any(|(name, ..)| *name == architecture)
+}
 
 const ACTIVATIONS: [(&str, Activation); 6] = [
     ("gelu", Activation::Gelu),
@@ -80,21 +98,30 @@ impl Config {
         file.refuse_variants()?;
         let config = Self {
             family,
-            hidden: file.hidden_size,
-            layers: file.num_hidden_layers,
-            heads: file.num_attention_heads,
-            intermediate: file.intermediate_size,
-            vocabulary: file.vocab_size,
-            positions: file.max_position_embeddings,
+            hidden: file.hidden_size.unwrap_or(768),
+            layers: file.num_hidden_layers.unwrap_or(match family {
+                Family::DistilBert => 6,
+                Family::Bert | Family::Roberta => 12,
+            }),
+            heads: file.num_attention_heads.unwrap_or(12),
+            intermediate: file.intermediate_size.unwrap_or(3072),
+            vocabulary: file.vocab_size.unwrap_or(match family {
+                Family::Roberta => 50_265,
+                Family::Bert | Family::DistilBert => 30_522,
+            }),
+            positions: file.max_position_embeddings.unwrap_or(512),
             padding: match family {
-                Family::Roberta => Some(file.pad_token_id),
+                Family::Roberta => Some(file.padding()?),
                 Family::Bert | Family::DistilBert => None,
             },
             token_types: match family {
                 Family::DistilBert => 0,
-                Family::Bert | Family::Roberta => file.type_vocab_size,
+                Family::Bert | Family::Roberta => file.type_vocab_size.unwrap_or(2),
             },
-            epsilon: file.layer_norm_eps,
+            epsilon: match family {
+                Family::DistilBert => 1e-12,
+                Family::Bert | Family::Roberta => file.layer_norm_eps.unwrap_or(1e-12),
+            },
             activation: file.activation()?,
         };
         config.check()?;
@@ -150,28 +177,26 @@ impl Config {
     }
 }
 
-/// The part of config.json that matters, with the names of all families.
+/// The part of config.json that matters, with the names of all families. What is left out has the default of its family.
 #[derive(Debug, Deserialize)]
 struct File {
-    #[serde(default)]
-    architectures: Vec<String>,
+    architectures: Option<Vec<String>>,
+    model_type: Option<String>,
     #[serde(alias = "dim")]
-    hidden_size: usize,
+    hidden_size: Option<usize>,
     #[serde(alias = "n_layers")]
-    num_hidden_layers: usize,
+    num_hidden_layers: Option<usize>,
     #[serde(alias = "n_heads")]
-    num_attention_heads: usize,
+    num_attention_heads: Option<usize>,
     #[serde(alias = "hidden_dim")]
-    intermediate_size: usize,
-    vocab_size: usize,
-    #[serde(default = "default_positions")]
-    max_position_embeddings: usize,
+    intermediate_size: Option<usize>,
+    vocab_size: Option<usize>,
+    max_position_embeddings: Option<usize>,
+    /// Null is not the same as nothing.
     #[serde(default = "default_pad_token_id")]
-    pad_token_id: usize,
-    #[serde(default = "default_token_types")]
-    type_vocab_size: usize,
-    #[serde(default = "default_epsilon")]
-    layer_norm_eps: f32,
+    pad_token_id: Option<i64>,
+    type_vocab_size: Option<usize>,
+    layer_norm_eps: Option<f32>,
     #[serde(alias = "activation", default = "default_activation")]
     hidden_act: String,
     position_embedding_type: Option<String>,
@@ -179,14 +204,22 @@ struct File {
 }
 
 impl File {
+    /// The family of the `model_type`; `architectures` decides only where there is none.
     fn family(&self) -> Result<Family, LoadError> {
+        let architectures = self.architectures.as_deref().unwrap_or_default();
         let known = ARCHITECTURES
             .iter()
-            .find(|(name, _)| self.architectures.iter().any(|found| found == name));
-        known.map(|(_, family)| *family).ok_or_else(|| {
-            unsupported(match self.architectures.as_slice() {
-                [] => "a model whose config.json names no architecture".to_owned(),
-                found => found.join(", "),
+            .find(|(name, model_type, _)| match &self.model_type {
+                Some(found) => found == model_type,
+                None => architectures.iter().any(|found| found == name),
+            });
+        known.map(|(.., family)| *family).ok_or_else(|| {
+            unsupported(match (&self.model_type, architectures) {
+                (None, []) => {
+                    "a model whose config.json names no architecture and no model_type".to_owned()
+                }
+                (Some(model_type), []) => format!("a model of the type `{model_type}`"),
+                (_, found) => found.join(", "),
             })
         })
     }
@@ -195,18 +228,39 @@ impl File {
         let known = ACTIVATIONS
             .iter()
             .find(|(name, _)| self.hidden_act == *name);
-        known
-            .map(|(_, activation)| *activation)
-            .ok_or_else(|| unsupported(format!("the activation `{}`", self.hidden_act)))
+        known.map(|(_, activation)| *activation).ok_or_else(|| {
+            let names: Vec<&str> = ACTIVATIONS.iter().map(|(name, _)| *name).collect();
+            LoadError::Unsupported {
+                what: format!("the activation `{}`", self.hidden_act),
+                supported: names.join(", "),
+            }
+        })
+    }
+
+    /// The token whose number decides where positions start.
+    fn padding(&self) -> Result<usize, LoadError> {
+        let padding = self.pad_token_id.and_then(|id| usize::try_from(id).ok());
+        padding.ok_or_else(|| {
+            let what = "pad_token_id is no token, and positions start after that token";
+            LoadError::Config(what.into())
+        })
     }
 
     fn refuse_variants(&self) -> Result<(), LoadError> {
         match self.position_embedding_type.as_deref() {
             None | Some("absolute") => {}
-            Some(other) => return Err(unsupported(format!("{other} position embeddings"))),
+            Some(other) => {
+                return Err(LoadError::Unsupported {
+                    what: format!("{other} position embeddings"),
+                    supported: "absolute ones".to_owned(),
+                });
+            }
         }
         if self.quantization_config.is_some() {
-            return Err(unsupported("weights that are already quantized".to_owned()));
+            return Err(LoadError::Unsupported {
+                what: "weights that are already quantized".to_owned(),
+                supported: "those of floats".to_owned(),
+            });
         }
         Ok(())
     }
@@ -215,27 +269,20 @@ impl File {
 fn unsupported(what: String) -> LoadError {
     LoadError::Unsupported {
         what,
-        supported: SUPPORTED,
+        supported: SUPPORTED.to_owned(),
     }
 }
 
-/// BERT's own defaults, for a config.json that leaves them out; the padding token is RoBERTa's.
-fn default_positions() -> usize {
-    512
+/// RoBERTa's own default.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "serde wants the type of the field"
+)]
+fn default_pad_token_id() -> Option<i64> {
+    Some(1)
 }
 
-fn default_pad_token_id() -> usize {
-    1
-}
-
-fn default_token_types() -> usize {
-    2
-}
-
-fn default_epsilon() -> f32 {
-    1e-12
-}
-
+/// The default of all families.
 fn default_activation() -> String {
     "gelu".to_owned()
 }

@@ -25,13 +25,13 @@ pub enum LoadError {
     },
     /// The model is not one that this engine runs.
     #[error(
-        "cannot run {what} from safetensors, only {supported}; export the model to ONNX and put model.onnx in place of the safetensors"
+        "cannot run {what} from safetensors, only {supported}; export the model to ONNX and put model.onnx into the folder"
     )]
     Unsupported {
         /// What config.json says that does not work.
         what: String,
         /// What works.
-        supported: &'static str,
+        supported: String,
     },
     /// The settings do not hang together.
     #[error("config.json: {0}")]

@@ -34,6 +34,7 @@ mod safetensors;
 mod simd;
 mod team;
 
+pub use crate::config::runs;
 pub use crate::encoder::{Encoder, EncoderOptions, Logits, Tokens};
 pub use crate::error::{ForwardError, LoadError};
 pub use crate::isa::{Dtype, Isa};

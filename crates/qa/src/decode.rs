@@ -1,13 +1,13 @@
 //! Turns the spans of all windows into answers: text, merging, order. Pure.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use crate::answer::Answer;
 use crate::encoding::Window;
 use crate::question::{Compat, Options};
-use crate::span::Probabilities;
+use crate::span::{Probabilities, Span};
 
 /// Collects the answers of one question, window by window.
 #[derive(Debug)]
@@ -37,16 +37,44 @@ impl<'a> Decoder<'a> {
         let wanted = self.candidates();
         let spans = probabilities.best_spans(wanted, self.options.max_answer_len.get());
         for span in &spans {
-            let characters = if self.options.align_to_words {
-                window.word_characters(span.start, span.end)
-            } else {
-                window.characters(span.start, span.end)
-            };
+            let characters = self.characters(window, span.start, span.end);
             self.take(characters, f64::from(span.score));
         }
-        // The reference fills up with the first token, whose place in the context is empty and whose score is zero.
-        if spans.len() < wanted {
-            self.take(0..0, 0.0);
+        self.fill_up(window, &spans, wanted);
+    }
+
+    /// Takes in spans without any score where there are fewer than `wanted` with one, as the reference does: in the order of their
+    /// first and last tokens. Those that start or end at the first token of the window count, as do those that end before they start
+    /// and so are empty.
+    fn fill_up(&mut self, window: &Window<'_>, scored: &[Span], wanted: usize) {
+        let (context, tokens) = (window.context(), window.tokens());
+        let scored: HashSet<(usize, usize)> = scored
+            .iter()
+            .map(|span| (context.start + span.start, context.start + span.end))
+            .collect();
+        let pairs = (0..tokens).flat_map(|start| (0..tokens).map(move |end| (start, end)));
+        let without_score = pairs.filter(|pair| !scored.contains(pair));
+        // The reference leaves out spans with other tokens after it has counted them.
+        for (start, end) in without_score.take(wanted.saturating_sub(scored.len())) {
+            let in_context = |token: usize| context.contains(&token).then(|| token - context.start);
+            let characters = match (in_context(start), in_context(end)) {
+                (Some(start), Some(end)) => self.characters(window, start, end),
+                // The first token has no place in the context but its start.
+                (None, Some(end)) if start == 0 => 0..window.characters(end, end).end,
+                (Some(start), None) if end == 0 => window.characters(start, start).start..0,
+                (None, None) if (start, end) == (0, 0) => 0..0,
+                _ => continue,
+            };
+            let end = characters.end.max(characters.start);
+            self.take(characters.start..end, 0.0);
+        }
+    }
+
+    fn characters(&self, window: &Window<'_>, start: usize, end: usize) -> Range<usize> {
+        if self.options.align_to_words {
+            window.word_characters(start, end)
+        } else {
+            window.characters(start, end)
         }
     }
 

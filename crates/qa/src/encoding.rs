@@ -23,6 +23,8 @@ pub(crate) struct EncodedQuestion {
     // The segment of the context's tokens.
     context_type_id: u32,
     question_tokens: usize,
+    // Tokens of the context, by their positions, that have other code points where a window starts with them.
+    window_starts: Vec<(usize, Range<u32>)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,11 +43,19 @@ struct ContextToken {
     word: Option<NonZeroU32>,
 }
 
+/// What stands for a space in the tokens of tokenizers that work on bytes.
+const SPACE: char = 'Ġ';
+
+/// What `tokenizer` makes of `question` and its context.
+pub(crate) fn encode(tokenizer: &Tokenizer, question: &Question) -> Result<Encoding, BackendError> {
+    guard::no_panic_on_text(|| {
+        tokenizer.encode_char_offsets((question.question(), question.context()), true)
+    })
+}
+
 impl EncodedQuestion {
-    pub(crate) fn new(tokenizer: &Tokenizer, question: &Question) -> Result<Self, BackendError> {
-        let encoding = guard::no_panic_on_text(|| {
-            tokenizer.encode_char_offsets((question.question(), question.context()), true)
-        })?;
+    /// With the segment of each token only where `token_types` says that the model gets it.
+    pub(crate) fn new(encoding: &Encoding, token_types: bool) -> Result<Self, BackendError> {
         let sequences = encoding.get_sequence_ids();
         let count = |sequence| {
             sequences
@@ -59,16 +69,57 @@ impl EncodedQuestion {
             .position(|&sequence| sequence == Some(1))
             .unwrap_or(sequences.len());
         let context = start..start + count(1);
-        Ok(Self {
-            before: surrounding(&encoding, 0..start),
-            after: surrounding(&encoding, context.end..encoding.len()),
+        let mut encoded = Self {
+            before: surrounding(encoding, 0..start),
+            after: surrounding(encoding, context.end..encoding.len()),
             context_type_id: encoding.get_type_ids()[context.clone()]
                 .first()
                 .copied()
                 .unwrap_or_default(),
-            context: context_tokens(&encoding, context)?,
+            context: context_tokens(encoding, context)?,
             question_tokens: count(0),
-        })
+            window_starts: Vec::new(),
+        };
+        if !token_types {
+            encoded.context_type_id = 0;
+            let surrounding = encoded.before.iter_mut().chain(&mut encoded.after);
+            surrounding.for_each(|token| token.type_id = 0);
+        }
+        Ok(encoded)
+    }
+
+    /// Gives the token at the start of each window back the space before its word, which the tokenizer took off its code points.
+    ///
+    /// Tokenizers that add a space before the first word leave the first token of a sequence as it is, and the reference cuts a
+    /// context into windows before it looks which token is the first.
+    pub(crate) fn keep_first_spaces(&mut self, encoding: &Encoding, windows: &[Range<usize>]) {
+        for start in windows
+            .iter()
+            .map(|window| window.start)
+            .filter(|&start| start > 0)
+        {
+            let Some(token) = self.context.get(start) else {
+                continue;
+            };
+            let text = &encoding.get_tokens()[self.before.len() + start];
+            let is_space = |character: &char| *character == SPACE || character.is_whitespace();
+            if text.chars().take_while(is_space).count() == 1 && token.start > 0 {
+                let first = token.start - 1;
+                let end = if text.chars().all(|character| is_space(&character)) {
+                    first
+                } else {
+                    token.end
+                };
+                self.window_starts.push((start, first..end));
+            }
+        }
+    }
+
+    /// A token whose number is not below `vocab_size`, if there is one.
+    pub(crate) fn token_beyond(&self, vocab_size: usize) -> Option<u32> {
+        let surrounding = self.before.iter().chain(&self.after).map(|token| token.id);
+        let mut ids = surrounding.chain(self.context.iter().map(|token| token.id));
+        ids.find(|id| *id as usize >= vocab_size)
     }
 
     pub(crate) fn token_counts(&self) -> TokenCounts {
@@ -81,9 +132,15 @@ impl EncodedQuestion {
 
     /// What `window`, a range of the context's tokens, puts before a model.
     pub(crate) fn window(&self, window: &Range<usize>) -> Window<'_> {
+        let found = self.window_starts.iter();
+        let first = found
+            .filter(|(start, _)| *start == window.start)
+            .map(|(_, characters)| characters.clone())
+            .next();
         Window {
             encoded: self,
             context: &self.context[window.clone()],
+            first,
         }
     }
 }
@@ -118,9 +175,16 @@ fn context_tokens(
 pub(crate) struct Window<'a> {
     encoded: &'a EncodedQuestion,
     context: &'a [ContextToken],
+    // The code points of the first token of the context, where they are other ones than in the middle of a window.
+    first: Option<Range<u32>>,
 }
 
 impl Window<'_> {
+    /// Tokens of the whole window.
+    pub(crate) fn tokens(&self) -> usize {
+        self.encoded.before.len() + self.context.len() + self.encoded.after.len()
+    }
+
     /// Where the context lies in what the model reads.
     pub(crate) fn context(&self) -> Range<usize> {
         let start = self.encoded.before.len();
@@ -155,7 +219,11 @@ impl Window<'_> {
 
     /// The code points of the context from the window's context token `start` to its token `end`.
     pub(crate) fn characters(&self, start: usize, end: usize) -> Range<usize> {
-        self.context[start].start as usize..self.context[end].end as usize
+        let place = |token: usize| match &self.first {
+            Some(first) if token == 0 => first.clone(),
+            _ => self.context[token].start..self.context[token].end,
+        };
+        place(start).start as usize..place(end).end as usize
     }
 
     /// As [`Window::characters`], grown to whole words as far as the window shows them.

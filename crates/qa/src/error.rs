@@ -51,6 +51,16 @@ pub enum AnswerError {
         /// The most that are read.
         limit: usize,
     },
+    /// The text holds a token that the tokenizer knows and the model does not.
+    #[error(
+        "the tokenizer makes token {id} of the text, and the model knows only {vocab_size} tokens"
+    )]
+    UnknownToken {
+        /// The number of the token.
+        id: u32,
+        /// Tokens that the model knows.
+        vocab_size: usize,
+    },
     /// The tokenizer failed on a valid question.
     #[error("the tokenizer failed on a valid question")]
     Tokenizer(#[source] BackendError),
@@ -61,6 +71,7 @@ pub enum AnswerError {
 
 /// A model that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ModelError {
     /// There is no such folder.
     #[error("there is no model folder {}", folder.display())]
@@ -69,7 +80,8 @@ pub enum ModelError {
         folder: PathBuf,
     },
     /// The folder lacks a file that every model has.
-    #[error("no {file} in {}; a model folder holds config.json, tokenizer.json, and model.safetensors or model.onnx", folder.display())]
+    #[error("no {file} in {}; a model folder holds config.json, tokenizer.json or vocab.txt or vocab.json with merges.txt, and \
+         model.safetensors or model.onnx", folder.display())]
     NoFile {
         /// The folder.
         folder: PathBuf,
@@ -78,7 +90,7 @@ pub enum ModelError {
     },
     /// The folder has no weights that can be run.
     #[error(
-        "no weights: neither model.safetensors nor model.onnx is in {}; save the model with transformers' \
+        "no weights: none of model.safetensors, model.onnx, onnx/model.onnx and model_quantized.onnx is in {}; save the model with transformers' \
          `save_pretrained`, or export it with `optimum-cli export onnx --task question-answering`",
         folder.display()
     )]
@@ -87,9 +99,16 @@ pub enum ModelError {
         folder: PathBuf,
     },
     /// Precision or instructions were asked for, which only safetensors can be run with.
-    #[error("{} has no model.safetensors, and an ONNX file is run as it is; leave the choice of dtype and isa out, or save the model with \
+    #[error("{} has no model.safetensors, and an ONNX file is run as it is; leave the choice of weights, dtype and isa out, or save the model with \
          transformers' `save_pretrained`", folder.display())]
     OnnxOnly {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// An ONNX file was asked for.
+    #[error("{} has no ONNX file; leave the choice of weights out, or export the model with `optimum-cli export onnx --task \
+         question-answering`", folder.display())]
+    NoGraph {
         /// The folder.
         folder: PathBuf,
     },
@@ -118,6 +137,38 @@ pub enum ModelError {
         found: String,
         /// What it may say.
         supported: Vec<&'static str>,
+    },
+    /// A setting cannot be used.
+    #[error("cannot use {}: {what}", path.display())]
+    Setting {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with which setting.
+        what: String,
+    },
+    /// The tokenizer is of a class that works in another way than those that are known here.
+    #[error("cannot use the tokenizer class {found} that {} names, only these: {}", path.display(), supported.join(", "))]
+    TokenizerClass {
+        /// The file.
+        path: PathBuf,
+        /// What it names.
+        found: String,
+        /// What it may name.
+        supported: Vec<&'static str>,
+    },
+    /// A file holds only the reference that Git LFS keeps in its place.
+    #[error("cannot read {}: it is a Git LFS pointer, not the file itself; fetch the file with `git lfs pull`", path.display())]
+    LfsPointer {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The vocabulary files give no tokenizer.
+    #[error("cannot make a tokenizer of the vocabulary in {}: {why}", folder.display())]
+    Vocabulary {
+        /// The folder.
+        folder: PathBuf,
+        /// Which file is wrong, and in what.
+        why: String,
     },
     /// The model wants the context before the question.
     #[error("{} says padding_side \"left\"; only models that read the question before the context work", path.display())]

@@ -1,44 +1,66 @@
 //! The files of a model, in a folder or compiled in, and what their settings mean.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokenizers::Tokenizer;
+use serde_json::{Map, Value};
 
+use crate::config::Config;
 use crate::error::ModelError;
 use crate::guard;
+use crate::tokenizer::class::TokenizerClass;
+use crate::tokenizer::special::{ADDED_TOKENS_DECODER, DeclaredTokens, LegacyTokens};
+use crate::tokenizer::{LoadedTokenizer, Side, TokenizerSettings, Vocabulary, tokenizer_json};
 
 /// Everything of a model but its weights, as read, not yet checked.
 #[derive(Debug, Clone)]
 pub struct ModelFiles {
     name: String,
     folder: PathBuf,
-    config: Cow<'static, [u8]>,
-    tokenizer: Cow<'static, [u8]>,
-    tokenizer_config: Option<Cow<'static, [u8]>>,
+    files: BTreeMap<&'static str, Cow<'static, [u8]>>,
 }
-
-/// The file that holds the weights as a graph.
-pub(crate) const ONNX: &str = "model.onnx";
 
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
+const ADDED_TOKENS: &str = "added_tokens.json";
+const VOCAB_TXT: &str = "vocab.txt";
+const VOCAB_JSON: &str = "vocab.json";
+const MERGES: &str = "merges.txt";
+
+/// All of them, in the order in which they are hashed.
+const ALL: [&str; 8] = [
+    CONFIG,
+    TOKENIZER,
+    TOKENIZER_CONFIG,
+    SPECIAL_TOKENS_MAP,
+    ADDED_TOKENS,
+    VOCAB_TXT,
+    VOCAB_JSON,
+    MERGES,
+];
+
+/// How a file begins that Git LFS left in the place of another.
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 impl ModelFiles {
     /// The settings and the tokenizer of the bundled model.
     #[cfg(feature = "bundled-model")]
     pub fn embedded() -> Self {
         Self {
-            name: "minilm-squad".to_owned(),
             folder: PathBuf::from("the bundled model"),
-            config: Cow::Borrowed(bundled::CONFIG),
-            tokenizer: Cow::Borrowed(bundled::TOKENIZER),
-            tokenizer_config: Some(Cow::Borrowed(bundled::TOKENIZER_CONFIG)),
+            ..Self::from_bytes(
+                "minilm-squad",
+                bundled::CONFIG,
+                bundled::TOKENIZER,
+                Some(Cow::Borrowed(bundled::TOKENIZER_CONFIG)),
+            )
         }
     }
 
@@ -54,38 +76,77 @@ impl ModelFiles {
         tokenizer_config: Option<Cow<'static, [u8]>>,
     ) -> Self {
         let name = name.into();
+        let mut files = BTreeMap::from([(CONFIG, config.into()), (TOKENIZER, tokenizer.into())]);
+        files.extend(tokenizer_config.map(|content| (TOKENIZER_CONFIG, content)));
         Self {
             folder: PathBuf::from(&name),
             name,
-            config: config.into(),
-            tokenizer: tokenizer.into(),
-            tokenizer_config,
+            files,
         }
     }
 
-    /// Reads `config.json`, `tokenizer.json` and, where there is one, `tokenizer_config.json`.
+    /// Reads `config.json`, `tokenizer.json` or the vocabulary in its place, and the settings of the tokenizer, where
+    /// there are any.
     ///
     /// # Errors
-    /// [`ModelError::NoFolder`], [`ModelError::NoFile`] and [`ModelError::Read`].
+    /// [`ModelError::NoFolder`], [`ModelError::NoFile`], [`ModelError::LfsPointer`] and [`ModelError::Read`].
     pub fn read(folder: &Path) -> Result<Self, ModelError> {
         if !folder.is_dir() {
             return Err(ModelError::NoFolder {
                 folder: folder.to_owned(),
             });
         }
-        let required = |file: &'static str| {
-            read_if_there(&folder.join(file))?.ok_or_else(|| ModelError::NoFile {
-                folder: folder.to_owned(),
-                file,
-            })
-        };
-        Ok(Self {
+        let mut files = Self {
             name: name_of(folder),
             folder: folder.to_owned(),
-            config: required(CONFIG)?.into(),
-            tokenizer: required(TOKENIZER)?.into(),
-            tokenizer_config: read_if_there(&folder.join(TOKENIZER_CONFIG))?.map(Cow::Owned),
-        })
+            files: BTreeMap::new(),
+        };
+        files.read_required(CONFIG)?;
+        files.read_any(TOKENIZER_CONFIG)?;
+        if !files.read_any(TOKENIZER)? && !files.read_any(VOCAB_TXT)? {
+            if !files.read_any(VOCAB_JSON)? {
+                return Err(files.no_file(TOKENIZER));
+            }
+            files.read_required(MERGES)?;
+        }
+        let settings = files.json::<Map<String, Value>>(TOKENIZER_CONFIG);
+        // Transformers reads the older files only where the newer one does not say what they say.
+        if settings
+            .is_ok_and(|settings| !settings.is_some_and(|it| it.contains_key(ADDED_TOKENS_DECODER)))
+        {
+            files.read_any(SPECIAL_TOKENS_MAP)?;
+            files.read_any(ADDED_TOKENS)?;
+        }
+        Ok(files)
+    }
+
+    fn read_required(&mut self, file: &'static str) -> Result<(), ModelError> {
+        if self.read_any(file)? {
+            Ok(())
+        } else {
+            Err(self.no_file(file))
+        }
+    }
+
+    /// Reads a file if there is one, and says if there was.
+    fn read_any(&mut self, file: &'static str) -> Result<bool, ModelError> {
+        let path = self.folder.join(file);
+        match fs::read(&path) {
+            Ok(bytes) if bytes.starts_with(LFS_POINTER) => Err(ModelError::LfsPointer { path }),
+            Ok(bytes) => {
+                self.files.insert(file, bytes.into());
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(ModelError::Read { path, source }),
+        }
+    }
+
+    fn no_file(&self, file: &'static str) -> ModelError {
+        ModelError::NoFile {
+            folder: self.folder.clone(),
+            file,
+        }
     }
 
     /// Whether a model of these files can be run, as far as that is seen without its weights.
@@ -93,8 +154,7 @@ impl ModelFiles {
     /// # Errors
     /// [`ModelError`] says what is wrong.
     pub fn check(&self) -> Result<(), ModelError> {
-        self.settings()?;
-        self.load_tokenizer().map(drop)
+        self.load_tokenizer(&self.settings()?).map(drop)
     }
 
     /// What the model is called: the folder's name, or in a cache of the Hugging Face Hub, whose folders are named by commits, the
@@ -105,13 +165,12 @@ impl ModelFiles {
 
     /// The files' contents, each under its name, in a fixed order.
     pub(crate) fn contents(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
-        let tokenizer_config = self.tokenizer_config.as_deref();
-        [(CONFIG, &*self.config), (TOKENIZER, &*self.tokenizer)]
-            .into_iter()
-            .chain(tokenizer_config.map(|content| (TOKENIZER_CONFIG, content)))
+        ALL.into_iter()
+            .filter_map(|file| Some((file, &**self.files.get(file)?)))
     }
 
     /// Where the weights are, or would be.
+    #[cfg(feature = "bundled-model")]
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -119,181 +178,163 @@ impl ModelFiles {
     /// config.json, as read.
     #[cfg(feature = "bundled-model")]
     pub(crate) fn config(&self) -> &[u8] {
-        &self.config
+        &self.files[CONFIG]
     }
 
-    /// What config.json and `tokenizer_config.json` say.
+    /// What the settings files say.
     pub(crate) fn settings(&self) -> Result<Settings, ModelError> {
-        let config: Config = parse(&self.config, &self.folder.join(CONFIG))?;
+        let config = self
+            .json::<Config>(CONFIG)?
+            .ok_or_else(|| self.no_file(CONFIG))?;
+        let path = self.folder.join(CONFIG);
         let architecture = config.architecture()?;
-        let path = self.folder.join(TOKENIZER_CONFIG);
-        let tokenizer: TokenizerConfig = match &self.tokenizer_config {
-            Some(bytes) => parse(bytes, &path)?,
-            None => TokenizerConfig::default(),
+        let file: Map<String, Value> = self.json(TOKENIZER_CONFIG)?.unwrap_or_default();
+        let class = match (file.get("tokenizer_class"), &config.tokenizer_class) {
+            (Some(Value::String(named)), _) => {
+                TokenizerClass::named(named, self.folder.join(TOKENIZER_CONFIG))?
+            }
+            (_, Some(named)) => TokenizerClass::named(named, path.clone())?,
+            (_, None) => TokenizerClass::of_model_type(architecture.model_type),
         };
-        if tokenizer.padding_side.as_deref() == Some("left") {
-            return Err(ModelError::PaddingSide { path });
-        }
+        let map = self.json(SPECIAL_TOKENS_MAP)?;
+        let added = self.json(ADDED_TOKENS)?;
+        let in_tokenizer = self.added_in_tokenizer(&file);
+        let legacy = LegacyTokens {
+            special_tokens_map: map.as_ref(),
+            added_tokens: added.as_ref(),
+            in_tokenizer: &in_tokenizer,
+        };
+        let tokens = DeclaredTokens::read(&file, legacy, class);
+        let tokenizer = TokenizerSettings::read(&file, class, tokens);
         Ok(Settings {
             architecture: architecture.name,
-            positions: config.positions(architecture),
-            // Tokenizers without a limit say 1e30; the cast saturates, so that the other limits decide.
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a saturated limit is no limit"
-            )]
-            model_max_length: tokenizer
-                .model_max_length
-                .map_or(usize::MAX, |length| length as usize),
-            cls_token: tokenizer.cls_token.map(SpecialToken::into_content),
+            positions: config.positions(architecture, &path)?,
+            vocab_size: config.vocab_size,
+            tokenizer: tokenizer.map_err(|what| ModelError::Setting {
+                path: self.folder.join(TOKENIZER_CONFIG),
+                what,
+            })?,
         })
     }
 
-    /// The tokenizer, with truncation and padding off: windows are ours.
-    pub(crate) fn load_tokenizer(&self) -> Result<Tokenizer, ModelError> {
-        let failed = |source| ModelError::Tokenizer {
-            path: self.folder.join(TOKENIZER),
-            source,
+    /// The list of added tokens in `tokenizer.json`, which only matters where `settings` have none.
+    fn added_in_tokenizer(&self, settings: &Map<String, Value>) -> Vec<Value> {
+        if settings.contains_key(ADDED_TOKENS_DECODER) {
+            return Vec::new();
+        }
+        // Whatever is wrong with the file is said when it is loaded.
+        let tokenizer: Option<AddedTokens> = self.json(TOKENIZER).ok().flatten();
+        tokenizer.unwrap_or_default().added_tokens
+    }
+
+    /// The tokenizer under `settings`.
+    pub(crate) fn load_tokenizer(
+        &self,
+        settings: &Settings,
+    ) -> Result<LoadedTokenizer, ModelError> {
+        let made;
+        let json = if let Some(json) = self.files.get(TOKENIZER) {
+            &**json
+        } else {
+            made = self.tokenizer_of_vocabulary(settings)?.to_string();
+            made.as_bytes()
         };
-        guard::no_panic(|| {
-            let mut tokenizer = Tokenizer::from_bytes(&self.tokenizer)?;
-            tokenizer.with_truncation(None)?;
-            tokenizer.with_padding(None);
-            Ok(tokenizer)
+        let loaded = guard::no_panic(|| settings.tokenizer.load(json)).map_err(|source| {
+            ModelError::Tokenizer {
+                path: self.tokenizer_path(),
+                source,
+            }
+        })?;
+        if loaded.padding_side == Side::Left {
+            return Err(ModelError::PaddingSide {
+                path: self.padding_path(),
+            });
+        }
+        Ok(loaded)
+    }
+
+    fn tokenizer_of_vocabulary(&self, settings: &Settings) -> Result<Value, ModelError> {
+        let file = |name| self.files.get(name).map(|content| &**content);
+        let vocabulary = match (file(VOCAB_TXT), file(VOCAB_JSON), file(MERGES)) {
+            (Some(pieces), _, _) => Vocabulary::WordPiece(pieces),
+            (None, Some(pieces), Some(merges)) => Vocabulary::ByteLevel { pieces, merges },
+            _ => return Err(self.no_file(TOKENIZER)),
+        };
+        let class = settings.tokenizer.class;
+        let tokens = &settings.tokenizer.tokens;
+        let made = class.takes(vocabulary).and_then(|()| {
+            tokenizer_json(vocabulary, |setting| {
+                tokens.token(setting).map(str::to_owned)
+            })
+        });
+        made.map_err(|why| ModelError::Vocabulary {
+            folder: self.folder.clone(),
+            why,
         })
-        .map_err(failed)
+    }
+
+    /// The file that the tokenizer comes from.
+    fn tokenizer_path(&self) -> PathBuf {
+        let file = [TOKENIZER, VOCAB_TXT, VOCAB_JSON].into_iter();
+        let file = file.into_iter().find(|file| self.files.contains_key(file));
+        self.folder.join(file.unwrap_or(TOKENIZER))
+    }
+
+    /// The file that says the side of the padding.
+    fn padding_path(&self) -> PathBuf {
+        let settings: Option<Map<String, Value>> = self.json(TOKENIZER_CONFIG).ok().flatten();
+        let says = settings.is_some_and(|settings| settings.contains_key("padding_side"));
+        self.folder
+            .join(if says { TOKENIZER_CONFIG } else { TOKENIZER })
+    }
+
+    /// What a JSON file says, if there is one.
+    fn json<T: DeserializeOwned>(&self, file: &'static str) -> Result<Option<T>, ModelError> {
+        let Some(content) = self.files.get(file) else {
+            return Ok(None);
+        };
+        let parsed = serde_json::from_slice(content).map_err(|source| ModelError::Json {
+            path: self.folder.join(file),
+            source,
+        });
+        parsed.map(Some)
     }
 }
 
+/// The list of added tokens in `tokenizer.json`.
+#[derive(Debug, Default, Deserialize)]
+struct AddedTokens {
+    #[serde(default)]
+    added_tokens: Vec<Value>,
+}
+
 /// What the settings files say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
     /// The class of transformers' that the model is.
     pub(crate) architecture: &'static str,
     /// The longest sequence that the model has positions for, in tokens.
     pub(crate) positions: usize,
-    /// The longest sequence that its makers meant, in tokens.
-    pub(crate) model_max_length: usize,
-    /// The token that stands for the whole sequence, where the settings name it.
-    pub(crate) cls_token: Option<String>,
+    /// The number of tokens that the model knows.
+    pub(crate) vocab_size: Option<usize>,
+    pub(crate) tokenizer: TokenizerSettings,
 }
 
-/// A class of transformers' that works here.
-#[derive(Debug, Clone, Copy)]
-struct Architecture {
-    name: &'static str,
-    positions: Positions,
-}
-
-/// Where the positions of an architecture start.
-#[derive(Debug, Clone, Copy)]
-enum Positions {
-    FromZero,
-    AfterPadding,
-}
-
-const ARCHITECTURES: [Architecture; 8] = {
-    const fn from_zero(name: &'static str) -> Architecture {
-        let positions = Positions::FromZero;
-        Architecture { name, positions }
-    }
-    const fn after_padding(name: &'static str) -> Architecture {
-        let positions = Positions::AfterPadding;
-        Architecture { name, positions }
-    }
-    [
-        from_zero("BertForQuestionAnswering"),
-        from_zero("DistilBertForQuestionAnswering"),
-        from_zero("ElectraForQuestionAnswering"),
-        from_zero("MobileBertForQuestionAnswering"),
-        from_zero("AlbertForQuestionAnswering"),
-        after_padding("RobertaForQuestionAnswering"),
-        after_padding("XLMRobertaForQuestionAnswering"),
-        after_padding("CamembertForQuestionAnswering"),
-    ]
-};
-
-/// The part of config.json that matters here.
-#[derive(Debug, Deserialize)]
-struct Config {
-    #[serde(default)]
-    architectures: Vec<String>,
-    #[serde(default = "default_positions")]
-    max_position_embeddings: usize,
-    #[serde(default = "default_pad_token_id")]
-    pad_token_id: usize,
-}
-
-impl Config {
-    fn architecture(&self) -> Result<&'static Architecture, ModelError> {
-        let known = ARCHITECTURES
-            .iter()
-            .find(|known| self.architectures.iter().any(|found| found == known.name));
-        known.ok_or_else(|| ModelError::Architecture {
-            found: match self.architectures.as_slice() {
-                [] => "a model whose config.json names no architecture".to_owned(),
-                found => found.join(", "),
-            },
-            supported: ARCHITECTURES.iter().map(|known| known.name).collect(),
-        })
-    }
-
-    fn positions(&self, architecture: &Architecture) -> usize {
-        match architecture.positions {
-            Positions::FromZero => self.max_position_embeddings,
-            Positions::AfterPadding => self
-                .max_position_embeddings
-                .saturating_sub(self.pad_token_id.saturating_add(1)),
-        }
-    }
-}
-
-/// BERT's own default, for a config.json that leaves it out.
-fn default_positions() -> usize {
-    512
-}
-
-/// RoBERTa's own default; no other architecture here asks for it.
-fn default_pad_token_id() -> usize {
-    1
-}
-
-/// The part of `tokenizer_config.json` that matters here.
-#[derive(Debug, Default, Deserialize)]
-struct TokenizerConfig {
-    model_max_length: Option<f64>,
-    padding_side: Option<String>,
-    cls_token: Option<SpecialToken>,
-}
-
-/// A special token: bare, or with how it is matched.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum SpecialToken {
-    Bare(String),
-    Added { content: String },
-}
-
-impl SpecialToken {
-    fn into_content(self) -> String {
-        match self {
-            Self::Bare(content) | Self::Added { content } => content,
-        }
-    }
-}
-
-fn parse<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<T, ModelError> {
-    serde_json::from_slice(bytes).map_err(|source| ModelError::Json {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, ModelError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+/// Fails for a file that Git LFS left in the place of another.
+///
+/// # Errors
+/// [`ModelError::LfsPointer`] and [`ModelError::Read`].
+pub(crate) fn refuse_lfs_pointer(path: &Path) -> Result<(), ModelError> {
+    let mut start = Vec::new();
+    let read = fs::File::open(path).and_then(|file| {
+        let mut file = io::Read::take(file, LFS_POINTER.len() as u64);
+        io::Read::read_to_end(&mut file, &mut start)
+    });
+    match read {
+        Ok(_) if start == LFS_POINTER => Err(ModelError::LfsPointer {
+            path: path.to_owned(),
+        }),
+        Ok(_) => Ok(()),
         Err(source) => Err(ModelError::Read {
             path: path.to_owned(),
             source,

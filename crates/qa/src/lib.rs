@@ -6,8 +6,9 @@
 //! spans are the same and scores within 1e-4, which the tests show for each family of models. What differs on purpose:
 //!
 //! - A question that leaves no room for its context is an error here, where the pipeline may panic.
-//! - Spans without any score, with which the pipeline fills up short contexts in no particular order, are left out, all
-//!   but the empty one.
+//! - Spans without any score, with which the pipeline fills up short contexts, come in the order of their tokens. The pipeline
+//!   leaves their order, and by it which of them are taken, to numpy's partition, which depends on the processor.
+//! - A text with a token that the model does not know is an error here that says so.
 //! - Spans that start in a question that spells out the class token are no answers; the pipeline maps them to unrelated
 //!   words of the context.
 //!
@@ -29,6 +30,7 @@
 
 pub mod answer;
 pub mod backend;
+mod config;
 mod decode;
 mod encoding;
 pub mod error;
@@ -42,6 +44,8 @@ pub mod question;
 mod revision;
 mod span;
 pub mod squad;
+mod tokenizer;
+mod weights;
 mod window;
 
 pub use answer::Answer;
@@ -51,3 +55,4 @@ pub use files::ModelFiles;
 pub use model::{ModelOptions, QuestionAnswering};
 pub use prepared::Prepared;
 pub use question::{Compat, Options, Question};
+pub use weights::Weights;

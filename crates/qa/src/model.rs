@@ -10,13 +10,15 @@ use crate::answer::Answer;
 use crate::backend::{
     Backend, Batch, Dtype, EncoderBackend, EncoderOptions, Isa, Logits, RtenBackend,
 };
-use crate::encoding::EncodedQuestion;
+use crate::encoding::{EncodedQuestion, encode};
 use crate::error::{AnswerError, ModelError};
-use crate::files::{ModelFiles, ONNX, Settings};
+use crate::files::{ModelFiles, Settings};
 use crate::prepared::Prepared;
 use crate::question::{Options, Question};
 use crate::revision::Revision;
-use crate::window::windows;
+use crate::tokenizer::Side;
+use crate::weights::{FoundWeights, Weights};
+use crate::window::{from_the_end, windows};
 
 /// A loaded model. Callable from several threads at once; each call works on one thread.
 pub struct QuestionAnswering {
@@ -24,6 +26,8 @@ pub struct QuestionAnswering {
     revision: Revision,
     settings: Settings,
     tokenizer: Tokenizer,
+    truncation_side: Side,
+    keeps_first_space: bool,
     class_token_id: Option<u32>,
     backend: Box<dyn Backend>,
 }
@@ -31,21 +35,14 @@ pub struct QuestionAnswering {
 /// How a model's weights are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelOptions {
+    /// The kind of weights, where a folder has both; `None` is safetensors, unless the model can only be run from ONNX.
+    pub weights: Option<Weights>,
     /// The precision of linear layers, for safetensors; `None` is eight bits. An ONNX file has its own.
     pub dtype: Option<Dtype>,
     /// The instructions, for safetensors; `None` is the best that the CPU has.
     pub isa: Option<Isa>,
     /// Threads that work on safetensors at once, those that call included: a call that finds others idle works on them too.
     pub threads: NonZeroUsize,
-}
-
-/// What runs a model's weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Engine {
-    /// The encoder of our own.
-    Safetensors,
-    /// An engine for any graph.
-    Onnx,
 }
 
 /// The window that the reference takes when not told otherwise, in tokens.
@@ -86,7 +83,8 @@ impl QuestionAnswering {
         Self::new(&files, Box::new(backend), revision)
     }
 
-    /// The model in a folder with `config.json`, `tokenizer.json`, and `model.onnx` or `model.safetensors`.
+    /// The model in a folder with `config.json`, `tokenizer.json` or the files of a vocabulary, and `model.safetensors` or an ONNX
+    /// file.
     ///
     /// # Errors
     /// [`ModelError`] says which file is missing or wrong.
@@ -94,21 +92,22 @@ impl QuestionAnswering {
         Self::open_with(folder, &ModelOptions::default())
     }
 
-    /// The model in a folder, run by `options`. Where it has both kinds of weights, the ONNX file is taken unless the options
-    /// name what it has not: a precision or instructions.
+    /// The model in a folder, run by `options`. Where it has both kinds of weights, safetensors are taken unless the options
+    /// say otherwise or the encoder does not know the architecture.
     ///
     /// # Errors
     /// As [`QuestionAnswering::open`].
     pub fn open_with(folder: &Path, options: &ModelOptions) -> Result<Self, ModelError> {
         let files = ModelFiles::read(folder)?;
         // Before the weights: that they belong to another kind of model explains whatever is wrong with them.
-        files.settings()?;
-        let engine = Engine::of(folder, options)?;
-        let backend: Box<dyn Backend> = match engine {
-            Engine::Safetensors => Box::new(EncoderBackend::open(folder, &options.encoder())?),
-            Engine::Onnx => Box::new(RtenBackend::open(&folder.join(ONNX))?),
+        let weights = FoundWeights::of(folder, files.settings()?.architecture, options)?;
+        let backend: Box<dyn Backend> = match &weights {
+            FoundWeights::Safetensors(_) => {
+                Box::new(EncoderBackend::open(folder, &options.encoder())?)
+            }
+            FoundWeights::Onnx(graph) => Box::new(RtenBackend::open(graph)?),
         };
-        let revision = Revision::of_folder(&files, folder, engine)?;
+        let revision = Revision::of_weights(&files, &weights)?;
         Self::new(&files, backend, revision)
     }
 
@@ -126,18 +125,16 @@ impl QuestionAnswering {
         revision: Revision,
     ) -> Result<Self, ModelError> {
         let settings = files.settings()?;
-        let tokenizer = files.load_tokenizer()?;
-        let class_token_id = match &settings.cls_token {
-            Some(token) => tokenizer.token_to_id(token),
-            None => ["[CLS]", "<s>"]
-                .iter()
-                .find_map(|token| tokenizer.token_to_id(token)),
-        };
+        let loaded = files.load_tokenizer(&settings)?;
+        let class_token = settings.tokenizer.tokens.token("cls_token");
+        let class_token_id = class_token.and_then(|token| loaded.tokenizer.token_to_id(token));
         Ok(Self {
             name: files.name().to_owned(),
             revision,
             settings,
-            tokenizer,
+            tokenizer: loaded.tokenizer,
+            truncation_side: loaded.truncation_side,
+            keeps_first_space: loaded.keeps_first_space,
             class_token_id,
             backend,
         })
@@ -159,6 +156,23 @@ impl QuestionAnswering {
     /// For the model that is compiled in the first call takes some tens of milliseconds.
     pub fn revision(&self) -> &str {
         self.revision.as_str()
+    }
+
+    /// The tokens that the tokenizer makes and the model does not know, by their texts in the order of their numbers. A text
+    /// with one of them cannot be answered.
+    pub fn unknown_tokens(&self) -> Vec<String> {
+        let Some(vocab_size) = self.settings.vocab_size else {
+            return Vec::new();
+        };
+        let mut unknown: Vec<(u32, String)> = self
+            .tokenizer
+            .get_vocab(true)
+            .into_iter()
+            .filter(|(_, id)| *id as usize >= vocab_size)
+            .map(|(token, id)| (id, token))
+            .collect();
+        unknown.sort_unstable();
+        unknown.into_iter().map(|(_, token)| token).collect()
     }
 
     /// The longest window that the model can take, in tokens.
@@ -197,13 +211,27 @@ impl QuestionAnswering {
     /// [`AnswerError`] for lengths that do not fit together.
     pub fn prepare(&self, question: Question, options: Options) -> Result<Prepared, AnswerError> {
         let limits = self.limits(&options)?;
-        let encoded =
-            EncodedQuestion::new(&self.tokenizer, &question).map_err(AnswerError::Tokenizer)?;
+        let encoding = encode(&self.tokenizer, &question).map_err(AnswerError::Tokenizer)?;
+        let token_types = self.settings.tokenizer.token_types;
+        let mut encoded =
+            EncodedQuestion::new(&encoding, token_types).map_err(AnswerError::Tokenizer)?;
         let windows = windows(
             encoded.token_counts(),
             limits.max_seq_len,
             limits.doc_stride,
         )?;
+        let windows = match self.truncation_side {
+            Side::Right => windows,
+            Side::Left => from_the_end(windows),
+        };
+        if self.keeps_first_space {
+            encoded.keep_first_spaces(&encoding, &windows);
+        }
+        if let Some(vocab_size) = self.settings.vocab_size
+            && let Some(id) = encoded.token_beyond(vocab_size)
+        {
+            return Err(AnswerError::UnknownToken { id, vocab_size });
+        }
         let prepared = Prepared::new(question, options, encoded, windows, self.class_token_id);
         // As in the reference, which only fails where a window is really that long. None is longer than the first.
         if prepared.tokens(0) > self.max_seq_len() {
@@ -247,7 +275,7 @@ impl QuestionAnswering {
     fn limits(&self, options: &Options) -> Result<Limits, AnswerError> {
         let default = || {
             DEFAULT_MAX_SEQ_LEN
-                .min(self.settings.model_max_length)
+                .min(self.settings.tokenizer.model_max_length)
                 .min(self.max_seq_len())
         };
         let max_seq_len = options.max_seq_len.map_or_else(default, usize::from);
@@ -271,6 +299,7 @@ impl Default for ModelOptions {
     /// Eight bits, the best instructions, no thread but the caller's.
     fn default() -> Self {
         Self {
+            weights: None,
             dtype: None,
             isa: None,
             threads: NonZeroUsize::MIN,
@@ -284,28 +313,6 @@ impl ModelOptions {
             dtype: self.dtype.unwrap_or_default(),
             isa: self.isa,
             threads: self.threads,
-        }
-    }
-}
-
-impl Engine {
-    /// What runs the weights in `folder`.
-    fn of(folder: &Path, options: &ModelOptions) -> Result<Self, ModelError> {
-        let safetensors = [bakeoff_encoder::WEIGHTS, bakeoff_encoder::INDEX]
-            .iter()
-            .any(|file| folder.join(file).exists());
-        let onnx = folder.join(ONNX).exists();
-        let chosen = options.dtype.is_some() || options.isa.is_some();
-        match (safetensors, onnx) {
-            (true, false) => Ok(Self::Safetensors),
-            (true, true) if chosen => Ok(Self::Safetensors),
-            (false, true) if chosen => Err(ModelError::OnnxOnly {
-                folder: folder.to_owned(),
-            }),
-            (_, true) => Ok(Self::Onnx),
-            (false, false) => Err(ModelError::NoWeights {
-                folder: folder.to_owned(),
-            }),
         }
     }
 }

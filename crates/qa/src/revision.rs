@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use sha2::{Digest, Sha256};
 
 use crate::error::ModelError;
-use crate::files::{ModelFiles, ONNX};
-use crate::model::Engine;
+use crate::files::ModelFiles;
+use crate::weights::FoundWeights;
 
 /// The first twelve hexadecimal digits of a SHA-256 over everything that decides on a model's answers.
 pub(crate) struct Revision(LazyLock<String, Box<dyn FnOnce() -> String + Send>>);
@@ -26,16 +26,15 @@ impl Revision {
         })))
     }
 
-    /// Of weights in a folder, read now, before somebody replaces them.
-    pub(crate) fn of_folder(
+    /// Of weights in files, read now, before somebody replaces them.
+    pub(crate) fn of_weights(
         files: &ModelFiles,
-        folder: &Path,
-        engine: Engine,
+        weights: &FoundWeights,
     ) -> Result<Self, ModelError> {
         let mut hasher = hasher(files);
-        let weights = match engine {
-            Engine::Onnx => onnx_weights(folder)?,
-            Engine::Safetensors => safetensors_weights(folder)?,
+        let weights = match weights {
+            FoundWeights::Onnx(graph) => onnx_weights(graph)?,
+            FoundWeights::Safetensors(weights) => weights.clone(),
         };
         for path in weights {
             let read = add_file(&mut hasher, &path);
@@ -59,7 +58,8 @@ impl Revision {
 }
 
 /// The graph and the files beside it that it may keep its weights in, by name.
-fn onnx_weights(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
+fn onnx_weights(graph: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    let folder = graph.parent().unwrap_or(graph);
     let failed = |source| ModelError::Read {
         path: folder.to_owned(),
         source,
@@ -77,16 +77,8 @@ fn onnx_weights(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
         }
     }
     external.sort_unstable();
-    external.insert(0, folder.join(ONNX));
+    external.insert(0, graph.to_owned());
     Ok(external)
-}
-
-/// One file, or those that the index names.
-fn safetensors_weights(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
-    bakeoff_encoder::weight_files(folder).map_err(|error| ModelError::Weights {
-        path: folder.to_owned(),
-        source: error.into(),
-    })
 }
 
 fn hasher(files: &ModelFiles) -> Sha256 {

@@ -56,6 +56,15 @@ pub(crate) fn windows(
         .collect())
 }
 
+/// The same windows, begun at the end of the context: the first one ends where the context does.
+pub(crate) fn from_the_end(windows: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    let end = windows.last().map_or(0, |last| last.end);
+    windows
+        .into_iter()
+        .map(|window| end - window.end..end - window.start)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use bakeoff_qa::backend::RtenBackend;
 use bakeoff_qa::backend::{Dtype, Isa};
-use bakeoff_qa::{Backend, Batch, ModelError, ModelOptions, Options, Question, QuestionAnswering};
+use bakeoff_qa::{
+    Backend, Batch, ModelError, ModelOptions, Options, Question, QuestionAnswering, Weights,
+};
 use tempfile::TempDir;
 
 #[test]
@@ -67,43 +69,75 @@ fn a_revision_changes_with_every_file_that_matters_and_with_no_other() {
             .to_owned()
     };
     let unchanged = revision_with("golden.json");
-    assert_eq!(
-        unchanged,
-        QuestionAnswering::open(&tiny).unwrap().revision()
-    );
+    let onnx = ModelOptions {
+        weights: Some(Weights::Onnx),
+        ..ModelOptions::default()
+    };
+    let tiny = QuestionAnswering::open_with(&tiny, &onnx).unwrap();
+    assert_eq!(unchanged, tiny.revision());
     for file in MODEL_FILES.into_iter().chain(["model.onnx_data"]) {
         assert_ne!(revision_with(file), unchanged, "{file}");
     }
 }
 
 #[test]
-fn safetensors_are_run_where_there_is_no_onnx_file_or_a_precision_is_named() {
-    let float32 = ModelOptions {
-        dtype: Some(Dtype::F32),
+fn safetensors_are_run_where_there_are_any_unless_told_otherwise() {
+    let options = |weights, dtype| ModelOptions {
+        weights,
+        dtype,
         ..ModelOptions::default()
     };
+    let float32 = options(None, Some(Dtype::F32));
     let both = copy_without("golden.json");
     let onnx = QuestionAnswering::open(both.path()).unwrap();
-    let refused = QuestionAnswering::open_with(both.path(), &float32).expect_err("there are none");
-    assert!(matches!(refused, ModelError::OnnxOnly { .. }), "{refused}");
+    let of_either = [float32, options(Some(Weights::Safetensors), None)];
+    for options in &of_either {
+        let refused = QuestionAnswering::open_with(both.path(), options).expect_err("none there");
+        assert!(matches!(refused, ModelError::OnnxOnly { .. }), "{refused}");
+    }
     fs::copy(
         tiny().join("model.safetensors"),
         both.path().join("model.safetensors"),
     )
     .unwrap();
     let unchosen = QuestionAnswering::open(both.path()).unwrap();
-    assert_eq!(unchosen.revision(), onnx.revision());
-    let chosen = QuestionAnswering::open_with(both.path(), &float32).unwrap();
-    assert_ne!(chosen.revision(), onnx.revision());
+    assert_ne!(unchosen.revision(), onnx.revision());
+    for options in &of_either {
+        let chosen = QuestionAnswering::open_with(both.path(), options).unwrap();
+        assert_eq!(chosen.revision(), unchosen.revision());
+    }
+    let told = QuestionAnswering::open_with(both.path(), &options(Some(Weights::Onnx), None));
+    assert_eq!(told.unwrap().revision(), onnx.revision());
     fs::remove_file(both.path().join("model.onnx")).unwrap();
+    let none = QuestionAnswering::open_with(both.path(), &options(Some(Weights::Onnx), None));
+    let none = none.expect_err("the graph is gone");
+    assert!(matches!(none, ModelError::NoGraph { .. }), "{none}");
     let alone = QuestionAnswering::open(both.path()).unwrap();
-    assert_eq!(alone.revision(), chosen.revision());
+    assert_eq!(alone.revision(), unchosen.revision());
     let question = Question::new("Where?", "In Berlin.").unwrap();
     let answer = |model: &QuestionAnswering| {
         let answers = model.answer(&question, &Options::default()).unwrap();
         answers[0].text.clone()
     };
-    assert_eq!(answer(&chosen), answer(&onnx));
+    assert_eq!(answer(&unchosen), answer(&onnx));
+}
+
+/// The encoder does not run this family.
+#[test]
+fn a_graph_is_run_where_its_safetensors_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let electra = tiny().join("../electra");
+    for file in MODEL_FILES {
+        fs::copy(electra.join(file), folder.path().join(file)).unwrap();
+    }
+    let alone = QuestionAnswering::open(folder.path()).unwrap();
+    fs::copy(
+        tiny().join("model.safetensors"),
+        folder.path().join("model.safetensors"),
+    )
+    .unwrap();
+    let both = QuestionAnswering::open(folder.path()).unwrap();
+    assert_eq!(both.revision(), alone.revision());
 }
 
 #[test]
@@ -150,8 +184,8 @@ fn a_missing_folder_is_named() {
 fn a_folder_without_config_or_tokenizer_is_no_model_folder() {
     for file in ["config.json", "tokenizer.json"] {
         let folder = copy_without(file);
-        let wanted =
-            "a model folder holds config.json, tokenizer.json, and model.safetensors or model.onnx";
+        let wanted = "a model folder holds config.json, tokenizer.json or vocab.txt or vocab.json with merges.txt, \
+                      and model.safetensors or model.onnx";
         check(
             folder.path(),
             &format!("no {file} in {}; {wanted}", folder.path().display()),
@@ -197,7 +231,7 @@ fn missing_weights_say_where_and_how() {
     let message = error(folder.path()).to_string();
     assert!(
         message.starts_with(&format!(
-            "no weights: neither model.safetensors nor model.onnx is in {}; save the model",
+            "no weights: none of model.safetensors, model.onnx, onnx/model.onnx and model_quantized.onnx is in {}; save the model",
             folder.path().display()
         )),
         "{message}"
@@ -334,7 +368,7 @@ fn roberta_has_two_positions_less_than_it_says() {
 #[test]
 fn tokenizer_settings_may_be_missing_or_say_no_limit() {
     let question = Question::new("Where?", "In Berlin.").unwrap();
-    let expected = QuestionAnswering::open(&tiny())
+    let expected = QuestionAnswering::open(copy_without("golden.json").path())
         .unwrap()
         .answer(&question, &Options::default())
         .unwrap();

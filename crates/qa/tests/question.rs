@@ -179,6 +179,41 @@ fn a_window_longer_than_the_model_takes_texts_that_fit_the_model() {
     }
 }
 
+/// By transformers 4.57.6, where numpy has vectors of 256 or 512 bits.
+#[cfg(feature = "bundled-model")]
+#[test]
+fn fewer_spans_than_wanted_are_filled_up_with_spans_without_a_score() {
+    let float32 = bakeoff_qa::ModelOptions {
+        dtype: Some(bakeoff_qa::backend::Dtype::F32),
+        ..bakeoff_qa::ModelOptions::default()
+    };
+    let model = QuestionAnswering::embedded_with(&float32).unwrap();
+    let answers = |context: &str, top_k: usize, max_answer_len: usize| {
+        let options = Options {
+            top_k: NonZeroUsize::new(top_k).unwrap(),
+            max_answer_len: NonZeroUsize::new(max_answer_len).unwrap(),
+            ..Options::default()
+        };
+        let answers = model.answer(&Question::new("Who?", context).unwrap(), &options);
+        let answers = answers.unwrap().into_iter();
+        answers
+            .map(|answer| {
+                let score = format!("{:.3}", answer.score);
+                (score, answer.start, answer.end, answer.text)
+            })
+            .collect::<Vec<_>>()
+    };
+    let found =
+        |score: &str, start, end, text: &str| (score.to_owned(), start, end, text.to_owned());
+    let (ada, byron) = (found("0.075", 0, 3, "Ada"), found("0.018", 4, 9, "Byron"));
+    let (empty, both) = (found("0.000", 0, 0, ""), found("0.000", 0, 9, "Ada Byron"));
+    let expected = vec![ada.clone(), byron.clone(), empty.clone(), both];
+    assert_eq!(answers("Ada Byron", 5, 1), expected);
+    assert_eq!(answers("Ada Byron", 50, 1), expected);
+    let scored = found("0.742", 0, 9, "Ada Byron");
+    assert_eq!(answers("Ada Byron", 5, 15), [scored, ada, byron, empty]);
+}
+
 #[test]
 fn options_without_bounds_work() {
     let options = Options {

@@ -113,6 +113,7 @@ pub(crate) fn empty_experiment(names: &[&str], baseline: &str) -> Experiment {
         left_out: Vec::new(),
         agreements: Vec::new(),
         floor: None,
+        floor_missing: None,
         runs: Vec::new(),
         problems: Vec::new(),
         interrupted: false,

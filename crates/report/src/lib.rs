@@ -32,7 +32,7 @@ pub mod sweep;
 pub mod times;
 pub mod turn;
 pub mod verdict;
-mod words;
+pub mod words;
 
 pub use analysis::{Analysis, ContenderResult, Noise, UnderLoad};
 pub use coarse::{CoarseRun, Source};

@@ -119,6 +119,8 @@ pub struct ExperimentRecord {
     pub agreements: Vec<AgreementRecord>,
     #[serde(default)]
     pub floor: Option<FloorRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor_missing: Option<String>,
     pub runs: Vec<RunRecord>,
 }
 
@@ -329,6 +331,7 @@ impl ExperimentRecord {
             derived: DerivedRecord::of(&Analysis::of(experiment), experiment),
             agreements: experiment.agreements.iter().map(Into::into).collect(),
             floor: experiment.floor.map(Into::into),
+            floor_missing: experiment.floor_missing.clone(),
             runs: experiment.runs.iter().map(Into::into).collect(),
         }
     }
@@ -406,6 +409,7 @@ impl TryFrom<ExperimentRecord> for Experiment {
             left_out: record.left_out.into_iter().map(Into::into).collect(),
             agreements: record.agreements.into_iter().map(Into::into).collect(),
             floor: record.floor.map(TryInto::try_into).transpose()?,
+            floor_missing: record.floor_missing,
             runs: record
                 .runs
                 .into_iter()

@@ -3,6 +3,7 @@
 //! The content is put together once, piece by piece; a renderer only decides how each piece looks.
 
 pub mod csv;
+pub mod gate;
 pub mod html;
 pub mod json;
 pub mod junit;

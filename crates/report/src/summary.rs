@@ -153,6 +153,25 @@ impl Summary {
         self
     }
 
+    /// Rows of requests that were not sent in the measured period, such as those of a login in the warm-up; none where
+    /// nothing was sent at all.
+    pub(crate) fn unasked(&self) -> impl Iterator<Item = &SummaryRow> {
+        let is_any_asked = self.total.requests() > 0;
+        let rows = self.rows.iter();
+        rows.filter(move |row| is_any_asked && row.requests() == 0)
+    }
+
+    /// The same without [`Self::unasked`].
+    #[must_use]
+    pub(crate) fn without_unasked(&self) -> Self {
+        let mut summary = self.clone();
+        let is_any_asked = self.total.requests() > 0;
+        summary
+            .rows
+            .retain(|row| !is_any_asked || row.requests() > 0);
+        summary
+    }
+
     /// Requests that had no answer when the load ended.
     pub fn unanswered(&self) -> u64 {
         self.total.unanswered_times.count() + self.unfinished

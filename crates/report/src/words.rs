@@ -81,7 +81,7 @@ pub(crate) fn count(value: u64) -> String {
 }
 
 /// A ratio of 0 to 1 as a percentage.
-pub(crate) fn percent(ratio: f64) -> String {
+pub fn percent(ratio: f64) -> String {
     let percent = ratio * 100.0;
     let text = if percent == 0.0 || percent.fract() == 0.0 {
         format!("{percent:.0}")
@@ -114,7 +114,7 @@ pub(crate) fn seconds(time: Duration) -> String {
 }
 
 /// "a", "a and b", "a, b and c".
-pub(crate) fn list<S: AsRef<str>>(items: &[S]) -> String {
+pub fn list<S: AsRef<str>>(items: &[S]) -> String {
     let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
     match items.as_slice() {
         [] => String::new(),
@@ -131,7 +131,7 @@ pub(crate) fn capitalised(text: &str) -> String {
 }
 
 /// A number of things, such as "1 block" and "2 blocks".
-pub(crate) fn several(number: usize, thing: &str) -> String {
+pub fn several(number: usize, thing: &str) -> String {
     format!(
         "{} {thing}{}",
         count(number as u64),

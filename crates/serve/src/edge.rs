@@ -167,6 +167,11 @@ async fn guard(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
 /// Whether a path is for those without a key: the probes of orchestrators and load balancers, and the page of
 /// documentation, which a browser opens without a key and which has a field for one. It tells nobody's secret.
 pub(crate) fn is_open(method: &Method, path: &str) -> bool {
+    // A slash at the end only leads to the path without it.
+    let path = match path.trim_end_matches('/') {
+        "" => "/",
+        path => path,
+    };
     matches!(path, "/health" | "/ready" | "/docs" | "/openapi.json")
         || path.starts_with("/v2/health/")
         // Leads to the page.

@@ -1,8 +1,11 @@
 //! Reads the keys of JSON objects one by one and collects what is wrong with them, by pydantic's rules.
 
+mod encoding;
+mod lax;
+
 use std::num::NonZeroUsize;
 
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     config::Limits,
@@ -45,6 +48,7 @@ impl Fields {
         if body.is_empty() {
             return problem("missing", "Field required", Value::Null);
         }
+        let body = &*encoding::utf8_of(body);
         match serde_json::from_slice(body) {
             Ok(Value::Object(body)) => Ok(Self::of(vec![Place::Key("body")], body)),
             Ok(Value::Null) => problem("missing", "Field required", Value::Null),
@@ -242,12 +246,14 @@ impl Fields {
 
     /// True or false, or nothing: without the key, for null, or with a problem.
     pub(crate) fn flag(&mut self, key: &'static str) -> Option<bool> {
-        match self.body.get(key)? {
-            Value::Null => None,
-            Value::Bool(flag) => Some(*flag),
-            other => {
-                let message = "Input should be a valid boolean";
-                self.problem("bool_type", key, message, other.clone());
+        let input = self.body.get(key)?;
+        if input.is_null() {
+            return None;
+        }
+        match lax::boolean(input) {
+            Ok(flag) => Some(flag),
+            Err((kind, message)) => {
+                self.problem(kind, key, message, input.clone());
                 None
             }
         }
@@ -377,23 +383,13 @@ fn one_of<T>(names: &[(&'static str, T)]) -> String {
     }
 }
 
-/// The integer that `input` is, or the kind, message and context of the problem.
+/// The integer that `input` stands for, or the kind, message and context of the problem.
 fn integer(
     input: &Value,
     least: u32,
     most: u32,
 ) -> Result<usize, (&'static str, String, Option<Value>)> {
-    let Value::Number(number) = input else {
-        return Err((
-            "int_type",
-            "Input should be a valid integer".to_owned(),
-            None,
-        ));
-    };
-    let Some(number) = whole(number) else {
-        let message = "Input should be a valid integer, got a number with a fractional part";
-        return Err(("int_from_float", message.to_owned(), None));
-    };
+    let number = lax::integer(input).map_err(|(kind, message)| (kind, message.to_owned(), None))?;
     if number < i128::from(least) {
         let message = format!("Input should be greater than or equal to {least}");
         return Err(("greater_than_equal", message, Some(json!({ "ge": least }))));
@@ -405,20 +401,6 @@ fn integer(
             let message = format!("Input should be less than or equal to {most}");
             ("less_than_equal", message, Some(json!({ "le": most })))
         })
-}
-
-/// The number without its fraction, if that is zero: pydantic takes `5.0` for 5.
-fn whole(number: &Number) -> Option<i128> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "saturates, and what saturates is out of range anyway"
-    )]
-    number.as_i128().or_else(|| {
-        number
-            .as_f64()
-            .filter(|float| float.fract() == 0.0)
-            .map(|float| float as i128)
-    })
 }
 
 fn invalid_json(body: &[u8], error: &serde_json::Error) -> Problem {

@@ -20,6 +20,7 @@
 //! ```
 
 mod body;
+mod compression;
 mod config;
 mod cores;
 mod edge;
@@ -32,6 +33,7 @@ pub mod fuzzing;
 mod keys;
 mod metrics;
 mod openapi;
+mod path;
 mod refusal;
 mod routes;
 mod server;

@@ -1,5 +1,7 @@
 //! The description of the API, made from the code that serves it.
 
+use std::sync::LazyLock;
+
 use axum::http::Method;
 use utoipa::{
     Modify, OpenApi,
@@ -30,6 +32,7 @@ use crate::{
         question_answering::question_answering,
         hugging_face::inference,
         hugging_face::model_inference,
+        hugging_face::owned_model_inference,
         open_inference::server,
         open_inference::live,
         open_inference::ready,
@@ -54,6 +57,21 @@ struct Api;
 /// The whole API, described.
 pub(crate) fn description() -> Description {
     Api::openapi()
+}
+
+/// `true` if the description has `path`, whose parameters may be anything.
+pub(crate) fn has_path(path: &str) -> bool {
+    static PATHS: LazyLock<Vec<String>> =
+        LazyLock::new(|| description().paths.paths.into_keys().collect());
+    let fits = |pattern: &String| {
+        let mut steps = path.split('/');
+        let all = pattern.split('/').all(|wanted| {
+            let step = steps.next();
+            step.is_some_and(|step| wanted == step || (wanted.starts_with('{') && !step.is_empty()))
+        });
+        all && steps.next().is_none()
+    };
+    PATHS.iter().any(fits)
 }
 
 /// Adds the refusals that many operations share.
@@ -101,15 +119,20 @@ impl Refusals {
             add("404", refusal(why));
         }
         if asks {
-            let broken = "The body broke off or is badly framed.";
-            let invalid =
-                "The body broke off or is badly framed, is no JSON, or not what is asked for.";
+            let broken =
+                "The body broke off, is badly framed, or not compressed as its header says.";
+            let invalid = "The body broke off, is badly framed, not compressed as its header says, no JSON, or not what is \
+                           asked for.";
             let why = if schema == "Detail" { broken } else { invalid };
             add("400", refusal(why));
             add("408", refusal("The body took too long to arrive."));
             add(
                 "413",
                 refusal("The body is larger than this server allows."),
+            );
+            add(
+                "415",
+                refusal("The body is compressed in another way than gzip or deflate."),
             );
             let seconds = HeaderBuilder::new()
                 .schema(Some(

@@ -43,6 +43,10 @@ pub(crate) enum Refusal {
         /// What is allowed, for all questions and contexts together.
         limit_tokens: usize,
     },
+    /// 400: the body is not compressed as its header says.
+    BrokenCompression,
+    /// 415: the body is compressed in a way that is not known here.
+    UnknownCompression,
     /// 422, or 400 where that is the custom: the body makes no sense.
     Invalid(Vec<Problem>),
     /// 429: too many questions wait.
@@ -149,7 +153,10 @@ impl Refusal {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::BrokenBody | Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::BrokenBody | Self::BrokenCompression | Self::Invalid(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::UnknownCompression => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoKey | Self::WrongKey => StatusCode::UNAUTHORIZED,
             Self::NotFound | Self::NoSuchModel => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -179,6 +186,12 @@ impl fmt::Display for Refusal {
             Self::TooManyTokens { limit_tokens } => write!(
                 f,
                 "the questions and contexts are more than {limit_tokens} tokens together, send them in several requests"
+            ),
+            Self::BrokenCompression => {
+                f.write_str("the body is not compressed as Content-Encoding says")
+            }
+            Self::UnknownCompression => f.write_str(
+                "cannot read the compression that Content-Encoding names; send the body as it is, or with gzip or deflate",
             ),
             Self::Invalid(problems) => {
                 let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();

@@ -16,9 +16,9 @@ use std::{
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::Request,
+    extract::{Request, State},
     http::HeaderMap,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
 use bakeoff_qa::{Answer, AnswerError, Compat};
@@ -26,10 +26,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     body,
+    compression::Compression,
     config::{Limits, ServeConfig},
     edge::Deadline,
     engine::{Engine, Item, ItemError, Timing},
     metrics::Metrics,
+    openapi, path,
     refusal::Refusal,
     wire::{
         answers::{Failed, Results, Span},
@@ -113,9 +115,24 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/info", get(about::info))
         .route("/openapi.json", get(about::openapi))
         .route("/docs", get(about::docs))
-        .fallback(async || Refusal::NotFound)
+        .route(
+            "/models/{owner}/{name}",
+            post(hugging_face::owned_model_inference),
+        )
+        .fallback(not_found)
         .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
         .with_state(service)
+}
+
+/// Leads to the same path without a slash at its end, where there is such a path, as FastAPI does.
+async fn not_found(State(service): State<Service>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let way = path::without_slash(&head.uri).filter(|(plain, _)| openapi::has_path(plain));
+    let Some((_, way)) = way else {
+        return Refusal::NotFound.into_response();
+    };
+    body::discard_for(&head.headers, body, service.config.limits.max_body_bytes).await;
+    Redirect::temporary(&way).into_response()
 }
 
 /// Bodies up to this length are parsed where they arrive: it takes less time than a way to another thread and back.
@@ -140,7 +157,21 @@ impl Service {
         let (head, body) = request.into_parts();
         let deadline = head.extensions.get().copied();
         let limit = self.config.limits.max_body_bytes;
-        let body = body::read(&head.headers, body, limit).await?;
+        let compression = match Compression::of(&head.headers) {
+            Ok(compression) => compression,
+            Err(refusal) => {
+                body::discard_for(&head.headers, body, limit).await;
+                return Err(refusal);
+            }
+        };
+        let mut body = body::read(&head.headers, body, limit).await?;
+        if let Some(compression) = compression {
+            // Text shrinks to an eighth at most, as a rule.
+            let expected = body.len().saturating_mul(8).min(limit);
+            let decode = move || compression.decode(&body, limit);
+            let decoded = self.engine.text_work.run(expected, decode).await;
+            body = decoded.map_err(|_| Refusal::Bug)??.into();
+        }
         Ok(Received {
             headers: head.headers,
             body,

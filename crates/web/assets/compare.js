@@ -11,7 +11,7 @@ const drawn = [["Requests per second", "requests_per_second"], ["Failures per se
 
 export async function compareRuns(ids, failed) {
   const ask = (series) => read("/compare", { ids: ids.join(","), series });
-  let { runs } = await ask("");
+  let { runs, caveats } = await ask("");
   const label = (run) => `${run.id} · ${run.name}`;
   const names = [...new Set(runs.flatMap(({ names }) => names))];
   const select = make("select", {}, ...[ALL, ...names].map((name) => make("option", { value: name === ALL ? "" : name }, name)));
@@ -39,6 +39,7 @@ export async function compareRuns(ids, failed) {
       make("div", { className: "row" }, make("label", { className: "inline" }, "Requests ", select)),
       make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "The runs side by side" }, table),
       place,
+      make("section", { className: "card" }, make("h2", {}, "What this comparison cannot know, and what differs"), make("ul", {}, ...caveats.map((caveat) => make("li", {}, caveat)))),
     ],
     fill() {
       charts = new Charts(place, drawn.map(([title]) => ({
@@ -72,9 +73,10 @@ function rows(runs) {
   ];
 }
 
-// What a figure differs by from that of the first run.
+// What a figure differs by from that of the first run: in percent, or from ten times on as the ratio that it is.
 function difference(value, first) {
   if (value == null || !(first > 0)) return "";
+  if (value / first >= 10) return ` (${figure(value / first)} times)`;
   const percents = (value / first - 1) * 100;
   return ` (${percents < 0 ? "−" : "+"}${number(Math.abs(percents), 1)} %)`;
 }

@@ -132,6 +132,7 @@ fn open(path: &Path, quick: bool) -> Result<Comparison, ExperimentError> {
     if quick {
         file.make_quick();
     }
+    file.check_blocks().map_err(in_words)?;
     Comparison::new(file).map_err(in_words)
 }
 

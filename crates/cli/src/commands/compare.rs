@@ -12,8 +12,7 @@ use bakeoff_report::{Experiment, render};
 
 use crate::args::CompareArgs;
 use crate::exit::{Exit, hinted};
-pub(crate) use crate::files::write;
-use crate::output::data;
+use crate::output::{data, say};
 use crate::progress::{Progress, Steps};
 use crate::signals::stop_token;
 
@@ -29,7 +28,15 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     let mut comparison = Comparison::new(file)?;
     let stop = stop_token()?;
     let mut preparing = Preparing::new();
-    let mut experiment = comparison.prepare(&stop, &mut |event| preparing.show(&event))?;
+    let prepared = comparison.prepare(&stop, &mut |event| preparing.show(&event));
+    let mut experiment = prepared.map_err(|error| match &error {
+        CompareError::Unreachable { contender, .. } => {
+            let hint =
+                format!("start what {contender} is the address of, or leave it out with --only");
+            hinted(Exit::Environment, error, hint)
+        }
+        _ => error.into(),
+    })?;
     drop(preparing);
     if stop.is_cancelled() {
         return Ok(Exit::Interrupted);
@@ -56,7 +63,10 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     let failed = files::has_any_failed(&experiment);
     Ok(if experiment.interrupted {
         Exit::Interrupted
-    } else if files::is_any_worse(args, &experiment) || failed || !experiment.problems.is_empty() {
+    } else if files::is_any_beyond_a_limit(args, &experiment)
+        || failed
+        || !experiment.problems.is_empty()
+    {
         Exit::Failed
     } else {
         Exit::Done
@@ -103,7 +113,29 @@ fn experiment_file(args: &CompareArgs) -> anyhow::Result<ExperimentFile> {
     file.until_ratio = args.until.or(file.until_ratio);
     file.max_blocks = args.max_blocks.unwrap_or(file.max_blocks);
     file.seed = args.seed.unwrap_or(file.seed);
+    check_blocks(&file, args)?;
     Ok(file)
+}
+
+/// Refuses a plan that cannot come to a verdict before anything is started. Whoever asks for so few blocks on the command line
+/// gets the figures, and is told that there will be no verdict.
+fn check_blocks(file: &ExperimentFile, args: &CompareArgs) -> anyhow::Result<()> {
+    let (Err(error), Some(fewest)) = (file.check_blocks(), file.blocks_missing()) else {
+        return Ok(());
+    };
+    if args.blocks.is_some() {
+        say(&format!("warning: {error}"));
+        say(&format!(
+            "warning: there will be figures and no verdict; for one, use --blocks {fewest}"
+        ));
+        return Ok(());
+    }
+    let hint = format!(
+        "use --blocks {fewest}, or write `blocks = {fewest}` into {}; --blocks {} gives the figures without a verdict",
+        args.experiment.display(),
+        file.blocks
+    );
+    Err(hinted(Exit::Usage, error, hint))
 }
 
 /// Writes every form of the report, the record first, and then says what came of it.

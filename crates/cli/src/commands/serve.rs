@@ -24,6 +24,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
         None => HangUp::Ignored,
     })?;
     let model = open_model(&args.model, config.threads)?;
+    warn_of_unknown_tokens(&model);
     // Connections are cheap beside inference: one thread carries them, the cores are the workers'.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -75,6 +76,19 @@ fn log_panics() {
     }));
 }
 
+/// Says which texts the model cannot answer questions about.
+fn warn_of_unknown_tokens(model: &QuestionAnswering) {
+    let unknown = model.unknown_tokens();
+    if !unknown.is_empty() {
+        // One of them is enough to see what they are.
+        tracing::warn!(
+            tokens = unknown.len(),
+            first = unknown.first(),
+            "the tokenizer knows tokens that the model does not; texts with one of them are refused"
+        );
+    }
+}
+
 /// Opens the private listener, if there is to be one, and says where the server is.
 async fn announce(
     args: &ServeArgs,
@@ -119,6 +133,7 @@ pub(crate) fn open_model(
     threads: NonZeroUsize,
 ) -> anyhow::Result<QuestionAnswering> {
     let options = ModelOptions {
+        weights: args.weights.map(Into::into),
         dtype: args.dtype,
         isa: args.isa,
         threads,

@@ -262,7 +262,7 @@ fn experiment_on(server: &Server) -> String {
         let url = server.url();
         format!("[[contender]]\nname = \"{name}\"\nurl = \"{url}\"\n")
     };
-    let head = "scenario = \"s.toml\"\nblocks = 2\nextra_blocks = 0\nmeasure = \"1s\"\nwarm_up = \"0s\"\nusers = 2\n";
+    let head = "scenario = \"s.toml\"\nblocks = 6\nextra_blocks = 0\nmeasure = \"300ms\"\nwarm_up = \"0s\"\nusers = 2\n";
     format!("{head}{}{}", contender("one"), contender("two"))
 }
 

@@ -5,19 +5,25 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::bakeoff::{assert_schema, bakeoff, root, run, send_signal};
+use crate::bakeoff::{Ended, assert_schema, bakeoff, root, run, send_signal};
 
-/// A folder with an experiment of `contenders` under a few users with real questions.
+/// A folder with an experiment of `contenders` under a few users with real questions. Turns end once every user has finished
+/// enough tasks, however slow the machine is: limits of time are for what hangs.
 pub(crate) fn experiment(contenders: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let scenario = fs::read_to_string(root().join("scenarios/question_answering.toml")).unwrap();
-    fs::write(folder.path().join("scenario.toml"), scenario).unwrap();
+    fs::write(
+        folder.path().join("scenario.toml"),
+        scenario + "timeout = \"30m\"\n",
+    )
+    .unwrap();
     fs::copy(
         root().join("scenarios/squad-sample.jsonl"),
         folder.path().join("squad-sample.jsonl"),
     )
     .unwrap();
-    let header = "scenario = \"scenario.toml\"\nblocks = 2\nextra_blocks = 0\nmeasure = \"1s\"\nwarm_up = \"200ms\"\nusers = 4\n";
+    let header = "scenario = \"scenario.toml\"\nblocks = 6\nextra_blocks = 0\nmeasure = \"200ms\"\nmeasure_limit = \"30m\"\n\
+        warm_up = \"100ms\"\nusers = 2\n";
     fs::write(
         folder.path().join("bakeoff.toml"),
         format!("{header}{contenders}"),
@@ -31,9 +37,10 @@ pub(crate) const NATIVE: &str = "
 name = \"native\"
 process = [\"{bakeoff}\", \"serve\", \"--port\", \"{port}\", \"--threads\", \"1\"]
 ready = \"/ready\"
+ready_timeout = \"30m\"
 ";
 
-/// Fails unless `contender` was measured in both blocks without a failure.
+/// Fails unless `contender` was measured in both of two blocks without a failure.
 #[track_caller]
 pub(crate) fn assert_measured(record: &Value, contender: &str) {
     let runs: Vec<_> = record["runs"]
@@ -79,6 +86,8 @@ fn two_processes_are_compared_and_reported_in_every_form() {
         folder.path(),
         &[
             "compare",
+            "--blocks",
+            "2",
             "--json",
             "out.json",
             "--markdown",
@@ -95,7 +104,17 @@ fn two_processes_are_compared_and_reported_in_every_form() {
             "50%",
         ],
     );
-    ended.expect(0, &["report.html", "pictures"]);
+    ended.expect(
+        0,
+        &[
+            "report.html",
+            "pictures",
+            "warning: 2 blocks cannot show a difference between 2 contenders",
+            "use --blocks 6",
+            "plan: 2 blocks of 3 turns",
+            "plan: this takes about ",
+        ],
+    );
     let record = record(folder.path());
     assert_measured(&record, "native");
     assert_measured(&record, "again");
@@ -138,6 +157,22 @@ fn mistakes_in_the_file_end_it_with_2_and_say_where() {
     run(folder.path(), &["compare"]).expect(2, &["bakeoff.toml:", "raedy"]);
     run(folder.path(), &["compare", "other.toml"]).expect(2, &["other.toml", "hint: "]);
     let folder = experiment(NATIVE);
+    fs::write(
+        folder.path().join("few.toml"),
+        "scenario = \"scenario.toml\"\nblocks = 3\n".to_owned()
+            + NATIVE
+            + &NATIVE.replace("native", "again"),
+    )
+    .unwrap();
+    let few = run(folder.path(), &["compare", "few.toml"]);
+    few.expect(
+        2,
+        &[
+            "error: 3 blocks cannot show a difference between 2 contenders",
+            "hint: use --blocks 6, or write `blocks = 6` into few.toml",
+        ],
+    );
+    assert!(!few.stderr.contains("plan:"), "nothing is begun");
     run(folder.path(), &["compare", "--only", "nobody"]).expect(2, &["nobody", "native"]);
     fs::remove_file(folder.path().join("squad-sample.jsonl")).unwrap();
     run(folder.path(), &["compare"]).expect(2, &["squad-sample.jsonl"]);
@@ -185,4 +220,55 @@ fn interruption_ends_it_with_130_a_valid_report_and_no_contender() {
             .filter(|words| words.iter().any(|word| word == tokens));
         assert_eq!(left.count(), 0);
     }
+}
+
+#[test]
+fn an_address_that_does_not_answer_ends_it_at_once_with_the_reason() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let gone = format!(
+        "[[contender]]\nname = \"gone\"\nurl = \"http://{address}\"\nready_timeout = \"100ms\"\n"
+    );
+    let folder = experiment(&(NATIVE.to_owned() + &gone));
+    run(folder.path(), &["compare"]).expect(
+        3,
+        &[
+            "gone: asking http://127.0.0.1:",
+            "error: cannot measure `gone` at http://127.0.0.1:",
+            "connection refused",
+            "hint: start what gone is the address of, or leave it out with --only",
+        ],
+    );
+}
+
+#[test]
+fn a_gate_that_asks_for_evidence_fails_without_it_and_the_job_shows_the_report() {
+    let folder = experiment(&(NATIVE.to_owned() + &NATIVE.replace("native", "again")));
+    let summary = folder.path().join("summary.md");
+    fs::write(&summary, "before\n").unwrap();
+    let compare = |gate: &str| {
+        let args = [
+            "compare", "--blocks", "1", gate, "10%", "--junit", "out.xml",
+        ];
+        let mut command = bakeoff(&args);
+        command.env("GITHUB_STEP_SUMMARY", &summary);
+        Ended::of(command.current_dir(folder.path()).output().unwrap())
+    };
+    // One block shows nothing, which is no alarm, and no pass either.
+    compare("--fail-if-worse").expect(0, &[]);
+    let junit = || fs::read_to_string(folder.path().join("out.xml")).unwrap();
+    assert!(junit().contains("<skipped "), "{}", junit());
+    compare("--fail-unless-not-worse").expect(
+        1,
+        &["not shown to be worse than native by less than 10 %, if at all: again: there is no verdict"],
+    );
+    assert!(
+        junit().contains("<failure type=\"not-shown\""),
+        "{}",
+        junit()
+    );
+    let shown = fs::read_to_string(&summary).unwrap();
+    assert!(shown.starts_with("before\n"), "{shown}");
+    assert_eq!(shown.matches("\n## Answer\n").count(), 2, "{shown}");
 }

@@ -60,7 +60,7 @@ fn own_image_is_built_and_measured_on_both_networks() {
     .unwrap();
     let ended = run(
         folder.path(),
-        &["compare", "--strict", "--json", "out.json"],
+        &["compare", "--strict", "--blocks", "2", "--json", "out.json"],
     );
     ended.expect(0, &[]);
     let record = record(folder.path());

@@ -33,7 +33,7 @@ fn fastapi_is_measured_beside_bakeoff() {
     let folder = experiment(&(NATIVE.to_owned() + &fastapi));
     run(
         folder.path(),
-        &["compare", "--strict", "--json", "out.json"],
+        &["compare", "--strict", "--blocks", "2", "--json", "out.json"],
     )
     .expect(0, &[]);
     assert_measured(&record(folder.path()), "fastapi");

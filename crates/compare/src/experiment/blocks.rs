@@ -30,9 +30,13 @@ impl Comparison {
         // True until the end is reached, so that a panic leaves it so.
         experiment.interrupted = true;
         let _on_its_cores = self.cores.as_ref().map(Cores::as_generator);
+        observe(Event::Planned(&self.outlook(&experiment.plan)));
         observe(Event::MeasuringFloor);
         let floor = self.load_config("", 0, RunLoad::Users, Duration::ZERO);
-        experiment.floor = floor::measure(&self.scenario, floor, self.cores.as_ref(), stop);
+        match floor::measure(&self.scenario, floor, self.cores.as_ref(), stop) {
+            Ok(floor) => experiment.floor = Some(floor),
+            Err(why) => experiment.floor_missing = Some(why),
+        }
         let mut stage = Stage {
             experiment,
             running: HashMap::new(),
@@ -151,13 +155,13 @@ impl Comparison {
     }
 
     /// Blocks that may be added to so many, in place of disturbed ones.
-    fn extra_blocks(&self, asked: u32) -> u32 {
+    pub(super) fn extra_blocks(&self, asked: u32) -> u32 {
         self.file.extra_blocks.unwrap_or_else(|| (asked / 2).max(2))
     }
 
     /// Blocks in which requests arrive at rates: as many as a verdict on so many contenders needs, since they come after
     /// those that the file asks for.
-    fn arrival_blocks(&self) -> u32 {
+    pub(super) fn arrival_blocks(&self) -> u32 {
         let fewest = fewest_blocks(self.contenders.len().saturating_sub(1));
         let fewest = u32::try_from(fewest).unwrap_or(u32::MAX);
         self.file.blocks.get().min(fewest)

@@ -40,9 +40,12 @@ impl Comparison {
     fn sample_of(
         &self,
         contender: &Prepared,
-        stage: &Stage<'_>,
+        stage: &mut Stage<'_>,
     ) -> Result<Vec<SampleAnswer>, String> {
-        let started = self.start(contender, stage.stop)?;
+        let name = contender.config.name.as_str();
+        let observe = &mut *stage.observe;
+        let mut say = |_why: &str| observe(Event::Sampling { contender: name });
+        let started = self.start(contender, stage.stop, &mut say)?;
         let address = started.running.address();
         let sample = bakeoff_load::sample(&self.scenario, address, SAMPLED_ROWS);
         match block_on(stage.stop.run_until_cancelled(sample))? {

@@ -25,17 +25,19 @@ use crate::{generator, ready, sweep};
 
 /// How often a starting contender is asked whether it is ready.
 const READY_POLL: Duration = Duration::from_millis(10);
+/// The least time that a question to a starting contender may take.
+const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 /// Bounds of the time for requests in flight at the end of the measured period: as long as the scenario lets a request take,
 /// within these bounds. What is slow is answered; what hangs has no answer.
 const STOP_TIMEOUT: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_mins(1);
 /// The least time over which users start, so that they are not in lockstep.
-const LEAST_SPREAD: Duration = Duration::from_millis(250);
+pub(super) const LEAST_SPREAD: Duration = Duration::from_millis(250);
 /// The most time over which users start.
 const MOST_SPREAD: Duration = Duration::from_secs(30);
 /// The warm-up of each step of a sweep: the contender is warm, and the users are not many more than before.
 const SWEEP_WARM_UP: Duration = Duration::from_millis(500);
 /// The time over which the users of a step of a sweep start.
-const SWEEP_SPREAD: Duration = Duration::from_millis(250);
+pub(super) const SWEEP_SPREAD: Duration = Duration::from_millis(250);
 
 /// A contender whose process, container or server is running and answers correctly.
 pub(super) struct Started {
@@ -69,9 +71,11 @@ impl Comparison {
         }
         (stage.observe)(Event::Starting(turn));
         let name = &contender.config.name;
+        let observe = &mut *stage.observe;
+        let mut say = |why: &str| observe(Event::Waiting(turn, why));
         let started = match stage.running.remove(name) {
             Some(kept) => Ok(kept),
-            None => self.start(contender, stage.stop),
+            None => self.start(contender, stage.stop, &mut say),
         };
         let mut started = match started {
             Ok(started) => started,
@@ -85,15 +89,17 @@ impl Comparison {
         }
     }
 
+    /// Starts a contender and waits for its first correct answer; `waiting` is told each new reason why there is none yet.
     pub(super) fn start(
         &self,
         contender: &Prepared,
         stop: &CancellationToken,
+        waiting: &mut dyn FnMut(&str),
     ) -> Result<Started, String> {
         let began = Instant::now();
         let mut running = contender.start(self.cores.as_ref())?;
         let service_time = self
-            .wait_until_correct(contender, running.as_mut(), stop)
+            .wait_until_correct(contender, running.as_mut(), stop, waiting)
             .map_err(|what| with_log(&what, running.as_mut()))?;
         let ran_already = matches!(contender.config.launch, Launch::Url(_));
         Ok(Started {
@@ -173,7 +179,7 @@ impl Comparison {
     }
 
     /// How a contender is warmed up for a load.
-    fn warm_up(&self, load: RunLoad) -> WarmUp {
+    pub(super) fn warm_up(&self, load: RunLoad) -> WarmUp {
         match load {
             RunLoad::Users => self.file.warm_up,
             RunLoad::Sweep { .. } => WarmUp::fixed(SWEEP_WARM_UP),
@@ -253,7 +259,9 @@ impl Comparison {
         contender: &Prepared,
         running: &mut dyn Running,
         stop: &CancellationToken,
+        waiting: &mut dyn FnMut(&str),
     ) -> Result<Duration, String> {
+        let mut said = String::new();
         let limit = contender.config.ready_timeout;
         let deadline = Instant::now() + limit;
         let ready = contender.config.ready.as_deref();
@@ -277,6 +285,11 @@ impl Comparison {
                 let limit = humantime::format_duration(limit);
                 return Err(format!("not ready within {limit}: {wrong}"));
             }
+            if wrong != said {
+                let limit = humantime::format_duration(limit);
+                waiting(&format!("waiting for up to {limit}: {wrong}"));
+                said = wrong;
+            }
             std::thread::sleep(READY_POLL);
         };
         running.ended().map_or(Ok(service_time), |how| {
@@ -293,14 +306,14 @@ impl Comparison {
         stop: &CancellationToken,
     ) -> Result<Duration, Unready> {
         let began = Instant::now();
-        let rest = deadline.saturating_duration_since(Instant::now());
+        let rest = left_until(deadline);
         let check = bakeoff_load::check_once(&self.scenario, address, rest);
         match block_on(stop.run_until_cancelled(check)).map_err(Unready::Never)? {
             None => Err(Unready::Never("stopped".into())),
             Some(Ok(requests)) => Ok(began.elapsed() / requests.max(1)),
             Some(Err(NotCorrect::Load(error))) => Err(Unready::Never(with_causes(&error))),
-            Some(Err(wrong)) => Err(Unready::WrongAnswer(format!(
-                "its first answer was wrong: {wrong}"
+            Some(Err(NotCorrect::Answer { request, cause })) => Err(Unready::WrongAnswer(format!(
+                "no correct answer to request `{request}`: {cause}"
             ))),
         }
     }
@@ -313,6 +326,13 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, String> 
         .build()
         .map_err(|error| with_causes(&LoadError::Thread(error)))?;
     Ok(runtime.block_on(future))
+}
+
+/// The time that one question to a contender may take: until the deadline, and never so little that the deadline would be
+/// taken for the reason of a failure.
+fn left_until(deadline: Instant) -> Duration {
+    let rest = deadline.saturating_duration_since(Instant::now());
+    rest.max(LEAST_PATIENCE)
 }
 
 /// Why a contender cannot be measured now.
@@ -329,7 +349,7 @@ enum Unready {
 /// Asks a contender at its path, if it has one, whether it is ready. The error says what is in the way.
 fn ask_ready(address: &str, path: Option<&str>, deadline: Instant) -> Result<(), Unready> {
     let Some(path) = path else { return Ok(()) };
-    let rest = deadline.saturating_duration_since(Instant::now());
+    let rest = left_until(deadline);
     ready::ask(address, path, rest).map_err(|wrong| match wrong {
         NotReady::Resolve { .. } => Unready::Never(with_causes(&wrong)),
         _ => Unready::NotYet(format!("GET {path} was not answered with 200 ({wrong})")),

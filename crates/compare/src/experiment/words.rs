@@ -28,11 +28,13 @@ impl Event<'_> {
             Self::NewBaseline { left_out, baseline } => Said::News(vec![format!(
                 "baseline: {baseline}, since {left_out} is left out"
             )]),
+            Self::Planned(lines) => Said::News(lines.to_vec()),
             Self::MeasuringFloor => Said::Now("measuring a server that does nothing".to_owned()),
             Self::Sampling { contender } => {
                 Said::Now(format!("{contender}: answers to a sample of requests"))
             }
             Self::Starting(turn) => Said::Now(turn.with("starting")),
+            Self::Waiting(turn, why) => Said::Now(turn.with(why)),
             Self::Load(turn, progress) => Said::Now(turn.with(&under_load(progress))),
             Self::Measured(turn, run) => Said::Now(turn.with(&rate_of(run))),
             Self::Problem(turn, problem) => Said::News(vec![format!(
@@ -66,9 +68,10 @@ fn under_load(progress: &Progress<'_>) -> String {
         Phase::WarmUp => "warming up".to_owned(),
         Phase::Measuring => {
             let latest = progress.so_far.timeline.last();
-            latest.map_or_else(String::new, |second| {
-                format!("{} requests/s", second.requests)
-            })
+            latest.map_or_else(
+                || "measuring".to_owned(),
+                |second| format!("{} requests/s", second.requests),
+            )
         }
         Phase::Draining => "waiting for the last answers".to_owned(),
     }
@@ -76,5 +79,8 @@ fn under_load(progress: &Progress<'_>) -> String {
 
 fn rate_of(run: &Run) -> String {
     let rate = Summary::of([&run.measurement]).total.successes_per_second();
-    rate.map_or_else(String::new, |rate| format!("{rate:.0} requests/s"))
+    rate.map_or_else(
+        || "measured, without a rate".to_owned(),
+        |rate| format!("{rate:.0} requests/s"),
+    )
 }

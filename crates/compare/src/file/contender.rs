@@ -32,7 +32,7 @@ pub struct ContenderConfig {
     pub files: Vec<PathBuf>,
     /// The path that answers 200 when it is ready; without one a first correct answer has to do.
     pub ready: Option<String>,
-    /// How long it may take to become ready.
+    /// How long it may take to become ready: by default two minutes, and ten seconds for one that runs already.
     pub ready_timeout: Duration,
     /// The path that is asked once for what the contender tells of itself, such as its settings, for the report.
     pub info: Option<String>,
@@ -105,14 +105,14 @@ pub(super) struct RawContender {
     #[serde(default)]
     files: Vec<PathBuf>,
     ready: Option<String>,
-    #[serde(default = "default_ready_timeout")]
-    ready_timeout: PositiveDuration,
+    ready_timeout: Option<PositiveDuration>,
     info: Option<String>,
 }
 
-fn default_ready_timeout() -> PositiveDuration {
-    PositiveDuration(Duration::from_mins(2))
-}
+/// How long a contender that is started may take, where its file does not say.
+const READY_TIMEOUT: Duration = Duration::from_mins(2);
+/// How long a contender that runs already may take, where its file does not say: it has only to answer.
+const READY_TIMEOUT_OF_URL: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -177,6 +177,11 @@ impl RawContender {
         if let Some(info) = &self.info {
             check_path(&name, &launch, ("info", info), "leave it out")?;
         }
+        let ready_timeout = match (self.ready_timeout, &launch) {
+            (Some(timeout), _) => timeout.0,
+            (None, Launch::Url(_)) => READY_TIMEOUT_OF_URL,
+            (None, Launch::Process(_) | Launch::Docker(_)) => READY_TIMEOUT,
+        };
         let has_directory = self.directory.is_some();
         let directory = folder.join(self.directory.unwrap_or_default());
         Ok(ContenderConfig {
@@ -188,7 +193,7 @@ impl RawContender {
             setup: self.setup,
             env: self.env,
             ready: self.ready,
-            ready_timeout: self.ready_timeout.0.min(LONGEST_WAIT),
+            ready_timeout: ready_timeout.min(LONGEST_WAIT),
             info: self.info,
             name,
         })

@@ -249,3 +249,126 @@ fn every_file_that_comes_with_bakeoff_is_valid() {
         "only {experiments} experiments were found"
     );
 }
+
+/// An experiment of so many contenders.
+fn experiment_of(contenders: u32, head: &str) -> ExperimentFile {
+    let contenders = (1..=contenders).map(|number| {
+        format!("[[contender]]\nname = \"c{number}\"\nprocess = [\"serve\", \"{{port}}\"]\n")
+    });
+    let contenders: String = contenders.collect();
+    let text = format!("scenario = \"s.toml\"\n{head}{contenders}");
+    ExperimentFile::parse(&text, Path::new("bakeoff.toml")).unwrap()
+}
+
+#[test]
+fn a_plan_that_cannot_come_to_a_verdict_says_how_many_blocks_would() {
+    let missing = |contenders, head| {
+        let missing = experiment_of(contenders, head).blocks_missing();
+        missing.map(std::num::NonZeroU32::get)
+    };
+    for (contenders, head, expected) in [
+        (2, "blocks = 5\n", Some(6)),
+        (2, "blocks = 6\n", None),
+        // The smallest p of six blocks is 0.031, and 0.094 for three comparisons.
+        (4, "blocks = 6\n", Some(7)),
+        (4, "blocks = 7\n", None),
+        (4, "blocks = 1\nuntil = \"3%\"\n", None),
+        (4, "blocks = 1\nuntil = \"3%\"\nmax_blocks = 6\n", Some(7)),
+        (1, "blocks = 1\n", None),
+        (4, "", None),
+    ] {
+        assert_eq!(missing(contenders, head), expected, "{contenders} {head}");
+    }
+    let error = experiment_of(4, "blocks = 6\n").check_blocks().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "6 blocks cannot show a difference between 4 contenders, whatever they measure: a verdict needs 7"
+    );
+}
+
+#[test]
+fn blocks_that_the_file_does_not_ask_for_are_enough_for_a_verdict() {
+    // With thirty comparisons, the smallest p of ten blocks is 0.059.
+    for (contenders, expected) in [(2, 10), (26, 10), (31, 11)] {
+        let file = experiment_of(contenders, "");
+        assert_eq!(file.blocks.get(), expected, "{contenders}");
+        assert_eq!(file.blocks_missing(), None);
+    }
+}
+
+#[test]
+fn one_that_runs_already_has_less_time_to_answer_than_one_that_is_started() {
+    let timeouts = |contenders: &str| {
+        let text = format!("scenario = \"s.toml\"\n{contenders}");
+        let file = ExperimentFile::parse(&text, Path::new("b")).unwrap();
+        file.contenders[0].ready_timeout.as_secs()
+    };
+    let url = "[[contender]]\nname = \"a\"\nurl = \"http://127.0.0.1:9\"\n";
+    let process = "[[contender]]\nname = \"a\"\nprocess = [\"serve\"]\n";
+    assert_eq!((timeouts(url), timeouts(process)), (10, 120));
+    assert_eq!(timeouts(&format!("{url}ready_timeout = \"90s\"\n")), 90);
+}
+
+/// The page that documents the file.
+const PAGE: &str = include_str!("../../../../docs/comparing.md");
+
+/// The keys of a table of the file, as the parser names them when it finds one that it does not know.
+fn keys_of(table: &str) -> Vec<String> {
+    let error = error_of(table);
+    let (_, expected) = error.split_once("expected one of ").unwrap();
+    let keys = expected.split('`').skip(1).step_by(2);
+    keys.map(str::to_owned).collect()
+}
+
+#[test]
+fn every_key_of_the_file_stands_in_its_documentation() {
+    let head = "scenario = \"s.toml\"\n";
+    let tables = [
+        (format!("{head}unknown = 1\n"), "extra_blocks"),
+        (
+            format!("{head}[[contender]]\nunknown = 1\n"),
+            "ready_timeout",
+        ),
+        (
+            format!("{head}[[contender]]\nname = \"a\"\ndocker = {{ unknown = 1 }}\n"),
+            "dockerfile",
+        ),
+        (format!("{head}answers = [{{ unknown = 1 }}]\n"), "within"),
+    ];
+    for (table, one_of_them) in tables {
+        let keys = keys_of(&table);
+        assert!(keys.iter().any(|key| key == one_of_them), "{keys:?}");
+        for key in keys.iter().filter(|key| *key != "contender") {
+            let assigned = |line: &str| line.contains(&format!("{key} = "));
+            let is_there = PAGE.contains(&format!("`{key}`")) || PAGE.lines().any(assigned);
+            assert!(is_there, "{key} does not stand in docs/comparing.md");
+        }
+    }
+}
+
+#[test]
+fn every_example_of_the_documentation_is_a_file_that_is_accepted() {
+    let blocks: Vec<&str> = PAGE
+        .split("```toml\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(blocks.len() >= 2);
+    for block in blocks {
+        let file = ExperimentFile::parse(block, Path::new("bakeoff.toml"));
+        let file = file.unwrap_or_else(|error| panic!("{error}"));
+        file.check_blocks().unwrap();
+    }
+}
+
+#[test]
+fn the_fewest_blocks_of_the_documentation_are_those_of_the_code() {
+    let fewest = |contenders| {
+        let missing = experiment_of(contenders, "blocks = 1\n").blocks_missing();
+        missing.unwrap().get()
+    };
+    assert_eq!([2, 3, 4, 5, 6, 7, 8].map(fewest), [6, 7, 7, 8, 8, 8, 9]);
+    assert!(
+        PAGE.contains("six for two contenders, seven for three or four, eight for five to seven")
+    );
+}

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use bakeoff_report::{Analysis, Experiment, Reason, RunLoad, Verdict};
+use bakeoff_report::{Analysis, Experiment, Gate, Reason, RunLoad};
 use tempfile::TempDir;
 
 use crate::setting::{Script, processes_with, run_with, scripted};
 
-const QUICK: &str = "blocks = 6\nmeasure = \"300ms\"\nwarm_up = \"100ms\"\nbaseline = \"old\"\n";
+const QUICK: &str = "blocks = 2\nmeasure = \"300ms\"\nwarm_up = \"100ms\"\nbaseline = \"old\"\n";
 
 fn slow(delay_ms: u64) -> Script {
     Script {
@@ -16,16 +16,14 @@ fn slow(delay_ms: u64) -> Script {
     }
 }
 
-fn verdict(experiment: &Experiment, name: &str) -> Verdict {
-    // What other tests and other processes take of this machine is no fault of these contenders.
-    let mut experiment = experiment.clone();
-    for run in &mut experiment.runs {
-        run.generator = None;
-        run.measurement.wake_up_delays.clear();
-    }
-    let results = Analysis::of(&experiment).results.into_iter();
+/// Why the gate of answers keeps a contender from being judged by its speed, if it does. The other gates depend on what else
+/// goes on on this machine.
+fn other_answers(experiment: &Experiment, name: &str) -> Option<Reason> {
+    let results = Analysis::of(experiment).results.into_iter();
     let mut of_name = results.filter(|result| result.contender.name == name);
-    of_name.next().unwrap().verdict
+    let gates = of_name.next().unwrap().gates.into_iter();
+    let mut answers = gates.filter(|reading| reading.gate == Gate::Answers);
+    answers.next().unwrap().beyond
 }
 
 #[test]
@@ -38,18 +36,16 @@ fn a_faster_contender_with_other_answers_does_not_win() {
         scripted("new", &new) + &scripted("old", &slow(30))
     };
     let head = format!("{QUICK}answers = [{{ json = \"\", equal = true }}]\n");
-    // The same answer is quicker, and that counts.
+    // The same answer is quicker, and nothing speaks against that.
     let folder = TempDir::new().unwrap();
     let same = run_with(folder.path(), &head, &contenders(None)).unwrap();
-    assert_eq!(verdict(&same, "new"), Verdict::Better);
+    assert_eq!(other_answers(&same, "new"), None);
     let folder = TempDir::new().unwrap();
     let other = run_with(folder.path(), &head, &contenders(Some("\"42\""))).unwrap();
-    let Verdict::NotMeasurable(obstacle) = verdict(&other, "new") else {
-        panic!("{:?}", verdict(&other, "new"));
-    };
+    let reason = other_answers(&other, "new");
     assert!(
-        matches!(obstacle.reason, Reason::OtherAnswers { .. }),
-        "{obstacle}"
+        matches!(reason, Some(Reason::OtherAnswers { .. })),
+        "{reason:?}"
     );
     assert_eq!(other.agreements[0].examples[0].actual, "\"42\"");
 }
@@ -59,7 +55,7 @@ fn a_contender_that_dies_in_its_third_block_keeps_the_others_and_what_it_did() {
     let folder = TempDir::new().unwrap();
     // Kept running from block to block: one connection shows that it answers, and each block has one for each of two users.
     let head =
-        format!("{QUICK}restart = \"once\"\ncontrol = false\n").replace("blocks = 6", "blocks = 8");
+        format!("{QUICK}restart = \"once\"\ncontrol = false\n").replace("blocks = 2", "blocks = 8");
     let dying = Script {
         dies_on_connection: Some(7),
         ..slow(5)
@@ -105,27 +101,23 @@ fn a_contender_that_dies_in_its_third_block_keeps_the_others_and_what_it_did() {
 #[test]
 fn a_freeze_shows_in_the_response_times_of_all_who_arrive_meanwhile() {
     let folder = TempDir::new().unwrap();
+    // Rates that its own delays decide, not the machine: eight arrivals a second, and the freeze after six answers.
     let freezing = Script {
-        freezes_after: Some(40),
-        freeze: Duration::from_millis(500),
-        ..slow(5)
+        freezes_after: Some(6),
+        freeze: Duration::from_secs(1),
+        ..slow(50)
     };
-    let head =
-        "blocks = 1\nmeasure = \"2s\"\nwarm_up = \"0s\"\nopen = [\"20%\"]\nbaseline = \"old\"\n";
-    let contenders = scripted("freezing", &freezing) + &scripted("old", &slow(5));
+    let head = "blocks = 1\nmeasure = \"4s\"\nwarm_up = \"0s\"\nopen = [\"20%\"]\nbaseline = \"old\"\ncontrol = false\n";
+    let contenders = scripted("freezing", &freezing) + &scripted("old", &slow(50));
     let experiment = run_with(folder.path(), head, &contenders).unwrap();
     assert_eq!(experiment.problems, []);
     let frozen = experiment
         .runs
         .iter()
         .find(|run| run.contender == "freezing" && matches!(run.load, RunLoad::Arrivals { .. }));
-    let RunLoad::Arrivals { per_second } = frozen.unwrap().load else {
-        unreachable!("it was looked for by its load");
-    };
     let times = &frozen.unwrap().measurement.requests[0].response_times;
-    let arrived_meanwhile = per_second * 0.5 / times.count() as f64;
-    assert!(times.max().unwrap() >= Duration::from_millis(400));
-    // Half of those who arrived while it was frozen waited for half of it or longer.
-    let waited_half = times.quantile(1.0 - arrived_meanwhile / 2.0 * 0.6).unwrap();
-    assert!(waited_half >= Duration::from_millis(200), "{waited_half:?}");
+    assert!(times.max().unwrap() >= Duration::from_secs(1));
+    // Those that arrived while it was frozen waited too: a user who asks one question after the other would have seen one.
+    let waited = times.share_above(Duration::from_millis(200)) * times.count() as f64;
+    assert!(waited.round() >= 2.0, "{waited}");
 }

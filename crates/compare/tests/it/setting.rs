@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -22,7 +22,7 @@ run_time = "1s"
 [[task]]
 name = "/"
 path = "/"
-timeout = "2s"
+timeout = "5m"
 "#;
 
 /// What a contender does. In its environment as `delay_ms=5 body="x"`: one word each, in any order.
@@ -94,36 +94,47 @@ fn serve_when_asked() {
 }
 
 pub(crate) fn answer_everything(listener: &TcpListener, script: &Script) {
-    let answered = Arc::new(AtomicU64::new(0));
-    let frozen = Arc::new(RwLock::new(()));
+    let shared = Arc::new(Shared::default());
     for (connection, stream) in (1..).zip(listener.incoming()) {
-        let mut stream = stream.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let (script, answered, frozen) =
-            (script.clone(), Arc::clone(&answered), Arc::clone(&frozen));
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            let body = script.body.as_deref().unwrap_or("hello");
-            let answer = format!(
-                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            );
-            while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
-                std::thread::sleep(script.delay);
-                let count = answered.fetch_add(1, Ordering::Relaxed);
-                if script.dies_on_connection == Some(connection) {
-                    end_as_if_killed();
-                }
-                if script.freezes_after == Some(count) {
-                    let _alone = frozen.write().unwrap();
-                    std::thread::sleep(script.freeze);
-                }
-                let _thawed = frozen.read().unwrap();
-                if stream.write_all(answer.as_bytes()).is_err() {
-                    return;
-                }
-            }
-        });
+        let (stream, script, shared) = (stream.unwrap(), script.clone(), Arc::clone(&shared));
+        std::thread::spawn(move || answer(stream, &script, connection, &shared));
+    }
+}
+
+/// Answers on one connection alone.
+pub(crate) fn answer_on(stream: TcpStream, script: &Script) {
+    answer(stream, script, 1, &Shared::default());
+}
+
+/// What all connections of a server have in common.
+#[derive(Default)]
+struct Shared {
+    answered: AtomicU64,
+    frozen: RwLock<()>,
+}
+
+fn answer(mut stream: TcpStream, script: &Script, connection: u64, shared: &Shared) {
+    stream.set_nodelay(true).unwrap();
+    let mut buffer = [0; 4096];
+    let body = script.body.as_deref().unwrap_or("hello");
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
+        std::thread::sleep(script.delay);
+        let count = shared.answered.fetch_add(1, Ordering::Relaxed);
+        if script.dies_on_connection == Some(connection) {
+            end_as_if_killed();
+        }
+        if script.freezes_after == Some(count) {
+            let _alone = shared.frozen.write().unwrap();
+            std::thread::sleep(script.freeze);
+        }
+        let _thawed = shared.frozen.read().unwrap();
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
     }
 }
 
@@ -180,7 +191,7 @@ pub(crate) fn comparison(folder: &Path, contenders: &str) -> Result<Comparison, 
     )
 }
 
-fn comparison_with(
+pub(crate) fn comparison_with(
     folder: &Path,
     head: &str,
     contenders: &str,
@@ -190,7 +201,12 @@ fn comparison_with(
         fs::write(scenario, SCENARIO).unwrap();
     }
     // What else goes on on this machine decides nothing.
-    let text = format!("scenario = \"scenario.toml\"\nextra_blocks = 0\n{head}{contenders}");
+    let extra = if head.contains("extra_blocks") {
+        ""
+    } else {
+        "extra_blocks = 0\n"
+    };
+    let text = format!("scenario = \"scenario.toml\"\n{extra}{head}{contenders}");
     let file = ExperimentFile::parse(&text, &folder.join("bakeoff.toml"))?;
     Comparison::new(file)
 }

@@ -65,8 +65,19 @@ impl Golden {
         serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
     }
 
-    /// Answers every case, on every core, and fails with those that differ.
+    /// Answers every case and fails with those that differ.
     pub(crate) fn check(&self, model: &QuestionAnswering, compat: Compat) {
+        let different = self.differences(model, compat);
+        let (count, cases) = (different.len(), self.cases.len());
+        assert!(
+            count == 0,
+            "{count} of {cases} cases differ\n{}",
+            different.join("\n")
+        );
+    }
+
+    /// Answers every case, on every core, and says which of them differ.
+    pub(crate) fn differences(&self, model: &QuestionAnswering, compat: Compat) -> Vec<String> {
         let next = AtomicUsize::new(0);
         let work = || {
             let mine = iter::from_fn(|| self.cases.get(next.fetch_add(1, Ordering::Relaxed)));
@@ -74,17 +85,11 @@ impl Golden {
                 .collect::<Vec<_>>()
         };
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        let different: Vec<String> = thread::scope(|scope| {
+        thread::scope(|scope| {
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             let found = workers.into_iter().map(|worker| worker.join().unwrap());
             found.flatten().collect()
-        });
-        let (count, cases) = (different.len(), self.cases.len());
-        assert!(
-            count == 0,
-            "{count} of {cases} cases differ\n{}",
-            different.join("\n")
-        );
+        })
     }
 }
 

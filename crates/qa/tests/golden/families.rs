@@ -1,7 +1,7 @@
 //! A tiny random model of each family, against version 4.57 as `reference/tiny.py` wrote it: tokenizer, inputs, graph.
 
 use bakeoff_qa::backend::Dtype;
-use bakeoff_qa::{Compat, ModelOptions, QuestionAnswering};
+use bakeoff_qa::{Compat, ModelOptions, QuestionAnswering, Weights};
 
 use crate::cases::{self, Golden};
 
@@ -53,7 +53,11 @@ fn roberta_answers_like_the_reference_from_safetensors() {
 }
 
 fn check(family: &str) {
-    check_with(family, &ModelOptions::default());
+    let options = ModelOptions {
+        weights: Some(Weights::Onnx),
+        ..ModelOptions::default()
+    };
+    check_with(family, &options);
 }
 
 /// The folders have an ONNX file too: naming a precision chooses the safetensors.

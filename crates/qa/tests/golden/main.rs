@@ -5,6 +5,7 @@
 mod cases;
 mod families;
 mod float32;
+mod folders;
 #[cfg(feature = "bundled-model")]
 mod recorded;
 #[cfg(feature = "bundled-model")]

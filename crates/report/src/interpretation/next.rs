@@ -6,11 +6,12 @@ use super::Case;
 use super::evidence::{about_percent, interval_over};
 use super::throughput::beyond_the_knee;
 use crate::analysis::ContenderResult;
+use crate::comparison::Metric;
 use crate::experiment::{Restart, Run, RunLoad};
 use crate::precision::QUANTILES;
 use crate::statistics::{CONFIDENCE, ConfidenceInterval, FEWEST_BLOCKS};
 use crate::summary::Summary;
-use crate::turn::MOST_FAILURES_RATIO;
+use crate::turn::{MOST_FAILURES_RATIO, is_voided};
 use crate::verdict::Verdict;
 use crate::words;
 
@@ -18,6 +19,8 @@ use crate::words;
 pub(super) const MUCH_WAITING_RATIO: f64 = 0.5;
 /// The share of the processor time there was, below which a contender that has enough to do leaves cores unused.
 pub(super) const FULL_USE_RATIO: f64 = 0.75;
+/// The share of the time in which some process waited for a processor, above which a processor was short.
+pub(super) const MOST_PRESSURE_RATIO: f64 = 0.25;
 /// How many requests in flight for each core are enough to do.
 pub(super) const ENOUGH_PER_CORE: u32 = 2;
 /// From which on a start is called long.
@@ -54,8 +57,8 @@ pub(super) fn waiting(case: &Case<'_>) -> Vec<String> {
         (least > MUCH_WAITING_RATIO).then(|| {
             format!(
                 "With {users} users, {} of the median response time of {name} ({}) is owed to the other users: it is {} ms, and {} ms with \
-                 one user. Beyond {}, its knee, more of them only wait for longer: put no more on it, or add workers or instances \
-                 where there are cores for them.",
+                 one user. Beyond {}, its knee, more users only wait for longer: put no more on one instance. The figures do not tell \
+                 where they wait.",
                 about_percent(waiting),
                 shares_interval(estimate.confidence_interval, shares.len()),
                 words::ms(together),
@@ -80,7 +83,11 @@ fn shares_interval(interval: Option<ConfidenceInterval>, blocks: usize) -> Strin
     )
 }
 
-/// Cores that stand idle although there are requests to work on.
+/// Cores that stand idle although there are requests to work on, and although more requests bring no more answers.
+///
+/// Idle cores alone have many causes: a delay of the network or of delayed acknowledgements, which more users would make up
+/// for, or a quota or a neighbour, for which processes wait. So a sweep has to show that more users bring nothing, and the
+/// kernel that no process waited for a processor.
 pub(super) fn idle_cores(case: &Case<'_>) -> Vec<String> {
     let plan = case.plan();
     let split = plan.cores.as_ref();
@@ -94,7 +101,12 @@ pub(super) fn idle_cores(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     }
     case.of_each(|result| {
+        beyond_the_knee(case, &result.contender.name)?;
         let (generator, others) = taken_by_others(case, result)?;
+        let pressure = most_pressure(case, result)?;
+        if pressure > MOST_PRESSURE_RATIO {
+            return None;
+        }
         let taken = if split.is_some() { 0.0 } else { generator };
         let available = f64::from(cores) * (1.0 - taken - others);
         let per_block = case.of_blocks(result, cores_used);
@@ -103,14 +115,15 @@ pub(super) fn idle_cores(case: &Case<'_>) -> Vec<String> {
         let failing = result.summary.total.fail_ratio() > MOST_FAILURES_RATIO;
         (most < FULL_USE_RATIO * available && !failing).then(|| {
             format!(
-                "{} used {} cores ({}) of the {} that there were for it, with {} requests in flight all the time: something other than \
-                 processor time limits it, such as a lock or a part that does one request at a time. The figures do not tell what; \
-                 try more workers.",
+                "{} used {} cores ({}) of the {} that there were for it, with {} requests in flight all the time, no process waited for a \
+                 processor for more than {} of the time, and more users bring no more requests: something other than processor \
+                 time limits it. The figures do not tell what.",
                 result.contender.name,
                 words::figure(used.point_estimate),
                 interval_over(Some(&used), per_block.len()),
                 words::figure(available),
                 plan.users,
+                about_percent(pressure),
             )
         })
     })
@@ -129,6 +142,14 @@ fn taken_by_others(case: &Case<'_>, result: &ContenderResult) -> Option<(f64, f6
     taken?
         .into_iter()
         .reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)))
+}
+
+/// The largest share of a turn in which some process waited for a processor; `None` where the kernel does not say.
+fn most_pressure(case: &Case<'_>, result: &ContenderResult) -> Option<f64> {
+    let runs = case.experiment.runs_under(RunLoad::Users);
+    let runs = runs.filter(|run| run.contender == result.contender.name);
+    let pressures: Option<Vec<f64>> = runs.map(|run| run.generator?.pressure_ratio).collect();
+    pressures?.into_iter().reduce(f64::max)
 }
 
 /// How many cores a list such as `0-2,5` has.
@@ -211,30 +232,37 @@ pub(super) fn failures_first(case: &Case<'_>) -> Vec<String> {
 
 /// Comparisons that want more blocks, each for what they are needed for.
 pub(super) fn more_blocks(case: &Case<'_>) -> Vec<String> {
-    let had = case.experiment.runs.iter().map(|run| run.block).max();
-    let had = had.unwrap_or(0);
-    let most = |needed: &dyn Fn(&Verdict) -> Option<u32>| {
-        let needed = case
-            .contenders()
-            .filter_map(|result| needed(&result.verdict));
-        needed.max().filter(|more| *more > 0)
+    // The blocks that the verdict is about, and how many more it needs: neither voided blocks nor one that was not measured to
+    // its end count.
+    let most = |needed: &dyn Fn(&ContenderResult) -> Option<(u32, u32)>| {
+        let needed = case.contenders().filter_map(needed);
+        needed
+            .filter(|(_, more)| *more > 0)
+            .max_by_key(|(had, more)| (*more, had.saturating_add(*more)))
     };
-    let too_few = most(&|verdict| match verdict {
-        Verdict::TooFewBlocks { more_blocks, .. } => Some(*more_blocks),
+    let too_few = most(&|result| match result.verdict {
+        Verdict::TooFewBlocks {
+            measured,
+            more_blocks,
+        } => Some((measured, more_blocks)),
         _ => None,
     });
-    let not_shown = most(&|verdict| match verdict {
-        Verdict::NotShown { more_blocks } => Some(*more_blocks),
+    let metric = Metric::from(case.plan().primary);
+    let not_shown = most(&|result| match result.verdict {
+        Verdict::NotShown { more_blocks } => {
+            let blocks = result.comparison(metric)?.blocks.len();
+            Some((u32::try_from(blocks).unwrap_or(u32::MAX), more_blocks))
+        }
         _ => None,
     });
-    let too_few = too_few.map(|more| {
+    let too_few = too_few.map(|(had, more)| {
         format!(
             "Measure {} blocks at least (--blocks {0}): with {} nothing can be claimed about so many contenders.",
             had.saturating_add(more),
             words::several(had as usize, "block"),
         )
     });
-    let not_shown = not_shown.map(|more| {
+    let not_shown = not_shown.map(|(had, more)| {
         format!(
             "About {} would decide what is open, if they are like those measured: --blocks {}.",
             words::several(more as usize, "more block"),
@@ -250,7 +278,12 @@ pub(super) fn quieter_machine(case: &Case<'_>) -> Vec<String> {
     let loud = noise.filter(|noise| noise.floor_ratio > case.plan().same_ratio);
     let sentence = loud.map(|noise| {
         format!(
-            "Measure for longer or on a quieter machine: here {} differs from itself by {}, and {} was to be told apart.",
+            "Measure more blocks or longer turns{}: here {} differs from itself by {}, and {} was to be told apart.",
+            if case.analysis.voided.is_empty() {
+                ""
+            } else {
+                ", on a quieter machine"
+            },
             case.plan().baseline,
             about_percent(noise.floor_ratio),
             words::percent(case.plan().same_ratio)
@@ -266,14 +299,22 @@ pub(super) fn longer_warm_up(case: &Case<'_>) -> Vec<String> {
         let name = &result.contender.name;
         (unsettled * 2 > turns).then(|| format!("{name} ({unsettled} of {turns} turns)"))
     });
-    if unsettled.is_empty() {
-        return unsettled;
+    // Where the machine was disturbed throughout, that is a cause which no warm-up removes.
+    if unsettled.is_empty() || is_disturbed_throughout(case) {
+        return Vec::new();
     }
     vec![format!(
         "Give {} more than {} to warm up, or measure for longer: the rate had not settled, or went on changing. The figures do not tell why.",
         words::list(&unsettled),
         words::seconds(case.plan().warm_up_limit)
     )]
+}
+
+/// `true` if every block that was measured under users was disturbed.
+fn is_disturbed_throughout(case: &Case<'_>) -> bool {
+    let voided = &case.analysis.voided;
+    let mut runs = case.experiment.runs_under(RunLoad::Users);
+    !voided.is_empty() && runs.all(|run| is_voided(voided, run.block))
 }
 
 /// How long to measure for the percentile that there are too few requests for.

@@ -7,7 +7,7 @@ use crate::comparison::Metric;
 use crate::experiment::RunLoad;
 use crate::shift::Shift;
 use crate::statistics::ConfidenceInterval;
-use crate::verdict::{MOST_NOT_SENT_RATIO, Verdict};
+use crate::verdict::{Gate, MOST_NOT_SENT_RATIO, Verdict};
 use crate::words;
 
 /// How far apart two percentiles of equal times may be: each is within a thousandth of what was recorded.
@@ -258,7 +258,8 @@ pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
             let arrivals = result.summary.arrivals?;
             let not_sent_ratio = arrivals.not_sent_ratio();
             let too_many = not_sent_ratio > MOST_NOT_SENT_RATIO;
-            (too_many && result.verdict != Verdict::Control).then(|| {
+            let is_contenders = too_many && !is_generators(result);
+            (is_contenders && result.verdict != Verdict::Control).then(|| {
                 format!(
                     "{} could not keep up with {} requests per second: {} of the {} that were due were not sent ({}), since as many as \
                      allowed were unanswered; its response times there are those of the others only.",
@@ -272,4 +273,17 @@ pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
         })
     });
     at_rates.collect()
+}
+
+/// `true` if the load generator was held up itself, so that what it did not send says nothing about a contender.
+fn is_generators(result: &ContenderResult) -> bool {
+    let of_generator = [
+        Gate::Stalls,
+        Gate::Neighbours,
+        Gate::Steal,
+        Gate::Lag,
+        Gate::Generator,
+    ];
+    let mut gates = result.gates.iter();
+    gates.any(|reading| of_generator.contains(&reading.gate) && reading.beyond.is_some())
 }

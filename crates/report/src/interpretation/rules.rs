@@ -115,13 +115,13 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "connections",
         about: About::Consistency,
-        when: "a contender opened more than 0.1 connections for each request and the baseline did not, or the other way about",
+        when: "a contender opened more than 0.1 connections for each request and the baseline did not, or the other way about, and neither failed in more than 1 % of the requests",
         sentences: work::connections,
     },
     Rule {
         name: "body sizes",
         about: About::Consistency,
-        when: "the average body of a contender's answers is more than 10 % longer or shorter than the baseline's",
+        when: "the average body of a contender's answers is more than 10 % longer or shorter than the baseline's, and no sample has shown its answers to be the same",
         sentences: work::bodies,
     },
     Rule {
@@ -187,7 +187,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "overwhelmed",
         about: About::Performance,
-        when: "more than 1 % of the arrivals at a rate were not sent to a contender, or to the baseline, since too many were unanswered",
+        when: "more than 1 % of the arrivals at a rate were not sent to a contender, or to the baseline, since too many were unanswered, and the load generator was not held up",
         sentences: performance::overwhelmed,
     },
     Rule {
@@ -277,7 +277,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "idle cores",
         about: About::Next,
-        when: "users never pause and are 2 per core at least, and a contender uses less than 75 % (its interval) of the cores left to it",
+        when: "users never pause, are 2 per core at least and more than the knee of any block, no process waited for a processor for more than 25 % of any turn, and a contender uses less than 75 % (its interval) of the cores left to it",
         sentences: next::idle_cores,
     },
     Rule {
@@ -295,7 +295,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "longer warm-up",
         about: About::Next,
-        when: "the rate had not settled, or went on changing, in more than half of the turns",
+        when: "the rate had not settled, or went on changing, in more than half of the turns, and some block was not disturbed",
         sentences: next::longer_warm_up,
     },
     Rule {

@@ -78,7 +78,7 @@ pub(super) fn drift(case: &Case<'_>) -> Vec<String> {
     }
     if drift.trend_p < DRIFT_P {
         sentences.push(format!(
-            "The {} of all contenders changes from block to block by {} (p {}): something on the machine changed meanwhile. Contenders are \
+            "The {} of all contenders changes from block to block by {} (p {}). The cause is not known. Contenders are \
              compared within blocks, so that this touches all of them alike.",
             metric.name(),
             about_percent(drift.trend_ratio_per_block - 1.0),

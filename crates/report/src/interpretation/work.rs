@@ -3,6 +3,7 @@
 use super::Case;
 use crate::analysis::ContenderResult;
 use crate::experiment::{Run, RunLoad};
+use crate::turn::MOST_FAILURES_RATIO;
 use crate::words;
 
 /// Connections for each request from which on a contender is said to close them. One that keeps them has one a user.
@@ -21,7 +22,9 @@ pub(super) fn connections(case: &Case<'_>) -> Vec<String> {
         |result: &ContenderResult| connections_per_request(case, result) > MANY_CONNECTIONS_RATIO;
     let others = case
         .measured()
-        .filter(|result| closes(result) != closes(baseline));
+        .filter(|result| closes(result) != closes(baseline))
+        // After a failure a connection is opened anew whoever closed it.
+        .filter(|result| !is_failing(result) && !is_failing(baseline));
     let sentence = |result: &ContenderResult| {
         let (closing, keeping) = if closes(result) {
             (result, baseline)
@@ -38,6 +41,10 @@ pub(super) fn connections(case: &Case<'_>) -> Vec<String> {
         )
     };
     others.map(sentence).collect()
+}
+
+fn is_failing(result: &ContenderResult) -> bool {
+    result.summary.fail_ratio() > MOST_FAILURES_RATIO
 }
 
 /// Connections over all requests of a contender's turns under users, warm-up included, from the timeline.
@@ -64,10 +71,15 @@ pub(super) fn bodies(case: &Case<'_>) -> Vec<String> {
     };
     case.of_each(|result| {
         let actual = result.summary.total.average_body_bytes()?;
+        let sample = result.agreement.as_ref();
+        // The same answers written in another way.
+        if sample.is_some_and(|sample| sample.compared > 0 && sample.differing == 0) {
+            return None;
+        }
         let apart = (actual.max(1.0) / expected.max(1.0)).ln().abs();
         (apart > OTHER_BODY_RATIO.ln_1p()).then(|| {
             format!(
-                "The answers of {} have {} bytes on average, and those of {} have {}: it may not do the same work.",
+                "The answers of {} have {} bytes on average, and those of {} have {}; rules for `answers` would show whether it does the same work.",
                 result.contender.name,
                 words::figure(actual),
                 baseline.contender.name,

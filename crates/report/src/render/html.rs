@@ -9,6 +9,7 @@ use minijinja::{Environment, Value, context};
 use serde_json::json;
 
 use super::document::{Axis, Chart, Piece, Record, Table, Tone};
+use super::table::manifest::Detail;
 use super::{chart, section};
 use crate::analysis::Analysis;
 use crate::experiment::Experiment;
@@ -32,7 +33,7 @@ pub fn render_experiment(experiment: &Experiment) -> String {
         section::validity(experiment, &analysis),
         section::interpretation(&analysis),
         section::missing(experiment),
-        section::setup(experiment),
+        section::setup(experiment, Detail::WithHashes),
     ]
     .concat();
     pieces.push(Piece::Heading(2, "Record".to_owned()));

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use super::answer::is_judged;
+use super::gate::{self, Gates};
 use crate::analysis::{Analysis, ContenderResult};
 use crate::comparison::Metric;
-use crate::experiment::{Experiment, Plan};
+use crate::experiment::Experiment;
 use crate::interpretation::verdict_sentence;
 use crate::run::{LoadTest, ThresholdOutcome};
 use crate::verdict::Verdict;
@@ -60,25 +61,24 @@ fn test_case(class: &str, outcome: &ThresholdOutcome) -> String {
 
 /// A suite named like the experiment, with a test case for each contender but the baseline.
 ///
-/// A contender whose turns failed has failed. With a limit, such as 0.05 for 5 %, so has one that is worse than the baseline
-/// by more than that. One of which nothing is shown, or that is not measurable here, is skipped, with the reason.
-pub fn render_experiment(experiment: &Experiment, worse_ratio: Option<f64>) -> String {
+/// A contender whose turns failed has failed, and so has one that a limit of `gates` fails. One of which nothing is shown, or
+/// that is not measurable here, is skipped, with the reason, unless a limit asks for more.
+pub fn render_experiment(experiment: &Experiment, gates: Gates) -> String {
     let analysis = Analysis::of(experiment);
     let compared: Vec<&ContenderResult> = analysis
         .contenders()
         .filter(|result| result.verdict != Verdict::Baseline)
         .collect();
-    let worse = worse_than_baseline(experiment, &analysis, worse_ratio);
-    let is_failed = |result: &&&ContenderResult| matches!(result.verdict, Verdict::Failed { .. });
-    let failed = compared.iter().filter(is_failed).count();
-    let skipped = compared
+    let cases: Vec<(&ContenderResult, Outcome)> = compared
         .iter()
-        .filter(|result| !is_judged(&result.verdict) && !is_failed(result));
+        .map(|result| (*result, Outcome::of(result, experiment, &analysis, gates)))
+        .collect();
+    let count = |is: fn(&Outcome) -> bool| cases.iter().filter(|(_, outcome)| is(outcome)).count();
     let counts = format!(
         r#"tests="{}" failures="{}" errors="0" skipped="{}" time="{:.3}""#,
         compared.len(),
-        worse.len() + failed,
-        skipped.count(),
+        count(|outcome| matches!(outcome, Outcome::Failed { .. })),
+        count(|outcome| matches!(outcome, Outcome::Skipped)),
         measured_seconds(experiment),
     );
     let name = escaped(&experiment.name);
@@ -97,19 +97,18 @@ pub fn render_experiment(experiment: &Experiment, worse_ratio: Option<f64>) -> S
         Metric::from(experiment.plan.primary).name(),
         escaped(&experiment.bakeoff_version),
     );
-    for result in compared {
+    for (result, outcome) in cases {
         let sentence = escaped(&verdict_sentence(result, &experiment.plan, &analysis));
         let contender = escaped(&result.contender.name);
         let case = format!(r#"    <testcase classname="{name}" name="{contender}" time="0">"#);
         let label = result.verdict.label();
-        let outcome = if matches!(result.verdict, Verdict::Failed { .. }) {
-            format!("<failure type=\"failed\" message=\"{label}\">{sentence}</failure>")
-        } else if worse.contains(&result.contender.name.as_str()) {
-            format!("<failure type=\"worse\" message=\"{label}\">{sentence}</failure>")
-        } else if is_judged(&result.verdict) {
-            format!("<system-out>{sentence}</system-out>")
-        } else {
-            format!("<skipped message=\"{sentence}\"/>")
+        let outcome = match outcome {
+            Outcome::Failed { kind, why } => {
+                let message = escaped(&why.unwrap_or_else(|| label.to_owned()));
+                format!("<failure type=\"{kind}\" message=\"{message}\">{sentence}</failure>")
+            }
+            Outcome::Passed => format!("<system-out>{sentence}</system-out>"),
+            Outcome::Skipped => format!("<skipped message=\"{sentence}\"/>"),
         };
         writeln!(xml, "{case}\n      {outcome}\n    </testcase>")
             .expect("writing to a string cannot fail");
@@ -117,40 +116,42 @@ pub fn render_experiment(experiment: &Experiment, worse_ratio: Option<f64>) -> S
     xml + "  </testsuite>\n</testsuites>\n"
 }
 
-/// The contenders that are worse than the baseline by more than `worse_ratio`, such as 0.05 for 5 %: their whole interval
-/// is beyond it, and beyond the noise. None without a limit; and none of which nothing is shown, or that are not
-/// measurable here.
-pub fn worse_than_baseline<'a>(
-    experiment: &Experiment,
-    analysis: &'a Analysis,
-    worse_ratio: Option<f64>,
-) -> Vec<&'a str> {
-    let Some(worse_ratio) = worse_ratio else {
-        return Vec::new();
-    };
-    let noise = analysis.noise.map_or(0.0, |noise| noise.floor_ratio);
-    let limit = worse_ratio.max(noise);
-    analysis
-        .contenders()
-        .filter(|result| is_judged(&result.verdict))
-        .filter(|result| is_beyond(result, &experiment.plan, limit))
-        .map(|result| result.contender.name.as_str())
-        .collect()
+/// What becomes of one test case.
+enum Outcome {
+    Passed,
+    Skipped,
+    Failed {
+        /// For programs that read the file.
+        kind: &'static str,
+        /// In place of the verdict in a word or two.
+        why: Option<String>,
+    },
 }
 
-fn is_beyond(result: &ContenderResult, plan: &Plan, limit: f64) -> bool {
-    let metric = Metric::from(plan.primary);
-    let estimate = result
-        .comparison(metric)
-        .and_then(|comparison| comparison.estimate);
-    let interval = estimate.and_then(|estimate| estimate.confidence_interval);
-    interval.is_some_and(|interval| {
-        if metric.more_is_better() {
-            interval.high < 1.0 / (1.0 + limit)
-        } else {
-            interval.low > 1.0 + limit
+impl Outcome {
+    fn of(
+        result: &ContenderResult,
+        experiment: &Experiment,
+        analysis: &Analysis,
+        gates: Gates,
+    ) -> Self {
+        let name = result.contender.name.as_str();
+        let failed = |kind, why| Self::Failed { kind, why };
+        if matches!(result.verdict, Verdict::Failed { .. }) {
+            return failed("failed", None);
         }
-    })
+        if gate::worse_than_baseline(experiment, analysis, gates.worse_ratio).contains(&name) {
+            return failed("worse", None);
+        }
+        let margin = gates.margin_ratio;
+        let doubt = margin.and_then(|margin| gate::doubt(result, experiment, analysis, margin));
+        match doubt {
+            Some(why) => failed("not-shown", Some(why)),
+            // The limit asks for more than a verdict, and has got it.
+            None if margin.is_some() || is_judged(&result.verdict) => Self::Passed,
+            None => Self::Skipped,
+        }
+    }
 }
 
 fn measured_seconds(experiment: &Experiment) -> f64 {
@@ -180,8 +181,53 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::PrimaryMetric;
     use crate::fixture;
+
+    fn worse(ratio: f64) -> Gates {
+        Gates {
+            worse_ratio: Some(ratio),
+            ..Gates::default()
+        }
+    }
+
+    fn not_worse(ratio: f64) -> Gates {
+        Gates {
+            margin_ratio: Some(ratio),
+            ..Gates::default()
+        }
+    }
+
+    #[test]
+    fn a_contender_not_shown_to_be_no_worse_fails_with_the_reason() {
+        let rates: [(&str, &[u64]); 2] = [
+            ("new", &[1000, 700, 1300, 800, 1200, 1000]),
+            ("old", &[1000; 6]),
+        ];
+        let experiment = fixture::experiment(&rates, "old");
+        assert!(!render_experiment(&experiment, worse(0.1)).contains("<failure"));
+        let xml = render_experiment(&experiment, not_worse(0.1));
+        assert!(
+            xml.contains("failures=\"1\" errors=\"0\" skipped=\"0\""),
+            "{xml}"
+        );
+        assert!(
+            xml.contains("<failure type=\"not-shown\" message=\"its interval, "),
+            "{xml}"
+        );
+        let rates: [(&str, &[u64]); 2] = [("new", &[980; 6]), ("old", &[1000; 6])];
+        let xml = render_experiment(&fixture::experiment(&rates, "old"), not_worse(0.1));
+        assert!(
+            xml.contains("failures=\"0\" errors=\"0\" skipped=\"0\""),
+            "{xml}"
+        );
+        // Too few blocks for a verdict, which is skipped without this limit.
+        let few = fixture::experiment(&[("new", &[1000; 2]), ("old", &[1000; 2])], "old");
+        let xml = render_experiment(&few, not_worse(0.1));
+        assert!(
+            xml.contains("message=\"there is no verdict: too few blocks\""),
+            "{xml}"
+        );
+    }
 
     #[test]
     fn a_kept_and_a_broken_threshold() {
@@ -192,36 +238,14 @@ mod tests {
     #[test]
     fn an_experiment_with_a_limit() {
         let mut experiment = fixture::plausible_experiment();
-        insta::assert_snapshot!("an_experiment", render_experiment(&experiment, Some(0.05)));
+        insta::assert_snapshot!("an_experiment", render_experiment(&experiment, worse(0.05)));
         experiment.plan.baseline = "bakeoff".to_owned();
         experiment.plan.control = None;
-        let xml = render_experiment(&experiment, Some(0.05));
+        let xml = render_experiment(&experiment, worse(0.05));
         // One of the four contenders has a failed turn in ten, which forbids a comparison.
         assert!(xml.contains("failures=\"2\""), "{xml}");
         assert!(xml.contains("skipped=\"1\""), "{xml}");
-        assert!(!render_experiment(&experiment, None).contains("<failure"));
-    }
-
-    fn worse(contender: [u64; 6], primary: PrimaryMetric, limit: f64) -> bool {
-        let rates = [("new", &contender[..]), ("old", &[1000; 6])];
-        let mut experiment = fixture::experiment(&rates, "old");
-        experiment.plan.primary = primary;
-        let analysis = Analysis::of(&experiment);
-        !worse_than_baseline(&experiment, &analysis, Some(limit)).is_empty()
-    }
-
-    #[test]
-    fn worse_is_whose_whole_interval_is_beyond_the_limit() {
-        let rate = PrimaryMetric::RequestsPerSecond;
-        assert!(worse([900; 6], rate, 0.05));
-        assert!(!worse([900; 6], rate, 0.15));
-        assert!(!worse([960; 6], rate, 0.05));
-        // Its interval reaches over the limit, however bad some blocks are.
-        assert!(!worse([990, 700, 980, 720, 990, 800], rate, 0.05));
-        assert!(!worse([1200; 6], rate, 0.05));
-        // Fewer requests per second of as many users take longer.
-        assert!(worse([900; 6], PrimaryMetric::MedianResponseTime, 0.05));
-        assert!(!worse([1200; 6], PrimaryMetric::MedianResponseTime, 0.05));
+        assert!(!render_experiment(&experiment, Gates::default()).contains("<failure"));
     }
 
     #[test]
@@ -229,8 +253,8 @@ mod tests {
         let mut experiment =
             fixture::experiment(&[("new", &[2000; 6]), ("old", &[1000; 6])], "old");
         experiment.runs[0].measurement = fixture::measurement("/answer", &[], &[], 1);
-        for limit in [None, Some(0.05)] {
-            let xml = render_experiment(&experiment, limit);
+        for gates in [Gates::default(), worse(0.05), not_worse(0.1)] {
+            let xml = render_experiment(&experiment, gates);
             assert!(
                 xml.contains("failures=\"1\" errors=\"0\" skipped=\"0\""),
                 "{xml}"
@@ -247,7 +271,7 @@ mod tests {
     #[test]
     fn what_is_not_shown_is_skipped() {
         let experiment = fixture::experiment(&[("new", &[500; 2]), ("old", &[1000; 2])], "old");
-        let xml = render_experiment(&experiment, Some(0.05));
+        let xml = render_experiment(&experiment, worse(0.05));
         assert!(
             xml.contains("skipped=\"1\"")
                 && xml.contains("<skipped message=\"Nothing can be claimed")

@@ -2,6 +2,7 @@
 
 use super::document::{Cell, Judgement, Piece, Table, Tone};
 use super::picture::{self, Picture};
+use super::table::manifest::Detail;
 use super::{section, table};
 use crate::analysis::Analysis;
 use crate::experiment::Experiment;
@@ -37,7 +38,7 @@ pub fn render_experiment_with(
         section::validity(experiment, &analysis),
         section::contenders(&analysis),
         section::missing(experiment),
-        section::setup(experiment),
+        section::setup(experiment, Detail::WithHashes),
     ];
     let mut parts = vec![document(&experiment.name, &[])];
     parts.push(answer);

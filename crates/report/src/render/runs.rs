@@ -11,9 +11,10 @@ use crate::words;
 
 mod compare;
 
-pub use compare::{compare, compare_html, compare_markdown};
+pub use compare::{caveats, compare, compare_html, compare_markdown};
 
-/// A line for each run, in the order given.
+/// A line for each run, in the order given; where a terminal is too narrow for that, a few lines, so that no address and no figure
+/// is broken.
 pub fn list(runs: &[StoredRun], terminal: Terminal) -> String {
     let header = [
         "Run", "Started", "Scenario", "Host", "Users", "# reqs", "# fails", "Median", "95 %",
@@ -27,7 +28,39 @@ pub fn list(runs: &[StoredRun], terminal: Terminal) -> String {
         header: header.map(str::to_owned).into(),
         rows: runs.iter().map(line).collect(),
     };
-    terminal.table(&table)
+    if terminal.has_room_for(&table) {
+        return terminal.table(&table);
+    }
+    let entries: Vec<Piece> = runs
+        .iter()
+        .map(|run| Piece::List(vec![entry(run)]))
+        .collect();
+    terminal.pieces(&[Piece::Paragraph(table.caption)]) + "\n" + &terminal.pieces(&entries)
+}
+
+/// A run as a sentence of a list.
+fn entry(run: &StoredRun) -> String {
+    let figures = &run.figures;
+    let time = |what: &str, time: Option<Duration>| Some(format!("{what} {}", words::ms(time?)));
+    let parts = [
+        Some(format!("run {}", run.id)),
+        run.started_at.map(words::moment),
+        Some(run.name.clone()),
+        Some(run.host.clone()).filter(|host| !host.is_empty()),
+        figures
+            .users
+            .map(|users| words::several(users as usize, "user")),
+        Some(format!("{} requests", words::count(figures.requests))),
+        figures
+            .failures
+            .map(|failed| format!("{} failed", words::count(failed))),
+        time("median", figures.median),
+        time("95 %", figures.p95),
+        time("99 %", figures.p99),
+        Some(remarks(run)).filter(|remarks| !remarks.is_empty()),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    parts.join(", ")
 }
 
 fn line(run: &StoredRun) -> Vec<Cell> {

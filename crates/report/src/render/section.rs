@@ -2,6 +2,7 @@
 
 use super::answer::closed_load;
 use super::document::{Judgement, Piece, Tone};
+use super::table::manifest::Detail;
 use super::table::{manifest, side_by_side, validity};
 use super::{answer, chart, machine, picture, table};
 use crate::analysis::Analysis;
@@ -120,10 +121,25 @@ pub(super) fn contenders(analysis: &Analysis) -> Vec<Piece> {
         if result.blocks.is_empty() {
             pieces.push(Piece::Paragraph("It was never measured.".to_owned()));
         } else {
-            pieces.extend(statistics(&result.summary));
+            pieces.extend(outside_of_the_measured_period(&result.summary));
+            pieces.extend(statistics(&result.summary.without_unasked()));
         }
     }
     pieces
+}
+
+/// Names the requests that were sent in the warm-up alone, such as a login, and so have no figures.
+fn outside_of_the_measured_period(summary: &Summary) -> Option<Piece> {
+    let names: Vec<String> = summary
+        .unasked()
+        .map(|row| format!("{} {}", row.method, row.name))
+        .collect();
+    (!names.is_empty()).then(|| {
+        Piece::Paragraph(format!(
+            "Not requested in the measured period, but in the warm-up if at all, and so without a row: {}.",
+            words::list(&names)
+        ))
+    })
 }
 
 /// Locust's tables of one summary.
@@ -180,14 +196,14 @@ pub(super) fn validity(experiment: &Experiment, analysis: &Analysis) -> Vec<Piec
     ]
 }
 
-/// Everything needed to judge the figures and to measure them again.
-pub(super) fn setup(experiment: &Experiment) -> Vec<Piece> {
+/// Everything needed to judge the figures and to measure them again, in the given detail.
+pub(super) fn setup(experiment: &Experiment, detail: Detail) -> Vec<Piece> {
     let mut pieces = vec![
         Piece::Heading(2, "How it was measured".to_owned()),
-        Piece::List(manifest::plan(experiment)),
+        Piece::List(manifest::plan(experiment, detail)),
     ];
     if !experiment.contenders.is_empty() {
-        pieces.push(Piece::Table(manifest::contenders(experiment)));
+        pieces.push(Piece::Table(manifest::contenders(experiment, detail)));
     }
     pieces
 }
@@ -338,9 +354,10 @@ fn notes(measurement: &Measurement, summary: &Summary) -> Vec<String> {
             words::ms(lag)
         ));
     }
+    let opened = usize::try_from(summary.connections_opened).unwrap_or(usize::MAX);
     notes.push(format!(
-        "{} TCP connections opened.",
-        words::count(summary.connections_opened)
+        "{} opened.",
+        words::several(opened, "TCP connection")
     ));
     if summary.unanswered() > 0 {
         notes.push(format!(

@@ -4,6 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle};
 
 use super::current::Current;
 use super::document::{Cell, Judgement, Piece, Table, Tone};
+use super::table::manifest::Detail;
 use super::{section, table};
 use crate::analysis::Analysis;
 use crate::experiment::Experiment;
@@ -22,18 +23,19 @@ pub struct Terminal {
     pub color: bool,
 }
 
-/// Each contender's statistics, then all side by side, the verdict and what it means.
+/// How it was measured, each contender's statistics, then all side by side, and at the end, where a reader of a terminal
+/// looks first, the verdict. Hashes are left to the files.
 pub fn render_experiment(experiment: &Experiment, terminal: Terminal) -> String {
     let analysis = Analysis::of(experiment);
     let pieces = [
+        section::setup(experiment, Detail::WithoutHashes),
         section::contenders(&analysis),
+        section::validity(experiment, &analysis),
         section::side_by_side(experiment, &analysis),
         section::blocks(experiment, &analysis),
-        section::verdicts(experiment, &analysis),
         section::interpretation(&analysis),
-        section::validity(experiment, &analysis),
         section::missing(experiment),
-        section::setup(experiment),
+        section::verdicts(experiment, &analysis),
     ];
     terminal.document(&experiment.name, &pieces.concat())
 }
@@ -115,6 +117,11 @@ impl Terminal {
             self.styled(color, &plain(&judgement.label)),
             self.wrapped("  ", &judgement.sentence)
         )
+    }
+
+    /// `true` if the table fits with a line for each row.
+    pub(super) fn has_room_for(self, table: &Table) -> bool {
+        fits(&drawn(table, None), self.width)
     }
 
     /// The table as it is where it fits, else on its side, else with its longest fields broken over lines.
@@ -230,6 +237,7 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::fixture;
+    use crate::render;
 
     const WIDE: Terminal = Terminal {
         width: 140,
@@ -243,6 +251,23 @@ mod tests {
     #[test]
     fn an_experiment_on_a_wide_terminal() {
         insta::assert_snapshot!(render_experiment(&fixture::plausible_experiment(), WIDE));
+    }
+
+    #[test]
+    fn the_answer_is_what_is_seen_last_and_hashes_are_left_to_the_files() {
+        let experiment = fixture::plausible_experiment();
+        let text = render_experiment(&experiment, WIDE);
+        let answer = render::answer(&experiment, &Analysis::of(&experiment));
+        let first_words = &answer[..60];
+        let from_the_end = text
+            .lines()
+            .rev()
+            .position(|line| line.contains(first_words));
+        assert!(from_the_end.unwrap() < 24, "{text}");
+        assert!(!text.to_lowercase().contains("sha256"), "{text}");
+        assert!(!text.contains("SHA-256"), "{text}");
+        let page = render::html::render_experiment(&experiment);
+        assert!(page.contains("SHA-256") && page.contains("digest"));
     }
 
     #[test]

@@ -137,7 +137,11 @@ impl Gate {
                         words::figure(floor.requests_per_second)
                     )
                 });
-                format!("{}{of}", words::percent(MOST_OF_FLOOR_RATIO))
+                let missing = experiment.floor_missing.as_ref();
+                let missing = missing.map_or_else(String::new, |why| {
+                    format!(" of a server that does nothing, which was not measured: {why}")
+                });
+                format!("{}{of}{missing}", words::percent(MOST_OF_FLOOR_RATIO))
             }
             Self::LittlesLaw if plan.users_pause => {
                 format!("none, as the {} users pause", plan.users)

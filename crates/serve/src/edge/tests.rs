@@ -121,10 +121,12 @@ async fn only_probes_and_documentation_need_no_key() {
         ("/docs", StatusCode::NOT_FOUND),
         ("/openapi.json", StatusCode::NOT_FOUND),
         ("/", StatusCode::NOT_FOUND),
+        // Leads to the probe.
+        ("/health/", StatusCode::NOT_FOUND),
         ("/info", StatusCode::UNAUTHORIZED),
         ("/metrics", StatusCode::UNAUTHORIZED),
         ("/nowhere", StatusCode::UNAUTHORIZED),
-        ("/health/", StatusCode::UNAUTHORIZED),
+        ("/info/", StatusCode::UNAUTHORIZED),
         ("/v2/health", StatusCode::UNAUTHORIZED),
     ];
     for (path, status) in cases {

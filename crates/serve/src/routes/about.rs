@@ -69,10 +69,10 @@ pub(crate) async fn info(State(service): State<Service>) -> Result<Json<Info>, R
     path = "/",
     tag = "about the server",
     operation_id = "root",
-    responses((status = 307, description = "At `/docs`.", headers(("Location" = String, description = "`/docs`"))))
+    responses((status = 307, description = "At `/docs`.", headers(("Location" = String, description = "`docs`, relative, so that it holds behind a proxy that takes a prefix off"))))
 )]
 pub(crate) async fn root() -> Redirect {
-    Redirect::temporary("/docs")
+    Redirect::temporary("docs")
 }
 
 /// What does the API look like?

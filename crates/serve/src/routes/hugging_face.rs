@@ -63,3 +63,32 @@ pub(crate) async fn model_inference(
 ) -> Result<Response, Refusal> {
     inference(service, request).await
 }
+
+/// Answer questions with a model named with its owner
+///
+/// The same for clients that put the model's name on the Hub into the path. The owner may be any: a server knows its model by its
+/// name alone.
+#[utoipa::path(
+    post,
+    path = "/models/{owner}/{name}",
+    tag = "Hugging Face Inference API",
+    params(
+        ("owner" = String, Path, description = "The model's owner on the Hub.", example = "deepset"),
+        ("name" = String, Path, description = "The model's name, as `/info` tells it.", example = "minilm-squad"),
+    ),
+    request_body = HuggingFaceBody,
+    responses(
+        (
+            status = 200, body = Results,
+            description = "One answer as an object, any other number of them as a list, best first; \
+                for several questions a list with an entry for each.",
+        ),
+    )
+)]
+pub(crate) async fn owned_model_inference(
+    model: Model,
+    service: State<Service>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    model_inference(model, service, request).await
+}

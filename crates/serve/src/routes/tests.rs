@@ -135,6 +135,38 @@ async fn one_answer_is_an_object() {
 }
 
 #[tokio::test]
+async fn a_slash_at_the_end_leads_to_the_path_without_it() {
+    let bench = bench();
+    let way = async |method: Method, path: &str| {
+        let response = bench.send(method, path, "{}").await;
+        let location = response.headers().get(header::LOCATION);
+        let location = location.map(|location| location.to_str().unwrap().to_owned());
+        (response.status(), location)
+    };
+    for (method, path, expected) in [
+        (
+            Method::POST,
+            "/question_answering/",
+            "../question_answering",
+        ),
+        (Method::GET, "/health//?a=1", "../../health?a=1"),
+        (Method::POST, "/v2/models/cats/infer/", "../infer"),
+        (Method::POST, "/models/owner/cats/", "../cats"),
+    ] {
+        let found = way(method, path).await;
+        let expected = (StatusCode::TEMPORARY_REDIRECT, Some(expected.to_owned()));
+        assert_eq!(found, expected, "{path}");
+    }
+    for path in ["/nowhere/", "/v2/models//", "/a/b/c/d/e/"] {
+        assert_eq!(
+            way(Method::GET, path).await,
+            (StatusCode::NOT_FOUND, None),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn several_answers_are_a_list() {
     let (status, body) = bench()
         .ask(&json!({ "question": "cat", "context": "A cat, a black cat.", "top_k": 2 }))
@@ -409,6 +441,7 @@ async fn description_is_served_and_covers_the_routes() {
         "get /health",
         "get /info",
         "post /models/{name}",
+        "post /models/{owner}/{name}",
         "get /openapi.json",
         "post /question_answering",
         "get /ready",
@@ -430,13 +463,13 @@ async fn description_is_served_and_covers_the_routes() {
     assert_eq!(
         statuses("/paths/~1question_answering/post/responses"),
         [
-            "200", "400", "401", "408", "413", "422", "429", "431", "500", "503", "504"
+            "200", "400", "401", "408", "413", "415", "422", "429", "431", "500", "503", "504"
         ]
     );
     assert_eq!(
         statuses("/paths/~1v2~1models~1{name}~1infer/post/responses"),
         [
-            "200", "400", "401", "404", "408", "413", "429", "431", "500", "503", "504"
+            "200", "400", "401", "404", "408", "413", "415", "429", "431", "500", "503", "504"
         ]
     );
 }
@@ -445,7 +478,7 @@ async fn description_is_served_and_covers_the_routes() {
 async fn docs_load_nothing_from_elsewhere() {
     let bench = bench();
     let root = bench.send(Method::GET, "/", Body::empty()).await;
-    assert_eq!(root.headers()[header::LOCATION], "/docs");
+    assert_eq!(root.headers()[header::LOCATION], "docs");
     let response = bench.send(Method::GET, "/docs", Body::empty()).await;
     assert_eq!(
         response.headers()[header::CONTENT_TYPE],
@@ -457,6 +490,7 @@ async fn docs_load_nothing_from_elsewhere() {
     assert!(!page.contains("://"), "the page must not name another host");
 }
 
+mod compression;
 mod hugging_face;
 mod lists;
 mod open_inference;

@@ -24,7 +24,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Limits;
+use crate::{config::Limits, path};
 
 /// How one connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,7 +204,11 @@ impl Service<hyper::Request<Incoming>> for Watching {
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
-    fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: hyper::Request<Incoming>) -> Self::Future {
+        // Before the router, which compares paths as they are written.
+        if let Some(uri) = path::normalized(request.uri()) {
+            *request.uri_mut() = uri;
+        }
         let answering = self.activity.answering();
         let mut app = self.app.clone();
         // A router is always ready.

@@ -143,6 +143,16 @@ async fn connections_are_kept_between_requests() {
 }
 
 #[tokio::test]
+async fn percent_encoded_letters_of_a_path_are_letters() {
+    let server = start(config()).await;
+    let mut connection = server.connect().await;
+    let request = request("c").replace("/question_answering", "/%71uestion%5Fanswering?a=%5f");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let response = soon("an answer", read_response(&mut connection)).await;
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+}
+
+#[tokio::test]
 async fn shutdown_answers_what_has_arrived_refuses_the_rest_and_returns() {
     let mut server = start(config()).await;
     let silent = server.connect().await;

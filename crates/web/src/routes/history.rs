@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
-use bakeoff_report::{History, HistoryError, RunId};
+use bakeoff_report::{History, HistoryError, RunId, render};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -100,11 +100,17 @@ async fn compare(State(page): State<Page>, Query(wish): Query<Compared>) -> Resp
         }
     };
     read(page, move |history| {
-        let runs = ids
+        let stored = ids.into_iter().map(|id| {
+            let id = RunId(id);
+            Ok((history.run(id)?, history.detail(id)?))
+        });
+        let stored = stored.collect::<Result<Vec<_>, HistoryError>>()?;
+        let caveats = render::runs::caveats(&stored);
+        let runs = stored
             .into_iter()
-            .map(|id| detail(history, RunId(id), &wish.series));
-        let runs = runs.collect::<Result<Vec<_>, _>>()?;
-        Ok(json!({ "runs": runs }))
+            .map(|(run, detail)| RunDetail::of(run, &detail, &wish.series));
+        let runs: Vec<RunDetail> = runs.collect();
+        Ok(json!({ "runs": runs, "caveats": caveats }))
     })
     .await
 }

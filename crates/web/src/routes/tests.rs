@@ -21,8 +21,8 @@ use crate::PageConfig;
 
 const SCENARIO: &str = "name = \"<script>\"\n[[task]]\nname = \"/a\"\npath = \"/a\"\nweight = 3\n[[task]]\nname = \"/b\"\npath = \"/b\"\n";
 
-/// How long a load may take to be as expected.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The time after which something hangs.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// A page with a history of two finished runs.
 struct TestPage {
@@ -557,6 +557,16 @@ async fn runs_are_found_annotated_compared_and_forgotten() {
     assert_eq!(detail["percentiles"][0], json!([50.0, 10.0]));
     let compared = page.get("/compare?ids=1,2").await.json();
     assert_eq!(compared["runs"][1]["percentiles"][10][0], 100.0);
+    let caveats = compared["caveats"].as_array().unwrap();
+    let caveat = |words: &str| {
+        caveats
+            .iter()
+            .any(|caveat| caveat.as_str().unwrap().contains(words))
+    };
+    assert!(
+        caveat("The runs were not interleaved") && caveat("there is no verdict"),
+        "{caveats:?}"
+    );
     for ids in ["", "1,", "a", "1,1,1,1,1,1,1"] {
         let answer = page.get(&format!("/compare?ids={ids}")).await;
         assert_eq!(answer.status, 422, "{ids}");
@@ -616,16 +626,21 @@ async fn an_experiment_is_started_watched_and_reported() {
             answering_server()
         )
     };
-    let head = "scenario = \"s.toml\"\nblocks = 1\nextra_blocks = 0\nmeasure = \"300ms\"\nwarm_up = \"0s\"\nusers = 2\n";
+    let head = "scenario = \"s.toml\"\nblocks = 6\nextra_blocks = 0\nmeasure = \"10ms\"\nwarm_up = \"0s\"\nusers = 2\n";
     std::fs::write(folder.join("s.toml"), SCENARIO).unwrap();
     let text = format!("{head}{}{}", contender("one"), contender("two"));
-    std::fs::write(folder.join("bakeoff.toml"), text).unwrap();
+    let write = |text: &str| std::fs::write(folder.join("bakeoff.toml"), text).unwrap();
+    write(&text.replace("blocks = 6", "blocks = 5"));
     let status = page.get("/experiments").await.json();
     let file = status["files"][0].as_str().unwrap().to_owned();
     assert_eq!(status["has_report"], false);
     assert_eq!(page.get("/experiments/report").await.status, 404);
     let refused = page.post("/experiments", "file=/etc/passwd").await.json();
     assert_eq!(refused["success"], false);
+    let few = page.post("/experiments", &format!("file={file}")).await;
+    let few = few.json()["message"].as_str().unwrap().to_owned();
+    assert!(few.ends_with("a verdict needs 6"), "{few}");
+    write(&text);
     let started = page
         .post("/experiments", &format!("file={file}"))
         .await

@@ -4,11 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use bakeoff_report::render::gate::{self, Gates};
 use bakeoff_report::render::picture::{self, Picture};
-use bakeoff_report::{Analysis, Experiment, render};
+use bakeoff_report::{Analysis, Experiment, render, words};
 
 use super::png;
 use crate::args::CompareArgs;
+use crate::files::{add_to_job_summary, write};
 use crate::output::say;
 
 /// Writes every file that was asked for, the record first; one that cannot be written does not keep the others from being.
@@ -22,33 +24,49 @@ pub(super) fn write_all(args: &CompareArgs, experiment: &Experiment) -> anyhow::
             render::csv::render_experiment(experiment)
         }),
         one(args.junit.as_deref(), || {
-            render::junit::render_experiment(experiment, args.fail_if_worse)
+            render::junit::render_experiment(experiment, gates(args))
         }),
         pictures(args, &picture::of_experiment(experiment, &analysis)),
         one(args.markdown.as_deref(), || markdown(args, experiment)),
         one(Some(&args.html), || {
             render::html::render_experiment(experiment)
         }),
+        add_to_job_summary(|| render::markdown::render_experiment(experiment)),
     ];
     written.into_iter().collect()
 }
 
-/// Says which contenders are worse than the baseline by more than the command line allows, and whether there are any.
-pub(super) fn is_any_worse(args: &CompareArgs, experiment: &Experiment) -> bool {
-    let Some(limit) = args.fail_if_worse else {
-        return false;
-    };
+fn gates(args: &CompareArgs) -> Gates {
+    Gates {
+        worse_ratio: args.fail_if_worse,
+        margin_ratio: args.fail_unless_not_worse,
+    }
+}
+
+/// Says which contenders are worse than the baseline by more than the command line allows, and which are not shown to be no
+/// worse where it asks for that, and whether there are any.
+pub(super) fn is_any_beyond_a_limit(args: &CompareArgs, experiment: &Experiment) -> bool {
+    let Gates {
+        worse_ratio,
+        margin_ratio,
+    } = gates(args);
     let analysis = Analysis::of(experiment);
-    let worse = render::junit::worse_than_baseline(experiment, &analysis, Some(limit));
-    if !worse.is_empty() {
+    let baseline = &experiment.plan.baseline;
+    let worse = gate::worse_than_baseline(experiment, &analysis, worse_ratio);
+    if let Some(limit) = worse_ratio.filter(|_| !worse.is_empty()) {
+        let (limit, worse) = (words::percent(limit), worse.join(", "));
         say(&format!(
-            "worse than {} by more than {} %: {}",
-            experiment.plan.baseline,
-            limit * 100.0,
-            worse.join(", ")
+            "worse than {baseline} by more than {limit}: {worse}"
         ));
     }
-    !worse.is_empty()
+    let doubts = gate::in_doubt(experiment, &analysis, margin_ratio);
+    for (contender, why) in &doubts {
+        let margin = words::percent(margin_ratio.unwrap_or_default());
+        say(&format!(
+            "not shown to be worse than {baseline} by less than {margin}, if at all: {contender}: {why}"
+        ));
+    }
+    !worse.is_empty() || !doubts.is_empty()
 }
 
 /// Says which contenders failed in too many turns, the baseline among them, and whether there are any.
@@ -71,7 +89,7 @@ pub(super) fn has_any_failed(experiment: &Experiment) -> bool {
 
 fn one(path: Option<&Path>, content: impl FnOnce() -> String) -> anyhow::Result<()> {
     let Some(path) = path else { return Ok(()) };
-    super::write(path, &content())?;
+    write(path, &content())?;
     say(&format!("wrote {}", path.display()));
     Ok(())
 }
@@ -79,7 +97,7 @@ fn one(path: Option<&Path>, content: impl FnOnce() -> String) -> anyhow::Result<
 fn pictures(args: &CompareArgs, pictures: &[Picture]) -> anyhow::Result<()> {
     if let Some(folder) = &args.svg {
         for picture in pictures {
-            super::write(&file(folder, picture, "svg"), &picture.svg)?;
+            write(&file(folder, picture, "svg"), &picture.svg)?;
         }
         say_written(folder, pictures);
     }

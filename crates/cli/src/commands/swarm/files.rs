@@ -1,16 +1,13 @@
 //! The files that a load test leaves behind.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use bakeoff_report::render::{self, locust_csv};
 use bakeoff_report::{LoadTest, Measurement, ThresholdOutcome};
 
 use crate::args::SwarmArgs;
-use crate::files::{check_writable, write};
+use crate::files::{add_to_job_summary, append, check_writable, write};
 use crate::output::say;
 
 /// Writes every file that was asked for at the end; one that cannot be written does not keep the others from being.
@@ -37,7 +34,7 @@ pub(super) fn write_all(
         one(args.html.as_deref(), || {
             render::html::render_load_test(test)
         }),
-        add_to_job_summary(&markdown()),
+        add_to_job_summary(markdown),
     ];
     written.into_iter().collect()
 }
@@ -47,14 +44,6 @@ fn one(path: Option<&Path>, content: impl FnOnce() -> String) -> anyhow::Result<
     write(path, &content())?;
     say(&format!("wrote {}", path.display()));
     Ok(())
-}
-
-/// GitHub shows what a job appends to this file.
-fn add_to_job_summary(markdown: &str) -> anyhow::Result<()> {
-    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
-        return Ok(());
-    };
-    append(Path::new(&path), markdown)
 }
 
 /// The CSV files, which grow while the load runs.
@@ -119,13 +108,6 @@ impl Csv {
     fn path(&self, suffix: &str) -> PathBuf {
         suffixed(&self.prefix, suffix)
     }
-}
-
-fn append(path: &Path, content: &str) -> anyhow::Result<()> {
-    let open = || OpenOptions::new().create(true).append(true).open(path);
-    open()
-        .and_then(|mut file: File| file.write_all(content.as_bytes()))
-        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn suffixed(prefix: &Path, suffix: &str) -> PathBuf {

@@ -1,10 +1,11 @@
 //! Each rule in a case in which it speaks, and in one in which it is silent.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use super::super::consistency::{MUCH_BETWEEN_BLOCKS, MUCH_SPREAD};
 use super::super::{About, Case, RULES, next, performance};
-use super::cases::{but, cases, full, with_arrivals};
+use super::cases::{but, cases, full, never_pausing, with_arrivals};
 use crate::analysis::Analysis;
 use crate::experiment::{CoreSplit, Experiment};
 use crate::fixture;
@@ -110,6 +111,10 @@ fn a_rule_names_its_thresholds() {
         ),
         ("idle cores", format!("{} per core", next::ENOUGH_PER_CORE)),
         (
+            "idle cores",
+            format!("than {}", percent(next::MOST_PRESSURE_RATIO)),
+        ),
+        (
             "long start",
             format!("than {} s", next::LONG_START.as_secs()),
         ),
@@ -138,29 +143,120 @@ fn a_baseline_that_cannot_keep_up_is_named_like_any_other() {
     assert!(text.starts_with("old could not keep up"), "{text}");
 }
 
+/// What is said of idle cores where a contender uses half of them.
+fn idle(change: impl Fn(&mut Experiment)) -> String {
+    let mut experiment = never_pausing(900);
+    change(&mut experiment);
+    said("idle cores", &experiment)
+}
+
 #[test]
 fn a_server_with_one_user_may_leave_cores_idle() {
-    let idle = |users, cores: Option<&str>| {
-        let experiment = but(|experiment| {
-            (experiment.plan.users_pause, experiment.plan.users) = (false, users);
+    let with = |users, cores: Option<&str>| {
+        idle(|experiment| {
+            experiment.plan.users = users;
             experiment.plan.cores = cores.map(|cores| CoreSplit {
                 generator: "0".to_owned(),
                 contenders: cores.to_owned(),
             });
+        })
+    };
+    assert_eq!(with(1, None), "");
+    assert!(with(70, Some("1-2,5")).contains("of the 3.00 that there were for it"));
+    assert_eq!(with(70, Some("1")), "", "0.9 of one core is not idle");
+}
+
+#[test]
+fn idle_cores_are_not_explained_where_another_cause_is_not_excluded() {
+    let pressure = |ratio| {
+        idle(|experiment| {
             for run in &mut experiment.runs {
+                let generator = run.generator.as_mut().unwrap();
+                generator.pressure_ratio = ratio;
+            }
+        })
+    };
+    let text = pressure(Some(0.2));
+    assert!(text.contains("The figures do not tell what."), "{text}");
+    // A neighbour or a quota took the processor.
+    assert_eq!(pressure(Some(0.3)), "");
+    assert_eq!(pressure(None), "");
+    // Without a sweep, a delay in each answer, such as that of delayed acknowledgements, looks the same.
+    let without_sweep = |experiment: &mut Experiment| {
+        let is_swept = |load| matches!(load, crate::RunLoad::Sweep { .. });
+        experiment.runs.retain(|run| !is_swept(run.load));
+    };
+    assert_eq!(idle(without_sweep), "");
+}
+
+#[test]
+fn no_advice_names_a_cause_that_was_not_measured() {
+    let experiments: Vec<Experiment> = cases().into_iter().map(|case| case.1).collect();
+    for rule in RULES.iter().filter(|rule| rule.about == About::Next) {
+        for experiment in &experiments {
+            let text = said(rule.name, experiment);
+            for guess in [
+                "a lock",
+                "more workers",
+                "such as a",
+                "probably",
+                "may be due",
+            ] {
+                assert!(!text.contains(guess), "{}: {text}", rule.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn warm_up_is_no_advice_for_a_machine_that_was_disturbed_throughout() {
+    let unsettled = |neighbours: f64| {
+        let experiment = but(|experiment| {
+            for run in &mut experiment.runs {
+                run.settled = false;
                 run.generator = Some(GeneratorUse {
-                    cpu_ratio: 0.1,
-                    steal_ratio: 0.0,
-                    neighbour_ratio: Some(0.0),
-                    pressure_ratio: None,
+                    neighbour_ratio: Some(neighbours),
+                    ..GeneratorUse::default()
                 });
             }
         });
-        said("idle cores", &experiment)
+        said("longer warm-up", &experiment)
     };
-    assert_eq!(idle(1, None), "");
-    assert!(idle(70, Some("1-2,5")).contains("of the 3.00 that there were for it"));
-    assert_eq!(idle(70, Some("1")), "", "0.9 of one core is not idle");
+    assert!(unsettled(0.0).contains("to warm up"));
+    assert_eq!(unsettled(0.4), "");
+}
+
+#[test]
+fn a_generator_that_was_held_up_is_not_the_contenders_fault() {
+    let held_up = |late| {
+        let mut experiment = with_arrivals(50);
+        for run in &mut experiment.runs {
+            run.measurement.lag.clear();
+            run.measurement.lag.record(Duration::from_millis(late));
+        }
+        said("overwhelmed", &experiment)
+    };
+    assert!(held_up(0).contains("new could not keep up"));
+    assert_eq!(held_up(50), "");
+}
+
+#[test]
+fn an_interrupted_run_needs_as_many_more_blocks_everywhere() {
+    let rates: [(&str, &[u64]); 2] = [("new", &[1000; 6]), ("old", &[1000; 6])];
+    let mut experiment = fixture::experiment(&rates, "old");
+    experiment.interrupted = true;
+    // The sixth block was begun, and ended by the interruption.
+    let is_last = |run: &&mut crate::Run| run.block == 6 && run.contender == "old";
+    for run in experiment.runs.iter_mut().filter(is_last) {
+        run.measurement.interrupted = true;
+    }
+    let verdict = said("verdicts", &experiment);
+    assert!(verdict.contains("that needs 1 more block"), "{verdict}");
+    let next = said("more blocks", &experiment);
+    assert!(
+        next.contains("Measure 6 blocks at least (--blocks 6): with 5 blocks"),
+        "{next}"
+    );
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! What happened over time, several runs laid over each other, in steps wide enough for a chart.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{milliseconds, rounded};
-use crate::run::{Measurement, SecondFigures};
+use crate::run::{Measurement, Second, SecondFigures};
 use crate::times::Times;
 
 /// More points than this say no more on a screen, and make a page of a long test heavy.
 const MOST_POINTS: u64 = 300;
+
+const SECOND: Duration = Duration::from_secs(1);
+/// The time by which a second's end may lie after that of the measured period.
+const CLOCK_TOLERANCE: Duration = Duration::from_millis(10);
 
 /// A figure of one step.
 pub(super) type Value = fn(&Moment) -> Option<f64>;
@@ -49,10 +54,7 @@ impl History {
         measurements: impl IntoIterator<Item = &'a Measurement>,
     ) -> Self {
         let mut history = Self::default();
-        for second in measurements
-            .into_iter()
-            .flat_map(|measurement| &measurement.timeline)
-        {
+        for second in measurements.into_iter().flat_map(whole_seconds) {
             let moment = history.moment(step, second.since_start.as_secs());
             moment.add(second.users, second.of_all());
         }
@@ -62,7 +64,7 @@ impl History {
     /// One entry of the measurement's `requests`.
     pub(super) fn of_entry(step: u64, measurement: &Measurement, entry: usize) -> Self {
         let mut history = Self::default();
-        for second in &measurement.timeline {
+        for second in whole_seconds(measurement) {
             let moment = history.moment(step, second.since_start.as_secs());
             if let Some(figures) = second.of_entry(entry) {
                 moment.add(second.users, figures);
@@ -85,6 +87,16 @@ impl History {
     fn moment(&mut self, step: u64, second: u64) -> &mut Moment {
         self.0.entry(second / step * step).or_default()
     }
+}
+
+/// The seconds of a load, without those that its end cuts off: fewer requests in the rest of a second, and in the time in
+/// which the last answers are waited for, are no lower rate. All of them where none is whole.
+fn whole_seconds(measurement: &Measurement) -> impl Iterator<Item = &Second> {
+    let end = measurement.warm_up + measurement.period + CLOCK_TOLERANCE;
+    let is_whole = move |second: &Second| second.since_start + SECOND <= end;
+    let has_whole = measurement.timeline.iter().any(is_whole);
+    let seconds = measurement.timeline.iter();
+    seconds.filter(move |second| !has_whole || is_whole(second))
 }
 
 impl Moment {
@@ -121,8 +133,6 @@ impl Moment {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::fixture;
 
@@ -140,6 +150,22 @@ mod tests {
             measurement.timeline[0].since_start = Duration::from_secs(seconds - 1);
             assert_eq!(step([&measurement]), expected, "{seconds}");
         }
+    }
+
+    #[test]
+    fn a_second_that_the_end_of_a_load_cuts_off_is_no_fall_to_zero() {
+        let mut measurement = fixture::load_test(&["/a"], 5).measurement;
+        let seconds = |measurement: &Measurement| {
+            let history = History::of_all(1, [measurement]);
+            history.seconds().collect::<Vec<_>>()
+        };
+        assert_eq!(seconds(&measurement), [0, 1, 2, 3, 4]);
+        measurement.period -= Duration::from_millis(700);
+        assert_eq!(seconds(&measurement), [0, 1, 2, 3]);
+        // A load of less than a second has nothing else to show.
+        (measurement.warm_up, measurement.period) = (Duration::ZERO, Duration::from_millis(300));
+        measurement.timeline.truncate(1);
+        assert_eq!(seconds(&measurement), [0]);
     }
 
     #[test]

@@ -11,6 +11,9 @@ use crate::precision::{Precision, QUANTILES};
 use crate::summary::{PERCENTILES, Summary, SummaryRow};
 use crate::words;
 
+/// The ratio from which on a difference in percent says less than the ratio.
+const MUCH_RATIO: f64 = 10.0;
+
 /// The figures of all requests of several runs, with the difference and the ratio of each to the first.
 pub fn compare(runs: &[(StoredRun, Detail)], terminal: Terminal) -> String {
     terminal.document(&title(runs), &pieces(runs))
@@ -25,6 +28,14 @@ pub fn compare_html(runs: &[(StoredRun, Detail)]) -> String {
 /// The same as Markdown.
 pub fn compare_markdown(runs: &[(StoredRun, Detail)]) -> String {
     markdown::document(&title(runs), &pieces(runs))
+}
+
+/// What a comparison of these runs cannot know, and what differs between them or may, a sentence each.
+pub fn caveats(runs: &[(StoredRun, Detail)]) -> Vec<String> {
+    let sides: Vec<Side<'_>> = runs.iter().map(Side::of).collect();
+    let mut sentences = unknowable(&sides);
+    sentences.extend(differences(&sides));
+    sentences
 }
 
 fn title(runs: &[(StoredRun, Detail)]) -> String {
@@ -159,14 +170,22 @@ fn with_differences(title: &str, values: &[Option<f64>]) -> Vec<Cell> {
     let cells = values.iter().enumerate().map(|(index, value)| {
         let text = value.map(|value| match first {
             Some(first) if index > 0 && first > 0.0 => {
-                let percent = (value / first - 1.0) * 100.0;
-                format!("{} ({percent:+.1} %)", words::figure(value))
+                format!("{} ({})", words::figure(value), change(value / first))
             }
             _ => words::figure(value),
         });
         Cell::optional(text)
     });
     [Cell::words(title)].into_iter().chain(cells).collect()
+}
+
+/// A ratio as a change in percent, or from ten times on as the ratio that it is.
+fn change(ratio: f64) -> String {
+    if ratio >= MUCH_RATIO {
+        format!("{} times", words::figure(ratio))
+    } else {
+        format!("{:+.1} %", (ratio - 1.0) * 100.0)
+    }
 }
 
 fn ratios(sides: &[Side<'_>]) -> Table {

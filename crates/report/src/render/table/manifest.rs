@@ -1,15 +1,24 @@
 //! What was measured how: the plan, and what each contender is.
 
 use crate::comparison::Metric;
-use crate::experiment::{Contender, ContenderKind, Experiment, Restart};
+use crate::experiment::{Contender, ContenderKind, Experiment, Fact, Restart};
 use crate::render::document::{Cell, Table};
 use crate::render::machine;
 use crate::scenario::ScenarioFacts;
 use crate::statistics::fewest_blocks;
 use crate::words;
 
+/// How much of the facts is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Detail {
+    /// Everything.
+    WithHashes,
+    /// Without the hashes of files, which identify them to a program and say nothing to a reader.
+    WithoutHashes,
+}
+
 /// The plan and the machine, a line for each thing.
-pub(in super::super) fn plan(experiment: &Experiment) -> Vec<String> {
+pub(in super::super) fn plan(experiment: &Experiment, detail: Detail) -> Vec<String> {
     let plan = &experiment.plan;
     let mut lines = vec![
         format!("Started: {}", words::moment(experiment.started_at)),
@@ -30,7 +39,11 @@ pub(in super::super) fn plan(experiment: &Experiment) -> Vec<String> {
             fewest_blocks(compared(experiment))
         ),
     ]);
-    lines.extend(plan.scenario.iter().flat_map(scenario));
+    lines.extend(
+        plan.scenario
+            .iter()
+            .flat_map(|facts| scenario(facts, detail)),
+    );
     lines.extend(plan.slo.map(|slo| {
         let quantile = words::quantile(slo.quantile);
         format!("Objective: a {quantile} below {} ms.", words::ms(slo.below))
@@ -47,6 +60,9 @@ pub(in super::super) fn plan(experiment: &Experiment) -> Vec<String> {
             words::figure(floor.requests_per_second),
             words::ms(floor.median)
         )
+    }));
+    lines.extend(experiment.floor_missing.as_ref().map(|why| {
+        format!("Floor: what the load generator makes of a server that does nothing is not known: {why}.")
     }));
     lines.extend(plan.price_per_core_hour.map(|price| {
         format!("Price: {price} per core and hour, for the processor time that was used.")
@@ -73,18 +89,23 @@ fn compared(experiment: &Experiment) -> usize {
 }
 
 /// The files that make the load, and the times that these set.
-fn scenario(facts: &ScenarioFacts) -> [String; 2] {
+fn scenario(facts: &ScenarioFacts, detail: Detail) -> [String; 2] {
+    let hash = |sha256: &str| match detail {
+        Detail::WithHashes => Some(format!("SHA-256 {sha256}")),
+        Detail::WithoutHashes => None,
+    };
     let data = facts.data_files.iter().map(|file| {
         let rows = file.rows.map_or_else(
             || "a body".to_owned(),
             |rows| words::several(usize::try_from(rows).unwrap_or(usize::MAX), "row"),
         );
-        format!("; {} ({rows}, SHA-256 {})", file.name, file.sha256)
+        let facts: Vec<String> = [rows].into_iter().chain(hash(&file.sha256)).collect();
+        format!("; {} ({})", file.name, facts.join(", "))
     });
     let files = format!(
-        "Scenario: {} (SHA-256 {}){}.",
+        "Scenario: {}{}{}.",
         facts.file,
-        facts.sha256,
+        hash(&facts.sha256).map_or_else(String::new, |hash| format!(" ({hash})")),
         data.collect::<String>()
     );
     let spawn_rate = facts
@@ -113,10 +134,7 @@ fn scenario(facts: &ScenarioFacts) -> [String; 2] {
 
 fn turns(experiment: &Experiment) -> String {
     let plan = &experiment.plan;
-    let started = match plan.restart {
-        Restart::Block => "started anew for every turn",
-        Restart::Once => "started once",
-    };
+    let started = started(experiment);
     let warm_up = if plan.warm_up_limit > plan.warm_up {
         format!(
             "{} to {} of warm-up, until the rate has settled, left out",
@@ -140,17 +158,42 @@ fn turns(experiment: &Experiment) -> String {
     )
 }
 
-/// What each contender is, a row for each thing there is to know, with a mark where contenders differ in it.
-pub(in super::super) fn contenders(experiment: &Experiment) -> Table {
-    // The baseline's second turns are the same thing again.
-    let contenders: Vec<&Contender> = experiment
-        .contenders
+/// When contenders were started; those with an address ran already.
+fn started(experiment: &Experiment) -> String {
+    let started = match experiment.plan.restart {
+        Restart::Block => "started anew for every turn",
+        Restart::Once => "started once",
+    };
+    let of_user = distinct(experiment);
+    let (running, ours): (Vec<&Contender>, Vec<_>) = of_user
+        .into_iter()
+        .partition(|contender| contender.kind == ContenderKind::Url);
+    let names: Vec<&str> = running
         .iter()
-        .filter(|contender| experiment.plan.control.as_ref() != Some(&contender.name))
+        .map(|contender| contender.name.as_str())
         .collect();
+    match (running.is_empty(), ours.is_empty()) {
+        (true, _) => started.to_owned(),
+        (false, true) => "which ran already and went on running".to_owned(),
+        (false, false) => format!("{started} (but {}, which ran already)", words::list(&names)),
+    }
+}
+
+/// The contenders but for the baseline's second turns, which are the same thing again.
+fn distinct(experiment: &Experiment) -> Vec<&Contender> {
+    let contenders = experiment.contenders.iter();
+    contenders
+        .filter(|contender| experiment.plan.control.as_ref() != Some(&contender.name))
+        .collect()
+}
+
+/// What each contender is, a row for each thing there is to know, with a mark where contenders differ in it.
+pub(in super::super) fn contenders(experiment: &Experiment, detail: Detail) -> Table {
+    let contenders = distinct(experiment);
     let mut facts: Vec<&str> = Vec::new();
     for fact in contenders.iter().flat_map(|contender| &contender.facts) {
-        if !facts.contains(&fact.name.as_str()) {
+        let is_shown = detail == Detail::WithHashes || !is_hash(fact);
+        if is_shown && !facts.contains(&fact.name.as_str()) {
             facts.push(&fact.name);
         }
     }
@@ -203,5 +246,59 @@ pub(in super::super) fn contenders(experiment: &Experiment) -> Table {
             .chain(names)
             .collect(),
         rows,
+    }
+}
+
+/// `true` for the hash of a file, a folder or an image.
+fn is_hash(fact: &Fact) -> bool {
+    let name = fact.name.to_ascii_lowercase();
+    let digits = fact.value.strip_prefix("sha256:").unwrap_or(&fact.value);
+    let is_long = digits.len() >= 40 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_long
+        || ["sha-256", "sha256", "digest"]
+            .iter()
+            .any(|word| name.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn contenders_that_ran_already_are_not_said_to_be_started() {
+        let mut experiment = fixture::empty_experiment(&["old", "new", "old again"], "old");
+        experiment.plan.control = Some("old again".to_owned());
+        let url = |experiment: &mut Experiment, index: usize| {
+            experiment.contenders[index].kind = ContenderKind::Url;
+        };
+        assert_eq!(started(&experiment), "started anew for every turn");
+        url(&mut experiment, 1);
+        assert_eq!(
+            started(&experiment),
+            "started anew for every turn (but new, which ran already)"
+        );
+        url(&mut experiment, 0);
+        url(&mut experiment, 2);
+        assert_eq!(
+            started(&experiment),
+            "which ran already and went on running"
+        );
+    }
+
+    #[test]
+    fn hashes_are_facts_for_files_alone() {
+        let fact = |name: &str, value: &str| Fact {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        };
+        for (fact, expected) in [
+            (fact("SHA-256 of model.onnx", "not readable"), true),
+            (fact("image", &format!("sha256:{}", "a".repeat(64))), true),
+            (fact("version", "1.2.3"), false),
+            (fact("OMP_NUM_THREADS", "1"), false),
+        ] {
+            assert_eq!(is_hash(&fact), expected, "{fact:?}");
+        }
     }
 }

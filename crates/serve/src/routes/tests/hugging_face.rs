@@ -11,7 +11,12 @@ async fn inference_api_answers_as_the_pipeline_does() {
     let bench = roomy();
     let texts = json!({ "question": "cat", "context": "A cat." });
     let (_, expected) = bench.ask(&texts).await;
-    for path in ["/", "/models/minilm-squad", "/models/minilm%2Dsquad"] {
+    for path in [
+        "/",
+        "/models/minilm-squad",
+        "/models/minilm%2Dsquad",
+        "/models/deepset/minilm-squad",
+    ] {
         let (status, body) = post(&bench, path, &json!({ "inputs": texts })).await;
         assert_eq!((status, &body), (StatusCode::OK, &expected), "{path}");
     }
@@ -61,7 +66,12 @@ async fn other_refusals_have_the_shape_of_the_api() {
     let bench = roomy();
     let body = json!({ "inputs": { "question": "cat", "context": "A cat." } });
     let error = "there is no such model, or version of it, here";
-    for path in ["/models/bert", "/models/%FF", "/models/minilm-squad%00"] {
+    for path in [
+        "/models/bert",
+        "/models/%FF",
+        "/models/minilm-squad%00",
+        "/models/a/b",
+    ] {
         assert_eq!(
             post(&bench, path, &body).await,
             (StatusCode::NOT_FOUND, json!({ "error": error })),
@@ -69,7 +79,7 @@ async fn other_refusals_have_the_shape_of_the_api() {
         );
     }
     assert_eq!(
-        post(&bench, "/models/a/b", &body).await,
+        post(&bench, "/models/a/b/c", &body).await,
         (StatusCode::NOT_FOUND, json!({ "error": "Not Found" }))
     );
     let huge = json!({ "inputs": "x".repeat(3_000_000) });

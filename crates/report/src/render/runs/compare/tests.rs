@@ -120,3 +120,56 @@ fn differences_are_to_the_first_figure_where_there_is_one() {
     assert_eq!(texts(&[Some(0.0), Some(1.0)])[1], "1.00");
     assert_eq!(texts(&[None, Some(1.0)]), ["–", "1.00"]);
 }
+
+#[test]
+fn a_difference_of_many_times_is_no_percentage() {
+    for (ratio, expected) in [
+        (1.5, "+50.0 %"),
+        (0.25, "-75.0 %"),
+        (9.99, "+899.0 %"),
+        (1590.941, "1,591 times"),
+    ] {
+        assert_eq!(change(ratio), expected);
+    }
+}
+
+#[test]
+fn caveats_are_those_of_the_page_and_of_the_command_line() {
+    let runs = [
+        ours(1, Duration::ZERO),
+        ours(2, Duration::from_hours(50)),
+        wrk(3),
+    ];
+    let text = compare(&runs, TERMINAL);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let caveats = caveats(&runs);
+    assert!(caveats.len() > 4, "{caveats:?}");
+    for caveat in caveats {
+        assert!(text.contains(&caveat), "{caveat}");
+    }
+}
+
+#[test]
+fn a_list_breaks_no_address_on_a_narrow_terminal() {
+    let mut runs = [
+        ours(1, Duration::ZERO).0,
+        ours(12, Duration::from_hours(2)).0,
+    ];
+    runs[0].host = "http://question-answering.staging.example.org:8000".to_owned();
+    runs[1].tags = vec!["nightly".to_owned()];
+    for width in [60, 80, 100, 140] {
+        let list = super::super::list(
+            &runs,
+            Terminal {
+                width,
+                color: false,
+            },
+        );
+        for run in &runs {
+            assert!(list.contains(&run.host), "{width}: {list}");
+        }
+        assert!(list.contains("#nightly"), "{width}: {list}");
+        let widest = list.lines().map(|line| line.chars().count()).max();
+        assert!(widest.unwrap() <= usize::from(width), "{width}: {list}");
+    }
+}
