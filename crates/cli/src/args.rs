@@ -7,11 +7,13 @@
 
 mod environment;
 mod model;
+mod number;
 mod runs;
 mod serve;
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use bakeoff_report::Slo;
@@ -33,23 +35,26 @@ pub(crate) struct Cli {
 }
 
 impl Cli {
-    /// The command line of this process, and the variables that stand for its flags. Ends the process where they cannot be.
-    pub(crate) fn read() -> Self {
+    /// The command line of this process, and the variables that stand for its flags.
+    ///
+    /// # Errors
+    /// The exit code after help was printed, or what is wrong and with which flag or variable.
+    pub(crate) fn read() -> Result<Self, ExitCode> {
         let mut command = environment::without_idle_variables(Self::command());
         let matches = command.try_get_matches_from_mut(std::env::args_os());
         let read = matches.and_then(|mut matches| Self::from_arg_matches_mut(&mut matches));
-        read.unwrap_or_else(|error| {
+        read.map_err(|error| {
+            let code = error.exit_code();
             let variables = environment::named_by(&error, &command);
-            if variables.is_empty() {
-                error.exit();
-            }
             // Nothing is left to do where stderr is closed.
-            let _ = error.print();
-            say(&format!(
-                "hint: the value is that of the variable {}",
-                variables.join(", ")
-            ));
-            std::process::exit(error.exit_code());
+            let _ = number::in_words(error, &mut command).print();
+            if !variables.is_empty() {
+                let variables = variables.join(", ");
+                say(&format!(
+                    "hint: the value is that of the variable {variables}"
+                ));
+            }
+            ExitCode::from(u8::try_from(code).unwrap_or(2))
         })
     }
 }

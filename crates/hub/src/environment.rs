@@ -6,22 +6,22 @@ use crate::Hub;
 
 const HUB: &str = "https://huggingface.co";
 
-/// The hub by `variable`, which gives a variable's value.
+/// The hub by `variable`, which gives a variable's value. Empty ones count as none.
 pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Hub {
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
-    let home = variable("HF_HOME").map_or_else(
-        || {
-            let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
-            let cache = cache.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".cache")));
-            cache.unwrap_or_default().join("huggingface")
-        },
-        PathBuf::from,
-    );
-    let cache = variable("HF_HUB_CACHE").map(PathBuf::from);
-    let token = variable("HF_TOKEN").or_else(|| {
-        let path = variable("HF_TOKEN_PATH").map(PathBuf::from);
-        std::fs::read_to_string(path.unwrap_or_else(|| home.join("token"))).ok()
+    let path = |name: &str| Some(expanded(&variable(name)?, &variable));
+    let home = path("HF_HOME").unwrap_or_else(|| {
+        let cache = path("XDG_CACHE_HOME");
+        let cache = cache.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".cache")));
+        cache.unwrap_or_default().join("huggingface")
     });
+    let cache = path("HF_HUB_CACHE").or_else(|| path("HUGGINGFACE_HUB_CACHE"));
+    let token = variable("HF_TOKEN").or_else(|| variable("HUGGING_FACE_HUB_TOKEN"));
+    let token = token.or_else(|| {
+        let path = path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"));
+        std::fs::read_to_string(path).ok()
+    });
+    let offline = variable("HF_HUB_OFFLINE").or_else(|| variable("TRANSFORMERS_OFFLINE"));
     let endpoint = variable("HF_ENDPOINT").unwrap_or_else(|| HUB.to_owned());
     Hub {
         cache: cache.unwrap_or_else(|| home.join("hub")),
@@ -29,10 +29,43 @@ pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Hub {
         token: token
             .map(|token| token.trim().to_owned())
             .filter(|token| !token.is_empty()),
-        offline: variable("HF_HUB_OFFLINE").is_some_and(|value| {
+        offline: offline.is_some_and(|value| {
             ["1", "on", "yes", "true"].contains(&value.to_ascii_lowercase().as_str())
         }),
     }
+}
+
+/// A path with `~` at its start, and `$NAME` and `${NAME}` within, as the places that they stand for. What stands for none stays.
+fn expanded(path: &str, variable: &impl Fn(&str) -> Option<String>) -> PathBuf {
+    let home = match path.strip_prefix('~') {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => variable("HOME"),
+        _ => None,
+    };
+    let mut rest = path;
+    let mut full = String::new();
+    if let Some(home) = home {
+        full.push_str(home.trim_end_matches('/'));
+        rest = &path[1..];
+    }
+    while let Some((before, after)) = rest.split_once('$') {
+        full.push_str(before);
+        let (name, behind) = match after.strip_prefix('{') {
+            Some(braced) => braced.split_once('}').unwrap_or(("", after)),
+            None => after.split_at(
+                after
+                    .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                    .unwrap_or(after.len()),
+            ),
+        };
+        if let Some(value) = variable(name) {
+            full.push_str(&value);
+            rest = behind;
+        } else {
+            full.push('$');
+            rest = after;
+        }
+    }
+    PathBuf::from(full + rest)
 }
 
 #[cfg(test)]
@@ -76,5 +109,42 @@ mod tests {
         ]);
         assert_eq!((more.cache, more.offline), (PathBuf::from("/c"), false));
         assert_eq!(more.token.as_deref(), Some("own"));
+    }
+
+    /// By `huggingface_hub` 0.36.
+    #[test]
+    fn older_names_and_places_in_short_form_are_read() {
+        let cache = |variables: &[(&str, &str)]| hub(variables).cache.display().to_string();
+        let home = ("HOME", "/home/ada");
+        assert_eq!(cache(&[home, ("HUGGINGFACE_HUB_CACHE", "/old")]), "/old");
+        let both = [
+            home,
+            ("HUGGINGFACE_HUB_CACHE", "/old"),
+            ("HF_HUB_CACHE", "/new"),
+        ];
+        assert_eq!(cache(&both), "/new");
+        assert_eq!(cache(&[home, ("HF_HOME", "~/hf")]), "/home/ada/hf/hub");
+        assert_eq!(cache(&[home, ("HF_HOME", "~")]), "/home/ada/hub");
+        assert_eq!(cache(&[home, ("HF_HOME", "~bob/hf")]), "~bob/hf/hub");
+        assert_eq!(
+            cache(&[home, ("XDG_CACHE_HOME", "~/c")]),
+            "/home/ada/c/huggingface/hub"
+        );
+        let disk = [
+            home,
+            ("DISK", "/disk"),
+            ("HF_HUB_CACHE", "$DISK/a/${DISK}/$NONE/${"),
+        ];
+        assert_eq!(cache(&disk), "/disk/a//disk/$NONE/${");
+        let older = hub(&[
+            home,
+            ("HUGGING_FACE_HUB_TOKEN", "old"),
+            ("TRANSFORMERS_OFFLINE", "1"),
+        ]);
+        assert_eq!((older.token.as_deref(), older.offline), (Some("old"), true));
+        assert_eq!(
+            cache(&[home, ("HF_HOME", ""), ("HF_HUB_CACHE", "")]),
+            "/home/ada/.cache/huggingface/hub"
+        );
     }
 }

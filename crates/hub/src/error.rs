@@ -49,7 +49,9 @@ pub enum HubError {
         file: &'static str,
     },
     /// No weights in a form that can be read.
-    #[error("{model} has neither model.safetensors nor model.onnx")]
+    #[error(
+        "{model} has none of model.safetensors, model.onnx, onnx/model.onnx and model_quantized.onnx"
+    )]
     NoWeights {
         /// The model.
         model: ModelName,

@@ -19,6 +19,7 @@ use hf_hub::{Cache, CacheRepo, Repo, RepoType};
 use crate::error::Cause;
 pub use crate::error::HubError;
 pub use crate::name::{ModelName, NotAName};
+pub use crate::wanted::Form;
 use crate::wanted::Wanted;
 
 /// The branch that is meant where none is named.
@@ -49,7 +50,7 @@ pub struct Pulled {
 
 impl Hub {
     /// The one that the environment names, as `huggingface_hub` reads it: `HF_ENDPOINT`; `HF_HUB_CACHE` or `HF_HOME`; `HF_TOKEN` or the
-    /// token that `hf auth login` has stored; and `HF_HUB_OFFLINE`.
+    /// token that `hf auth login` has stored; and `HF_HUB_OFFLINE`; also by their older names, and with `~` in paths.
     pub fn from_env() -> Self {
         environment::read(|name| std::env::var(name).ok())
     }
@@ -74,7 +75,8 @@ impl Hub {
 
     /// Brings what is missing of a model into the cache, and returns its folder. A file whose transfer broke off goes on where it did.
     ///
-    /// `check` gets the folder when all is there but the weights, so that a model which nobody can run is not pulled for nothing.
+    /// `check` gets the folder when all is there but the weights, and says which of them are wanted where there are several, so that a
+    /// model which nobody can run is not pulled for nothing.
     ///
     /// # Errors
     /// [`HubError`]. What was pulled stays, but for files whose hash is wrong.
@@ -82,7 +84,7 @@ impl Hub {
         &self,
         model: &ModelName,
         revision: &str,
-        check: &dyn Fn(&Path) -> Result<(), Objection>,
+        check: &dyn Fn(&Path) -> Result<Form, Objection>,
         progress: &mut dyn FnMut(&Pulled),
     ) -> Result<PathBuf, HubError> {
         if self.offline {
@@ -101,7 +103,7 @@ impl Hub {
         }
         let names = info.siblings.into_iter().map(|file| file.rfilename);
         let there: Vec<String> = names.collect();
-        let wanted = Wanted::of(&there, model)?;
+        let mut wanted = Wanted::of(&there, model)?;
         // By its commit, so that all files are of the same one.
         let pulling = Pulling {
             from: api.repo(repo(model, &info.sha)),
@@ -113,10 +115,11 @@ impl Hub {
         for file in &wanted.small {
             pull(file)?;
         }
-        check(&pulling.folder).map_err(|source| HubError::Unusable {
+        let form = check(&pulling.folder).map_err(|source| HubError::Unusable {
             model: model.clone(),
             source,
         })?;
+        wanted.prefer(form, &there);
         for file in &wanted.weights {
             pull(file)?;
         }

@@ -13,18 +13,47 @@ pub(crate) const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
 const SAFETENSORS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
-const ONNX: &str = "model.onnx";
+
+/// The files that stand in for `tokenizer.json`, of older models.
+const VOCABULARIES: [&[&str]; 2] = [&["vocab.txt"], &["vocab.json", "merges.txt"]];
+
+/// Where exporters put a graph, each with the files in which it keeps its weights when it does not hold them.
+const GRAPHS: [[&str; 3]; 4] = [
+    ["model.onnx", "model.onnx_data", "model.onnx.data"],
+    [
+        "onnx/model.onnx",
+        "onnx/model.onnx_data",
+        "onnx/model.onnx.data",
+    ],
+    [
+        "model_quantized.onnx",
+        "model_quantized.onnx_data",
+        "model_quantized.onnx.data",
+    ],
+    [
+        "onnx/model_quantized.onnx",
+        "onnx/model_quantized.onnx_data",
+        "onnx/model_quantized.onnx.data",
+    ],
+];
 
 /// What is pulled first, where it is there.
-const SMALL_FILES: [&str; 4] = [
+const SMALL_FILES: [&str; 5] = [
     CONFIG,
     TOKENIZER,
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
 ];
 
-/// Where an ONNX file keeps its weights when it does not hold them.
-const ONNX_DATA: [&str; 2] = ["model.onnx_data", "model.onnx.data"];
+/// A form of weights, and which of them is pulled where a model has both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Safetensors, or a graph where there are none.
+    SafetensorsFirst,
+    /// A graph, or safetensors where there is none.
+    OnnxFirst,
+}
 
 /// The files of a model that are pulled.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,35 +67,61 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// Of the files `there`.
+    /// Of the files `there`: the settings and the tokenizer.
     pub(crate) fn of(there: &[String], model: &ModelName) -> Result<Self, HubError> {
         let has = |name: &str| there.iter().any(|file| file == name);
-        for file in [CONFIG, TOKENIZER] {
-            if !has(file) {
-                return Err(HubError::NoFile {
-                    model: model.clone(),
-                    file,
-                });
-            }
+        let no_file = |file| HubError::NoFile {
+            model: model.clone(),
+            file,
+        };
+        if !has(CONFIG) {
+            return Err(no_file(CONFIG));
         }
-        let small = SMALL_FILES.into_iter().filter(|file| has(file)).collect();
-        let (weights, index) = if has(SAFETENSORS) {
-            (vec![SAFETENSORS], None)
-        } else if has(INDEX) {
-            (Vec::new(), Some(INDEX))
-        } else if has(ONNX) {
-            let data = ONNX_DATA.into_iter().filter(|file| has(file));
-            (std::iter::once(ONNX).chain(data).collect(), None)
-        } else {
+        let mut small: Vec<_> = SMALL_FILES.into_iter().filter(|file| has(file)).collect();
+        if !has(TOKENIZER) {
+            let mut vocabularies = VOCABULARIES.into_iter();
+            let whole = vocabularies.find(|files| files.iter().all(|file| has(file)));
+            small.extend(whole.ok_or_else(|| no_file(TOKENIZER))?);
+        }
+        let mut wanted = Self {
+            small,
+            weights: Vec::new(),
+            index: None,
+        };
+        if !wanted.take_safetensors(there) && !wanted.take_graph(there) {
             return Err(HubError::NoWeights {
                 model: model.clone(),
             });
+        }
+        Ok(wanted)
+    }
+
+    /// Takes the weights of another form, if they are `there`.
+    pub(crate) fn prefer(&mut self, form: Form, there: &[String]) {
+        match form {
+            Form::SafetensorsFirst => self.take_safetensors(there),
+            Form::OnnxFirst => self.take_graph(there),
         };
-        Ok(Self {
-            small,
-            weights,
-            index,
-        })
+    }
+
+    fn take_safetensors(&mut self, there: &[String]) -> bool {
+        let has = |name: &str| there.iter().any(|file| file == name);
+        (self.weights, self.index) = match (has(SAFETENSORS), has(INDEX)) {
+            (true, _) => (vec![SAFETENSORS], None),
+            (false, true) => (Vec::new(), Some(INDEX)),
+            (false, false) => return false,
+        };
+        true
+    }
+
+    fn take_graph(&mut self, there: &[String]) -> bool {
+        let has = |name: &str| there.iter().any(|file| file == name);
+        let Some(files) = GRAPHS.into_iter().find(|[graph, ..]| has(graph)) else {
+            return false;
+        };
+        self.weights = files.into_iter().filter(|file| has(file)).collect();
+        self.index = None;
+        true
     }
 
     /// Whether `folder` has everything that a model needs.
@@ -76,7 +131,11 @@ impl Wanted {
             let there = || shards_of(&folder.join(INDEX));
             there().is_ok_and(|shards| shards.iter().all(|shard| has(shard)))
         };
-        has(CONFIG) && has(TOKENIZER) && (has(SAFETENSORS) || has(ONNX) || sharded())
+        let mut vocabularies = VOCABULARIES.into_iter();
+        let tokenizer =
+            has(TOKENIZER) || vocabularies.any(|files| files.iter().all(|file| has(file)));
+        let graph = || GRAPHS.iter().any(|[graph, ..]| has(graph));
+        has(CONFIG) && tokenizer && (has(SAFETENSORS) || graph() || sharded())
     }
 }
 
@@ -119,12 +178,17 @@ mod tests {
     fn safetensors_come_before_onnx_and_nothing_else_is_pulled() {
         let common = [CONFIG, TOKENIZER, "pytorch_model.bin", "README.md"];
         let with = |more: &[&'static str]| wanted(&[&common, more].concat());
-        let one = with(&[SAFETENSORS, ONNX]).unwrap();
-        assert_eq!((one.weights, one.index), (vec![SAFETENSORS], None));
+        let both = [SAFETENSORS, "model.onnx"];
+        let mut one = with(&both).unwrap();
+        assert_eq!((&*one.weights, one.index), (&[SAFETENSORS][..], None));
         assert_eq!(one.small, [CONFIG, TOKENIZER]);
+        one.prefer(Form::OnnxFirst, &both.map(str::to_owned));
+        assert_eq!(one.weights, ["model.onnx"]);
+        one.prefer(Form::SafetensorsFirst, &both.map(str::to_owned));
+        assert_eq!(one.weights, [SAFETENSORS]);
         assert_eq!(with(&[INDEX]).unwrap().index, Some(INDEX));
-        let onnx = with(&[ONNX, "model.onnx_data"]).unwrap();
-        assert_eq!(onnx.weights, [ONNX, "model.onnx_data"]);
+        let onnx = with(&["model.onnx", "model.onnx_data"]).unwrap();
+        assert_eq!(onnx.weights, ["model.onnx", "model.onnx_data"]);
         assert!(matches!(with(&[]), Err(HubError::NoWeights { .. })));
         assert!(matches!(
             wanted(&[CONFIG, SAFETENSORS]),
@@ -133,6 +197,36 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    #[test]
+    fn graphs_are_found_where_exporters_put_them() {
+        for [graph, data, _] in GRAPHS {
+            let found = wanted(&[CONFIG, TOKENIZER, graph, data, "onnx/model_fp16.onnx"]).unwrap();
+            assert_eq!(found.weights, [graph, data]);
+        }
+    }
+
+    #[test]
+    fn a_vocabulary_stands_in_for_the_tokenizer() {
+        let whole = wanted(&[
+            CONFIG,
+            SAFETENSORS,
+            "vocab.json",
+            "merges.txt",
+            "added_tokens.json",
+        ]);
+        let expected = [CONFIG, "added_tokens.json", "vocab.json", "merges.txt"];
+        assert_eq!(whole.unwrap().small, expected);
+        assert!(wanted(&[CONFIG, SAFETENSORS, "vocab.json"]).is_err());
+        let folder = tempfile::tempdir().unwrap();
+        for file in [CONFIG, "vocab.txt"] {
+            fs::write(folder.path().join(file), "").unwrap();
+        }
+        assert!(!Wanted::is_whole(folder.path()));
+        fs::create_dir(folder.path().join("onnx")).unwrap();
+        fs::write(folder.path().join("onnx/model.onnx"), "").unwrap();
+        assert!(Wanted::is_whole(folder.path()));
     }
 
     #[test]

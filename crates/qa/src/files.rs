@@ -157,6 +157,14 @@ impl ModelFiles {
         self.load_tokenizer(&self.settings()?).map(drop)
     }
 
+    /// `true` if the encoder runs the architecture, and safetensors with it; ONNX files run with any.
+    ///
+    /// # Errors
+    /// As [`ModelFiles::check`].
+    pub fn runs_from_safetensors(&self) -> Result<bool, ModelError> {
+        Ok(bakeoff_encoder::runs(self.settings()?.architecture))
+    }
+
     /// What the model is called: the folder's name, or in a cache of the Hugging Face Hub, whose folders are named by commits, the
     /// model's without its owner.
     pub(crate) fn name(&self) -> &str {

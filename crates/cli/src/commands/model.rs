@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bakeoff_hub::{Hub, HubError, MAIN, ModelName};
+use bakeoff_hub::{Form, Hub, HubError, MAIN, ModelName};
 use bakeoff_qa::{ModelFiles, ModelOptions, QuestionAnswering};
 
 use crate::args::{ModelCommand, ModelCommandArgs};
@@ -19,7 +19,15 @@ pub(crate) fn run(args: &ModelCommandArgs) -> anyhow::Result<Exit> {
         .pull(
             name,
             revision,
-            &|folder| Ok(ModelFiles::read(folder)?.check()?),
+            &|folder| {
+                let files = ModelFiles::read(folder)?;
+                files.check()?;
+                Ok(if files.runs_from_safetensors()? {
+                    Form::SafetensorsFirst
+                } else {
+                    Form::OnnxFirst
+                })
+            },
             &mut |pulled| {
                 if bar.as_ref().is_none_or(|(file, _)| *file != pulled.file) {
                     bar = Some((pulled.file.clone(), Progress::new(pulled.of)));

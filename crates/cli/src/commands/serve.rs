@@ -54,9 +54,18 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     })
 }
 
+/// The variable that says what is logged.
+const LOG_FILTER: &str = "BAKEOFF_LOG";
+
 /// Lines for what happens, as much as `BAKEOFF_LOG` asks for.
 fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("BAKEOFF_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let asked = std::env::var(LOG_FILTER).unwrap_or_default();
+    let default = || EnvFilter::new("info");
+    let (filter, wrong) = match EnvFilter::try_new(&asked) {
+        _ if asked.is_empty() => (default(), None),
+        Ok(filter) => (filter, None),
+        Err(error) => (default(), Some(error)),
+    };
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(console::colors_enabled_stderr())
@@ -64,6 +73,9 @@ fn log_to_stderr(format: LogFormat) {
     match format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
+    if let Some(error) = wrong {
+        tracing::warn!(%error, "cannot use the variable {LOG_FILTER}, it is taken for info");
     }
 }
 

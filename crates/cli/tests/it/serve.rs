@@ -1,9 +1,10 @@
 //! `bakeoff serve` with the bundled model.
 
+use std::io::BufRead;
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::bakeoff::{Server, run};
+use crate::bakeoff::{Ended, Server, bakeoff, run};
 
 const QUESTION: &str =
     r#"{"question": "Who wrote it?", "context": "The opera was written by Ada Byron in 1843."}"#;
@@ -102,4 +103,73 @@ fn folder_without_a_model_is_the_users_mistake() {
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), &["serve", "--model", "."]).expect(2, &["config.json"]);
     run(folder.path(), &["serve", "--model", "nowhere"]).expect(2, &["nowhere"]);
+}
+
+/// What Kubernetes sets for a service that is called `bakeoff`, and what a manifest without a value sets.
+#[test]
+fn variables_of_kubernetes_and_empty_ones_do_not_count() {
+    let mut command = bakeoff(&["serve", "--threads", "1", "--metrics-port", "0"]);
+    command
+        // Not the default, which may be taken.
+        .args(["--host", "127.0.0.1", "--port=0"])
+        .env("BAKEOFF_PORT", "tcp://10.0.171.239:8000")
+        .env("BAKEOFF_PORT_8000_TCP_ADDR", "10.0.171.239")
+        .env("BAKEOFF_METRICS_PORT", "tcp://10.0.171.240:9100")
+        .env("BAKEOFF_MODEL", "")
+        .env("BAKEOFF_LOG", "")
+        .env("BAKEOFF_TIMEOUT", "");
+    let server = Server::spawn(&mut command);
+    assert_eq!(server.get("/health").status, 200);
+    server.end("TERM").expect(0, &[]);
+}
+
+#[test]
+fn an_error_about_a_variable_names_it() {
+    let with = |args: &[&str], variables: &[(&str, &str)]| {
+        let mut command = bakeoff(args);
+        Ended::of(command.envs(variables.iter().copied()).output().unwrap())
+    };
+    let hint = "hint: the value is that of the variable BAKEOFF_PORT\n";
+    with(&["serve"], &[("BAKEOFF_PORT", "eight")]).expect(2, &["'--port <PORT>'", hint]);
+    with(&["serve", "--host", "h"], &[("BAKEOFF_THREADS", "0")]).expect(
+        2,
+        &["hint: the value is that of the variable BAKEOFF_THREADS\n"],
+    );
+    let users = [("LOCUST_USERS", "many"), ("BAKEOFF_SCENARIO", "s.toml")];
+    with(&["swarm"], &users).expect(
+        2,
+        &["hint: the value is that of the variable LOCUST_USERS\n"],
+    );
+    let given = with(&["serve", "--port", "nine"], &[("BAKEOFF_PORT", "8000")]);
+    given.expect(2, &["'nine'"]);
+    assert!(!given.stderr.contains("BAKEOFF_PORT"), "{given:#?}");
+}
+
+#[test]
+fn tokens_that_the_model_does_not_know_are_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../qa/tests/tiny/bert");
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        std::fs::copy(tiny.join(file), folder.path().join(file)).unwrap();
+    }
+    let added = r#"{"added_tokens_decoder": {"900": {"content": "<ent>"}}}"#;
+    std::fs::write(folder.path().join("tokenizer_config.json"), added).unwrap();
+    let model = folder.path().to_str().unwrap();
+    let mut command = bakeoff(&["serve", "--port", "0", "--threads", "1", "--model", model]);
+    let mut child = command
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    let warned = stderr
+        .lines()
+        .map_while(Result::ok)
+        .take_while(|line| !line.contains("http://"));
+    let warned: Vec<String> = warned.filter(|line| line.contains("WARN")).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        warned.iter().any(|line| line.contains("<ent>")),
+        "{warned:?}"
+    );
 }

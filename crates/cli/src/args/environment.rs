@@ -1,0 +1,112 @@
+//! The variables that stand for flags: which of them count, and which of them an error is about.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, Command, Error};
+
+/// `command` without the variables that say nothing: empty ones, and those by which Kubernetes tells where a service is, which for a
+/// service called `bakeoff` are named like ours.
+pub(crate) fn without_idle_variables(command: Command) -> Command {
+    idle_out(command, &|name| env::var_os(name))
+}
+
+/// The variables that `error` is about: those of the arguments that it names, where no flag on the command line stands in for them.
+pub(crate) fn named_by(error: &Error, command: &Command) -> Vec<String> {
+    let given: Vec<OsString> = env::args_os().skip(1).collect();
+    let named: Vec<&str> = [ContextKind::InvalidArg, ContextKind::PriorArg]
+        .into_iter()
+        .filter_map(|kind| error.get(kind))
+        .flat_map(|value| match value {
+            ContextValue::String(name) => vec![name.as_str()],
+            ContextValue::Strings(names) => names.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        })
+        .collect();
+    let mut variables: Vec<String> = all_arguments(command)
+        .filter(|arg| named.contains(&arg.to_string().as_str()) && !is_given(arg, &given))
+        .filter_map(|arg| {
+            let name = arg.get_env()?;
+            env::var_os(name).filter(|value| !is_idle(name, value))?;
+            Some(name.to_string_lossy().into_owned())
+        })
+        .collect();
+    variables.sort();
+    variables.dedup();
+    variables
+}
+
+fn idle_out(command: Command, variable: &dyn Fn(&OsStr) -> Option<OsString>) -> Command {
+    let is_idle = |arg: &Arg| {
+        let name = arg.get_env();
+        name.is_some_and(|name| variable(name).is_some_and(|value| is_idle(name, &value)))
+    };
+    command
+        .mut_args(|arg| {
+            if is_idle(&arg) {
+                arg.env(None::<&str>)
+            } else {
+                arg
+            }
+        })
+        .mut_subcommands(|command| idle_out(command, variable))
+}
+
+fn is_idle(name: &OsStr, value: &OsStr) -> bool {
+    let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+    let of_kubernetes = ["tcp://", "udp://", "sctp://"];
+    value.is_empty()
+        || (name.ends_with("_PORT") && of_kubernetes.iter().any(|scheme| value.starts_with(scheme)))
+}
+
+fn all_arguments(command: &Command) -> Box<dyn Iterator<Item = &Arg> + '_> {
+    let inner = command.get_subcommands().flat_map(all_arguments);
+    Box::new(command.get_arguments().chain(inner))
+}
+
+/// `true` if the command line has the flag.
+fn is_given(arg: &Arg, given: &[OsString]) -> bool {
+    let long = arg.get_long().map(|long| format!("--{long}"));
+    let short = arg.get_short().map(|short| format!("-{short}"));
+    given.iter().any(|given| {
+        let given = given.to_string_lossy();
+        let is_long = long.as_deref().is_some_and(|long| {
+            let rest = given.strip_prefix(long);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        });
+        is_long
+            || short
+                .as_deref()
+                .is_some_and(|short| given.starts_with(short))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::args::Cli;
+
+    #[test]
+    fn empty_variables_and_those_of_kubernetes_do_not_count() {
+        let read = |name: &str, value: &str| is_idle(name.as_ref(), value.as_ref());
+        assert!(read("BAKEOFF_PORT", "tcp://10.0.171.239:8000"));
+        assert!(read("LOCUST_WEB_PORT", "udp://10.0.171.239:8089"));
+        assert!(read("BAKEOFF_MODEL", ""));
+        assert!(!read("BAKEOFF_PORT", "8000"));
+        assert!(!read("BAKEOFF_PORT", "http://127.0.0.1:8000"));
+        assert!(!read("LOCUST_HOST", "tcp://127.0.0.1"));
+    }
+
+    #[test]
+    fn what_does_not_count_is_taken_out_of_every_command() {
+        let set = |name: &OsStr| (name == "BAKEOFF_THREADS").then(OsString::new);
+        let command = idle_out(Cli::command(), &set);
+        let left = all_arguments(&command).filter_map(Arg::get_env);
+        let left: Vec<&OsStr> = left.collect();
+        assert!(!left.contains(&OsStr::new("BAKEOFF_THREADS")));
+        assert!(left.contains(&OsStr::new("BAKEOFF_PORT")));
+    }
+}
