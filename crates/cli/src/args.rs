@@ -7,6 +7,7 @@
 
 mod environment;
 mod model;
+mod number;
 mod runs;
 mod serve;
 
@@ -43,16 +44,17 @@ impl Cli {
         let matches = command.try_get_matches_from_mut(std::env::args_os());
         let read = matches.and_then(|mut matches| Self::from_arg_matches_mut(&mut matches));
         read.map_err(|error| {
-            // Nothing is left to do where stderr is closed.
-            let _ = error.print();
+            let code = error.exit_code();
             let variables = environment::named_by(&error, &command);
+            // Nothing is left to do where stderr is closed.
+            let _ = number::in_words(error, &mut command).print();
             if !variables.is_empty() {
                 let variables = variables.join(", ");
                 say(&format!(
                     "hint: the value is that of the variable {variables}"
                 ));
             }
-            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+            ExitCode::from(u8::try_from(code).unwrap_or(2))
         })
     }
 }
@@ -124,6 +126,9 @@ pub(crate) struct SwarmArgs {
     /// How long requests in flight at the end may take before they count as failures without an answer
     #[arg(short = 's', long, env = "LOCUST_STOP_TIMEOUT", value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub(crate) stop_timeout: Duration,
+    /// Exit code when requests failed that no threshold speaks of [default: 1]
+    #[arg(long, env = "LOCUST_EXIT_CODE_ON_ERROR", value_name = "CODE")]
+    pub(crate) exit_code_on_error: Option<u8>,
     /// Threads that drive users [default: one per core]
     #[arg(long, env = "BAKEOFF_THREADS", value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
@@ -294,10 +299,7 @@ pub(crate) struct EvalArgs {
 
 /// A time such as `90s`, `1h30m` or, as Locust has it, a bare number of seconds.
 fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    humantime::parse_duration(text).map_err(|error| format!("{error}; write it like 90s or 1h30m"))
+    bakeoff_load::parse_duration(text)
 }
 
 fn positive_duration(text: &str) -> Result<Duration, String> {

@@ -12,25 +12,45 @@ use crate::output::say;
 
 /// How the program ends. The numbers are documented in docs/exit-codes.md and do not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum Exit {
     /// Everything was done.
-    Done = 0,
+    Done,
     /// The measured thing failed.
-    Failed = 1,
+    Failed,
     /// The user's mistake.
-    Usage = 2,
+    Usage,
     /// Something that the program needs is not there.
-    Environment = 3,
+    Environment,
     /// A bug in Bakeoff.
-    Bug = 4,
+    Bug,
     /// Ended by a signal; what was measured is saved.
-    Interrupted = 130,
+    Interrupted,
+    /// Requests failed, and the user has chosen the code for that.
+    Chosen(u8),
+}
+
+impl Exit {
+    /// The end of a load in which so many requests failed; `chosen` is the code for any.
+    pub(crate) fn of_failures(failures: u64, chosen: Option<u8>) -> Self {
+        match (failures, chosen) {
+            (0, _) => Self::Done,
+            (_, Some(code)) => Self::Chosen(code),
+            (_, None) => Self::Failed,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Environment => 3,
+            Exit::Bug => 4,
+            Exit::Interrupted => 130,
+            Exit::Chosen(code) => code,
+        })
     }
 }
 

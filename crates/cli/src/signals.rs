@@ -8,19 +8,45 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::output::say;
+
+/// The documented exit code of a program that a signal has ended.
+const INTERRUPTED: i32 = 130;
+
+/// What a load test or an experiment hears of signals.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stopping {
+    /// The first ctrl-C, SIGTERM or SIGHUP: begin nothing more, and wait for what is under way.
+    pub(crate) stop: CancellationToken,
+    /// The second: wait no longer. What was measured is reported.
+    pub(crate) give_up: CancellationToken,
+}
+
 /// A token that ctrl-C, SIGTERM and SIGHUP cancel.
 pub(crate) fn stop_token() -> anyhow::Result<CancellationToken> {
-    let token = CancellationToken::new();
-    let cancelled = token.clone();
+    stopping().map(|stopping| stopping.stop)
+}
+
+/// Listens to signals for a load test or an experiment, and says what they do. The third one ends the program as it is.
+pub(crate) fn stopping() -> anyhow::Result<Stopping> {
+    let heard = Stopping::default();
+    let told = heard.clone();
     in_thread(async move |mut signals| {
         signals.any().await;
-        cancelled.cancel();
-        // Swallows the next ones: the program is ending, and must end its contenders first.
-        loop {
-            signals.any().await;
-        }
+        say("stopping: waiting for what is under way; press ctrl-C again to wait no longer");
+        told.stop.cancel();
+        signals.any().await;
+        say("stopping: waiting no longer; press ctrl-C again to end without a report");
+        told.give_up.cancel();
+        signals.any().await;
+        // Contenders that an experiment has started are ended by the next one.
+        #[expect(
+            clippy::exit,
+            reason = "whoever asks three times does not want to wait"
+        )]
+        std::process::exit(INTERRUPTED);
     })?;
-    Ok(token)
+    Ok(heard)
 }
 
 /// What a server hears of signals.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName};
 use regex::bytes::Regex;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
+use crate::json::{self, Decimal};
 use crate::scenario::Kind;
 
 /// Why a request failed, without varying parts, so that failures can be counted by it.
@@ -16,8 +17,8 @@ pub(crate) type Cause = Cow<'static, str>;
 /// What a task demands of its answers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Checks {
-    /// The one status that is right; without it, every status below 400 is.
-    pub(crate) status: Option<StatusCode>,
+    /// Right statuses; where there is none, every status below 400 is right.
+    pub(crate) status: Vec<StatusCode>,
     pub(crate) headers: Vec<HeaderCheck>,
     pub(crate) body: Vec<BodyCheck>,
     pub(crate) at_least_bytes: Option<u64>,
@@ -58,11 +59,39 @@ pub(crate) struct Answer<'a> {
 pub(crate) enum BodyCheck {
     Text(TextCheck),
     /// The body is JSON and has a value at this pointer (RFC 6901).
-    Json {
-        pointer: String,
-        kind: Option<Kind>,
-        equal: Option<Value>,
-    },
+    Json(JsonCheck),
+}
+
+/// What a task demands of a value of a JSON body.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct JsonCheck {
+    pub(crate) pointer: String,
+    pub(crate) kind: Option<Kind>,
+    /// Right values; empty where any is right.
+    pub(crate) one_of: Vec<Box<RawValue>>,
+    pub(crate) number: Limits,
+}
+
+/// Limits that a number must keep.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Limits(pub(crate) Vec<Limit>);
+
+/// A limit as it is written in the scenario.
+#[derive(Debug, Clone)]
+pub(crate) struct Limit {
+    pub(crate) side: Side,
+    pub(crate) number: Decimal,
+    /// The number as it was written.
+    pub(crate) written: String,
+}
+
+/// The side of a limit that is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Above,
+    Below,
+    AtLeast,
+    AtMost,
 }
 
 impl Checks {
@@ -74,10 +103,12 @@ impl Checks {
     /// What is wrong with an answer.
     pub(crate) fn failure(&self, answer: Answer<'_>) -> Option<Cause> {
         let status = answer.status;
-        let right = self
-            .status
-            .map_or(status.as_u16() < 400, |expected| status == expected);
-        if !right {
+        let is_right = if self.status.is_empty() {
+            status.as_u16() < 400
+        } else {
+            self.status.contains(&status)
+        };
+        if !is_right {
             return Some(format!("status {}", status.as_u16()).into());
         }
         self.wrong_header(answer.headers)
@@ -96,17 +127,13 @@ impl Checks {
     }
 
     fn wrong_body(&self, body: &[u8]) -> Option<Cause> {
-        let mut json = None;
+        let mut parsed = None;
         self.body.iter().find_map(|check| match check {
             BodyCheck::Text(text) => text
                 .wrong(body)
                 .map(|wrong| format!("check failed: the body {wrong}").into()),
-            BodyCheck::Json {
-                pointer,
-                kind,
-                equal,
-            } => match json.get_or_insert_with(|| serde_json::from_slice::<Value>(body).ok()) {
-                Some(json) => wrong_value(json, pointer, *kind, equal.as_ref()),
+            BodyCheck::Json(check) => match parsed.get_or_insert_with(|| json::parse(body)) {
+                Some(json) => check.wrong(json),
                 None => Some("check failed: the body is not JSON".into()),
             },
         })
@@ -143,41 +170,73 @@ impl TextCheck {
     }
 }
 
-fn wrong_value(
-    json: &Value,
-    pointer: &str,
-    kind: Option<Kind>,
-    equal: Option<&Value>,
-) -> Option<Cause> {
-    let shown = if pointer.is_empty() {
-        "the body"
-    } else {
-        pointer
-    };
-    let Some(value) = json.pointer(pointer) else {
-        return Some(format!("check failed: {shown} is missing").into());
-    };
-    if let Some(kind) = kind
-        && !kind.is_of(value)
-    {
-        return Some(format!("check failed: {shown} is not {}", kind.with_article()).into());
+impl JsonCheck {
+    fn wrong(&self, body: &RawValue) -> Option<Cause> {
+        let shown = match self.pointer.as_str() {
+            "" => "the body",
+            pointer => pointer,
+        };
+        let Some(value) = json::at(body, &self.pointer) else {
+            return Some(format!("check failed: {shown} is missing").into());
+        };
+        if let Some(kind) = self.kind
+            && kind != json::kind(value)
+        {
+            return Some(format!("check failed: {shown} is not {}", kind.with_article()).into());
+        }
+        let mut expected = self.one_of.iter();
+        if !self.one_of.is_empty() && !expected.any(|expected| json::same(value, expected)) {
+            let expected: Vec<&str> = self.one_of.iter().map(|value| value.get()).collect();
+            let among = match expected.as_slice() {
+                [_] => "equal to",
+                _ => "one of",
+            };
+            let expected = expected.join(", ");
+            return Some(format!("check failed: {shown} is not {among} {expected}").into());
+        }
+        let wrong = self.number.wrong(value)?;
+        Some(format!("check failed: {shown} {wrong}").into())
     }
-    let expected = equal.filter(|expected| !same(value, expected))?;
-    Some(format!("check failed: {shown} is not equal to {expected}").into())
+}
+
+impl Limits {
+    /// What is wrong with `value`, after its name.
+    fn wrong(&self, value: &RawValue) -> Option<String> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let Some(number) = Decimal::of(value) else {
+            return Some("is not a number".to_owned());
+        };
+        let broken = self.0.iter().find(|limit| !limit.holds(&number))?;
+        let (side, written) = (broken.side.words(), &broken.written);
+        Some(format!("is not {side} {written}"))
+    }
+}
+
+impl Limit {
+    fn holds(&self, number: &Decimal) -> bool {
+        match self.side {
+            Side::Above => *number > self.number,
+            Side::Below => *number < self.number,
+            Side::AtLeast => *number >= self.number,
+            Side::AtMost => *number <= self.number,
+        }
+    }
+}
+
+impl Side {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Above => "above",
+            Self::Below => "below",
+            Self::AtLeast => "at least",
+            Self::AtMost => "at most",
+        }
+    }
 }
 
 impl Kind {
-    fn is_of(self, value: &Value) -> bool {
-        match self {
-            Self::String => value.is_string(),
-            Self::Number => value.is_number(),
-            Self::Boolean => value.is_boolean(),
-            Self::Array => value.is_array(),
-            Self::Object => value.is_object(),
-            Self::Null => value.is_null(),
-        }
-    }
-
     fn with_article(self) -> &'static str {
         match self {
             Self::String => "a string",
@@ -190,36 +249,13 @@ impl Kind {
     }
 }
 
-/// Equality in which `1` and `1.0` are one number.
-fn same(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Number(left), Value::Number(right)) => {
-            left == right || left.as_f64() == right.as_f64()
-        }
-        (Value::Array(left), Value::Array(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .zip(right)
-                    .all(|(left, right)| same(left, right))
-        }
-        (Value::Object(left), Value::Object(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .all(|(key, left)| right.get(key).is_some_and(|right| same(left, right)))
-        }
-        _ => left == right,
-    }
-}
-
 fn contains(body: &[u8], text: &[u8]) -> bool {
     text.is_empty() || body.windows(text.len()).any(|window| window == text)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -247,11 +283,26 @@ mod tests {
     }
 
     fn json_check(pointer: &str, kind: Option<Kind>, equal: Option<Value>) -> Checks {
-        body_check(BodyCheck::Json {
+        let raw = |value: Value| serde_json::value::to_raw_value(&value).unwrap();
+        body_check(BodyCheck::Json(JsonCheck {
             pointer: pointer.to_owned(),
             kind,
-            equal,
-        })
+            one_of: equal.map(raw).into_iter().collect(),
+            number: Limits::default(),
+        }))
+    }
+
+    fn number_check(side: Side, number: &str) -> Checks {
+        let raw = RawValue::from_string(number.to_owned()).unwrap();
+        body_check(BodyCheck::Json(JsonCheck {
+            pointer: "/n".to_owned(),
+            number: Limits(vec![Limit {
+                side,
+                number: Decimal::of(&raw).unwrap(),
+                written: number.to_owned(),
+            }]),
+            ..JsonCheck::default()
+        }))
     }
 
     #[test]
@@ -272,12 +323,13 @@ mod tests {
     }
 
     #[test]
-    fn an_expected_status_is_the_only_right_one() {
+    fn only_expected_statuses_are_right() {
         let checks = Checks {
-            status: Some(StatusCode::NOT_FOUND),
+            status: vec![StatusCode::NOT_FOUND, StatusCode::GONE],
             ..Checks::default()
         };
         assert_eq!(failure(&checks, 404, b""), None);
+        assert_eq!(failure(&checks, 410, b""), None);
         assert_eq!(failure(&checks, 200, b"").as_deref(), Some("status 200"));
     }
 
@@ -332,6 +384,51 @@ mod tests {
             Some("check failed: the body is not JSON")
         );
     }
+
+    #[test]
+    fn numbers_are_checked_with_all_their_digits() {
+        for (side, limit, number, wrong) in [
+            (Side::Above, "0.5", "0.50001", None),
+            (Side::Above, "0.5", "0.5", Some("is not above 0.5")),
+            (Side::AtLeast, "0.5", "0.5", None),
+            (Side::Below, "9007199254740993", "9007199254740992", None),
+            (
+                Side::Below,
+                "9007199254740993",
+                "9007199254740993.0",
+                Some("is not below 9007199254740993"),
+            ),
+            (Side::AtMost, "1e2", "100", None),
+            (Side::AtMost, "1e2", "100.1", Some("is not at most 1e2")),
+            (Side::AtMost, "1", "\"0\"", Some("is not a number")),
+        ] {
+            let body = format!("{{\"n\": {number}}}");
+            let found = failure(&number_check(side, limit), 200, body.as_bytes());
+            let expected = wrong.map(|wrong| format!("check failed: /n {wrong}"));
+            assert_eq!(found, expected, "{side:?} {limit} {number}");
+        }
+    }
+
+    #[test]
+    fn one_of_several_values_is_right() {
+        let one_of = ["\"a\"", "9007199254740992", "null"];
+        let raw = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+        let checks = body_check(BodyCheck::Json(JsonCheck {
+            pointer: "/n".to_owned(),
+            one_of: one_of.map(raw).into(),
+            ..JsonCheck::default()
+        }));
+        for right in one_of {
+            let body = format!("{{\"n\": {right}}}");
+            assert_eq!(failure(&checks, 200, body.as_bytes()), None);
+        }
+        let wrong = failure(&checks, 200, br#"{"n": 9007199254740993}"#);
+        assert_eq!(
+            wrong.as_deref(),
+            Some("check failed: /n is not one of \"a\", 9007199254740992, null")
+        );
+    }
+
     #[test]
     fn headers_size_and_time_are_checked() {
         let header = |name: &str, value| Checks {

@@ -1,5 +1,6 @@
 //! Sends the requests of one user and judges the answers.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -8,11 +9,12 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap};
 use hyper::http::response::Parts;
-use hyper::{Method, Request, Response, Uri};
+use hyper::{Method, Request, Response};
 use url::Url;
 
 use crate::check::{Answer, Cause};
-use crate::connection::{Body, Connection, NoAnswer};
+use crate::connection::{Body, Connection, NoAnswer, is_lost};
+use crate::content_encoding::decoded;
 use crate::memory::Memory;
 use crate::plan::{Plan, PlannedRequest};
 use crate::redirect::{MOST_REDIRECTS, Redirect};
@@ -21,6 +23,10 @@ use crate::timeout::Timeout;
 
 /// The longest body that checks look at; of a longer one no more than this is kept.
 const LONGEST_CHECKED_BODY: usize = 16 << 20;
+
+/// The server speaks HTTP/2 and lets nobody send a request.
+const NO_STREAM: Cause =
+    Cause::Borrowed("the server allows no requests (its SETTINGS_MAX_CONCURRENT_STREAMS is 0)");
 
 /// What came of a request.
 #[derive(Debug)]
@@ -45,14 +51,16 @@ pub(crate) struct Client {
 
 impl Client {
     /// A client of `target`; `opened` counts its connections.
-    pub(crate) fn new(target: Arc<Target>, opened: Arc<AtomicU64>) -> Self {
+    /// Values that are made for its requests derive from `seed`.
+    pub(crate) fn new(target: Arc<Target>, opened: Arc<AtomicU64>, seed: u64) -> Self {
         Self {
             timeout: Timeout::default(),
-            memory: Memory::default(),
+            memory: Memory::new(seed),
             wire: Wire {
                 target,
                 opened,
                 connection: None,
+                answered: 0,
                 body: Vec::new(),
             },
         }
@@ -70,7 +78,12 @@ impl Client {
 
     /// Forgets the values and cookies that answers have given: who sends next is somebody new.
     pub(crate) fn forget(&mut self) {
-        self.memory = Memory::default();
+        self.memory.forget();
+    }
+
+    /// Forgets all, and makes the values of its requests from `seed` from now on.
+    pub(crate) fn become_user(&mut self, seed: u64) {
+        self.memory = Memory::new(seed);
     }
 
     /// Sends `request` for `row` of its data, goes where the answer redirects it, waits for the last answer until
@@ -135,6 +148,13 @@ impl Client {
         if request.needs_body && body_bytes > LONGEST_CHECKED_BODY as u64 {
             return Some("check failed: the body is longer than 16 MiB".into());
         }
+        if request.needs_body {
+            match decoded(&head.headers, &self.wire.body, LONGEST_CHECKED_BODY) {
+                Ok(Cow::Borrowed(_)) => (),
+                Ok(Cow::Owned(body)) => self.wire.body = body,
+                Err(cause) => return Some(cause),
+            }
+        }
         let failure = request.checks.failure(Answer {
             status: head.status,
             headers: &head.headers,
@@ -167,9 +187,9 @@ impl Journey<'_> {
         let mut redirected: Option<Redirect> = None;
         for _ in 0..=MOST_REDIRECTS {
             let next = self.next(memory, redirected.as_ref())?;
-            let (method, uri) = (next.method().clone(), next.uri().clone());
+            let (method, url) = (next.method().clone(), self.url(&next));
             let (head, body_bytes) = wire.exchange(next, self.request.needs_body).await?;
-            redirected = self.follow(memory, &method, &uri, &head)?;
+            redirected = self.follow(memory, &method, &url, &head)?;
             if redirected.is_none() {
                 return Ok((head, body_bytes));
             }
@@ -197,7 +217,7 @@ impl Journey<'_> {
         }
         if memory.has_cookies()
             && !next.headers().contains_key(header::COOKIE)
-            && let Some(cookies) = memory.cookies_for(&self.url(next.uri()))
+            && let Some(cookies) = memory.cookies_for(&self.url(&next))
         {
             next.headers_mut().insert(header::COOKIE, cookies);
         }
@@ -209,24 +229,34 @@ impl Journey<'_> {
         self,
         memory: &mut Memory,
         method: &Method,
-        uri: &Uri,
+        url: &Url,
         head: &Parts,
     ) -> Result<Option<Redirect>, Failure> {
         let Parts {
             status, headers, ..
         } = head;
         if sets_cookies(headers) {
-            memory.note_cookies(headers, &self.url(uri));
+            memory.note_cookies(headers, url);
         }
         if !self.request.follow_redirects || !status.is_redirection() {
             return Ok(None);
         }
-        Redirect::of(method, &self.url(uri), *status, headers).map_err(Failure::Astray)
+        Redirect::of((method, url), self.origin, *status, headers).map_err(Failure::Astray)
     }
 
-    fn url(self, uri: &Uri) -> Url {
-        let url = self.origin.join(&uri.to_string());
-        url.unwrap_or_else(|_| self.origin.clone())
+    /// The address of a request as the server knows it: the host is the one that the header `host` names.
+    fn url(self, request: &Request<Full<Bytes>>) -> Url {
+        let url = self.origin.join(&request.uri().to_string());
+        let mut url = url.unwrap_or_else(|_| self.origin.clone());
+        let host = request.headers().get(header::HOST);
+        if let Some(host) = host.and_then(|host| host.to_str().ok())
+            && let Ok(named) = Url::parse(&format!("{}://{host}", url.scheme()))
+        {
+            // An address with a host can take another host and any port.
+            let _ = url.set_host(named.host_str());
+            let _ = url.set_port(named.port());
+        }
+        url
     }
 }
 
@@ -239,6 +269,8 @@ struct Wire {
     target: Arc<Target>,
     opened: Arc<AtomicU64>,
     connection: Option<Connection>,
+    /// Requests that were answered over the connection.
+    answered: u64,
     /// The body of the last answer, where a check needs it.
     body: Vec<u8>,
 }
@@ -263,17 +295,40 @@ impl Wire {
         if let Some(connection) = &mut self.connection {
             match connection.send(request).await {
                 Err(NoAnswer::Unsent(unsent)) => request = *unsent,
-                sent => return receive(connection, sent, kept).await,
+                Err(NoAnswer::Failed(cause)) if is_lost(&cause) => {
+                    return Err(Failure::NoAnswer(after(&cause, self.answered)));
+                }
+                sent => {
+                    let received = receive(connection, sent, kept).await?;
+                    self.answered += 1;
+                    return Ok(received);
+                }
             }
         }
         let opened = Connection::open(&self.target)
             .await
             .map_err(Failure::NotConnected)?;
         self.opened.fetch_add(1, Ordering::Relaxed);
+        self.answered = 0;
         let connection = self.connection.insert(opened);
         let sent = connection.send(request).await;
-        receive(connection, sent, kept).await
+        let received = receive(connection, sent, kept).await?;
+        self.answered = 1;
+        Ok(received)
     }
+}
+
+/// Why a kept connection has failed, with the number of requests that were answered over it: a server that closes connections
+/// after some number of answers, or after some time, is told from one that crashes. The number is rough where it is large, so
+/// that causes can be counted.
+fn after(cause: &Cause, answered: u64) -> Cause {
+    let answers = match answered {
+        1 => "1 answer".to_owned(),
+        2..10 => format!("{answered} answers"),
+        10..100 => "10 to 99 answers".to_owned(),
+        _ => "100 or more answers".to_owned(),
+    };
+    format!("{cause}, on a connection that had served {answers}").into()
 }
 
 /// Reads the rest of an answer into `kept`, or past it. Gives its head and the length of its body.
@@ -285,6 +340,7 @@ async fn receive(
     let response = sent.map_err(|problem| match problem {
         NoAnswer::Unsent(_) => Failure::NoAnswer("connection closed before the request".into()),
         NoAnswer::Failed(cause) => Failure::NoAnswer(cause),
+        NoAnswer::NoStream => Failure::NotConnected(NO_STREAM),
     })?;
     let (head, body) = response.into_parts();
     let read = match kept {

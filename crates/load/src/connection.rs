@@ -16,6 +16,8 @@ use self::stream::Stream;
 use crate::check::Cause;
 use crate::target::{HttpVersion, Target};
 
+pub(crate) use self::cause::is_lost;
+
 mod cause;
 mod http1;
 mod http2;
@@ -39,6 +41,8 @@ pub(crate) enum NoAnswer {
     Unsent(Box<Request<Full<Bytes>>>),
     /// It went wrong on the way.
     Failed(Cause),
+    /// The server takes no requests over this connection, whoever sends them.
+    NoStream,
 }
 
 /// The body of an answer, still to be read.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Clone, Default)]
 pub struct Control {
     stop: CancellationToken,
+    give_up: CancellationToken,
     commands: Arc<Mutex<Vec<Command>>>,
 }
 
@@ -34,6 +35,13 @@ impl Control {
     /// Ends the load; requests in flight are waited for up to the stop timeout.
     pub fn stop(&self) {
         self.stop.cancel();
+    }
+
+    /// The same control, which gives up waiting for requests in flight when `give_up` is cancelled: they are failures
+    /// without an answer then.
+    #[must_use]
+    pub fn giving_up(self, give_up: CancellationToken) -> Self {
+        Self { give_up, ..self }
     }
 
     /// Asks for `users`, started or stopped at `spawn_rate` per second. A rate that is not above zero is ignored.
@@ -65,6 +73,11 @@ impl Control {
         &self.stop
     }
 
+    /// The token that ends the wait for requests in flight.
+    pub(crate) fn given_up(&self) -> &CancellationToken {
+        &self.give_up
+    }
+
     pub(crate) fn take_commands(&self) -> Vec<Command> {
         std::mem::take(&mut *self.commands.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -83,7 +96,7 @@ impl From<CancellationToken> for Control {
     fn from(stop: CancellationToken) -> Self {
         Self {
             stop,
-            commands: Arc::default(),
+            ..Self::default()
         }
     }
 }

@@ -50,9 +50,13 @@ impl Crowd {
         }
     }
 
-    /// Waits until `user` is wanted, and gives the moment from which on it is; `None` if the load ends before.
-    pub(crate) async fn wait_for_start(&mut self, user: u32, shared: &Shared) -> Option<Duration> {
-        let mut from = shared.clock.now();
+    /// Waits until `user` is wanted, from `from` on, and gives the moment from which on it is; `None` if the load ends before.
+    pub(crate) async fn wait_for_start(
+        &mut self,
+        user: u32,
+        mut from: Duration,
+        shared: &Shared,
+    ) -> Option<Duration> {
         loop {
             let start = self.population.borrow_and_update().next_start(user, from);
             let now = shared.clock.now();

@@ -15,6 +15,17 @@ pub enum ScenarioError {
         #[source]
         source: io::Error,
     },
+    /// The file is the load test of another tool.
+    #[error(
+        "{} is {language}; a scenario is a file in TOML, such as [[task]] with path = \"/\" (docs/swarm.md shows what becomes of a locustfile)",
+        path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        language: &'static str,
+    },
     /// A line of the scenario file or of a data file says something that cannot be.
     #[error("{}:{line}: {problem}", path.display())]
     Invalid {
@@ -39,7 +50,7 @@ pub enum ScenarioError {
     )]
     NoTask,
     /// A data file has no rows.
-    #[error("{} has no rows; it needs one JSON object a line", path.display())]
+    #[error("{} has no rows; it needs one JSON object a line, or a CSV file's rows below the names of its columns", path.display())]
     NoRows {
         /// The data file.
         path: PathBuf,
@@ -118,12 +129,10 @@ pub enum LoadError {
         class: String,
     },
     /// A request of the scenario cannot be sent to this address.
-    #[error("request `{request}`: `{path}` is no valid path on this host")]
+    #[error("request `{request}`: its path is too long; at most 65,534 bytes can be sent")]
     Path {
         /// The name of the request.
         request: String,
-        /// The host's path and the request's.
-        path: String,
     },
     /// The operating system gave no event loop for a thread.
     #[error("cannot start a thread that drives users")]

@@ -2,9 +2,10 @@
 
 use hyper::header::{HeaderMap, HeaderName};
 use regex::bytes::Regex;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::check::Cause;
+use crate::json;
 
 /// A value to take from an answer.
 #[derive(Debug, Clone)]
@@ -35,11 +36,13 @@ impl Extract {
     ///
     /// # Errors
     /// Why it is not there, without varying parts.
-    pub(crate) fn value(&self, headers: &HeaderMap, body: &[u8]) -> Result<Value, Cause> {
+    pub(crate) fn value(&self, headers: &HeaderMap, body: &[u8]) -> Result<Box<RawValue>, Cause> {
         let found = match &self.place {
             Place::Json(pointer) => {
-                let json: Option<Value> = serde_json::from_slice(body).ok();
-                json.and_then(|json| json.pointer(pointer).cloned())
+                let Some(body) = json::parse(body) else {
+                    return Err("extraction failed: the body is not JSON".into());
+                };
+                json::at(body, pointer).map(ToOwned::to_owned)
             }
             Place::Header(name, pattern) => headers.get(name).and_then(|value| {
                 let text = value.as_bytes();
@@ -74,20 +77,19 @@ impl Extract {
     }
 }
 
-fn matched(pattern: &Regex, text: &[u8]) -> Option<Value> {
+fn matched(pattern: &Regex, text: &[u8]) -> Option<Box<RawValue>> {
     let captures = pattern.captures(text)?;
     let group = captures.get(1).or_else(|| captures.get(0))?;
     Some(as_text(group.as_bytes()))
 }
 
-fn as_text(bytes: &[u8]) -> Value {
-    Value::String(String::from_utf8_lossy(bytes).into_owned())
+fn as_text(bytes: &[u8]) -> Box<RawValue> {
+    json::string(&String::from_utf8_lossy(bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use hyper::header::HeaderValue;
-    use serde_json::json;
 
     use super::*;
 
@@ -96,11 +98,12 @@ mod tests {
         Extract { name, place }
     }
 
-    fn value(place: Place) -> Result<Value, String> {
+    fn value(place: Place) -> Result<String, String> {
         let mut headers = HeaderMap::new();
         headers.insert("location", HeaderValue::from_static("/items/17?new"));
-        let body = br#"{"token": {"value": 5}, "csrf": "a-b"}"#;
+        let body = br#"{"token": {"value": 1.10}, "csrf": "a-b"}"#;
         let value = extract(place).value(&headers, body);
+        let value = value.map(|value| value.get().to_owned());
         value.map_err(Cause::into_owned)
     }
 
@@ -113,14 +116,14 @@ mod tests {
         let location = || HeaderName::from_static("location");
         let id = pattern(r"/items/(\d+)");
         let cases = [
-            (Place::Json("/token/value".to_owned()), json!(5)),
-            (Place::Json("/token".to_owned()), json!({"value": 5})),
-            (Place::Header(location(), None), json!("/items/17?new")),
-            (Place::Header(location(), Some(id)), json!("17")),
-            (Place::Body(pattern(r"\w-\w")), json!("a-b")),
+            (Place::Json("/token/value".to_owned()), "1.10"),
+            (Place::Json("/token".to_owned()), "{\"value\": 1.10}"),
+            (Place::Header(location(), None), "\"/items/17?new\""),
+            (Place::Header(location(), Some(id)), "\"17\""),
+            (Place::Body(pattern(r"\w-\w")), "\"a-b\""),
         ];
         for (place, expected) in cases {
-            assert_eq!(value(place.clone()), Ok(expected), "{place:?}");
+            assert_eq!(value(place.clone()), Ok(expected.to_owned()), "{place:?}");
         }
     }
 
@@ -143,7 +146,11 @@ mod tests {
         for (place, expected) in cases {
             assert_eq!(value(place), Err(expected.to_owned()));
         }
-        let no_json = extract(Place::Json(String::new())).value(&HeaderMap::new(), b"{");
-        assert!(no_json.is_err());
+        let extract = extract(Place::Json("/id".to_owned()));
+        let no_json = extract.value(&HeaderMap::new(), br#"{"id": NaN}"#);
+        assert_eq!(
+            no_json.unwrap_err(),
+            "extraction failed: the body is not JSON"
+        );
     }
 }

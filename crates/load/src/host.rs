@@ -8,6 +8,7 @@ use hyper::header::HeaderValue;
 use hyper::http::uri::Scheme;
 use url::Url;
 
+use crate::scenario::requoted;
 use crate::{HostError, LoadError};
 
 /// Whether `host` is an address that a load can be put on, such as `http://127.0.0.1:8000`.
@@ -83,7 +84,7 @@ impl Host {
             },
             secure,
             header: HeaderValue::from_str(authority.as_str()).ok()?,
-            prefix: uri.path().trim_end_matches('/').to_owned(),
+            prefix: requoted(uri.path().trim_end_matches('/')),
         })
     }
 
@@ -104,7 +105,7 @@ impl Host {
             prefix: if prefix.is_empty() {
                 String::new()
             } else {
-                format!("/{prefix}")
+                requoted(&format!("/{prefix}"))
             },
         })
     }

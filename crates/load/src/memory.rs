@@ -1,19 +1,27 @@
 //! What a user remembers from one request to the next: values that it took from answers, and cookies.
 
+use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use cookie_store::{CookieStore, RawCookie};
 use hyper::header::{self, HeaderMap, HeaderValue};
-use serde_json::Value;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::value::RawValue;
 use url::Url;
 
-use crate::scenario::{Row, Values};
+use crate::scenario::{Generated, Row, Values};
 
 /// The memory of one user. Empty, it costs nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Memory {
-    taken: HashMap<String, Value>,
+    taken: HashMap<String, Box<RawValue>>,
     cookies: Option<Box<CookieStore>>,
+    /// Seed of the values that are made for its requests.
+    seed: u64,
+    /// Set up with the first value that is made.
+    random: RefCell<Option<Box<StdRng>>>,
 }
 
 /// What the templates of a request are filled in from: what was taken from answers, and else the row.
@@ -24,15 +32,38 @@ pub(crate) struct Known<'a> {
 }
 
 impl Values for Known<'_> {
-    fn value(&self, name: &str) -> Option<&Value> {
+    fn value(&self, name: &str) -> Option<&RawValue> {
         let taken = self.memory.taken.get(name);
-        taken.or_else(|| self.row?.get(name))
+        let value = taken.or_else(|| self.row?.get(name));
+        value.map(|value| &**value)
+    }
+
+    fn generate(&self, generated: &Generated) -> Option<Box<RawValue>> {
+        let mut random = self.memory.random.borrow_mut();
+        let seeded = || Box::new(StdRng::seed_from_u64(self.memory.seed));
+        Some(generated.make(random.get_or_insert_with(seeded)))
     }
 }
 
 impl Memory {
+    /// The memory of a new user; values that are made for its requests derive from `seed`.
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            taken: HashMap::new(),
+            cookies: None,
+            seed,
+            random: RefCell::default(),
+        }
+    }
+
+    /// Forgets values and cookies, as a new user; values that are made go on where they were.
+    pub(crate) fn forget(&mut self) {
+        self.taken.clear();
+        self.cookies = None;
+    }
+
     /// Remembers a value; what had that name before is forgotten.
-    pub(crate) fn take(&mut self, name: &str, value: Value) {
+    pub(crate) fn take(&mut self, name: &str, value: Box<RawValue>) {
         self.taken.insert(name.to_owned(), value);
     }
 
@@ -43,24 +74,38 @@ impl Memory {
 
     /// The value of the `cookie` header for a request to `url`, if there are cookies for it (RFC 6265).
     pub(crate) fn cookies_for(&self, url: &Url) -> Option<HeaderValue> {
-        let pairs = self.cookies.as_ref()?.get_request_values(url);
-        let pairs: Vec<String> = pairs
-            .map(|(name, value)| format!("{name}={value}"))
+        let mut cookies = self.cookies.as_ref()?.matches(url);
+        // The store keeps the order in which cookies were set.
+        cookies.sort_by_key(|cookie| Reverse(String::from(&cookie.path).len()));
+        let pairs: Vec<String> = cookies
+            .iter()
+            .map(|cookie| format!("{}={}", cookie.name(), cookie.value()))
             .collect();
         if pairs.is_empty() {
             return None;
         }
-        HeaderValue::from_str(&pairs.join("; ")).ok()
+        HeaderValue::from_bytes(&as_bytes(&pairs.join("; "))).ok()
     }
 
     /// Remembers the cookies that the answer from `url` sets. Those that cannot be are left out, as browsers do.
     pub(crate) fn note_cookies(&mut self, headers: &HeaderMap, url: &Url) {
         let set = headers.get_all(header::SET_COOKIE).into_iter();
-        let set = set.filter_map(|value| RawCookie::parse(value.to_str().ok()?.to_owned()).ok());
+        let set = set.filter_map(|value| RawCookie::parse(as_characters(value.as_bytes())).ok());
         self.cookies
             .get_or_insert_default()
             .store_response_cookies(set, url);
     }
+}
+
+/// A character for each byte, so that a value is sent back as it came, whatever its encoding is.
+fn as_characters(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
+}
+
+/// The bytes that [`as_characters`] made such a text of.
+fn as_bytes(text: &str) -> Vec<u8> {
+    let byte = |character| u8::try_from(character).unwrap_or(b'?');
+    text.chars().map(byte).collect()
 }
 
 #[cfg(test)]
@@ -75,7 +120,7 @@ mod tests {
     }
 
     fn noted(cookies: &[&'static str]) -> Memory {
-        let mut memory = Memory::default();
+        let mut memory = Memory::new(0);
         for cookie in cookies {
             let mut headers = HeaderMap::new();
             headers.append(header::SET_COOKIE, HeaderValue::from_static(cookie));
@@ -93,11 +138,33 @@ mod tests {
                 .map(|value| value.to_str().unwrap().to_owned())
         };
         assert_eq!(sent("/").as_deref(), Some("session=17"));
-        let both = sent("/admin/users").unwrap();
-        assert!(
-            both.contains("session=17") && both.contains("admin=1"),
-            "{both}"
-        );
+        let both = sent("/admin/users");
+        assert_eq!(both.as_deref(), Some("admin=1; session=17"));
+    }
+
+    #[test]
+    fn longer_paths_come_first_and_then_what_was_set_first() {
+        let names = ["b", "a", "d", "c"].map(|name| format!("{name}=1"));
+        let deep = ["z", "y"].map(|name| format!("{name}=1; Path=/login/deep"));
+        let mut memory = Memory::new(0);
+        for cookie in names.iter().chain(&deep) {
+            let mut headers = HeaderMap::new();
+            headers.append(header::SET_COOKIE, HeaderValue::from_str(cookie).unwrap());
+            memory.note_cookies(&headers, &url("/login"));
+        }
+        let sent = memory.cookies_for(&url("/login/deep/x")).unwrap();
+        assert_eq!(sent, "z=1; y=1; b=1; a=1; d=1; c=1");
+    }
+
+    #[test]
+    fn values_are_sent_back_byte_by_byte() {
+        let mut memory = Memory::new(0);
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_bytes("name=Zoë; Path=/".as_bytes()).unwrap();
+        headers.append(header::SET_COOKIE, value);
+        memory.note_cookies(&headers, &url("/login"));
+        let sent = memory.cookies_for(&url("/")).unwrap();
+        assert_eq!(sent.as_bytes(), "name=Zoë".as_bytes());
     }
 
     #[test]
@@ -109,14 +176,15 @@ mod tests {
     #[test]
     fn what_was_taken_comes_before_what_the_row_has() {
         let row: Row = serde_json::from_str(r#"{"id": 1, "name": "a"}"#).unwrap();
-        let mut memory = Memory::default();
-        memory.take("id", 2.into());
+        let mut memory = Memory::new(0);
+        memory.take("id", crate::json::string("2"));
         let known = Known {
             memory: &memory,
             row: Some(&row),
         };
-        assert_eq!(known.value("id"), Some(&2.into()));
-        assert_eq!(known.value("name"), Some(&"a".into()));
-        assert_eq!(known.value("other"), None);
+        let value = |name: &str| known.value(name).map(RawValue::get);
+        assert_eq!(value("id"), Some("\"2\""));
+        assert_eq!(value("name"), Some("\"a\""));
+        assert_eq!(value("other"), None);
     }
 }

@@ -19,7 +19,9 @@ use crate::memory::{Known, Memory};
 use crate::redirect::redirects;
 use crate::roster::Roster;
 use crate::row_set::RowSet;
-use crate::scenario::{self, Body, NoValue, OpenHeader, Part, PerRow, Row, Text, percent_encoded};
+use crate::scenario::{
+    self, Body, NoValue, OpenHeader, Part, PerRow, Row, Text, percent_encoded, requoted,
+};
 use crate::sequence::{Deck, TaskOrder};
 use crate::{LoadError, Scenario, Task, UserClass, WaitTime};
 
@@ -140,7 +142,6 @@ impl PlannedRequest {
             Part::Made(paths) => Part::Made(paths.map(|path| {
                 uri(&host.prefix, path).ok_or_else(|| LoadError::Path {
                     request: request.name.clone(),
-                    path: format!("{}{path}", host.prefix),
                 })
             })?),
         };
@@ -158,7 +159,11 @@ impl PlannedRequest {
                 .map(|extract| &extract.place)
                 .any(Place::needs_body);
         // Whoever expects a redirecting answer wants to see that one.
-        let expected = request.checks.status.is_some_and(redirects);
+        let expected = request
+            .checks
+            .status
+            .iter()
+            .any(|status| redirects(*status));
         Ok(Self {
             name: request.name.clone(),
             method: request.method.clone(),
@@ -197,13 +202,21 @@ impl PlannedRequest {
             Part::Made(uris) => uris.of(row).clone(),
             Part::Open(template) => {
                 let path = template.fill(&known, percent_encoded).map_err(not_taken)?;
-                uri(&self.prefix, &path).ok_or("a value taken makes no valid path")?
+                uri(&self.prefix, &requoted(&path)).ok_or("a value taken makes no valid path")?
             }
         };
         let headers = request.headers_mut();
         headers.clone_from(self.headers.of(row));
-        for OpenHeader { name, value } in &self.open_headers {
-            let text = value.fill(&known).map_err(not_taken)?;
+        for OpenHeader {
+            name,
+            value,
+            is_optional,
+        } in &self.open_headers
+        {
+            let text = match value.fill(&known) {
+                Err(_) if *is_optional => continue,
+                filled => filled.map_err(not_taken)?,
+            };
             let value = HeaderValue::from_str(&text)
                 .map_err(|_| "a value taken has a character that no header can have")?;
             headers.insert(name.clone(), value);
@@ -225,8 +238,11 @@ fn uri(prefix: &str, path: &str) -> Option<Uri> {
     parsed.ok().map(Uri::from)
 }
 
-fn not_taken(NoValue(name): NoValue) -> Cause {
-    format!("`{name}` has no value yet: no answer gave it").into()
+fn not_taken(problem: NoValue) -> Cause {
+    match problem {
+        NoValue::Absent(name) => format!("`{name}` has no value yet: no answer gave it").into(),
+        NoValue::Null(name) => format!("`{name}` is null, which no text can hold").into(),
+    }
 }
 
 fn timed_out(timeout: Duration) -> Cause {

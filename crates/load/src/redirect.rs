@@ -19,13 +19,14 @@ pub(crate) struct Redirect {
 }
 
 impl Redirect {
-    /// Where an answer to `method` at `url` sends the client; `None` if nowhere.
+    /// Where an answer to `method` at `url` sends the client; `None` if nowhere. `origin` is where requests are sent,
+    /// whatever host they name.
     ///
     /// # Errors
     /// Why nobody can go there, without varying parts.
     pub(crate) fn of(
-        method: &Method,
-        url: &Url,
+        (method, url): (&Method, &Url),
+        origin: &Url,
         status: StatusCode,
         headers: &HeaderMap,
     ) -> Result<Option<Self>, Cause> {
@@ -39,7 +40,7 @@ impl Redirect {
         let target = url
             .join(&location)
             .map_err(|_| Cause::Borrowed("redirected to what is no address"))?;
-        if target.origin() != url.origin() {
+        if target.origin() != url.origin() && target.origin() != origin.origin() {
             let origin = target.origin().ascii_serialization();
             return Err(format!("redirected to another server: {origin}").into());
         }
@@ -80,8 +81,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::LOCATION, HeaderValue::from_str(location).unwrap());
         Redirect::of(
-            method,
-            &url,
+            (method, &url),
+            &Url::parse("http://10.0.0.1:80").unwrap(),
             StatusCode::from_u16(status).unwrap(),
             &headers,
         )
@@ -96,6 +97,7 @@ mod tests {
         assert_eq!(uri("/login?next=%2F#top"), "/login?next=%2F");
         assert_eq!(uri("c"), "/a/c");
         assert_eq!(uri("http://127.0.0.1:8000/x"), "/x");
+        assert_eq!(uri("http://10.0.0.1/x"), "/x");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bakeoff_report::{Mark, Measurement};
@@ -21,7 +21,7 @@ use crate::plan::Plan;
 use crate::population::{Population, Stage};
 use crate::recorder::Recorder;
 use crate::target::Target;
-use crate::worker::{self, Handover, Rounds, Shared, UserCount};
+use crate::worker::{self, Handover, Iterations, Rounds, Shared, UserCount};
 use crate::workload::Workload;
 use crate::{Broken, LoadError, Scenario, Threshold};
 
@@ -40,7 +40,7 @@ pub struct LoadConfig {
     pub workload: Workload,
     /// The length of the measured period; `None` measures until stopped, or to the end of the stages.
     pub run_time: Option<Duration>,
-    /// Tasks begun by all users together, after which the load ends; `None` for any number.
+    /// Tasks of all users together; the load ends when the last one is over. `None` for any number.
     pub iterations: Option<NonZeroU64>,
     /// `None`: everything counts, from the first user on, as in Locust.
     /// `Some`: the measured period begins this long after the last user was started.
@@ -138,15 +138,16 @@ pub fn run(
         target,
         clock: Clock::start(from, config.run_time.or(config.workload.duration())),
         stop: control.stopped().child_token(),
+        give_up: control.given_up().clone(),
         users: UserCount::default(),
         connections_opened: Arc::default(),
         rounds: Rounds::new(config.enough.map(|enough| enough.rounds)),
-        no_answer: format!(
+        no_answer_in_time: format!(
             "no answer within {} after the end of the load",
             humantime::format_duration(config.stop_timeout)
         )
         .into(),
-        iterations_left: AtomicU64::new(config.iterations.map_or(u64::MAX, NonZeroU64::get)),
+        iterations: Iterations::new(config.iterations),
         epoch: AtomicU32::new(0),
         config: config.clone(),
     });
@@ -227,12 +228,10 @@ impl Load<'_> {
         });
         self.bring_up_to_date();
         let Shared {
-            clock,
-            iterations_left,
-            ..
+            clock, iterations, ..
         } = &*self.shared;
         let cut_short = clock.until().is_some_and(|until| clock.end() < until);
-        let interrupted = cut_short && iterations_left.load(Ordering::Relaxed) > 0;
+        let interrupted = cut_short && !iterations.are_over();
         let in_closed_model = self.collector.measurement.user_time.is_some();
         Measurement {
             interrupted,

@@ -23,7 +23,7 @@ pub async fn check_once(
         .iter_mut()
         .for_each(|request| request.limit(time_limit));
     let target = Target::new(&host, scenario.connecting()).await?;
-    let mut client = Client::new(target, Arc::default());
+    let mut client = Client::new(target, Arc::default(), 0);
     let mut sent = 0;
     for class in &plan.classes {
         client.forget();
@@ -67,7 +67,7 @@ pub async fn sample(
         request.needs_body = true;
     }
     let target = Target::new(&host, scenario.connecting()).await?;
-    let mut client = Client::new(target, Arc::default());
+    let mut client = Client::new(target, Arc::default(), 0);
     let mut answers = Vec::new();
     for (class, of_scenario) in plan.classes.iter().zip(scenario.users()) {
         client.forget();

@@ -9,14 +9,19 @@ use bakeoff_report::{Measurement, ThresholdOutcome};
 
 use crate::check::Checks;
 use crate::host::Host;
+use crate::threshold::failures_without_threshold;
 use crate::{Arrivals, Connecting, ScenarioError, Stage, Threshold, Workload};
 
+mod body;
 mod check;
 mod connection;
 mod data_file;
 mod extract;
 mod file;
+mod generated;
+mod path;
 mod request;
+mod row_file;
 mod rows;
 mod source;
 mod task;
@@ -26,9 +31,12 @@ mod tests;
 mod user;
 mod wait_time;
 
+pub(crate) use body::Body;
 pub use data_file::DataFile;
 pub(crate) use file::{Kind, Order};
-pub(crate) use request::{Body, OpenHeader, Part, Request};
+pub(crate) use generated::Generated;
+pub(crate) use path::requoted;
+pub(crate) use request::{OpenHeader, Part, Request};
 pub(crate) use rows::PerRow;
 pub use task::Task;
 pub(crate) use template::{NoValue, Row, Text, Values, percent_encoded};
@@ -58,6 +66,12 @@ pub struct Scenario {
 impl Scenario {
     /// Reads the scenario file at `path` and the data files that it names, relative to its own folder.
     pub fn open(path: &Path) -> Result<Self, ScenarioError> {
+        if let Some(language) = foreign(path) {
+            return Err(ScenarioError::Foreign {
+                path: path.to_owned(),
+                language,
+            });
+        }
         let text = std::fs::read_to_string(path).map_err(|source| ScenarioError::Unreadable {
             path: path.to_owned(),
             source,
@@ -67,7 +81,9 @@ impl Scenario {
 
     /// Reads a scenario from `text`; errors name `path`, and data files are relative to its folder.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ScenarioError> {
-        let source = Source { text, path };
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let document = Source::parse(text, path)?;
+        let source = Source::new(text, path, &document);
         let file: File = source.read()?;
         let name = file
             .name
@@ -90,6 +106,12 @@ impl Scenario {
             users,
             thresholds,
         })
+    }
+
+    /// Failed requests that no threshold speaks of. Where one of a failure metric does, it alone decides whether failures
+    /// are a failed run.
+    pub fn failures_without_threshold(&self, measurement: &Measurement) -> u64 {
+        failures_without_threshold(&self.thresholds, measurement)
     }
 
     /// The scenario's name; without one in the file, the file's name without its extension.
@@ -207,6 +229,17 @@ impl Scenario {
     }
 }
 
+/// What a load test of another tool is, told by its name.
+fn foreign(path: &Path) -> Option<&'static str> {
+    match path.extension()?.to_str()? {
+        "py" => Some("a locustfile in Python"),
+        "js" | "ts" | "mjs" => Some("a script, such as those of k6"),
+        "jmx" => Some("a test plan of JMeter"),
+        "yml" | "yaml" => Some("YAML, such as Artillery's"),
+        _ => None,
+    }
+}
+
 /// How many users, how fast, for how long.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Load {
@@ -214,7 +247,7 @@ pub struct Load {
     pub workload: Workload,
     /// The measured period; `None` runs until stopped.
     pub run_time: Option<Duration>,
-    /// Tasks begun by all users together, after which the load ends.
+    /// Tasks of all users together, with the last of which the load ends.
     pub iterations: Option<NonZeroU64>,
     /// How long a user waits between requests; not at all where the file does not say.
     pub wait_time: WaitTime,
@@ -354,11 +387,25 @@ fn threshold(
         })
     };
     let (above, below) = (limit("above", &table.above)?, limit("below", &table.below)?);
-    if above.is_none() && below.is_none() {
-        return Err(source.wrong(
-            &table.metric.span(),
-            "a [[threshold]] needs `above`, `below` or both",
-        ));
+    let (at_least, at_most) = (
+        limit("at_least", &table.at_least)?,
+        limit("at_most", &table.at_most)?,
+    );
+    if [above, below, at_least, at_most] == [None; 4] {
+        let problem = "a [[threshold]] needs `above`, `below`, `at_least` or `at_most`";
+        return Err(source.wrong(&table.metric.span(), problem));
+    }
+    if let Some(value) = table.below.as_ref().filter(|_| below == Some(0.0)) {
+        let problem = "`below` 0 can never be; write `at_most = 0`";
+        return Err(source.wrong(&value.span(), problem));
+    }
+    if let Some(value) = table
+        .above
+        .as_ref()
+        .filter(|_| above.is_some() && metric.most() == above)
+    {
+        let problem = "`above` 1 can never be; write `at_least = 1`";
+        return Err(source.wrong(&value.span(), problem));
     }
     let abort_after = table.abort_after.map_or(ABORT_AFTER, |after| after.0);
     Ok(Threshold {
@@ -366,6 +413,8 @@ fn threshold(
         name: table.name.as_ref().map(|name| name.get_ref().clone()),
         above,
         below,
+        at_least,
+        at_most,
         abort_after: table.abort_on.then_some(abort_after),
     })
 }

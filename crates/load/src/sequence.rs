@@ -190,6 +190,7 @@ pub(crate) enum Purpose {
     Rows,
     Choices,
     Waits,
+    Values,
 }
 
 /// A seed of its own for each user and purpose (the multipliers are `SplitMix64`'s).

@@ -15,6 +15,8 @@ pub struct Threshold {
     pub(crate) name: Option<String>,
     pub(crate) above: Option<f64>,
     pub(crate) below: Option<f64>,
+    pub(crate) at_least: Option<f64>,
+    pub(crate) at_most: Option<f64>,
     /// How much must have been measured before it can end a load; `None` where it never does.
     pub(crate) abort_after: Option<Duration>,
 }
@@ -68,6 +70,8 @@ impl Threshold {
         let kept = value.is_some_and(|value| {
             self.above.is_none_or(|above| value > above)
                 && self.below.is_none_or(|below| value < below)
+                && self.at_least.is_none_or(|least| value >= least)
+                && self.at_most.is_none_or(|most| value <= most)
         });
         (!kept).then(|| Broken {
             metric: self.subject(),
@@ -113,12 +117,39 @@ impl Threshold {
         let in_words = |word: &str, limit: Option<f64>| {
             Some(format!("{word} {}", self.metric.in_words(limit?)))
         };
-        let limits: Vec<String> = [in_words("above", self.above), in_words("below", self.below)]
-            .into_iter()
-            .flatten()
-            .collect();
+        let limits: Vec<String> = [
+            in_words("above", self.above),
+            in_words("below", self.below),
+            in_words("at least", self.at_least),
+            in_words("at most", self.at_most),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         limits.join(" and ")
     }
+
+    /// `true` if it says how many requests of this name may fail, so that failures alone are no failed run.
+    fn tolerates_failures_of(&self, name: &str) -> bool {
+        let is_about_failures = matches!(
+            self.metric,
+            Metric::Failures | Metric::FailRatio | Metric::FailuresPerSecond
+        );
+        is_about_failures && self.name.as_deref().is_none_or(|of| of == name)
+    }
+}
+
+/// Failed requests of `measurement` that no threshold speaks of. Where one does, it decides.
+pub(crate) fn failures_without_threshold(
+    thresholds: &[Threshold],
+    measurement: &Measurement,
+) -> u64 {
+    let is_open = |stats: &&RequestStats| {
+        let tolerated = |threshold: &Threshold| threshold.tolerates_failures_of(&stats.name);
+        !thresholds.iter().any(tolerated)
+    };
+    let open = measurement.requests.iter().filter(is_open);
+    open.map(RequestStats::failures).sum()
 }
 
 impl fmt::Display for Threshold {
@@ -189,6 +220,13 @@ impl Statistic {
             Self::Max => times.max(),
             Self::Percentile(percent) => times.quantile(percent / 100.0),
         }
+    }
+}
+
+impl Metric {
+    /// The most that it can be; `None` for any number.
+    pub(crate) fn most(self) -> Option<f64> {
+        (self == Self::FailRatio).then_some(1.0)
     }
 }
 
@@ -294,6 +332,8 @@ mod tests {
             name: None,
             above: None,
             below: Some(below),
+            at_least: None,
+            at_most: None,
             abort_after: None,
         }
     }
@@ -320,6 +360,8 @@ mod tests {
                     name: None,
                     above,
                     below,
+                    at_least: None,
+                    at_most: None,
                     abort_after: None,
                 }
                 .broken(&measurement())
@@ -356,6 +398,43 @@ mod tests {
             ..below("fail_ratio", 0.01)
         };
         assert_eq!(both.to_string(), "fail_ratio above 0.0000 and below 0.0100");
+    }
+
+    #[test]
+    fn at_most_nothing_is_kept_by_nothing() {
+        let none = |metric: &str| Threshold {
+            below: None,
+            at_most: Some(0.0),
+            ..below(metric, 0.0)
+        };
+        assert_eq!(none("failures").to_string(), "failures at most 0");
+        let mut kept = measurement();
+        for stats in &mut kept.requests {
+            stats.failure_times = Times::new();
+            stats.unanswered_times = Times::new();
+        }
+        assert!(none("failures").broken(&kept).is_none());
+        assert!(none("fail_ratio").broken(&kept).is_none());
+        assert!(none("failures").broken(&measurement()).is_some());
+    }
+
+    #[test]
+    fn a_threshold_decides_about_the_failures_that_it_speaks_of() {
+        let of = |metric: &str, name: Option<&str>| Threshold {
+            name: name.map(str::to_owned),
+            ..below(metric, 0.5)
+        };
+        let failures = failures_without_threshold(&[], &measurement());
+        assert!(failures > 0);
+        for (threshold, left) in [
+            (of("fail_ratio", None), 0),
+            (of("failures", Some("/")), 0),
+            (of("failures_per_second", Some("/other")), failures),
+            (of("response_time.p95", None), failures),
+        ] {
+            let open = failures_without_threshold(std::slice::from_ref(&threshold), &measurement());
+            assert_eq!(open, left, "{threshold}");
+        }
     }
 
     #[test]

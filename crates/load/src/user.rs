@@ -49,6 +49,7 @@ impl User {
             client: Client::new(
                 Arc::clone(&shared.target),
                 Arc::clone(&shared.connections_opened),
+                derived(seed, index, Purpose::Values),
             ),
             worker,
             rounds: None,
@@ -61,7 +62,13 @@ impl User {
         let worker = Rc::clone(&self.worker);
         let Shared { clock, plan, .. } = &*worker.shared;
         let class = &plan.classes[self.class];
-        while let Some(start) = self.crowd.wait_for_start(self.index, &worker.shared).await {
+        // From the start of the load on, so that a thread that begins late starts nobody late.
+        let mut from = Duration::ZERO;
+        while let Some(start) = self
+            .crowd
+            .wait_for_start(self.index, from, &worker.shared)
+            .await
+        {
             let _active = Active::new(&worker);
             self.rounds.get_or_insert(0);
             let due = Due {
@@ -85,6 +92,7 @@ impl User {
             self.client.disconnect();
             self.client.forget();
             self.sequence.become_user(&class.deck, self.index);
+            from = clock.now();
         }
     }
 
@@ -95,7 +103,7 @@ impl User {
         loop {
             let wake = self.crowd.wait_until(planned, self.index, shared).await;
             let Wake::Due(sent) = wake else { return wake };
-            if !shared.begin_iteration() {
+            if !shared.iterations.begin() {
                 return Wake::End;
             }
             let class = &shared.plan.classes[self.class];
@@ -112,6 +120,7 @@ impl User {
             if shared.clock.measures(planned) {
                 self.finished_round();
             }
+            shared.finish_iteration();
             planned = next;
         }
     }

@@ -16,6 +16,8 @@ use crate::worker::{Active, Due, Shared, Worker};
 /// What one arrival does.
 #[derive(Debug)]
 struct Visit {
+    /// The number of the arrival.
+    number: u32,
     class: usize,
     choices: Vec<Choice>,
 }
@@ -75,7 +77,7 @@ impl Visitors {
                     _ = under_way.join_next(), if !under_way.is_empty() => (),
                 }
             }
-            if planned >= shared.clock.end() || !shared.begin_iteration() {
+            if planned >= shared.clock.end() || !shared.iterations.begin() {
                 break;
             }
             let visit = self.next_visit();
@@ -85,6 +87,7 @@ impl Visitors {
                 while under_way.try_join_next().is_some() {}
             } else {
                 worker.turned_away(planned);
+                shared.finish_iteration();
             }
             // Answers are read between arrivals, however dense these are.
             tokio::task::yield_now().await;
@@ -95,10 +98,11 @@ impl Visitors {
     /// What the next arrival does: as a new user of its class, from the first request to the last.
     fn next_visit(&mut self) -> Visit {
         let Shared { plan, config, .. } = &*self.worker.shared;
-        let class = plan.roster.class_of(self.next).unwrap_or(0);
+        let number = self.next;
+        let class = plan.roster.class_of(number).unwrap_or(0);
         let planned = &plan.classes[class];
         let sequence = &mut self.sequences[class];
-        sequence.become_user(&planned.deck, self.next);
+        sequence.become_user(&planned.deck, number);
         let threads = u32::try_from(config.threads.get()).unwrap_or(u32::MAX);
         self.next = self.next.wrapping_add(threads);
         let mut choices = Vec::with_capacity(1);
@@ -109,7 +113,11 @@ impl Visitors {
         for task in planned.on_stop.clone() {
             choices.push(sequence.of_task(&planned.deck, task));
         }
-        Visit { class, choices }
+        Visit {
+            number,
+            class,
+            choices,
+        }
     }
 
     fn make(
@@ -126,9 +134,10 @@ impl Visitors {
                 Client::new(
                     Arc::clone(&shared.target),
                     Arc::clone(&shared.connections_opened),
+                    0,
                 )
             });
-            client.forget();
+            client.become_user(derived(shared.config.seed, visit.number, Purpose::Values));
             let sent = shared.clock.now();
             let mut due = Due { planned, sent };
             for choice in visit.choices {
@@ -138,6 +147,7 @@ impl Visitors {
                 }
                 due = Due::at(shared.clock.now());
             }
+            shared.finish_iteration();
             idle.borrow_mut().push(client);
             drop(inside);
         }

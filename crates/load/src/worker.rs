@@ -27,8 +27,10 @@ use crate::visitors::Visitors;
 use crate::workload::Workload;
 
 mod in_flight;
+mod iterations;
 
 use in_flight::InFlight;
+pub(crate) use iterations::Iterations;
 
 /// The shortest time that the clock knows.
 const INSTANT: Duration = Duration::from_nanos(1);
@@ -41,38 +43,38 @@ pub(crate) struct Shared {
     pub(crate) target: Arc<Target>,
     pub(crate) clock: Clock,
     pub(crate) stop: CancellationToken,
+    /// Ends the wait for requests in flight.
+    pub(crate) give_up: CancellationToken,
     pub(crate) users: UserCount,
     pub(crate) connections_opened: Arc<AtomicU64>,
     pub(crate) rounds: Rounds,
-    /// The cause of the failure of a request that has no answer when the load is over.
-    pub(crate) no_answer: Cause,
-    /// Iterations that may still be begun; `u64::MAX` for any number.
-    pub(crate) iterations_left: AtomicU64,
+    /// The cause of the failure of a request that was waited for in vain.
+    pub(crate) no_answer_in_time: Cause,
+    pub(crate) iterations: Iterations,
     /// How often the figures have begun anew.
     pub(crate) epoch: AtomicU32,
 }
 
 impl Shared {
+    /// The cause of the failure of a request that has no answer when the load is over.
+    fn no_answer(&self) -> Cause {
+        if self.give_up.is_cancelled() {
+            return "no answer when waiting was given up after the end of the load".into();
+        }
+        self.no_answer_in_time.clone()
+    }
+
     /// `true` once every active user has finished as many tasks as are wanted.
     pub(crate) fn rounds_done(&self) -> bool {
         let active = self.users.active.load(Ordering::Relaxed);
         active > 0 && self.rounds.reached.load(Ordering::Relaxed) >= active
     }
 
-    /// Whether one more iteration may begin. The load ends once none may.
-    pub(crate) fn begin_iteration(&self) -> bool {
-        if self.config.iterations.is_none() {
-            return true;
-        }
-        let left = &self.iterations_left;
-        let one_less = |left: u64| left.checked_sub(1);
-        match left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less) {
-            Ok(before) if before > 1 => true,
-            last => {
-                self.clock.end_now();
-                self.stop.cancel();
-                last.is_ok()
-            }
+    /// Notes that a task is over which [`Iterations::begin`] let begin. The load ends with the last one.
+    pub(crate) fn finish_iteration(&self) {
+        if self.iterations.finish() {
+            self.clock.end_now();
+            self.stop.cancel();
         }
     }
 }
@@ -420,11 +422,17 @@ impl Worker {
     /// Ends when requests in flight are no longer waited for.
     async fn given_up(&self) {
         self.over().await;
-        let Shared { clock, config, .. } = &*self.shared;
-        sleep_until(Instant::from_std(
-            clock.at(clock.end().saturating_add(config.stop_timeout)),
-        ))
-        .await;
+        let Shared {
+            clock,
+            config,
+            give_up,
+            ..
+        } = &*self.shared;
+        let limit = clock.at(clock.end().saturating_add(config.stop_timeout));
+        tokio::select! {
+            () = sleep_until(Instant::from_std(limit)) => (),
+            () = give_up.cancelled() => (),
+        }
     }
 }
 

@@ -123,9 +123,7 @@ fn arrivals(value: &str) -> Result<Workload, String> {
 }
 
 fn run_time(value: &str) -> Result<Duration, String> {
-    let bare_seconds = value.parse().map(Duration::from_secs).ok();
-    let time = bare_seconds.or_else(|| humantime::parse_duration(value).ok());
-    time.ok_or_else(|| "run_time must be a time such as 60s or 1h30m".to_owned())
+    bakeoff_load::parse_duration(value).map_err(|problem| format!("run_time: {problem}"))
 }
 
 #[cfg(test)]

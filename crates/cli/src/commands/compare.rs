@@ -3,12 +3,9 @@
 mod files;
 mod png;
 
-use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::Path;
 
-use anyhow::Context;
 use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Said, Turn};
 use bakeoff_report::render::terminal::Terminal;
 use bakeoff_report::{Experiment, render};
@@ -161,30 +158,6 @@ pub(crate) fn terminal(stream: &impl IsTerminal) -> Terminal {
         width,
         color: stream.is_terminal() && colors_wanted,
     }
-}
-
-/// Adds `markdown` to what GitHub shows of a job, where there is one.
-pub(crate) fn add_to_job_summary(markdown: impl FnOnce() -> String) -> anyhow::Result<()> {
-    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
-        return Ok(());
-    };
-    append(Path::new(&path), &markdown())
-}
-
-/// Adds to the end of a file.
-pub(crate) fn append(path: &Path, content: &str) -> anyhow::Result<()> {
-    let open = || fs::OpenOptions::new().create(true).append(true).open(path);
-    open()
-        .and_then(|mut file| file.write_all(content.as_bytes()))
-        .with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Writes a file, and the folders that lead to it.
-pub(crate) fn write(path: &Path, content: &str) -> anyhow::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(path, content))
-        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Shows how contenders are made ready.

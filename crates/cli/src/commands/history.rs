@@ -1,5 +1,7 @@
 //! Where the history of runs is.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use bakeoff_report::{Entry, History, HistoryError, Measurement, NewRun};
@@ -25,7 +27,10 @@ pub(crate) fn open(store: Option<&Path>) -> anyhow::Result<Option<History>> {
         return Ok(None);
     };
     match History::open(&path) {
-        Ok(history) => Ok(Some(tell(history))),
+        Ok(history) => {
+            keep_to_owner(&path);
+            Ok(Some(tell(history)))
+        }
         Err(error) => {
             let error = anyhow::Error::from(error);
             say(&format!(
@@ -34,6 +39,13 @@ pub(crate) fn open(store: Option<&Path>) -> anyhow::Result<Option<History>> {
             Ok(None)
         }
     }
+}
+
+/// The history names hosts and what they answered, and earlier versions made its file readable by all.
+fn keep_to_owner(path: &Path) {
+    let only_owner = fs::Permissions::from_mode(0o600);
+    // Whoever does not own it cannot change it, and has nothing to hide in it.
+    let _ = fs::set_permissions(path, only_owner);
 }
 
 pub(crate) fn usual_path() -> Option<PathBuf> {
@@ -55,30 +67,61 @@ fn tell(history: History) -> History {
     history
 }
 
-/// A running load's entry in the history, as the user is told of it.
+/// A load's entry in the history, as the user is told of it. There is none before the load has begun.
 #[derive(Debug)]
-pub(crate) struct Recording(Entry);
+pub(crate) struct Recording {
+    run: NewRun,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting(History),
+    Begun(Entry),
+    /// What kept it from being written was said.
+    GivenUp,
+}
 
 impl Recording {
-    /// Opens an entry for a load that begins; `None` where none is kept.
-    pub(crate) fn begin(store: Option<&Path>, run: &NewRun) -> anyhow::Result<Option<Self>> {
+    /// Gets ready to keep `run`; `None` where no run is kept.
+    pub(crate) fn new(store: Option<&Path>, run: NewRun) -> anyhow::Result<Option<Self>> {
         let history = open(store)?;
-        let entry = history.map(|history| Entry::begin(history, run));
-        Ok(entry.transpose()?.map(Self))
+        Ok(history.map(|history| Self {
+            run,
+            state: State::Waiting(history),
+        }))
     }
 
     pub(crate) fn save(&mut self, so_far: &Measurement) {
-        tell_failure(self.0.save(so_far));
+        let state = std::mem::replace(&mut self.state, State::GivenUp);
+        self.state = match state {
+            State::Waiting(history) => match Entry::begin(history, &self.run) {
+                Ok(entry) => State::Begun(entry),
+                Err(error) => {
+                    tell_failure(error);
+                    State::GivenUp
+                }
+            },
+            state => state,
+        };
+        if let State::Begun(entry) = &mut self.state
+            && let Err(error) = entry.save(so_far)
+        {
+            tell_failure(error);
+        }
     }
 
-    pub(crate) fn finish(self, measured: &Measurement) {
-        tell_failure(self.0.finish(Some(measured)));
+    pub(crate) fn finish(mut self, measured: &Measurement) {
+        self.save(measured);
+        if let State::Begun(entry) = self.state
+            && let Err(error) = entry.finish(Some(measured))
+        {
+            tell_failure(error);
+        }
     }
 }
 
-fn tell_failure(written: Result<(), HistoryError>) {
-    if let Err(error) = written {
-        let error = anyhow::Error::from(error);
-        say(&format!("warning: this run is not kept: {error:#}"));
-    }
+fn tell_failure(error: HistoryError) {
+    let error = anyhow::Error::from(error);
+    say(&format!("warning: this run is not kept: {error:#}"));
 }

@@ -10,10 +10,11 @@ use bakeoff_report::{
     CoarseRun, Detail, History, HistoryError, LoadTest, RunId, Source, StoredRun, render,
 };
 
-use super::compare::{terminal, write};
+use super::compare::terminal;
 use super::history;
 use crate::args::{RunsArgs, RunsCommand};
 use crate::exit::{Exit, hinted};
+use crate::files::write;
 use crate::output::{data, say};
 
 /// Does what is asked for with the runs of the history.

@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use bakeoff_load::{
-    Arrivals, Connecting, HttpVersion, LoadConfig, MAX_IN_FLIGHT, Progress, Rate, Scenario,
-    Spacing, Workload, make_room,
+    Arrivals, Connecting, Control, HttpVersion, LoadConfig, MAX_IN_FLIGHT, Progress, Rate,
+    Scenario, Spacing, Workload, make_room,
 };
-use bakeoff_report::{LoadTest, Measurement, NewRun, RequestStats, ThresholdOutcome, render};
+use bakeoff_report::{LoadTest, Measurement, NewRun, ThresholdOutcome, render};
 
 use crate::args::SwarmArgs;
 use crate::commands::compare::terminal;
 use crate::commands::history;
 use crate::exit::{Exit, hinted};
 use crate::output::{data, say};
-use crate::signals::stop_token;
+use crate::signals::stopping;
 
 /// How often the live table is printed, as Locust does.
 const TABLE_EVERY: Duration = Duration::from_secs(2);
@@ -38,7 +38,8 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
             too_few.enough()
         ));
     }
-    let stop = stop_token()?;
+    let stopping = stopping()?;
+    let stop = stopping.stop.clone();
     // What could not be written while it ran is told last, after all that was measured.
     let mut written = Ok(());
     if !args.headless && otlp::endpoint(args).is_some() {
@@ -48,8 +49,8 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
     }
     let measurement = if args.headless {
         let run = new_run(&scenario, &config, args.profile.as_deref());
-        let mut live = Live::new(args, &run)?;
-        let control = stop.clone().into();
+        let mut live = Live::new(args, run)?;
+        let control = Control::from(stop.clone()).giving_up(stopping.give_up);
         let outcome = bakeoff_load::run(&scenario, &config, &control, &mut |progress| {
             live.show(progress);
         })?;
@@ -72,7 +73,13 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
     let outcomes = scenario.threshold_outcomes(&test.measurement);
     show(args, &test)?;
     files::write_all(args, &test, &outcomes).and(written)?;
-    Ok(judge(&outcomes, &test.measurement, stop.is_cancelled()))
+    let untold = scenario.failures_without_threshold(&test.measurement);
+    let failed = Exit::of_failures(untold, args.exit_code_on_error);
+    Ok(judge(
+        &outcomes,
+        failed,
+        test.measurement.interrupted && stop.is_cancelled(),
+    ))
 }
 
 /// The entry of this load in the history.
@@ -162,8 +169,8 @@ fn show(args: &SwarmArgs, test: &LoadTest) -> anyhow::Result<()> {
     }
 }
 
-/// Failed requests and broken thresholds make a failed run.
-fn judge(outcomes: &[ThresholdOutcome], measurement: &Measurement, stopped: bool) -> Exit {
+/// A broken threshold makes a failed run, and so do failed requests that no threshold speaks of.
+fn judge(outcomes: &[ThresholdOutcome], failed: Exit, interrupted: bool) -> Exit {
     let mut broken = false;
     for outcome in outcomes {
         if let Some(failure) = &outcome.failure {
@@ -174,17 +181,10 @@ fn judge(outcomes: &[ThresholdOutcome], measurement: &Measurement, stopped: bool
             ));
         }
     }
-    let failures: u64 = measurement
-        .requests
-        .iter()
-        .map(RequestStats::failures)
-        .sum();
-    if measurement.interrupted && stopped {
-        Exit::Interrupted
-    } else if failures > 0 || broken {
-        Exit::Failed
-    } else {
-        Exit::Done
+    match (interrupted, broken) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Failed,
+        (false, false) => failed,
     }
 }
 
@@ -199,18 +199,18 @@ struct Live {
 }
 
 impl Live {
-    fn new(args: &SwarmArgs, run: &NewRun) -> anyhow::Result<Self> {
+    fn new(args: &SwarmArgs, run: NewRun) -> anyhow::Result<Self> {
         let csv = args.csv.as_ref();
         Ok(Self {
             quiet: args.quiet || args.only_summary,
             last: None,
             csv: csv
-                .map(|prefix| files::Csv::create(prefix, args.csv_full_history))
+                .map(|prefix| files::Csv::new(prefix, args.csv_full_history))
                 .transpose()?,
             exporter: otlp::endpoint(args)
                 .map(|endpoint| otlp::Exporter::start(&endpoint))
                 .transpose()?,
-            entry: history::Recording::begin(args.store.as_deref(), run)?,
+            entry: history::Recording::new(args.store.as_deref(), run)?,
             problem: None,
         })
     }
@@ -247,7 +247,7 @@ impl Live {
         }
         match (self.problem, self.csv) {
             (Some(problem), _) => Err(problem),
-            (None, Some(mut csv)) => csv.update(measurement),
+            (None, Some(csv)) => csv.finish(measurement),
             (None, None) => Ok(()),
         }
     }

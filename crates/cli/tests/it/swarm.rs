@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::bakeoff::{Ended, assert_schema, bakeoff, run, send_signal};
 
-const SCENARIO: &str = r#"
+pub(crate) const SCENARIO: &str = r#"
 name = "hello"
 [load]
 users = 3
@@ -21,7 +21,7 @@ path = "/hello"
 "#;
 
 /// A server that answers every request with `answer`, and its address.
-fn server(answer: &'static str) -> String {
+pub(crate) fn server(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -40,9 +40,9 @@ fn server(answer: &'static str) -> String {
     address
 }
 
-const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+pub(crate) const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 
-fn folder_with(scenario: &str) -> tempfile::TempDir {
+pub(crate) fn folder_with(scenario: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("s.toml"), scenario).unwrap();
     folder
@@ -173,7 +173,7 @@ fn files_that_cannot_be_written_are_named_before_the_load_begins() {
             "file/x",
         ],
     )
-    .expect(3, &["cannot write file/x_stats_history.csv"]);
+    .expect(3, &["cannot write file/x_stats.csv"]);
 }
 
 #[test]
@@ -329,6 +329,25 @@ fn users_mistakes_end_it_with_2_and_say_which() {
         &["swarm", "--headless", "-f", "s.toml", "-t", "soon"],
     )
     .expect(2, &["90s"]);
+    for (flag, value, words) in [
+        ("-t", "30M", "write `m` for minutes"),
+        (
+            "-u",
+            "2.5",
+            "invalid value '2.5' for '--users <N>': it has to be a whole number",
+        ),
+        ("-i", "0", "it has to be a whole number of at least 1"),
+        ("--seed", "99999999999999999999", "it is too large"),
+    ] {
+        let args = ["swarm", "--headless", "-f", "s.toml", flag, value];
+        run(folder.path(), &args).expect(2, &[words]);
+    }
+    fs::write(folder.path().join("locustfile.py"), "class User: pass").unwrap();
+    let args = ["swarm", "--headless", "-f", "locustfile.py"];
+    run(folder.path(), &args).expect(
+        2,
+        &["locustfile.py is a locustfile in Python", "docs/swarm.md"],
+    );
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use bakeoff_load::parse_duration;
 use bakeoff_report::{PrimaryMetric, Slo};
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use crate::answers::AnswerRule;
 
@@ -67,12 +69,10 @@ impl TryFrom<String> for PositiveDuration {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        match humantime::parse_duration(&text) {
+        match parse_duration(&text) {
             Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
             Ok(_) => Err("a time above zero is needed, such as \"5s\"".into()),
-            Err(error) => Err(format!(
-                "not a time ({error}); write it like \"5s\" or \"1m 30s\""
-            )),
+            Err(problem) => Err(problem),
         }
     }
 }
@@ -148,7 +148,7 @@ impl TryFrom<String> for RawSlo {
         let (percentile, limit) = text.split_once('<').ok_or_else(wrong)?;
         let percent = percentile.trim().strip_prefix('p').ok_or_else(wrong)?;
         let percent: f64 = percent.parse().map_err(|_| wrong())?;
-        let below = humantime::parse_duration(limit.trim()).map_err(|_| wrong())?;
+        let below = parse_duration(limit).map_err(|_| wrong())?;
         if !(percent > 0.0 && percent < 100.0) || below.is_zero() {
             return Err(wrong());
         }
@@ -209,10 +209,15 @@ enum RawWarmUp {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawBounds {
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "time")]
     at_least: Duration,
-    #[serde(with = "humantime_serde")]
+    #[serde(deserialize_with = "time")]
     at_most: Duration,
+}
+
+fn time<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(value)?;
+    parse_duration(&text).map_err(D::Error::custom)
 }
 
 impl TryFrom<RawWarmUp> for WarmUp {
@@ -221,13 +226,9 @@ impl TryFrom<RawWarmUp> for WarmUp {
     fn try_from(raw: RawWarmUp) -> Result<Self, String> {
         match raw {
             RawWarmUp::Text(text) if text == "auto" => Ok(Self::default()),
-            RawWarmUp::Text(text) => {
-                humantime::parse_duration(&text)
-                    .map(Self::fixed)
-                    .map_err(|error| {
-                        format!("not a duration ({error}); write it like \"5s\", or \"auto\"")
-                    })
-            }
+            RawWarmUp::Text(text) => parse_duration(&text).map(Self::fixed).map_err(|error| {
+                format!("not a duration ({error}); write it like \"5s\", or \"auto\"")
+            }),
             RawWarmUp::Bounds(RawBounds { at_least, at_most }) if at_least <= at_most => {
                 Ok(Self { at_least, at_most })
             }

@@ -15,9 +15,17 @@ use crate::open_files;
 pub(super) const NO_HTTP2: Cause =
     Cause::Borrowed("the server does not offer HTTP/2; use `http = \"1.1\"` in [connection]");
 
+/// The server, or something on the way, has torn the connection down.
+const RESET: Cause = Cause::Borrowed("connection reset");
+
+/// `true` if the connection ended before there was any answer, as it does where a server closes one that it has kept.
+pub(crate) fn is_lost(cause: &Cause) -> bool {
+    *cause == RESET || *cause == closed(Stage::Head)
+}
+
 pub(super) fn of_http1(error: &hyper::Error, stage: Stage) -> Cause {
     if error.is_parse_too_large() {
-        return "answer with too large a head".into();
+        return "answer with too large a head, or with more than 512 headers".into();
     }
     if error.is_parse() {
         return "invalid HTTP answer".into();
@@ -78,7 +86,7 @@ pub(super) fn of_io(error: &io::Error) -> Cause {
         io::ErrorKind::ConnectionRefused => "connection refused".into(),
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::ConnectionAborted => "connection reset".into(),
+        | io::ErrorKind::ConnectionAborted => RESET,
         io::ErrorKind::AddrNotAvailable => open_files::no_local_port().into(),
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => "invalid HTTP answer".into(),
         other => other.to_string().into(),

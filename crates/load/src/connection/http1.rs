@@ -8,17 +8,22 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use hyper_util::rt::TokioIo;
 
 use super::stream::Stream;
 use super::{NoAnswer, Stage, cause};
 use crate::check::Cause;
 
+/// The most headers that an answer can have.
+const MOST_HEADERS: usize = 512;
+
 #[derive(Debug)]
 pub(crate) struct Http1 {
     sender: SendRequest<Full<Bytes>>,
     pub(super) driver: Driver,
+    /// The version of the last answer.
+    answered_in: Version,
 }
 
 /// Moves bytes between the socket and the request in flight whenever it is polled.
@@ -27,12 +32,19 @@ pub(super) struct Driver(Option<http1::Connection<TokioIo<Stream>, Full<Bytes>>>
 
 impl Http1 {
     pub(super) async fn open(stream: Stream) -> Result<Self, Cause> {
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        Self::over(TokioIo::new(stream)).await
+    }
+
+    async fn over(stream: TokioIo<Stream>) -> Result<Self, Cause> {
+        let (sender, connection) = http1::Builder::new()
+            .max_headers(MOST_HEADERS)
+            .handshake(stream)
             .await
             .map_err(|error| cause::of_http1(&error, Stage::Head))?;
         Ok(Self {
             sender,
             driver: Driver(Some(connection)),
+            answered_in: Version::HTTP_11,
         })
     }
 
@@ -41,7 +53,8 @@ impl Http1 {
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, NoAnswer> {
-        let Self { sender, driver } = self;
+        self.forget_old_version().await;
+        let Self { sender, driver, .. } = self;
         if !sender.is_ready() {
             let ready = poll_fn(|context| {
                 let ready = sender.poll_ready(context);
@@ -56,15 +69,37 @@ impl Http1 {
             }
         }
         let mut response = pin!(sender.try_send_request(request));
-        poll_fn(|context| {
+        let response = poll_fn(|context| {
             driver.drive(context);
             response.as_mut().poll(context)
-        })
-        .await
-        .map_err(|mut error| match error.take_message() {
-            Some(request) => NoAnswer::Unsent(Box::new(request)),
-            None => NoAnswer::Failed(cause::of_http1(&error.into_error(), Stage::Head)),
-        })
+        });
+        let response = response
+            .await
+            .map_err(|mut error| match error.take_message() {
+                Some(request) => NoAnswer::Unsent(Box::new(request)),
+                None => NoAnswer::Failed(cause::of_http1(&error.into_error(), Stage::Head)),
+            })?;
+        self.answered_in = response.version();
+        Ok(response)
+    }
+
+    /// After an answer in HTTP/1.0, hyper would send further requests in that version; no other client does. What is sent
+    /// over a connection that the server keeps is HTTP/1.1 again.
+    async fn forget_old_version(&mut self) {
+        if self.answered_in != Version::HTTP_10 {
+            return;
+        }
+        // Up to here the last answer's end may not have been seen, and with it that the server keeps the connection.
+        let ready = poll_fn(|context| {
+            self.driver.drive(context);
+            self.sender.poll_ready(context)
+        });
+        if ready.await.is_ok()
+            && let Some(connection) = self.driver.0.take()
+            && let Ok(anew) = Self::over(connection.into_parts().io).await
+        {
+            *self = anew;
+        }
     }
 }
 

@@ -72,9 +72,15 @@ impl Http2 {
         // The server may have said goodbye since the last answer.
         let ready = poll_fn(|context| {
             self.drive(context);
-            self.sender.poll_ready(context)
+            match self.sender.poll_ready(context) {
+                Poll::Pending if self.allows_no_stream() => Poll::Ready(None),
+                ready => ready.map(Some),
+            }
         });
-        if ready.await.is_err() {
+        let Some(ready) = ready.await else {
+            return Err(NoAnswer::NoStream);
+        };
+        if ready.is_err() {
             return Err(match self.ended.take() {
                 // Another connection would end like this one.
                 Some(cause) if !self.used => NoAnswer::Failed(cause),
@@ -94,6 +100,12 @@ impl Http2 {
                     .unwrap_or_else(|| cause::of_http2(&error, Stage::Head)),
             ),
         })
+    }
+
+    /// `true` if the settings of the server leave no room for any request (RFC 9113, section 6.5.2).
+    fn allows_no_stream(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.is_some_and(|connection| connection.max_concurrent_send_streams() == 0)
     }
 
     async fn exchange(

@@ -14,8 +14,22 @@ use crate::host::Addresses;
 use crate::target::{HttpVersion, Target};
 use crate::tls::{Tls, protocol_name};
 
+/// A connection as bytes.
+///
+/// A server may answer before it has read all of a request, and then close: 413 for a long body. Writing fails then, and the
+/// answer is there to be read all the same. So what cannot be written any more is dropped, and the failure is reported where
+/// nothing can be read either.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(super) struct Stream {
+    inner: Inner,
+    /// Why nothing can be written any more.
+    broken: Option<io::ErrorKind>,
+    /// `true` if something was read after the last write.
+    heard: bool,
+}
+
+#[derive(Debug)]
+enum Inner {
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
     Unix(UnixStream),
@@ -24,6 +38,45 @@ pub(super) enum Stream {
 impl Stream {
     /// Connects to the first address that accepts, and shakes hands where the connection is to be encrypted.
     pub(super) async fn open(target: &Target) -> Result<Self, Cause> {
+        Inner::open(target).await.map(|inner| Self {
+            inner,
+            broken: None,
+            heard: false,
+        })
+    }
+
+    /// What to report of writing `length` bytes.
+    fn written(
+        &mut self,
+        written: Poll<io::Result<usize>>,
+        length: usize,
+    ) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Ready(Err(error)) if is_gone(error.kind()) => {
+                self.broken.get_or_insert(error.kind());
+                Poll::Ready(Ok(length))
+            }
+            Poll::Ready(Ok(_)) => {
+                self.heard = false;
+                written
+            }
+            _ => written,
+        }
+    }
+}
+
+/// `true` if the other side takes nothing more.
+fn is_gone(error: io::ErrorKind) -> bool {
+    matches!(
+        error,
+        io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+    )
+}
+
+impl Inner {
+    async fn open(target: &Target) -> Result<Self, Cause> {
         let addresses = match &target.addresses {
             Addresses::Network(addresses) => addresses,
             Addresses::Socket(path) => {
@@ -46,7 +99,7 @@ impl Stream {
     }
 }
 
-async fn encrypted(stream: TcpStream, tls: &Tls, http: HttpVersion) -> Result<Stream, Cause> {
+async fn encrypted(stream: TcpStream, tls: &Tls, http: HttpVersion) -> Result<Inner, Cause> {
     let Tls {
         connector,
         server_name,
@@ -61,7 +114,7 @@ async fn encrypted(stream: TcpStream, tls: &Tls, http: HttpVersion) -> Result<St
     if http == HttpVersion::Http2 && named != Some(protocol_name(http)) {
         return Err(cause::NO_HTTP2);
     }
-    Ok(Stream::Tls(Box::new(stream)))
+    Ok(Inner::Tls(Box::new(stream)))
 }
 
 impl AsyncRead for Stream {
@@ -70,11 +123,28 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+        let stream = self.get_mut();
+        let before = buffer.filled().len();
+        let read = match &mut stream.inner {
+            Inner::Tcp(inner) => Pin::new(inner).poll_read(context, buffer),
+            Inner::Tls(inner) => match Pin::new(inner).poll_read(context, buffer) {
+                // Many servers end TLS without saying so, and curl and Python take what came as all there is. Where the
+                // answer says how long it is, the protocol above sees that something is missing.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    Poll::Ready(Ok(()))
+                }
+                read => read,
+            },
+            Inner::Unix(inner) => Pin::new(inner).poll_read(context, buffer),
+        };
+        if let Poll::Ready(Ok(())) = read {
+            if buffer.filled().len() > before {
+                stream.heard = true;
+            } else if let Some(error) = stream.broken.filter(|_| !stream.heard) {
+                return Poll::Ready(Err(error.into()));
+            }
         }
+        read
     }
 }
 
@@ -84,11 +154,13 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
+        let stream = self.get_mut();
+        let written = match &mut stream.inner {
+            Inner::Tcp(inner) => Pin::new(inner).poll_write(context, bytes),
+            Inner::Tls(inner) => Pin::new(inner).poll_write(context, bytes),
+            Inner::Unix(inner) => Pin::new(inner).poll_write(context, bytes),
+        };
+        stream.written(written, bytes.len())
     }
 
     fn poll_write_vectored(
@@ -96,34 +168,44 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
-            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(context, pieces),
-        }
+        let stream = self.get_mut();
+        let written = match &mut stream.inner {
+            Inner::Tcp(inner) => Pin::new(inner).poll_write_vectored(context, pieces),
+            Inner::Tls(inner) => Pin::new(inner).poll_write_vectored(context, pieces),
+            Inner::Unix(inner) => Pin::new(inner).poll_write_vectored(context, pieces),
+        };
+        stream.written(written, pieces.iter().map(|piece| piece.len()).sum())
     }
 
     fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tcp(stream) => stream.is_write_vectored(),
-            Self::Tls(stream) => stream.is_write_vectored(),
-            Self::Unix(stream) => stream.is_write_vectored(),
+        match &self.inner {
+            Inner::Tcp(inner) => inner.is_write_vectored(),
+            Inner::Tls(inner) => inner.is_write_vectored(),
+            Inner::Unix(inner) => inner.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
-            Self::Unix(stream) => Pin::new(stream).poll_flush(context),
+        let stream = self.get_mut();
+        let flushed = match &mut stream.inner {
+            Inner::Tcp(inner) => Pin::new(inner).poll_flush(context),
+            Inner::Tls(inner) => Pin::new(inner).poll_flush(context),
+            Inner::Unix(inner) => Pin::new(inner).poll_flush(context),
+        };
+        match flushed {
+            Poll::Ready(Err(error)) if is_gone(error.kind()) => {
+                stream.broken.get_or_insert(error.kind());
+                Poll::Ready(Ok(()))
+            }
+            flushed => flushed,
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+        match &mut self.get_mut().inner {
+            Inner::Tcp(inner) => Pin::new(inner).poll_shutdown(context),
+            Inner::Tls(inner) => Pin::new(inner).poll_shutdown(context),
+            Inner::Unix(inner) => Pin::new(inner).poll_shutdown(context),
         }
     }
 }

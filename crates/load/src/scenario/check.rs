@@ -3,16 +3,21 @@
 use hyper::StatusCode;
 use hyper::header::HeaderName;
 use regex::bytes::Regex;
-use toml::Spanned;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use toml::de::DeValue;
+use toml::{Spanned, Value};
 
 use super::file::CheckTable;
 use super::source::Source;
 use super::template::{Json, Row};
 use crate::ScenarioError;
-use crate::check::{BodyCheck, Checks, HeaderCheck, TextCheck};
+use crate::check::{BodyCheck, Checks, HeaderCheck, JsonCheck, Limit, Limits, Side, TextCheck};
+use crate::json::Decimal;
 
-const ONE_OF: &str = "a check is one of { status = 200 }, { header = \"content-type\", contains = \"json\" }, \
-    { json = \"/answer\", kind = \"string\" }, { json = \"/score\", equal = 1 }, { contains = \"text\" }, { matches = \"a regex\" }, \
+const ONE_OF: &str = "a check is one of { status = 200 }, { status = [200, 404] }, { header = \"content-type\", contains = \"json\" }, \
+    { json = \"/answer\", kind = \"string\" }, { json = \"/score\", equal = 1 }, \
+    { json = \"/score\", one_of = [1, 2] }, { json = \"/score\", at_least = 0.5, below = 1 }, { contains = \"text\" }, { matches = \"a regex\" }, \
     { at_least_bytes = 1, at_most_bytes = 1000 } and { within = \"500ms\" }";
 
 /// What the tables demand together.
@@ -23,28 +28,32 @@ pub(super) fn build(
     let mut checks = Checks::default();
     for table in tables {
         let place = table.span();
-        add(&mut checks, table.get_ref()).map_err(|problem| source.wrong(&place, &problem))?;
+        add(source, &mut checks, table.get_ref())
+            .map_err(|problem| source.wrong(&place, &problem))?;
     }
     Ok(checks)
 }
 
-fn add(checks: &mut Checks, table: &CheckTable) -> Result<(), String> {
+fn add(source: &Source<'_>, checks: &mut Checks, table: &CheckTable) -> Result<(), String> {
     match table.keys().as_slice() {
-        ["status"] => add_status(checks, table.status),
+        ["status"] => add_status(checks, table.status.as_ref().map(Spanned::get_ref)),
         ["header"] | ["header", "equal" | "contains" | "matches"] => {
             let name = table.header.as_deref().unwrap_or_default();
             let name = HeaderName::from_bytes(name.as_bytes())
                 .map_err(|_| format!("`header` must be the name of a header, not {name:?}"))?;
-            let value = text_check(table)?;
+            let value = text_check(source, table)?;
             checks.headers.push(HeaderCheck { name, value });
             Ok(())
         }
-        ["json"] | ["json", "kind" | "equal"] | ["json", "kind", "equal"] => {
-            checks.body.push(json_check(table)?);
+        ["json", rest @ ..] if rest.iter().all(|key| OF_JSON.contains(key)) => {
+            checks
+                .body
+                .push(BodyCheck::Json(json_check(source, table)?));
             Ok(())
         }
         ["contains" | "matches"] => {
-            checks.body.extend(text_check(table)?.map(BodyCheck::Text));
+            let check = text_check(source, table)?;
+            checks.body.extend(check.map(BodyCheck::Text));
             Ok(())
         }
         ["at_least_bytes" | "at_most_bytes"] | ["at_least_bytes", "at_most_bytes"] => {
@@ -60,44 +69,101 @@ fn add(checks: &mut Checks, table: &CheckTable) -> Result<(), String> {
     }
 }
 
-fn add_status(checks: &mut Checks, status: Option<u16>) -> Result<(), String> {
-    let status = status.unwrap_or_default();
-    let valid = StatusCode::from_u16(status)
-        .map_err(|_| format!("`status` must be from 100 to 999, not {status}"))?;
-    match checks.status.replace(valid) {
-        None => Ok(()),
-        Some(_) => Err("a task can check for one `status` only".to_owned()),
+/// What can be demanded of a value of a JSON body.
+const OF_JSON: [&str; 7] = [
+    "kind", "equal", "one_of", "at_least", "at_most", "above", "below",
+];
+
+fn add_status(checks: &mut Checks, status: Option<&Value>) -> Result<(), String> {
+    if !checks.status.is_empty() {
+        let problem = "a task can have one check of `status` only; several are right as { status = [200, 404] }";
+        return Err(problem.to_owned());
     }
+    let given = match status {
+        Some(Value::Array(statuses)) => statuses.iter().collect(),
+        status => Vec::from_iter(status),
+    };
+    let valid = |value: &&Value| {
+        let number = value
+            .as_integer()
+            .and_then(|number| u16::try_from(number).ok());
+        let status = number.and_then(|number| StatusCode::from_u16(number).ok());
+        status.ok_or_else(|| format!("`status` must be from 100 to 999, not {value}"))
+    };
+    checks.status = given.iter().map(valid).collect::<Result<_, _>>()?;
+    if checks.status.is_empty() {
+        return Err("`status` needs at least one number, such as [200, 404]".to_owned());
+    }
+    Ok(())
 }
 
-fn json_check(table: &CheckTable) -> Result<BodyCheck, String> {
+fn json_check(source: &Source<'_>, table: &CheckTable) -> Result<JsonCheck, String> {
     let pointer = table.json.clone().unwrap_or_default();
     if !pointer.is_empty() && !pointer.starts_with('/') {
         return Err(format!(
             "`json` must be a JSON pointer such as \"/answer\", not {pointer:?}"
         ));
     }
-    let equal = match table
-        .equal
-        .as_ref()
-        .map(|value| Json::parse(value.get_ref()))
-    {
-        None => None,
-        Some(Ok(value)) if value.names().is_empty() => value.fill(&Row::new()).ok(),
-        Some(Ok(_)) => return Err("`equal` cannot have columns to fill in".to_owned()),
-        Some(Err(problem)) => return Err(format!("`equal` {problem}")),
-    };
-    Ok(BodyCheck::Json {
+    let mut one_of = Vec::new();
+    if let Some(equal) = &table.equal {
+        one_of.push(value("equal", written(source, "equal", equal)?)?);
+    }
+    if let Some(list) = &table.one_of {
+        let DeValue::Array(values) = written(source, "one_of", list)? else {
+            return Err("`one_of` must be a list of values".to_owned());
+        };
+        if table.equal.is_some() || values.is_empty() {
+            return Err("`one_of` needs at least one value, and no `equal` beside it".to_owned());
+        }
+        for item in values {
+            one_of.push(value("one_of", item.get_ref())?);
+        }
+    }
+    let mut limits = Vec::new();
+    for (key, side, limit) in [
+        ("at_least", Side::AtLeast, &table.at_least),
+        ("at_most", Side::AtMost, &table.at_most),
+        ("above", Side::Above, &table.above),
+        ("below", Side::Below, &table.below),
+    ] {
+        let Some(limit) = limit else { continue };
+        let value = value(key, written(source, key, limit)?)?;
+        let number = Decimal::of(&value).ok_or_else(|| format!("`{key}` must be a number"))?;
+        limits.push(Limit {
+            side,
+            number,
+            written: value.get().to_owned(),
+        });
+    }
+    Ok(JsonCheck {
         pointer,
         kind: table.kind,
-        equal,
+        one_of,
+        number: Limits(limits),
     })
 }
 
+fn written<'a>(
+    source: &Source<'a>,
+    key: &str,
+    value: &Spanned<IgnoredAny>,
+) -> Result<&'a DeValue<'a>, String> {
+    let value = source.written(key, &value.span());
+    value.map_err(|error| error.to_string())
+}
+
+/// A value to compare with, with its numbers as they were written.
+fn value(key: &str, written: &DeValue<'_>) -> Result<Box<RawValue>, String> {
+    let template =
+        Json::parse(written, &|_| true).map_err(|problem| format!("`{key}` {problem}"))?;
+    let value = template.fill(&Row::new());
+    value.map_err(|_| format!("`{key}` cannot have columns to fill in"))
+}
+
 /// What a text must be, where the table says so.
-fn text_check(table: &CheckTable) -> Result<Option<TextCheck>, String> {
+fn text_check(source: &Source<'_>, table: &CheckTable) -> Result<Option<TextCheck>, String> {
     if let Some(equal) = &table.equal {
-        let text = equal.get_ref().as_str();
+        let text = written(source, "equal", equal)?.as_str();
         let text = text.ok_or("`equal` must be a text here")?;
         return Ok(Some(TextCheck::Equal(text.to_owned())));
     }

@@ -12,7 +12,7 @@ use super::user::UserClass;
 pub struct DataFile {
     /// Its path as it was opened: the scenario file's folder, then its name in that file.
     pub path: PathBuf,
-    /// Rows of a task's data; `None` for a file that is a body as a whole.
+    /// Rows of a task's data; `None` for a file that goes into a body as a whole.
     pub rows: Option<usize>,
 }
 
@@ -25,11 +25,10 @@ impl Scenario {
                 path: path.clone(),
                 rows: Some(task.rows),
             });
-            let bodies = task.requests.iter().filter_map(|request| {
-                Some(DataFile {
-                    path: request.body_file.clone()?,
-                    rows: None,
-                })
+            let bodies = task.requests.iter().flat_map(|request| &request.body_files);
+            let bodies = bodies.map(|path| DataFile {
+                path: path.clone(),
+                rows: None,
             });
             for file in rows.chain(bodies) {
                 if !files.contains(&file) {

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use toml::{Spanned, Value};
 
 use super::WaitTime;
 use super::connection::ConnectionTable;
 use crate::arrivals::{self, Spacing};
+use crate::parse_duration;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,8 +91,10 @@ pub(super) struct TaskTable {
     #[serde(default)]
     pub(super) headers: Headers,
     pub(super) auth: Option<Spanned<AuthTable>>,
-    pub(super) form: Option<Spanned<BTreeMap<String, String>>>,
-    pub(super) json: Option<Spanned<Value>>,
+    /// These three are taken from the text of the file, which has their numbers and the order of their keys.
+    pub(super) form: Option<Spanned<IgnoredAny>>,
+    pub(super) multipart: Option<Spanned<IgnoredAny>>,
+    pub(super) json: Option<Spanned<IgnoredAny>>,
     pub(super) body: Option<Spanned<String>>,
     pub(super) body_file: Option<Spanned<PathBuf>>,
     #[serde(default)]
@@ -109,6 +113,7 @@ impl TaskTable {
             || !self.headers.is_empty()
             || self.auth.is_some()
             || self.form.is_some()
+            || self.multipart.is_some()
             || self.json.is_some()
             || self.body.is_some()
             || self.body_file.is_some()
@@ -157,7 +162,8 @@ pub(super) struct ExtractTable {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DataTable {
-    pub(super) file: PathBuf,
+    pub(super) file: Option<PathBuf>,
+    pub(super) rows: Option<Spanned<IgnoredAny>>,
     #[serde(default)]
     pub(super) order: Order,
 }
@@ -180,11 +186,16 @@ pub(crate) enum Order {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CheckTable {
-    pub(super) status: Option<u16>,
+    pub(super) status: Option<Spanned<Value>>,
     pub(super) header: Option<String>,
     pub(super) json: Option<String>,
     pub(super) kind: Option<Kind>,
-    pub(super) equal: Option<Spanned<Value>>,
+    pub(super) equal: Option<Spanned<IgnoredAny>>,
+    pub(super) one_of: Option<Spanned<IgnoredAny>>,
+    pub(super) at_least: Option<Spanned<IgnoredAny>>,
+    pub(super) at_most: Option<Spanned<IgnoredAny>>,
+    pub(super) above: Option<Spanned<IgnoredAny>>,
+    pub(super) below: Option<Spanned<IgnoredAny>>,
     pub(super) contains: Option<String>,
     pub(super) matches: Option<String>,
     pub(super) at_least_bytes: Option<u64>,
@@ -201,6 +212,11 @@ impl CheckTable {
             ("json", self.json.is_some()),
             ("kind", self.kind.is_some()),
             ("equal", self.equal.is_some()),
+            ("one_of", self.one_of.is_some()),
+            ("at_least", self.at_least.is_some()),
+            ("at_most", self.at_most.is_some()),
+            ("above", self.above.is_some()),
+            ("below", self.below.is_some()),
             ("contains", self.contains.is_some()),
             ("matches", self.matches.is_some()),
             ("at_least_bytes", self.at_least_bytes.is_some()),
@@ -233,6 +249,8 @@ pub(super) struct ThresholdTable {
     pub(super) name: Option<Spanned<String>>,
     pub(super) above: Option<Spanned<Value>>,
     pub(super) below: Option<Spanned<Value>>,
+    pub(super) at_least: Option<Spanned<Value>>,
+    pub(super) at_most: Option<Spanned<Value>>,
     #[serde(default)]
     pub(super) abort_on: bool,
     pub(super) abort_after: Option<Period>,
@@ -282,9 +300,12 @@ impl TryFrom<Value> for Period {
 
     fn try_from(value: Value) -> Result<Self, String> {
         let period = duration(&value).filter(|period| !period.is_zero());
-        period
-            .map(Self)
-            .ok_or_else(|| format!("must be a duration above 0, such as \"60s\", not {value}"))
+        let wrong = || {
+            let why = value.as_str().and_then(|text| parse_duration(text).err());
+            let why = why.map_or_else(String::new, |why| format!(": {why}"));
+            format!("must be a duration above 0, such as \"60s\", not {value}{why}")
+        };
+        period.map(Self).ok_or_else(wrong)
     }
 }
 
@@ -398,5 +419,5 @@ pub(super) fn number(value: &Value) -> Option<f64> {
 
 /// A duration in words, such as `1m 30s` or `500ms`.
 pub(super) fn duration(value: &Value) -> Option<Duration> {
-    humantime::parse_duration(value.as_str()?).ok()
+    parse_duration(value.as_str()?).ok()
 }

@@ -13,11 +13,12 @@ use hyper::Method;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use toml::Spanned;
 
+use super::body::{self, Body};
 use super::file::{AuthTable, Headers, TaskTable};
 use super::rows::{PerRow, Rows};
 use super::source::Source;
-use super::template::{Json, NoValue, Row, Text, Values, percent_encoded};
-use super::{check, extract};
+use super::template::{NoValue, Row, Text, Values, percent_encoded};
+use super::{check, extract, requoted};
 use crate::ScenarioError;
 use crate::check::Checks;
 use crate::extract::Extract;
@@ -41,7 +42,8 @@ pub(crate) struct Request {
     pub(crate) extracts: Vec<Extract>,
     pub(crate) follow_redirects: bool,
     pub(crate) timeout: Duration,
-    pub(super) body_file: Option<PathBuf>,
+    /// Files whose content goes into the body.
+    pub(super) body_files: Vec<PathBuf>,
 }
 
 /// A part of a request.
@@ -69,6 +71,8 @@ impl<T, Template> Part<T, Template> {
 pub(crate) struct OpenHeader {
     pub(crate) name: HeaderName,
     pub(crate) value: HeaderText,
+    /// `true` if the request is sent without it as long as it has no value.
+    pub(crate) is_optional: bool,
 }
 
 /// The value of a header.
@@ -90,54 +94,6 @@ impl HeaderText {
     }
 }
 
-/// The body of a request before it is filled in.
-#[derive(Debug, Clone)]
-pub(crate) enum Body {
-    Fixed(Bytes),
-    Json(Json),
-    Text(Text),
-    Form(Vec<(String, Text)>),
-}
-
-impl Body {
-    /// The names that are filled in.
-    fn names(&self) -> Vec<&str> {
-        match self {
-            Self::Fixed(_) => Vec::new(),
-            Self::Json(json) => json.names(),
-            Self::Text(text) => text.names().collect(),
-            Self::Form(fields) => fields.iter().flat_map(|(_, text)| text.names()).collect(),
-        }
-    }
-
-    pub(crate) fn fill(&self, values: &impl Values) -> Result<Bytes, NoValue> {
-        match self {
-            Self::Fixed(bytes) => Ok(bytes.clone()),
-            Self::Json(json) => json.fill(values).map(|json| json.to_string().into()),
-            Self::Text(text) => text.fill(values, str::to_owned).map(Bytes::from),
-            Self::Form(fields) => {
-                let pair = |(name, text): &(String, Text)| {
-                    let value = text.fill(values, percent_encoded)?;
-                    Ok(format!("{}={value}", percent_encoded(name)))
-                };
-                let pairs: Vec<String> = fields.iter().map(pair).collect::<Result<_, _>>()?;
-                Ok(pairs.join("&").into())
-            }
-        }
-    }
-
-    /// What it says of itself in the headers.
-    fn content_type(&self) -> Option<HeaderValue> {
-        match self {
-            Self::Json(_) => Some(HeaderValue::from_static("application/json")),
-            Self::Form(_) => Some(HeaderValue::from_static(
-                "application/x-www-form-urlencoded",
-            )),
-            Self::Fixed(_) | Self::Text(_) => None,
-        }
-    }
-}
-
 /// What is the same for all requests of a class of users.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Common<'a> {
@@ -145,6 +101,8 @@ pub(super) struct Common<'a> {
     pub(super) auth: Option<&'a Spanned<AuthTable>>,
     /// The names that some request takes from its answer.
     pub(super) taken: Option<&'a HashSet<&'a str>>,
+    /// `true` for what users do before anything else: what they take from answers may not be there yet.
+    pub(super) on_start: bool,
 }
 
 impl Common<'_> {
@@ -177,15 +135,26 @@ impl Builder<'_> {
             let problem = format!("`path` must start with `/`, not {:?}", path.get_ref());
             return Err(source.wrong(&path.span(), &problem));
         }
-        let (body, body_place) = self.body(table, &path.span())?;
-        let path_text = text(source, "path", path)?;
-        let made_path = self.part(
-            &path.span(),
-            &path_text.names().collect::<Vec<_>>(),
-            &path_text,
-            |row| path_text.fill(row, percent_encoded),
-        )?;
-        let made_body = self.part(&body_place, &body.names(), &body, |row| body.fill(row))?;
+        let built = body::build(source, table, &path.span(), &|name| self.is_known(name))?;
+        let body = built.body;
+        let path_text = self.text("path", path)?;
+        let names: Vec<&str> = path_text.names().collect();
+        let template = Template {
+            is_generated: path_text.is_generated(),
+            names: &names,
+            of: &path_text,
+        };
+        let made_path = self.part(&path.span(), &template, |row| {
+            path_text
+                .fill(row, percent_encoded)
+                .map(|path| requoted(&path))
+        })?;
+        let template = Template {
+            is_generated: body.is_generated(),
+            names: &body.names(),
+            of: &body,
+        };
+        let made_body = self.part(&built.place, &template, |row| body.fill(row))?;
         let (headers, open_headers) = self.headers(table, body.content_type().as_ref())?;
         let is_open = matches!(made_path, Part::Open(_))
             || matches!(made_body, Part::Open(_))
@@ -207,77 +176,38 @@ impl Builder<'_> {
             extracts: extract::build(source, &table.extract)?,
             follow_redirects: table.follow_redirects.unwrap_or(true),
             timeout: table.timeout.map_or(TIMEOUT, |timeout| timeout.0),
-            body_file: table
-                .body_file
-                .as_ref()
-                .map(|file| source.beside(file.get_ref())),
+            body_files: built.files,
         })
     }
 
     /// Makes a part for each row, unless users have to fill it in.
-    fn part<T, Template: Clone>(
+    fn part<T, U: Clone>(
         &self,
         place: &Range<usize>,
-        names: &[&str],
-        template: &Template,
+        template: &Template<'_, U>,
         make: impl Fn(&Row) -> Result<T, NoValue>,
-    ) -> Result<Part<T, Template>, ScenarioError> {
+    ) -> Result<Part<T, U>, ScenarioError> {
+        let names = template.names.iter();
         let (taken, columns): (Vec<&str>, Vec<&str>) =
-            names.iter().partition(|name| self.common.is_taken(name));
-        if taken.is_empty() {
+            names.partition(|name| self.common.is_taken(name));
+        if taken.is_empty() && !template.is_generated {
             let place = (place, columns.first().copied());
             return self.rows.fill(self.source, place, make).map(Part::Made);
         }
         self.rows.have(self.source, place, &columns)?;
-        Ok(Part::Open(template.clone()))
+        Ok(Part::Open(template.of.clone()))
     }
 
-    fn body(
-        &self,
-        table: &TaskTable,
-        elsewhere: &Range<usize>,
-    ) -> Result<(Body, Range<usize>), ScenarioError> {
-        let source = self.source;
-        let given = [
-            table.json.as_ref().map(Spanned::span),
-            table.form.as_ref().map(Spanned::span),
-            table.body.as_ref().map(Spanned::span),
-            table.body_file.as_ref().map(Spanned::span),
-        ];
-        if let [_, second, ..] = given.iter().flatten().collect::<Vec<_>>().as_slice() {
-            let only_one = "a request has one of `json`, `form`, `body` and `body_file`";
-            return Err(source.wrong(second, only_one));
-        }
-        let place = given
-            .into_iter()
-            .flatten()
-            .next()
-            .unwrap_or_else(|| elsewhere.clone());
-        let wrong = |problem: String| source.wrong(&place, &problem);
-        let body = if let Some(json) = &table.json {
-            Json::parse(json.get_ref())
-                .map(Body::Json)
-                .map_err(|problem| wrong(format!("`json` {problem}")))?
-        } else if let Some(form) = &table.form {
-            let field = |(name, value): (&String, &String)| {
-                Text::parse(value).map(|text| (name.clone(), text.encoded(percent_encoded)))
-            };
-            let fields = form.get_ref().iter().map(field).collect::<Result<_, _>>();
-            Body::Form(fields.map_err(|problem| wrong(format!("`form` {problem}")))?)
-        } else if let Some(body) = &table.body {
-            Body::Text(text(source, "body", body)?)
-        } else if let Some(file) = &table.body_file {
-            let path = source.beside(file.get_ref());
-            let bytes = std::fs::read(&path);
-            Body::Fixed(
-                bytes
-                    .map_err(|source| ScenarioError::Unreadable { path, source })?
-                    .into(),
-            )
-        } else {
-            Body::Fixed(Bytes::new())
-        };
-        Ok((body, place))
+    /// `true` for a column, and for what some request takes from its answer.
+    fn is_known(&self, name: &str) -> bool {
+        self.rows.have_column(name) || self.common.is_taken(name)
+    }
+
+    fn text(&self, key: &str, text: &Spanned<String>) -> Result<Text, ScenarioError> {
+        Text::parse(text.get_ref(), &|name| self.is_known(name)).map_err(|problem| {
+            let problem = format!("`{key}` {problem}");
+            self.source.wrong(&text.span(), &problem)
+        })
     }
 
     /// The headers of every request, but for `host` and `content-length`, which depend on where and what is sent.
@@ -289,25 +219,37 @@ impl Builder<'_> {
         let source = self.source;
         let (mut fixed, mut open) = (Vec::new(), Vec::new());
         let mut filled_in = (0..0, None);
-        for (name, value, place) in self.header_texts(table)? {
+        for HeaderTemplate {
+            name,
+            value,
+            place,
+            of_class,
+        } in self.header_templates(table)?
+        {
             let names: Vec<&str> = value.text.names().collect();
             let (taken, columns): (Vec<&str>, Vec<&str>) =
                 names.iter().partition(|name| self.common.is_taken(name));
-            if taken.is_empty() {
+            if taken.is_empty() && !value.text.is_generated() {
                 if let Some(column) = columns.first() {
-                    filled_in = (place, Some((*column).to_owned()));
+                    filled_in = (place.clone(), Some((*column).to_owned()));
                 }
-                fixed.push((name, value));
+                fixed.push((name, value, place));
             } else {
                 self.rows.have(source, &place, &columns)?;
-                open.push(OpenHeader { name, value });
+                // A login does not need the token that it gets.
+                let gets_it = taken.iter().any(|name| table.extract.contains_key(*name));
+                open.push(OpenHeader {
+                    name,
+                    value,
+                    is_optional: of_class && (gets_it || self.common.on_start),
+                });
             }
         }
         let place = (&filled_in.0, filled_in.1.as_deref());
         let filled = self.rows.fill(source, place, |row| {
             let mut texts = Vec::with_capacity(fixed.len());
-            for (name, value) in &fixed {
-                texts.push((name.clone(), value.fill(row)?));
+            for header in &fixed {
+                texts.push((header, header.1.fill(row)?));
             }
             Ok(texts)
         })?;
@@ -321,13 +263,9 @@ impl Builder<'_> {
             if let Some(content_type) = content_type {
                 headers.insert(header::CONTENT_TYPE, content_type.clone());
             }
-            for (name, text) in texts {
-                let value = HeaderValue::from_str(text).map_err(|_| {
-                    let problem = format!(
-                        "header `{name}` would have a character that no header can have: {text:?}"
-                    );
-                    source.wrong(&filled_in.0, &problem)
-                })?;
+            for ((name, template, place), text) in texts {
+                let value = HeaderValue::from_str(text)
+                    .map_err(|_| source.wrong(place, &no_header(name, &template.text, text)))?;
                 headers.insert(name.clone(), value);
             }
             Ok(headers)
@@ -336,33 +274,41 @@ impl Builder<'_> {
     }
 
     /// The headers that the file gives to a request: those of its class first, so that its own take their place.
-    fn header_texts(
-        &self,
-        table: &TaskTable,
-    ) -> Result<Vec<(HeaderName, HeaderText, Range<usize>)>, ScenarioError> {
-        let mut texts = Vec::new();
-        let of_class = self.common.headers.into_iter().flatten();
+    fn header_templates(&self, table: &TaskTable) -> Result<Vec<HeaderTemplate>, ScenarioError> {
+        let mut templates = Vec::new();
+        let class_headers = self.common.headers.into_iter().flatten();
         let own = table.headers.iter();
-        for (auth, headers) in [
-            (self.common.auth, of_class.collect::<Vec<_>>()),
-            (table.auth.as_ref(), own.collect()),
+        for (of_class, auth, headers) in [
+            (true, self.common.auth, class_headers.collect::<Vec<_>>()),
+            (false, table.auth.as_ref(), own.collect()),
         ] {
             if let Some(auth) = auth {
-                let text = authorization(auth.get_ref())
+                let value = self
+                    .authorization(auth.get_ref())
                     .map_err(|problem| self.source.wrong(&auth.span(), &problem))?;
-                texts.push((header::AUTHORIZATION, text, auth.span()));
+                templates.push(HeaderTemplate {
+                    name: header::AUTHORIZATION,
+                    value,
+                    place: auth.span(),
+                    of_class,
+                });
             }
-            for (key, value) in headers {
-                let (name, text) = self.header(key, value)?;
-                texts.push((name, text, value.span()));
+            for (key, text) in headers {
+                let (name, value) = self.header(key, text)?;
+                templates.push(HeaderTemplate {
+                    name,
+                    value,
+                    place: text.span(),
+                    of_class,
+                });
             }
         }
         // The last of a name counts.
         let mut seen = HashSet::new();
-        texts.reverse();
-        texts.retain(|(name, ..)| seen.insert(name.clone()));
-        texts.reverse();
-        Ok(texts)
+        templates.reverse();
+        templates.retain(|template| seen.insert(template.name.clone()));
+        templates.reverse();
+        Ok(templates)
     }
 
     fn header(
@@ -379,57 +325,80 @@ impl Builder<'_> {
         if [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].contains(&name) {
             return Err(wrong("follows from the body and cannot be set"));
         }
-        let text = text(self.source, key, value)?;
+        let text = self.text(key, value)?;
         HeaderValue::from_str(value.get_ref())
             .map_err(|_| wrong("has a character that no header can have"))?;
         Ok((name, HeaderText { text, basic: false }))
     }
+
+    fn authorization(&self, auth: &AuthTable) -> Result<HeaderText, String> {
+        let (template, basic) = match (&auth.bearer, &auth.basic) {
+            (Some(token), None) => (format!("Bearer {token}"), false),
+            (None, Some(basic)) if basic.user.contains(':') => {
+                return Err("the `user` of `basic` cannot have a colon".to_owned());
+            }
+            (None, Some(basic)) => (format!("{}:{}", basic.user, basic.password), true),
+            _ => {
+                return Err(
+                    "`auth` is { bearer = \"token\" } or { basic = { user = \"name\", password = \"word\" } }"
+                        .to_owned(),
+                );
+            }
+        };
+        let text = Text::parse(&template, &|name| self.is_known(name));
+        let text = text.map_err(|problem| format!("`auth` {problem}"))?;
+        Ok(HeaderText { text, basic })
+    }
 }
 
-fn authorization(auth: &AuthTable) -> Result<HeaderText, String> {
-    let (template, basic) = match (&auth.bearer, &auth.basic) {
-        (Some(token), None) => (format!("Bearer {token}"), false),
-        (None, Some(basic)) if basic.user.contains(':') => {
-            return Err("the `user` of `basic` cannot have a colon".to_owned());
-        }
-        (None, Some(basic)) => (format!("{}:{}", basic.user, basic.password), true),
-        _ => {
-            return Err(
-                "`auth` is { bearer = \"token\" } or { basic = { user = \"name\", password = \"word\" } }"
-                    .to_owned(),
-            );
-        }
+/// A header as the file has it.
+struct HeaderTemplate {
+    name: HeaderName,
+    value: HeaderText,
+    place: Range<usize>,
+    /// `true` if it is one of the class and not the request's own.
+    of_class: bool,
+}
+
+/// A part of a request before it is filled in.
+struct Template<'a, T> {
+    /// `true` if it has values that each request gets anew.
+    is_generated: bool,
+    /// The names that are filled in from rows and answers.
+    names: &'a [&'a str],
+    of: &'a T,
+}
+
+/// Why `text`, filled in from `template`, cannot be the value of a header. What the environment holds is not shown.
+fn no_header(name: &HeaderName, template: &Text, text: &str) -> String {
+    let what = if text.contains(['\r', '\n']) {
+        "a line end"
+    } else {
+        "a character"
     };
-    let text = Text::parse(&template).map_err(|problem| format!("`auth` {problem}"))?;
-    Ok(HeaderText { text, basic })
+    let problem = format!("header `{name}` would have {what} that no header can have");
+    match template.variables() {
+        [] => format!("{problem}: {text:?}"),
+        variables => format!(
+            "{problem}; see the environment variable {}",
+            variables.join(" and ")
+        ),
+    }
 }
 
+/// The method of that name; in capital letters, as Python's requests sends it.
 fn method(source: &Source<'_>, method: Option<&Spanned<String>>) -> Result<Method, ScenarioError> {
     let Some(name) = method else {
         return Ok(Method::GET);
     };
-    let known = [
-        Method::GET,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::HEAD,
-        Method::OPTIONS,
-    ];
-    let found = known.iter().find(|known| known.as_str() == name.get_ref());
-    found.cloned().ok_or_else(|| {
-        let names: Vec<&str> = known.iter().map(Method::as_str).collect();
+    let found = Method::from_bytes(name.get_ref().to_ascii_uppercase().as_bytes());
+    // A tunnel has no answer that could be checked.
+    let found = found.ok().filter(|method| *method != Method::CONNECT);
+    found.ok_or_else(|| {
         let problem = format!(
-            "`method` must be one of {}, not {:?}",
-            names.join(", "),
+            "`method` must be one such as GET, POST or PURGE, and not CONNECT, not {:?}",
             name.get_ref()
         );
         source.wrong(&name.span(), &problem)
     })
-}
-
-fn text(source: &Source<'_>, key: &str, text: &Spanned<String>) -> Result<Text, ScenarioError> {
-    Text::parse(text.get_ref())
-        .map_err(|problem| source.wrong(&text.span(), &format!("`{key}` {problem}")))
 }

@@ -4,9 +4,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use toml::de::DeValue;
+
 use super::file::DataTable;
+use super::row_file;
 use super::source::Source;
-use super::template::{NoValue, Row, Values};
+use super::template::{self, NoValue, Row, Values};
 use crate::ScenarioError;
 
 /// Something that is the same for all rows, or made for each.
@@ -29,10 +32,12 @@ impl<T> PerRow<T> {
     }
 }
 
-/// The rows of a data file, each with its line; one empty row where there is none.
+/// The rows of a task's data, each with its line; one empty row where there is none.
 #[derive(Debug)]
 pub(super) struct Rows<'a> {
+    /// The data file, if the rows are not in the scenario itself.
     pub(super) file: Option<PathBuf>,
+    is_given: bool,
     lines: Vec<usize>,
     pub(super) all: Arc<[Row]>,
     scenario: &'a Path,
@@ -44,49 +49,44 @@ impl<'a> Rows<'a> {
         place: &Range<usize>,
         data: Option<&DataTable>,
     ) -> Result<Self, ScenarioError> {
-        let scenario = source.path;
-        let Some(data) = data else {
-            return Ok(Self {
+        let (file, rows) = match data {
+            None => (None, vec![(0, Row::new())]),
+            Some(DataTable {
+                file: Some(file),
+                rows: None,
+                ..
+            }) => {
+                let path = source.beside(file);
+                let rows = row_file::read(&path)?;
+                (Some(path), rows)
+            }
+            Some(DataTable {
                 file: None,
-                lines: vec![0],
-                all: Arc::from([Row::new()]),
-                scenario,
-            });
+                rows: Some(rows),
+                ..
+            }) => (None, inline(source, &rows.span())?),
+            Some(_) => {
+                let problem = "`data` has a `file` of rows, or the `rows` themselves: \
+                    data = { file = \"rows.jsonl\" } or data = { rows = [{ user = \"a\" }, { user = \"b\" }] }";
+                return Err(source.wrong(place, problem));
+            }
         };
-        let path = source.beside(&data.file);
-        let text = std::fs::read_to_string(&path).map_err(|source| ScenarioError::Unreadable {
-            path: path.clone(),
-            source,
-        })?;
-        let (mut rows, mut lines) = (Vec::new(), Vec::new());
-        for (index, line) in text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.trim().is_empty())
-        {
-            let row = serde_json::from_str(line).map_err(|error| ScenarioError::Invalid {
-                path: path.clone(),
-                line: index + 1,
-                problem: format!("the row is no JSON object: {error}"),
-            })?;
-            rows.push(row);
-            lines.push(index + 1);
-        }
-        if rows.is_empty() {
-            return Err(ScenarioError::NoRows { path });
-        }
         if u32::try_from(rows.len()).is_err() {
-            return Err(source.wrong(
-                place,
-                &format!("{} has more rows than can be told apart", path.display()),
-            ));
+            return Err(source.wrong(place, "`data` has more rows than can be told apart"));
         }
+        let (lines, all): (Vec<usize>, Vec<Row>) = rows.into_iter().unzip();
         Ok(Self {
-            file: Some(path),
+            file,
+            is_given: data.is_some(),
             lines,
-            all: rows.into(),
-            scenario,
+            all: all.into(),
+            scenario: source.path,
         })
+    }
+
+    /// `true` if some row has such a column.
+    pub(super) fn have_column(&self, column: &str) -> bool {
+        self.all.iter().any(|row| row.contains_key(column))
     }
 
     /// What `make` makes of each row; made once where `column`, the first one filled in, is none.
@@ -96,7 +96,7 @@ impl<'a> Rows<'a> {
         (place, column): (&Range<usize>, Option<&str>),
         make: impl Fn(&Row) -> Result<T, NoValue>,
     ) -> Result<PerRow<T>, ScenarioError> {
-        self.need_file(source, (place, column))?;
+        self.need_rows(source, (place, column))?;
         let used = if column.is_some() {
             &self.all[..]
         } else {
@@ -104,7 +104,7 @@ impl<'a> Rows<'a> {
         };
         used.iter()
             .zip(&self.lines)
-            .map(|(row, line)| make(row).map_err(|NoValue(column)| self.no_column(*line, &column)))
+            .map(|(row, line)| make(row).map_err(|problem| self.no_value(*line, &problem)))
             .collect::<Result<_, _>>()
             .map(PerRow)
     }
@@ -117,22 +117,23 @@ impl<'a> Rows<'a> {
         columns: &[&str],
     ) -> Result<(), ScenarioError> {
         for column in columns {
-            self.need_file(source, (place, Some(column)))?;
+            self.need_rows(source, (place, Some(column)))?;
             let lacking = self.all.iter().position(|row| row.value(column).is_none());
             if let Some(index) = lacking {
-                return Err(self.no_column(self.lines[index], column));
+                let problem = NoValue::Absent((*column).to_owned());
+                return Err(self.no_value(self.lines[index], &problem));
             }
         }
         Ok(())
     }
 
-    fn need_file(
+    fn need_rows(
         &self,
         source: &Source<'_>,
         (place, column): (&Range<usize>, Option<&str>),
     ) -> Result<(), ScenarioError> {
-        match (column, &self.file) {
-            (Some(column), None) => {
+        match column {
+            Some(column) if !self.is_given => {
                 let problem = format!(
                     "`${{{column}}}` needs rows to be filled in from: data = {{ file = \"rows.jsonl\" }}; \
                      or a request that takes it from an answer: extract = {{ {column} = {{ json = \"/{column}\" }} }}"
@@ -143,15 +144,38 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn no_column(&self, line: usize, column: &str) -> ScenarioError {
-        let problem = format!(
-            "the row has no column `{column}`, which {} fills in",
-            self.scenario.display()
-        );
+    fn no_value(&self, line: usize, problem: &NoValue) -> ScenarioError {
+        let scenario = self.scenario.display();
+        let problem = match problem {
+            NoValue::Absent(column) => {
+                format!("the row has no column `{column}`, which {scenario} fills in")
+            }
+            NoValue::Null(column) => format!(
+                "the column `{column}` is null; {scenario} makes it a part of a text, which needs a value"
+            ),
+        };
         ScenarioError::Invalid {
-            path: self.file.clone().unwrap_or_default(),
+            path: self.file.as_deref().unwrap_or(self.scenario).to_owned(),
             line,
             problem,
         }
     }
+}
+
+/// The rows that the scenario file itself has at `place`, each with its line.
+fn inline(source: &Source<'_>, place: &Range<usize>) -> Result<Vec<(usize, Row)>, ScenarioError> {
+    let DeValue::Array(tables) = source.written("rows", place)? else {
+        return Err(source.wrong(place, "`rows` must be a list of tables"));
+    };
+    if tables.is_empty() {
+        return Err(source.wrong(place, "`rows` needs at least one row"));
+    }
+    tables
+        .iter()
+        .map(|table| {
+            let row = template::row(table)
+                .map_err(|problem| source.wrong(&table.span(), &format!("`rows` {problem}")))?;
+            Ok((source.line(&table.span()), row))
+        })
+        .collect()
 }

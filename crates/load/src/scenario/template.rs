@@ -1,40 +1,68 @@
 //! Texts and JSON with `${name}` in them, filled in from the rows of a data file and from what users took from answers.
 
-use serde_json::{Map, Value};
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::generated::Generated;
+use crate::json;
 
 /// A row of a data file.
-pub(crate) type Row = Map<String, Value>;
+pub(crate) type Row = HashMap<String, Box<RawValue>>;
 
 /// What the names in a template stand for.
 pub(crate) trait Values {
     /// The value of `name`, if there is one.
-    fn value(&self, name: &str) -> Option<&Value>;
+    fn value(&self, name: &str) -> Option<&RawValue>;
+
+    /// A new value of this kind, if one can be made here.
+    fn generate(&self, generated: &Generated) -> Option<Box<RawValue>>;
 }
 
 impl Values for Row {
-    fn value(&self, name: &str) -> Option<&Value> {
-        self.get(name)
+    fn value(&self, name: &str) -> Option<&RawValue> {
+        self.get(name).map(|value| &**value)
+    }
+
+    fn generate(&self, _: &Generated) -> Option<Box<RawValue>> {
+        None
     }
 }
 
-/// A name in a template that has no value.
+/// A name in a template that nothing can be filled in for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NoValue(pub(crate) String);
+pub(crate) enum NoValue {
+    /// It has no value.
+    Absent(String),
+    /// Its value is null, which a text cannot hold.
+    Null(String),
+}
+
+/// Tells names that stand for a column or for a value of an answer from those of values that are made.
+pub(super) type IsKnown<'a> = &'a dyn Fn(&str) -> bool;
 
 /// A text with values to fill in. `${env:NAME}` is filled in at once, from the environment. `$${` stands for the two characters `${`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Text(Vec<Part>);
+pub(crate) struct Text {
+    parts: Vec<Part>,
+    /// The variables of the environment that were filled in. What they hold is never shown.
+    variables: Vec<String>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Literal(String),
     Name(String),
+    Generated(String, Generated),
 }
 
 impl Text {
     /// The template in `text`; the error says what is wrong with it.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str, is_known: IsKnown<'_>) -> Result<Self, String> {
         let mut parts = Vec::new();
+        let mut variables = Vec::new();
         let mut literal = String::new();
         let mut rest = text;
         while let Some(at) = rest.find("${") {
@@ -45,46 +73,68 @@ impl Text {
                 continue;
             }
             literal += &rest[..at];
-            let (column, after) = rest[at + 2..]
+            let (name, after) = rest[at + 2..]
                 .split_once('}')
                 .ok_or_else(|| format!("has a `${{` without its `}}`: {text}"))?;
-            if let Some(variable) = column.strip_prefix("env:") {
+            rest = after;
+            if let Some(variable) = name.strip_prefix("env:") {
                 literal += &std::env::var(variable)
                     .map_err(|_| format!("needs the environment variable {variable}"))?;
-                rest = after;
+                variables.push(variable.to_owned());
                 continue;
             }
-            if column.is_empty() {
+            if name.is_empty() {
                 return Err(format!("has a `${{}}` without a column's name: {text}"));
             }
             if !literal.is_empty() {
                 parts.push(Part::Literal(std::mem::take(&mut literal)));
             }
-            parts.push(Part::Name(column.to_owned()));
-            rest = after;
+            let generated = if is_known(name) {
+                None
+            } else {
+                Generated::parse(name)?
+            };
+            parts.push(match generated {
+                Some(generated) => Part::Generated(name.to_owned(), generated),
+                None => Part::Name(name.to_owned()),
+            });
         }
         literal += rest;
         if !literal.is_empty() {
             parts.push(Part::Literal(literal));
         }
-        Ok(Self(parts))
+        Ok(Self { parts, variables })
     }
 
-    /// The names that are filled in.
+    /// The names that are filled in from rows and answers.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|part| match part {
+        self.parts.iter().filter_map(|part| match part {
             Part::Name(name) => Some(name.as_str()),
-            Part::Literal(_) => None,
+            Part::Literal(_) | Part::Generated(..) => None,
         })
+    }
+
+    /// `true` if it has values that each request gets anew.
+    pub(super) fn is_generated(&self) -> bool {
+        let is_generated = |part: &Part| matches!(part, Part::Generated(..));
+        self.parts.iter().any(is_generated)
+    }
+
+    /// The variables of the environment that were filled in.
+    pub(super) fn variables(&self) -> &[String] {
+        &self.variables
     }
 
     /// The same with what stands between the columns put through `encode`.
     pub(super) fn encoded(self, encode: fn(&str) -> String) -> Self {
         let encoded = |part| match part {
             Part::Literal(literal) => Part::Literal(encode(&literal)),
-            name @ Part::Name(_) => name,
+            other => other,
         };
-        Self(self.0.into_iter().map(encoded).collect())
+        Self {
+            parts: self.parts.into_iter().map(encoded).collect(),
+            ..self
+        }
     }
 
     /// The text with each value put through `encode`.
@@ -94,85 +144,164 @@ impl Text {
         encode: fn(&str) -> String,
     ) -> Result<String, NoValue> {
         let mut filled = String::new();
-        for part in &self.0 {
+        for part in &self.parts {
             match part {
                 Part::Literal(literal) => filled += literal,
-                Part::Name(name) => filled += &encode(&as_text(value_of(values, name)?)),
+                Part::Name(name) => filled += &encode(&text_of(value_of(values, name)?, name)?),
+                Part::Generated(name, generated) => {
+                    filled += &encode(&text_of(&made(values, name, generated)?, name)?);
+                }
             }
         }
         Ok(filled)
     }
 
-    /// As a JSON value: a text that is one name alone becomes that value as it is.
-    fn fill_value(&self, values: &impl Values) -> Result<Value, NoValue> {
-        match self.0.as_slice() {
-            [Part::Name(name)] => value_of(values, name).cloned(),
-            _ => self.fill(values, str::to_owned).map(Value::String),
+    /// As JSON: a text that is one name alone becomes the value of that name as it is.
+    fn fill_json(&self, values: &impl Values) -> Result<Box<RawValue>, NoValue> {
+        match self.parts.as_slice() {
+            [Part::Name(name)] => value_of(values, name).map(ToOwned::to_owned),
+            [Part::Generated(name, generated)] => made(values, name, generated),
+            _ => self
+                .fill(values, str::to_owned)
+                .map(|text| json::string(&text)),
         }
     }
 }
 
-/// A JSON value with values to fill in inside its strings (not its keys).
+/// JSON with values to fill in inside its strings (not its keys). All else is as it was written.
 #[derive(Debug, Clone)]
-pub(crate) enum Json {
-    Fixed(Value),
-    Text(Text),
-    Array(Vec<Json>),
-    Object(Vec<(String, Json)>),
+pub(crate) struct Json(Vec<JsonPart>);
+
+#[derive(Debug, Clone)]
+enum JsonPart {
+    Literal(String),
+    Value(Text),
 }
 
 impl Json {
     /// The template in a TOML value; the error says what is wrong with it.
-    pub(super) fn parse(value: &toml::Value) -> Result<Self, String> {
-        Ok(match value {
-            toml::Value::String(text) => Self::Text(Text::parse(text)?),
-            toml::Value::Array(items) => {
-                Self::Array(items.iter().map(Self::parse).collect::<Result<_, _>>()?)
+    pub(super) fn parse(value: &DeValue<'_>, is_known: IsKnown<'_>) -> Result<Self, String> {
+        let mut parts = Self(Vec::new());
+        parts.add(value, is_known)?;
+        Ok(parts)
+    }
+
+    fn add(&mut self, value: &DeValue<'_>, is_known: IsKnown<'_>) -> Result<(), String> {
+        match value {
+            DeValue::String(text) => {
+                let text = Text::parse(text, is_known)?;
+                self.0.push(JsonPart::Value(text));
             }
-            toml::Value::Table(table) => {
-                let entry =
-                    |(key, value): (&String, &toml::Value)| Ok((key.clone(), Self::parse(value)?));
-                Self::Object(table.iter().map(entry).collect::<Result<_, String>>()?)
+            DeValue::Array(items) => {
+                self.push("[");
+                for (index, item) in items.iter().enumerate() {
+                    self.push(if index > 0 { "," } else { "" });
+                    self.add(item.get_ref(), is_known)?;
+                }
+                self.push("]");
             }
-            toml::Value::Integer(number) => Self::Fixed(Value::from(*number)),
-            toml::Value::Boolean(boolean) => Self::Fixed(Value::from(*boolean)),
-            toml::Value::Datetime(time) => Self::Fixed(Value::from(time.to_string())),
-            toml::Value::Float(number) if number.is_finite() => Self::Fixed(Value::from(*number)),
-            toml::Value::Float(number) => {
-                return Err(format!("has {number}, which JSON cannot say"));
+            DeValue::Table(table) => {
+                self.push("{");
+                for (index, (key, value)) in table.iter().enumerate() {
+                    self.push(if index > 0 { "," } else { "" });
+                    self.push(json::string(key.get_ref()).get());
+                    self.push(":");
+                    self.add(value.get_ref(), is_known)?;
+                }
+                self.push("}");
             }
+            scalar => {
+                let text = written(scalar)?;
+                if matches!(scalar, DeValue::Datetime(_)) {
+                    self.push(json::string(&text).get());
+                } else {
+                    self.push(&text);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, text: &str) {
+        if let Some(JsonPart::Literal(literal)) = self.0.last_mut() {
+            *literal += text;
+        } else if !text.is_empty() {
+            self.0.push(JsonPart::Literal(text.to_owned()));
+        }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &Text> {
+        self.0.iter().filter_map(|part| match part {
+            JsonPart::Value(text) => Some(text),
+            JsonPart::Literal(_) => None,
         })
     }
 
-    /// The names that are filled in.
+    /// The names that are filled in from rows and answers.
     pub(super) fn names(&self) -> Vec<&str> {
-        match self {
-            Self::Fixed(_) => Vec::new(),
-            Self::Text(text) => text.names().collect(),
-            Self::Array(items) => items.iter().flat_map(Self::names).collect(),
-            Self::Object(entries) => entries
-                .iter()
-                .flat_map(|(_, value)| value.names())
-                .collect(),
-        }
+        self.texts().flat_map(Text::names).collect()
     }
 
-    /// The value with everything filled in.
-    pub(crate) fn fill(&self, values: &impl Values) -> Result<Value, NoValue> {
-        match self {
-            Self::Fixed(value) => Ok(value.clone()),
-            Self::Text(text) => text.fill_value(values),
-            Self::Array(items) => items.iter().map(|item| item.fill(values)).collect(),
-            Self::Object(entries) => {
-                let filled = |(key, value): &(String, Self)| Ok((key.clone(), value.fill(values)?));
-                entries
-                    .iter()
-                    .map(filled)
-                    .collect::<Result<Map<_, _>, _>>()
-                    .map(Value::Object)
+    /// `true` if it has values that each request gets anew.
+    pub(super) fn is_generated(&self) -> bool {
+        self.texts().any(Text::is_generated)
+    }
+
+    /// The JSON with everything filled in.
+    pub(crate) fn fill(&self, values: &impl Values) -> Result<Box<RawValue>, NoValue> {
+        let mut filled = String::new();
+        for part in &self.0 {
+            match part {
+                JsonPart::Literal(literal) => filled += literal,
+                JsonPart::Value(text) => filled += text.fill_json(values)?.get(),
             }
         }
+        Ok(RawValue::from_string(filled).expect("it is put together from JSON"))
     }
+}
+
+/// A number, a boolean or a time as the file has it, without what TOML alone knows: signs in front, `_` between digits, other
+/// bases than ten.
+pub(super) fn written(scalar: &DeValue<'_>) -> Result<String, String> {
+    Ok(match scalar {
+        DeValue::Integer(number) => {
+            let digits = number.as_str().trim_start_matches('+');
+            match number.radix() {
+                10 => digits.to_owned(),
+                radix => i128::from_str_radix(digits, radix)
+                    .map_err(|_| format!("has {number}, which is too large"))?
+                    .to_string(),
+            }
+        }
+        DeValue::Float(number) => {
+            let text = number.as_str().trim_start_matches('+');
+            if text.ends_with("inf") || text.ends_with("nan") {
+                return Err(format!("has {text}, which JSON cannot say"));
+            }
+            text.to_owned()
+        }
+        DeValue::Boolean(boolean) => boolean.to_string(),
+        DeValue::Datetime(time) => time.to_string(),
+        DeValue::String(text) => text.to_string(),
+        DeValue::Array(_) | DeValue::Table(_) => {
+            return Err("has a list or a table where a single value belongs".to_owned());
+        }
+    })
+}
+
+/// The row in a TOML table; the error says what is wrong with it.
+pub(super) fn row(table: &Spanned<DeValue<'_>>) -> Result<Row, String> {
+    let DeValue::Table(columns) = table.get_ref() else {
+        return Err("needs tables, such as rows = [{ user = \"a\" }, { user = \"b\" }]".to_owned());
+    };
+    let mut row = Row::new();
+    for (column, value) in columns {
+        let template = Json::parse(value.get_ref(), &|_| true)?;
+        let value = template.fill(&Row::new());
+        let value = value.map_err(|_| "has a `${`, which rows cannot have".to_owned())?;
+        row.insert(column.get_ref().to_string(), value);
+    }
+    Ok(row)
 }
 
 /// Percent-encodes all but RFC 3986's unreserved characters.
@@ -182,24 +311,30 @@ pub(crate) fn percent_encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push('%');
-            encoded.extend(
-                [byte >> 4, byte & 15]
-                    .map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])),
-            );
+            push_percent_encoded(&mut encoded, byte);
         }
     }
     encoded
 }
 
-fn value_of<'a>(values: &'a impl Values, name: &str) -> Result<&'a Value, NoValue> {
-    let value = values.value(name);
-    value.ok_or_else(|| NoValue(name.to_owned()))
+/// Appends `byte` as `%` and two hexadecimal digits.
+pub(super) fn push_percent_encoded(encoded: &mut String, byte: u8) {
+    let digits =
+        [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)]));
+    encoded.push('%');
+    encoded.extend(digits);
 }
 
-fn as_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
+fn value_of<'a>(values: &'a impl Values, name: &str) -> Result<&'a RawValue, NoValue> {
+    let value = values.value(name);
+    value.ok_or_else(|| NoValue::Absent(name.to_owned()))
+}
+
+fn made(values: &impl Values, name: &str, generated: &Generated) -> Result<Box<RawValue>, NoValue> {
+    let value = values.generate(generated);
+    value.ok_or_else(|| NoValue::Absent(name.to_owned()))
+}
+
+fn text_of<'a>(value: &'a RawValue, name: &str) -> Result<std::borrow::Cow<'a, str>, NoValue> {
+    json::as_text(value).ok_or_else(|| NoValue::Null(name.to_owned()))
 }

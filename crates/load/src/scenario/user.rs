@@ -115,6 +115,11 @@ pub(super) fn build(
         headers: Some(&table.headers).filter(|headers: &&Headers| !headers.is_empty()),
         auth: table.auth.as_ref(),
         taken: Some(&taken),
+        on_start: false,
+    };
+    let first = Common {
+        on_start: true,
+        ..common
     };
     Ok(UserClass {
         name: table.name.clone(),
@@ -122,7 +127,7 @@ pub(super) fn build(
         fixed_count: table.fixed_count.map(|count| count.0),
         wait_time: table.wait_time.map_or(wait_time, |wait| wait.0),
         in_order: table.in_order,
-        on_start: tasks(source, common, &table.on_start)?,
+        on_start: tasks(source, first, &table.on_start)?,
         tasks: tasks(source, common, &table.tasks)?,
         on_stop: tasks(source, common, &table.on_stop)?,
     })

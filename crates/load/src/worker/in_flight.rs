@@ -65,7 +65,7 @@ impl Drop for InFlight<'_> {
             measured: true,
             in_period: false,
             body_bytes: 0,
-            failure: Some(self.worker.shared.no_answer.clone()),
+            failure: Some(self.worker.shared.no_answer()),
             unanswered: true,
         });
     }

@@ -184,7 +184,11 @@ fn a_load_that_cannot_start_says_why() {
     assert!(error("127.0.0.1:80", 1.0).contains("is no address of a server"));
     assert!(error("http://127.0.0.1:80", 0.0).contains("must be above 0"));
     assert!(error("http://127.0.0.1:80", f64::NAN).contains("must be above 0"));
-    let odd = Scenario::parse("[[task]]\npath = \"/a b\"", Path::new("s.toml")).unwrap();
+    let long = format!(
+        "[[task]]\nname = \"long\"\npath = \"/{}\"",
+        "a".repeat(70_000)
+    );
+    let odd = Scenario::parse(&long, Path::new("s.toml")).unwrap();
     let result = run(
         &odd,
         &config("http://127.0.0.1:80", 1, millis(1)),
@@ -193,6 +197,6 @@ fn a_load_that_cannot_start_says_why() {
     );
     assert_eq!(
         result.unwrap_err().to_string(),
-        "request `/a b`: `/a b` is no valid path on this host"
+        "request `long`: its path is too long; at most 65,534 bytes can be sent"
     );
 }

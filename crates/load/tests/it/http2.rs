@@ -64,6 +64,31 @@ fn check(expected: &str, reply: Reply) {
 }
 
 #[test]
+fn a_server_that_allows_no_request_is_named() {
+    let (address, _) = async_server(|stream| async move {
+        let mut settings = server::Builder::new();
+        let settings = settings.max_concurrent_streams(0);
+        if let Ok(mut connection) = settings.handshake::<_, Bytes>(stream).await {
+            while connection.accept().await.is_some() {}
+        }
+    });
+    let measurement = measure(
+        &scenario(&format!("{HTTP2}{ONE_TASK}")),
+        &config_of(&format!("http://{address}"), 3),
+    );
+    // What is sent before the settings are there, the server refuses.
+    for (cause, _) in causes(&measurement) {
+        assert!(
+            cause.contains("SETTINGS_MAX_CONCURRENT_STREAMS is 0")
+                || cause.contains("RST_STREAM with REFUSED_STREAM"),
+            "{cause}"
+        );
+    }
+    assert_eq!((requests(&measurement), failures(&measurement)), (3, 3));
+    assert!(causes(&measurement).len() <= 2);
+}
+
+#[test]
 fn requests_arrive_as_the_scenario_writes_them_with_one_connection_a_user() {
     type Log = Vec<(Request<()>, Vec<u8>)>;
     let log: Arc<Mutex<Log>> = Arc::default();

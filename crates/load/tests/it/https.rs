@@ -241,6 +241,41 @@ fn a_handshake_that_fails_says_why() {
 }
 
 #[test]
+fn an_answer_may_end_with_the_connection_and_without_a_goodbye_of_tls() {
+    let authority = Authority::new();
+    let acceptor = authority.sign("127.0.0.1").acceptor("");
+    let serve = |text: &'static [u8]| {
+        let acceptor = acceptor.clone();
+        let (address, _) = async_server(move |stream| {
+            let acceptor = acceptor.clone();
+            async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let _ = stream.read(&mut [0; 1000]).await;
+                let _ = stream.write_all(text).await;
+                let _ = stream.flush().await;
+                // Only the transport says goodbye.
+                let _ = stream.into_inner().0.shutdown().await;
+            }
+        });
+        load(
+            &format!("https://{address}"),
+            &authority,
+            "ca_file = \"ca.pem\"",
+        )
+    };
+    let measurement = serve(b"HTTP/1.1 200 OK\r\n\r\nall there is");
+    assert_eq!(causes(&measurement), []);
+    assert_eq!(measurement.requests[0].body_bytes, 4 * 12);
+    let measurement = serve(b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\nhalf");
+    assert_eq!(
+        causes(&measurement),
+        [("connection closed half-way through the answer", 4)]
+    );
+}
+
+#[test]
 fn the_handshake_belongs_to_the_request_that_needed_it() {
     let authority = Authority::new();
     let acceptor = authority.sign("127.0.0.1").acceptor("");

@@ -25,4 +25,5 @@ mod sockets;
 #[cfg(test)]
 mod unanswered;
 #[cfg(test)]
+mod wire;
 mod workloads;

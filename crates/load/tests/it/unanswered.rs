@@ -128,3 +128,29 @@ fn arrivals_without_an_answer_are_failures_too() {
         (None, None)
     );
 }
+
+#[test]
+fn waiting_for_answers_can_be_given_up() {
+    let (url, _) = freezing_server(0);
+    let give_up = tokio_util::sync::CancellationToken::new();
+    let control = bakeoff_load::Control::new().giving_up(give_up.clone());
+    let config = LoadConfig {
+        // A test that hangs is what it would be, were it waited for.
+        stop_timeout: Duration::from_hours(1),
+        ..config(&url, 2, millis(100))
+    };
+    let mut observe = |progress: &bakeoff_load::Progress<'_>| {
+        if progress.phase == bakeoff_load::Phase::Draining {
+            give_up.cancel();
+        }
+    };
+    let scenario = scenario(ONE_TASK);
+    let measurement = bakeoff_load::run(&scenario, &config, &control, &mut observe).unwrap();
+    assert_eq!(
+        causes(&measurement),
+        [(
+            "no answer when waiting was given up after the end of the load",
+            2
+        )]
+    );
+}

@@ -1,5 +1,7 @@
 //! The tables of the history, and how rows become values.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -79,6 +81,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, HistoryError> {
         path: path.to_owned(),
         source,
     };
+    make_for_owner(path);
     let mut connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(PATIENCE).map_err(failed)?;
     match prepare(&mut connection).map_err(failed)? {
@@ -91,6 +94,14 @@ pub(super) fn open(path: &Path) -> Result<Connection, HistoryError> {
             found,
         }),
     }
+}
+
+/// Makes the file where there is none, readable by its owner alone: it names hosts and what they answered.
+fn make_for_owner(path: &Path) {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    // One that is there stays as it is, and one that cannot be made is an error of the database's.
+    let _ = options.open(path);
 }
 
 enum Found {

@@ -25,45 +25,49 @@ impl Load {
     /// Begins at once, or when the thread `before` has ended, unless it was stopped by then.
     pub(super) fn start(self, before: Option<JoinHandle<()>>) -> JoinHandle<()> {
         let Some(before) = before else {
-            let recording = self.announce();
-            return std::thread::spawn(move || self.run(recording));
+            self.announce();
+            return std::thread::spawn(move || self.run());
         };
         std::thread::spawn(move || {
             // A panic of that load was printed.
             let _ = before.join();
             if !self.control.stopped().is_cancelled() {
-                let recording = self.announce();
-                self.run(recording);
+                self.announce();
+                self.run();
             }
         })
     }
 
-    /// Says that the load begins, and enters it into the history.
-    fn announce(&self) -> Option<Recording> {
+    /// Says that the load begins.
+    fn announce(&self) {
         let Self { config, shared, .. } = self;
         let asked = recording::describe(config);
         let line = format!("starting {asked} on {}", config.host);
         shared.log.info(&line);
         lock(&shared.live).begin(config.host.clone());
         shared.changed();
-        let path = self.store.as_ref()?;
-        Recording::begin(path, &self.about, config, self.tags.clone(), &shared.log)
     }
 
-    fn run(self, mut recording: Option<Recording>) {
+    fn run(self) {
         let Self {
             about,
             config,
             control,
             shared,
-            ..
+            mut store,
+            tags,
         } = self;
         let log = &shared.log;
+        let mut recording: Option<Recording> = None;
         let mut observe = |progress: &Progress<'_>| {
             let mut live = lock(&shared.live);
             live.follow(state_of(progress.phase), progress.users, progress.so_far);
             drop(live);
             shared.changed();
+            // Only a load that has begun is a run: the address may lead nowhere.
+            if let Some(path) = store.take() {
+                recording = Recording::begin(&path, &about, &config, tags.clone(), log);
+            }
             if let Some(recording) = &mut recording {
                 recording.save(progress.so_far, log);
             }

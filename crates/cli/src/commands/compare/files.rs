@@ -10,6 +10,7 @@ use bakeoff_report::{Analysis, Experiment, render, words};
 
 use super::png;
 use crate::args::CompareArgs;
+use crate::files::{add_to_job_summary, write};
 use crate::output::say;
 
 /// Writes every file that was asked for, the record first; one that cannot be written does not keep the others from being.
@@ -30,7 +31,7 @@ pub(super) fn write_all(args: &CompareArgs, experiment: &Experiment) -> anyhow::
         one(Some(&args.html), || {
             render::html::render_experiment(experiment)
         }),
-        super::add_to_job_summary(|| render::markdown::render_experiment(experiment)),
+        add_to_job_summary(|| render::markdown::render_experiment(experiment)),
     ];
     written.into_iter().collect()
 }
@@ -88,7 +89,7 @@ pub(super) fn has_any_failed(experiment: &Experiment) -> bool {
 
 fn one(path: Option<&Path>, content: impl FnOnce() -> String) -> anyhow::Result<()> {
     let Some(path) = path else { return Ok(()) };
-    super::write(path, &content())?;
+    write(path, &content())?;
     say(&format!("wrote {}", path.display()));
     Ok(())
 }
@@ -96,7 +97,7 @@ fn one(path: Option<&Path>, content: impl FnOnce() -> String) -> anyhow::Result<
 fn pictures(args: &CompareArgs, pictures: &[Picture]) -> anyhow::Result<()> {
     if let Some(folder) = &args.svg {
         for picture in pictures {
-            super::write(&file(folder, picture, "svg"), &picture.svg)?;
+            write(&file(folder, picture, "svg"), &picture.svg)?;
         }
         say_written(folder, pictures);
     }

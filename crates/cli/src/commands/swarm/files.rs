@@ -7,7 +7,7 @@ use bakeoff_report::render::{self, locust_csv};
 use bakeoff_report::{LoadTest, Measurement, ThresholdOutcome};
 
 use crate::args::SwarmArgs;
-use crate::commands::compare::{add_to_job_summary, append, write};
+use crate::files::{add_to_job_summary, append, check_writable, write};
 use crate::output::say;
 
 /// Writes every file that was asked for at the end; one that cannot be written does not keep the others from being.
@@ -51,33 +51,62 @@ fn one(path: Option<&Path>, content: impl FnOnce() -> String) -> anyhow::Result<
 pub(super) struct Csv {
     prefix: PathBuf,
     history: locust_csv::History,
+    is_begun: bool,
 }
 
 impl Csv {
-    /// Makes the four files, so that one that cannot be made is known before the load begins.
-    pub(super) fn create(prefix: &Path, full_history: bool) -> anyhow::Result<Self> {
+    /// Files whose names begin with `prefix`. Nothing is written yet, but that it can be is known before the load begins.
+    pub(super) fn new(prefix: &Path, full_history: bool) -> anyhow::Result<Self> {
         let csv = Self {
             prefix: prefix.to_owned(),
             history: locust_csv::History::new(full_history),
+            is_begun: false,
         };
-        csv.write("_stats_history.csv", &locust_csv::history_header())?;
-        csv.write("_exceptions.csv", &locust_csv::exceptions())?;
-        for suffix in ["_stats.csv", "_failures.csv"] {
-            csv.write(suffix, "")?;
-        }
+        check_writable(&csv.path("_stats.csv"))?;
         Ok(csv)
     }
 
-    /// Brings the files up to date.
+    /// Brings the files up to date. Those of an earlier run stay as they are until a server has been reached: an address
+    /// that was mistyped costs no results.
     pub(super) fn update(&mut self, measurement: &Measurement) -> anyhow::Result<()> {
-        let rows = self.history.new_rows(measurement);
-        append(&suffixed(&self.prefix, "_stats_history.csv"), &rows)?;
-        self.write("_stats.csv", &locust_csv::stats(measurement))?;
-        self.write("_failures.csv", &locust_csv::failures(measurement))
+        if !self.is_begun && measurement.connections_opened == 0 {
+            return Ok(());
+        }
+        self.write(measurement)
     }
 
-    fn write(&self, suffix: &str, content: &str) -> anyhow::Result<()> {
-        write(&suffixed(&self.prefix, suffix), content)
+    /// Brings the files up to date for the last time.
+    pub(super) fn finish(mut self, measurement: &Measurement) -> anyhow::Result<()> {
+        let kept = self.path("_stats.csv");
+        if !self.is_begun && measurement.connections_opened == 0 && kept.exists() {
+            say(&format!(
+                "no connection was opened; {} and the files beside it are those of an earlier run",
+                kept.display()
+            ));
+            return Ok(());
+        }
+        self.write(measurement)
+    }
+
+    fn write(&mut self, measurement: &Measurement) -> anyhow::Result<()> {
+        let rows = self.history.new_rows(measurement);
+        let history = self.path("_stats_history.csv");
+        if self.is_begun {
+            append(&history, &rows)?;
+        } else {
+            write(&history, &(locust_csv::history_header() + &rows))?;
+            write(&self.path("_exceptions.csv"), &locust_csv::exceptions())?;
+            self.is_begun = true;
+        }
+        write(&self.path("_stats.csv"), &locust_csv::stats(measurement))?;
+        write(
+            &self.path("_failures.csv"),
+            &locust_csv::failures(measurement),
+        )
+    }
+
+    fn path(&self, suffix: &str) -> PathBuf {
+        suffixed(&self.prefix, suffix)
     }
 }
 

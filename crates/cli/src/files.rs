@@ -1,0 +1,113 @@
+//! Files that the program writes: whole, or not at all.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+/// Writes `content` to the file at `path`, whose folder is made where there is none. What the file held before is there until
+/// all of `content` is: a full disk or a killed process leaves no half of it.
+pub(crate) fn write(path: &Path, content: &str) -> anyhow::Result<()> {
+    written(path, content).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn written(path: &Path, content: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    fs::create_dir_all(folder)?;
+    // A link stays one, and what is no file, such as /dev/stdout, can only be written to.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let found = fs::metadata(&target);
+    if found.as_ref().is_ok_and(|found| !found.is_file()) {
+        return fs::write(&target, content);
+    }
+    let part = beside(&target);
+    let put_in_place = fs::write(&part, content)
+        .and_then(|()| match &found {
+            Ok(found) => fs::set_permissions(&part, found.permissions()),
+            Err(_) => Ok(()),
+        })
+        .and_then(|()| fs::rename(&part, &target));
+    if put_in_place.is_err() {
+        // It may not be there.
+        let _ = fs::remove_file(&part);
+    }
+    put_in_place
+}
+
+/// The file that becomes the one at `path`, in the same folder: a file cannot be renamed across file systems.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".part-{}", std::process::id()));
+    name.into()
+}
+
+/// Adds `markdown` to what GitHub shows of a job, where there is one.
+pub(crate) fn add_to_job_summary(markdown: impl FnOnce() -> String) -> anyhow::Result<()> {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
+        return Ok(());
+    };
+    append(Path::new(&path), &markdown())
+}
+
+/// Adds to the end of a file.
+pub(crate) fn append(path: &Path, content: &str) -> anyhow::Result<()> {
+    let open = || fs::OpenOptions::new().create(true).append(true).open(path);
+    open()
+        .and_then(|mut file| file.write_all(content.as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Whether files can be made in the folder of `path`, found out by making one; nothing is left behind but the folder.
+pub(crate) fn check_writable(path: &Path) -> anyhow::Result<()> {
+    let part = beside(path);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&part, ""))
+        .and_then(|()| fs::remove_file(&part))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_its_permissions_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/out.csv");
+        write(&path, "one").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let link = folder.path().join("link");
+        symlink(&path, &link).unwrap();
+        write(&link, "two").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        write(Path::new("/dev/null"), "gone").unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "kept").unwrap();
+        let below = file.join("below");
+        for error in [
+            write(&below, "x").unwrap_err(),
+            check_writable(&below).unwrap_err(),
+        ] {
+            let error = format!("{error:#}");
+            assert!(error.starts_with("cannot write "), "{error}");
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
+        check_writable(&folder.path().join("new")).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
