@@ -126,8 +126,6 @@ fn a_starved_generator_gives_no_verdict_but_that_it_was_starved() {
     let verdict = &record["derived"]["results"][1]["verdict"];
     assert_eq!(verdict["verdict"], "not_measurable", "{verdict}");
     let obstacle = verdict["obstacle"].as_str().unwrap();
-    assert!(
-        obstacle.contains("the load generator was the limit"),
-        "{obstacle}"
-    );
+    // It is the limit where it runs, and stands still for most of the time where the machine is busy besides.
+    assert!(obstacle.contains("the load generator"), "{obstacle}");
 }

@@ -294,10 +294,10 @@ fn server_elsewhere_that_goes_away_is_a_problem_of_its_turns_alone() {
 fn what_can_never_be_sent_ends_it_before_anything_is_started() {
     let folder = TempDir::new().unwrap();
     let cases = [
-        (server("one"), "/two words", "no valid path"),
+        (server("one"), "/".repeat(70_000), "its path is too long"),
         (
             "[[contender]]\nname = \"there\"\nurl = \"http://127.0.0.1:99999\"\n".to_owned(),
-            "/",
+            "/".to_owned(),
             "is no address of a server",
         ),
     ];
