@@ -37,9 +37,9 @@ impl Crowd {
         }
     }
 
-    /// The most users wanted at once, as far as is known.
-    pub(crate) fn most(&self) -> u32 {
-        self.population.borrow().most()
+    /// The first moment at which `user` is wanted; `None` if there is none, as far as is known.
+    pub(crate) fn first_start(&self, user: u32) -> Option<Duration> {
+        self.population.borrow().next_start(user, Duration::ZERO)
     }
 
     /// Returns when other users are wanted than before.

@@ -120,6 +120,16 @@ pub enum LoadError {
         /// The rate, in users per second.
         spawn_rate: f64,
     },
+    /// More users than there is memory for.
+    #[error(
+        "{users} users do not fit into the free memory of this machine, which holds {most} at most"
+    )]
+    TooManyUsers {
+        /// The users that were asked for.
+        users: u32,
+        /// The users that fit.
+        most: u32,
+    },
     /// A class with a fixed number of users in an open model, which has no users.
     #[error(
         "user class `{class}` has a `fixed_count`, which arrivals cannot keep; give it a `weight`"

@@ -97,11 +97,6 @@ impl Population {
         change.map_or(0, |change| change.count(time.saturating_sub(change.at)))
     }
 
-    /// The most users that are wanted at any time.
-    pub(crate) fn most(&self) -> u32 {
-        self.0.iter().map(|change| change.to).max().unwrap_or(0)
-    }
-
     /// When the users wanted first are all there.
     pub(crate) fn first_complete(&self) -> Duration {
         self.0.first().map_or(Duration::ZERO, |change| {
@@ -260,7 +255,6 @@ mod tests {
         assert_eq!(population.next_start(50, Duration::ZERO), None);
         population.change(seconds(20), 3, 3.0);
         assert_eq!(population.next_start(2, seconds(11)), Some(seconds(20)));
-        assert_eq!(population.most(), 100);
     }
 
     proptest! {

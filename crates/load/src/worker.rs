@@ -156,6 +156,7 @@ pub(crate) async fn drive(shared: Arc<Shared>, thread: usize, crowd: Crowd, hand
         worker: Rc::clone(&worker),
         crowd,
         next: thread,
+        due: None,
     };
     if let Workload::Arrivals(arrivals) = &worker.shared.config.workload {
         let visitors = Visitors::new(Rc::clone(&worker), arrivals);
@@ -172,12 +173,14 @@ pub(crate) async fn drive(shared: Arc<Shared>, thread: usize, crowd: Crowd, hand
     let mut over = std::pin::pin!(worker.over());
     let mut given_up = std::pin::pin!(worker.given_up());
     loop {
+        let due = crowd.due.map(|due| worker.shared.clock.at(due));
         tokio::select! {
             task = tasks.join_next(), if !tasks.is_empty() => match task {
                 Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 _ => (),
             },
             () = crowd.crowd.changed() => crowd.employ(&mut tasks),
+            () = until(due) => crowd.employ(&mut tasks),
             // Those that were missed while the thread did not run come one after another, each with its own delay.
             planned = wake_ups.tick() => worker.woke_up(planned.into_std()),
             _ = ticks.tick() => worker.hand_over_before(worker.shared.clock.now()),
@@ -200,20 +203,36 @@ struct Crew {
     worker: Rc<Worker>,
     crowd: Crowd,
     next: usize,
+    /// When the next user is wanted; `None` if never, as far as is known.
+    due: Option<Duration>,
 }
 
 impl Crew {
-    /// Makes a task for each user of this thread that is wanted at any time and has none yet.
+    /// Makes a task for each user of this thread that is wanted by now and has none yet: users who come later take no
+    /// memory before.
     fn employ(&mut self, tasks: &mut JoinSet<()>) {
-        while let Ok(index) = u32::try_from(self.next)
-            && index < self.crowd.most()
-        {
+        while let Ok(index) = u32::try_from(self.next) {
+            self.due = self.crowd.first_start(index);
+            if self
+                .due
+                .is_none_or(|due| due > self.worker.shared.clock.now())
+            {
+                return;
+            }
             let user = User::new(Rc::clone(&self.worker), index, self.crowd.clone());
             if let Some(user) = user {
                 tasks.spawn_local(user.live());
             }
             self.next += self.worker.shared.config.threads.get();
         }
+    }
+}
+
+/// Waits until `due`, or for ever where there is nothing to wait for.
+async fn until(due: Option<std::time::Instant>) {
+    match due {
+        Some(due) => sleep_until(Instant::from_std(due)).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -71,6 +71,14 @@ impl Workload {
         }
     }
 
+    /// The most users that there are at once; none in an open model.
+    pub fn most_users(&self) -> u32 {
+        match self {
+            Self::Arrivals(_) => 0,
+            users => users.most_connections(),
+        }
+    }
+
     /// The most connections that it takes at once: one for each user, or for each request in flight.
     pub(crate) fn most_connections(&self) -> u32 {
         match self {
@@ -95,7 +103,10 @@ impl Workload {
     /// How long it goes on by itself; `None` where nothing ends it.
     pub(crate) fn duration(&self) -> Option<Duration> {
         match self {
-            Self::Stages(stages) => Some(stages.iter().map(|stage| stage.duration).sum()),
+            Self::Stages(stages) => {
+                let add = |sum: Duration, stage: &Stage| sum.saturating_add(stage.duration);
+                Some(stages.iter().fold(Duration::ZERO, add))
+            }
             Self::Users { .. } | Self::Spread { .. } | Self::Arrivals(_) => None,
         }
     }

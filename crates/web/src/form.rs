@@ -72,9 +72,20 @@ impl SwarmForm {
                 spawn_rate: self.spawn_rate.unwrap_or(rate),
             };
         }
+        fit(config.workload.most_users())?;
         config.host = self.host.unwrap_or(config.host);
         config.run_time = self.run_time.or(config.run_time);
         Ok(config)
+    }
+}
+
+/// Whether there is room for so many users on this machine.
+pub(crate) fn fit(users: u32) -> Result<(), SwarmError> {
+    match bakeoff_load::most_users() {
+        Some(most) if users > most => Err(SwarmError::Form(format!(
+            "{users} users do not fit into the free memory of this machine, which holds {most} at most"
+        ))),
+        _ => Ok(()),
     }
 }
 

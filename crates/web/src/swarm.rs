@@ -10,7 +10,7 @@ use bakeoff_report::{History, LoadTest, Machine, Measurement};
 use tokio::sync::{oneshot, watch};
 
 use crate::PageConfig;
-use crate::form::SwarmForm;
+use crate::form::{SwarmForm, fit};
 use crate::log::Log;
 
 mod live;
@@ -280,6 +280,7 @@ impl Swarm {
         };
         let users = form.users.unwrap_or(users_now.get());
         let spawn_rate = form.spawn_rate.unwrap_or(rate_now);
+        fit(users)?;
         running.control.set_users(users, spawn_rate);
         running.config.workload = Workload::Users {
             users: NonZeroU32::new(users).unwrap_or(users_now),

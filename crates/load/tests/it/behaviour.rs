@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, Method, Uri};
 use bakeoff_load::{Control, LoadConfig, LoadError, NotCorrect, Scenario, check_once, run};
 
 use crate::server::{
-    ONE_TASK, Server, config, failures, measure, millis, requests, scenario, users_at,
+    ONE_TASK, Server, config, config_of, failures, lasting, measure, millis, requests, scenario,
+    users_at,
 };
 
 /// Requests as a server got them.
@@ -51,7 +52,7 @@ fn requests_are_sent_as_the_scenario_writes_them() {
     let scenario = Scenario::parse(text, &folder.path().join("scenario.toml")).unwrap();
     let (server, log) = logging_server();
     let prefixed = format!("{}/api/", server.url);
-    let measurement = measure(&scenario, &config(&prefixed, 1, millis(50)));
+    let measurement = measure(&scenario, &lasting(&prefixed, 1, millis(50)));
     assert_eq!(failures(&measurement), 0, "{:?}", measurement.failures);
     let log = log.lock().unwrap();
     let (method, uri, headers, body) = &log[0];
@@ -82,7 +83,7 @@ fn tasks_are_chosen_by_weight_and_counted_by_name() {
     let text = "[[task]]\npath = \"/often\"\nweight = 4\n[[task]]\npath = \"/seldom\"\n\
                 [[task]]\npath = \"/also\"\nname = \"/often\"\nweight = 1\n";
     let (server, log) = logging_server();
-    let measurement = measure(&scenario(text), &config(&server.url, 8, millis(600)));
+    let measurement = measure(&scenario(text), &lasting(&server.url, 8, millis(600)));
     let mut by_path = HashMap::new();
     for (_, uri, _, _) in log.lock().unwrap().iter() {
         *by_path.entry(uri.path().to_owned()).or_insert(0_u64) += 1;
@@ -122,7 +123,7 @@ fn the_same_seed_sends_the_same_requests() {
             &scenario,
             &LoadConfig {
                 seed,
-                ..config(&server.url, 1, millis(300))
+                ..config_of(&server.url, 30)
             },
         );
         let log = log.lock().unwrap();

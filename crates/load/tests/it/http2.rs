@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use crate::certificates::{Authority, scenario_beside};
 use crate::server::{
-    ONE_TASK, Seen, async_server, causes, config, config_of, failures, measure, millis, raw_server,
-    read_request, requests, scenario, users_at, write,
+    ONE_TASK, Seen, async_server, causes, config, config_of, failures, lasting, measure, millis,
+    raw_server, read_request, requests, scenario, users_at, write,
 };
 
 const HTTP2: &str = "[connection]\nhttp = \"2\"\n";
@@ -116,7 +116,7 @@ fn requests_arrive_as_the_scenario_writes_them_with_one_connection_a_user() {
     );
     let measurement = measure(
         &scenario(&text),
-        &config(&format!("http://{address}/api"), 3, millis(500)),
+        &lasting(&format!("http://{address}/api"), 3, millis(500)),
     );
     assert_eq!(causes(&measurement), []);
     let log = log.lock().unwrap();
@@ -216,7 +216,7 @@ fn a_connection_that_the_server_closed_while_idle_is_opened_again_without_a_fail
     let text = format!("[load]\nwait_time = \"80ms\"\n{HTTP2}{ONE_TASK}");
     let measurement = measure(
         &scenario(&text),
-        &config(&format!("http://{address}"), 2, millis(400)),
+        &lasting(&format!("http://{address}"), 2, millis(400)),
     );
     assert_eq!(causes(&measurement), []);
     assert!(requests(&measurement) >= 4);

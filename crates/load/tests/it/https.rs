@@ -10,8 +10,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::certificates::{Authority, Pair, scenario_beside};
 use crate::server::{
-    ONE_TASK, Seen, async_server, causes, config, config_of, failures, measure, millis, raw_server,
-    requests, write,
+    ONE_TASK, Seen, async_server, causes, config_of, failures, lasting, measure, millis,
+    raw_server, requests, write,
 };
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -118,7 +118,7 @@ fn a_connection_that_ended_without_a_word_while_idle_is_opened_again_without_a_f
     let scenario = Scenario::parse(&text, &authority.path("scenario.toml")).unwrap();
     let measurement = measure(
         &scenario,
-        &config(&format!("https://{address}"), 2, millis(300)),
+        &lasting(&format!("https://{address}"), 2, millis(300)),
     );
     assert_eq!(causes(&measurement), []);
     assert!(requests(&measurement) >= 4);

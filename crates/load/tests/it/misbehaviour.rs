@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use bakeoff_load::check_once;
 
 use crate::server::{
-    ONE_TASK, Seen, causes, config, failures, measure, millis, over, raw_server, read_request,
-    requests, scenario, write,
+    ONE_TASK, Seen, causes, config, failures, lasting, measure, millis, over, raw_server,
+    read_request, requests, scenario, write,
 };
 
 const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -16,7 +16,7 @@ const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 /// Loads a server that treats every connection so and expects all requests to fail for this cause alone.
 fn check(expected: &str, serve: impl Fn(&mut std::net::TcpStream) + Send + Sync + 'static) {
     let (url, connections) = raw_server(serve);
-    let measurement = measure(&scenario(ONE_TASK), &config(&url, 3, millis(150)));
+    let measurement = measure(&scenario(ONE_TASK), &lasting(&url, 3, millis(150)));
     assert_eq!(causes(&measurement), [(expected, requests(&measurement))]);
     assert_eq!(
         (failures(&measurement), over(&measurement)),
@@ -154,7 +154,7 @@ fn a_connection_that_the_server_closed_while_idle_is_opened_again_without_a_fail
         write(stream, ANSWER);
     });
     let idle = scenario(&format!("[load]\nwait_time = \"30ms\"\n{ONE_TASK}"));
-    let measurement = measure(&idle, &config(&url, 3, millis(300)));
+    let measurement = measure(&idle, &lasting(&url, 3, millis(300)));
     assert_eq!(causes(&measurement), []);
     assert!(requests(&measurement) >= 6);
     assert_eq!(
@@ -172,7 +172,7 @@ fn an_answer_without_keep_alive_is_followed_by_a_new_connection() {
             "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nuntil the end",
         );
     });
-    let measurement = measure(&scenario(ONE_TASK), &config(&url, 2, millis(100)));
+    let measurement = measure(&scenario(ONE_TASK), &lasting(&url, 2, millis(100)));
     assert_eq!(causes(&measurement), []);
     assert_eq!(connections.count(), requests(&measurement));
     assert_eq!(
@@ -195,7 +195,7 @@ fn causes_are_counted_apart_and_the_most_frequent_is_first() {
             );
         }
     });
-    let measurement = measure(&scenario(ONE_TASK), &config(&url, 2, millis(100)));
+    let measurement = measure(&scenario(ONE_TASK), &lasting(&url, 2, millis(100)));
     let [("status 404", often), ("status 500", seldom)] = causes(&measurement)[..] else {
         panic!("{:?}", measurement.failures)
     };

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use axum::Router;
-use bakeoff_load::{Control, LoadConfig, Progress, Scenario, Workload, run};
+use bakeoff_load::{Control, Enough, LoadConfig, Progress, Scenario, Workload, run};
 use bakeoff_report::Measurement;
 use tokio_util::sync::CancellationToken;
 
@@ -152,6 +152,19 @@ pub(crate) fn millis(millis: u64) -> Duration {
 
 pub(crate) fn scenario(text: &str) -> Scenario {
     Scenario::parse(text, Path::new("scenario.toml")).unwrap()
+}
+
+/// Users who all start at once and are measured from the start, for `run_time`, and longer on a machine that is too busy
+/// for five requests of each in that time.
+pub(crate) fn lasting(url: &str, users: u32, run_time: Duration) -> LoadConfig {
+    LoadConfig {
+        run_time: Some(Duration::from_mins(10)),
+        enough: Some(Enough {
+            at_least: run_time,
+            rounds: NonZeroU32::new(5).unwrap(),
+        }),
+        ..config(url, users, run_time)
+    }
 }
 
 /// Users who all start at once and are measured from the start.

@@ -18,7 +18,7 @@ use bakeoff_load::{
 };
 use bakeoff_report::Measurement;
 
-use crate::server::{Server, config, failures, measure, millis, requests, scenario};
+use crate::server::{Server, config, failures, lasting, measure, millis, requests, scenario};
 
 /// How often each path was asked for.
 type Asked = Arc<Mutex<BTreeMap<String, u64>>>;
@@ -114,7 +114,7 @@ fn counts(measurement: &Measurement) -> BTreeMap<String, u64> {
 #[test]
 fn users_log_in_once_use_what_they_were_told_and_log_out() {
     let (server, asked) = shop();
-    let measurement = measure(&scenario(CUSTOMER), &config(&server.url, 5, millis(200)));
+    let measurement = measure(&scenario(CUSTOMER), &lasting(&server.url, 5, millis(200)));
     assert_eq!(failures(&measurement), 0, "{:?}", measurement.failures);
     let counts = counts(&measurement);
     assert_eq!((counts["/login"], counts["/logout"]), (5, 5));
@@ -166,7 +166,7 @@ fn all_requests_of_the_last_iteration_count() {
 fn what_no_answer_gave_is_not_sent_and_says_so() {
     let text = CUSTOMER.replace("\"/token\"", "\"/ticket\"");
     let (server, asked) = shop();
-    let measurement = measure(&scenario(&text), &config(&server.url, 1, millis(50)));
+    let measurement = measure(&scenario(&text), &lasting(&server.url, 1, millis(50)));
     let causes: Vec<&str> = measurement
         .failures
         .iter()
@@ -258,7 +258,7 @@ fn tasks_in_order_come_as_they_are_written_with_a_row_for_each_user() {
             logged.lock().unwrap().push(uri.path().to_owned());
         },
     ));
-    measure(&scenario, &config(&server.url, 2, millis(50)));
+    measure(&scenario, &lasting(&server.url, 2, millis(50)));
     let log = log.lock().unwrap();
     for user in ["a", "b"] {
         let steps: Vec<char> = log
@@ -359,7 +359,7 @@ fn a_file_is_a_body() {
         .into_response() as Response
     };
     let server = Server::start(Router::new().fallback(handler));
-    let measurement = measure(&scenario, &config(&server.url, 1, millis(30)));
+    let measurement = measure(&scenario, &lasting(&server.url, 1, millis(30)));
     assert!(requests(&measurement) > 0);
     assert_eq!(failures(&measurement), 0);
     let missing = Scenario::parse(text, Path::new("/nowhere/s.toml")).unwrap_err();

@@ -5,7 +5,9 @@ use std::os::unix::net::UnixListener;
 use bakeoff_load::check_once;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::server::{ONE_TASK, causes, config, measure, millis, requests, scenario, serve_raw};
+use crate::server::{
+    ONE_TASK, causes, config, lasting, measure, millis, requests, scenario, serve_raw,
+};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -44,7 +46,7 @@ fn a_unix_socket_is_a_server() {
     let encoded = path.replace('/', "%2F").replace(' ', "%20");
     let measurement = measure(
         &scenario(ONE_TASK),
-        &config(&format!("http+unix://{encoded}/api"), 3, millis(150)),
+        &lasting(&format!("http+unix://{encoded}/api"), 3, millis(150)),
     );
     assert_eq!(causes(&measurement), []);
     assert!(requests(&measurement) > 10);
@@ -52,7 +54,7 @@ fn a_unix_socket_is_a_server() {
     let with_prefix = scenario("[[task]]\npath = \"/api/\"");
     let measurement = measure(
         &with_prefix,
-        &config(&format!("unix:{path}"), 1, millis(50)),
+        &lasting(&format!("unix:{path}"), 1, millis(50)),
     );
     assert_eq!(causes(&measurement), []);
 }

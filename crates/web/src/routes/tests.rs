@@ -239,6 +239,8 @@ async fn wrong_forms_and_wishes_at_the_wrong_time_say_why() {
         ("run_time=soon", "run_time"),
         ("stages=5+1m", "stages"),
         ("host=nowhere", "nowhere"),
+        ("user_count=4294967295", "do not fit into the free memory"),
+        ("stages=1m+4294967295", "do not fit into the free memory"),
     ] {
         let answer = page.post("/swarm", form).await;
         assert_eq!(answer.status, 200, "{form}");
@@ -255,7 +257,7 @@ async fn wrong_forms_and_wishes_at_the_wrong_time_say_why() {
     assert!(answer.body.contains("form"), "{}", answer.body);
     assert_eq!(page.get("/stats/requests").await.json()["state"], "ready");
     let lines = page.get("/logs").await.json()["master"].clone();
-    assert_eq!(lines.as_array().unwrap().len(), 6);
+    assert_eq!(lines.as_array().unwrap().len(), 8);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A load on a thread of its own.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -72,9 +73,14 @@ impl Load {
                 recording.save(progress.so_far, log);
             }
         };
-        let outcome = bakeoff_load::run(&about.scenario, &config, &control, &mut observe);
+        let load = || bakeoff_load::run(&about.scenario, &config, &control, &mut observe);
+        // A load that panics is over, and the page says so: what it was at is no use to anybody.
+        let outcome = match catch_unwind(AssertUnwindSafe(load)) {
+            Ok(outcome) => outcome.map_err(|error| with_causes(&error)),
+            Err(_) => Err("Bakeoff itself failed; the terminal says where".to_owned()),
+        };
         let mut live = lock(&shared.live);
-        live.end(outcome.map_err(|error| with_causes(&error)));
+        live.end(outcome);
         match &live.error {
             Some(error) => log.error(error),
             None => log.info("test stopped"),
