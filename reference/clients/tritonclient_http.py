@@ -32,20 +32,24 @@ def main() -> None:
                 "binary": ask(client, model, pairs, binary_inputs=True, outputs=None),
                 "json": ask(client, model, pairs, binary_inputs=False, outputs=False),
                 "mixed": ask(client, model, pairs, binary_inputs=True, outputs=False),
+                "gzip": ask(client, model, pairs, binary_inputs=True, outputs=None, compression="gzip"),
+                "deflate": ask(client, model, pairs, binary_inputs=False, outputs=None, compression="deflate"),
                 "refused": refusal(client, model),
             }
         )
     )
 
 
-def ask(client, model, pairs, binary_inputs, outputs):
+def ask(client, model, pairs, binary_inputs, outputs, compression=None):
     """The answers; `outputs` says whether their tensors are binary, or leaves all to the client's default."""
     questions, contexts = zip(*pairs)
     requested = None
     if outputs is not None:
         requested = [InferRequestedOutput(name, binary_data=outputs) for name in NAMES + ["output"]]
     inputs = [tensor("question", questions, binary_inputs), tensor("context", contexts, binary_inputs)]
-    result = client.infer(model, inputs, outputs=requested, request_id="one", parameters={"top_k": 1})
+    result = client.infer(
+        model, inputs, outputs=requested, request_id="one", parameters={"top_k": 1}, request_compression_algorithm=compression
+    )
     assert result.get_response()["id"] == "one"
     columns = {name: result.as_numpy(name) for name in NAMES}
     answers = []

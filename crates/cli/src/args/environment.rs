@@ -72,17 +72,13 @@ fn all_arguments(command: &Command) -> Box<dyn Iterator<Item = &Arg> + '_> {
 
 /// `true` if an error calls the argument `name`, such as `--port <PORT>`, or `[FILE]` for one without a flag.
 fn is_name_of(name: &str, arg: &Arg) -> bool {
-    match arg.get_long() {
-        Some(long) => {
-            let flag = name.split([' ', '=', '[']).next().unwrap_or_default();
-            flag.strip_prefix("--") == Some(long)
-        }
-        None => {
-            let bare = name.trim_matches(['[', ']', '<', '>', '.']);
-            let mut names = arg.get_value_names().into_iter().flatten();
-            names.any(|name| name.as_str() == bare)
-        }
+    if let Some(long) = arg.get_long() {
+        let flag = name.split([' ', '=', '[']).next().unwrap_or_default();
+        return flag.strip_prefix("--") == Some(long);
     }
+    let bare = name.trim_matches(['[', ']', '<', '>', '.']);
+    let mut names = arg.get_value_names().into_iter().flatten();
+    names.any(|name| name.as_str() == bare)
 }
 
 /// `true` if the command line has the flag.

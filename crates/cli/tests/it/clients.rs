@@ -74,7 +74,7 @@ fn tritons_client_gets_the_answers_of_the_pipeline() {
     until_ready(&server);
     let said = run("tritonclient_http.py", &[&server.authority, "minilm-squad"]);
     let expected = json!(answers(&server));
-    for way in ["binary", "json", "mixed"] {
+    for way in ["binary", "json", "mixed", "gzip", "deflate"] {
         assert_eq!(said[way], expected, "{way}");
     }
     for (question, yes) in [

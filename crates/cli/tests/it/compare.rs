@@ -270,5 +270,5 @@ fn a_gate_that_asks_for_evidence_fails_without_it_and_the_job_shows_the_report()
     );
     let shown = fs::read_to_string(&summary).unwrap();
     assert!(shown.starts_with("before\n"), "{shown}");
-    assert_eq!(shown.matches("\n## Answer\n").count(), 2, "{shown}");
+    assert_eq!(shown.matches("\n## Verdict\n").count(), 2, "{shown}");
 }

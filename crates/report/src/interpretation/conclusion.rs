@@ -53,7 +53,7 @@ pub fn verdict_sentence(result: &ContenderResult, plan: &Plan, analysis: &Analys
             measured: 0,
             more_blocks,
         } => format!(
-            "Nothing can be said about {name} against {baseline}: there is no block in which both were measured to the end, \
+            "Nothing can be said about {name} against {baseline}: there is no undisturbed block in which both were measured to the end, \
              and {more_blocks} are needed."
         ),
         Verdict::TooFewBlocks { more_blocks, .. } => format!(

@@ -673,5 +673,5 @@ async fn an_experiment_is_started_watched_and_reported() {
     assert!(report.body.contains("two"), "{}", report.body);
     let record = page.get("/experiments/record").await.json();
     assert_eq!(record["interrupted"], false);
-    assert_eq!(record["runs"].as_array().unwrap().len(), 3);
+    assert_eq!(record["runs"].as_array().unwrap().len(), 6 * 3);
 }
