@@ -13,7 +13,7 @@ use crate::output::say;
 /// The documented exit code of a program that a signal has ended.
 const INTERRUPTED: i32 = 130;
 
-/// What a load test or an experiment hears of signals.
+/// What a load test hears of signals.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stopping {
     /// The first ctrl-C, SIGTERM or SIGHUP: begin nothing more, and wait for what is under way.
@@ -22,31 +22,44 @@ pub(crate) struct Stopping {
     pub(crate) give_up: CancellationToken,
 }
 
-/// A token that ctrl-C, SIGTERM and SIGHUP cancel.
+/// A token that ctrl-C, SIGTERM and SIGHUP cancel. The second one ends the program as it is: contenders that an experiment
+/// has started are then ended by the next one.
 pub(crate) fn stop_token() -> anyhow::Result<CancellationToken> {
-    stopping().map(|stopping| stopping.stop)
+    let token = CancellationToken::new();
+    let told = token.clone();
+    in_thread(async move |mut signals| {
+        signals.any().await;
+        say("stopping: what was measured is reported; press ctrl-C again to end without a report");
+        told.cancel();
+        signals.any().await;
+        end_at_once();
+    })?;
+    Ok(token)
 }
 
-/// Listens to signals for a load test or an experiment, and says what they do. The third one ends the program as it is.
+/// Listens to signals for a load test, and says what they do. The third one ends the program as it is.
 pub(crate) fn stopping() -> anyhow::Result<Stopping> {
     let heard = Stopping::default();
     let told = heard.clone();
     in_thread(async move |mut signals| {
         signals.any().await;
-        say("stopping: waiting for what is under way; press ctrl-C again to wait no longer");
+        say("stopping: waiting for answers; press ctrl-C again to wait no longer");
         told.stop.cancel();
         signals.any().await;
         say("stopping: waiting no longer; press ctrl-C again to end without a report");
         told.give_up.cancel();
         signals.any().await;
-        // Contenders that an experiment has started are ended by the next one.
-        #[expect(
-            clippy::exit,
-            reason = "whoever asks three times does not want to wait"
-        )]
-        std::process::exit(INTERRUPTED);
+        end_at_once();
     })?;
     Ok(heard)
+}
+
+#[expect(
+    clippy::exit,
+    reason = "whoever asks for it twice does not want to wait"
+)]
+fn end_at_once() -> ! {
+    std::process::exit(INTERRUPTED)
 }
 
 /// What a server hears of signals.

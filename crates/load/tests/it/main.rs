@@ -26,4 +26,5 @@ mod sockets;
 mod unanswered;
 #[cfg(test)]
 mod wire;
+#[cfg(test)]
 mod workloads;
