@@ -1,9 +1,9 @@
-.PHONY: help check fmt clippy doc invariants test fuzz fuzz-keep snap golden clients sanitize sanitize-address sanitize-thread sanitize-valgrind neon bench bench-serve bench-swarm bench-overload bench-encoder bench-truth
+.PHONY: help check fmt clippy doc invariants deny test fuzz fuzz-keep snap golden clients sanitize sanitize-address sanitize-thread sanitize-valgrind neon bench bench-serve bench-swarm bench-overload bench-encoder bench-truth
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-check: fmt clippy doc invariants ## what must hold before a commit: format, lints, documentation, dependency invariants
+check: fmt clippy doc invariants deny ## what must hold before a commit: format, lints, documentation, dependency invariants
 
 fmt:
 	cargo fmt --all --check
@@ -31,6 +31,13 @@ invariants:
 	$(call absent,bakeoff-web,bakeoff-qa bakeoff-serve clap)
 	$(call absent,bakeoff-report,bakeoff-load tokio hyper axum clap)
 	@echo "dependency invariants hold"
+
+deny: ## licences, sources and advisories of the dependencies, by cargo-deny
+	@if cargo deny --version > /dev/null 2>&1; then \
+		cargo deny --locked check; \
+	else \
+		echo "skipped the check of dependencies: needs \`cargo install cargo-deny --locked\`"; \
+	fi
 
 test: ## all tests; BAKEOFF_REQUIRE=cgroup,chromium,clients,curl,docker,haproxy,python makes a missing tool a failure
 	cargo test --workspace --locked
