@@ -17,6 +17,7 @@ pub mod runs;
 pub mod terminal;
 
 mod answer;
+mod cell;
 mod chart;
 mod current;
 mod document;

@@ -13,10 +13,16 @@ use crate::cases::{self, Case, Golden};
 
 #[test]
 fn answers_of_4_57_are_the_same_in_every_case() {
-    let golden = golden("parity-4.57.json");
+    let mut golden = golden("parity-4.57.json");
     let squad = |case: &&Case| case.name.starts_with("squad");
     assert!(golden.cases.iter().filter(squad).count() >= 1000);
     assert!(golden.cases.iter().filter(|case| !squad(case)).count() >= 200);
+    // The safetensors answer all of SQuAD's below; of the graph, which is slower, a quarter and every awkward case.
+    let mut number = 0;
+    golden.cases.retain(|case| {
+        number += 1;
+        !squad(&case) || number % 4 == 0
+    });
     golden.check(&FLOAT32, Compat::V4_57);
 }
 

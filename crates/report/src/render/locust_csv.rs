@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use crate::render::cell::harmless;
 use crate::run::Measurement;
 use crate::summary::{PERCENTILES, Summary, SummaryRow};
 use crate::times::Times;
@@ -123,7 +124,7 @@ fn written(rows: &[Vec<String>]) -> String {
         .from_writer(Vec::new());
     for row in rows {
         writer
-            .write_record(row)
+            .write_record(row.iter().map(|text| harmless(text)))
             .expect("writing to a vector cannot fail");
     }
     let bytes = writer
