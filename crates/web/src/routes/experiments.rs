@@ -76,7 +76,9 @@ async fn rendered(
     kind: &'static str,
     render: fn(&bakeoff_report::Experiment) -> String,
 ) -> Response {
-    let Some(experiment) = page.experiments.status().experiment else {
+    let experiment = page.experiments.status().experiment;
+    // One that was ended before its first turn has nothing to report.
+    let Some(experiment) = experiment.filter(|experiment| !experiment.runs.is_empty()) else {
         return (
             StatusCode::NOT_FOUND,
             "no experiment has come to a result yet",
