@@ -9,6 +9,9 @@ mod client;
 mod download;
 mod environment;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod name;
 mod verify;
 mod wanted;
