@@ -47,14 +47,15 @@ impl Cache {
 
     /// The commit that a revision stood for when it was pulled.
     pub(crate) fn commit(&self, revision: &Revision) -> Option<Hash> {
-        let stored = fs::read_to_string(self.reference(revision)).ok();
-        let commit = stored.and_then(|commit| commit.trim().parse().ok());
-        commit.or_else(|| revision.commit())
+        revision.commit().or_else(|| {
+            let stored = fs::read_to_string(self.reference(revision)).ok()?;
+            stored.trim().parse().ok()
+        })
     }
 
     /// Lets a branch or tag mean `commit`; a commit means itself.
     pub(crate) fn refer(&self, revision: &Revision, commit: &Hash) -> Result<(), Cause> {
-        if revision.commit().is_some() {
+        if self.commit(revision).as_ref() == Some(commit) {
             return Ok(());
         }
         let path = self.reference(revision);
