@@ -43,7 +43,7 @@ test: ## all tests; BAKEOFF_REQUIRE=cgroup,chromium,clients,curl,docker,haproxy,
 	cargo test --workspace --locked
 
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS := request_body tokenizer config onnx
+FUZZ_TARGETS := request_body tokenizer config onnx hub_answer
 
 # What is found goes to fuzz/found, which Git ignores; what fails lies in fuzz/artifacts.
 fuzz: ## look for bytes that do harm, FUZZ_SECONDS=60 a target; needs a nightly toolchain and cargo-fuzz

@@ -1,10 +1,14 @@
 //! The variables that `huggingface_hub` reads.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::Hub;
 
 const HUB: &str = "https://huggingface.co";
+
+/// Timeout where `HF_HUB_DOWNLOAD_TIMEOUT` does not set one.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The hub by `variable`, which gives a variable's value. Empty ones count as none.
 pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Hub {
@@ -23,6 +27,7 @@ pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Hub {
     });
     let offline = variable("HF_HUB_OFFLINE").or_else(|| variable("TRANSFORMERS_OFFLINE"));
     let endpoint = variable("HF_ENDPOINT").unwrap_or_else(|| HUB.to_owned());
+    let timeout = variable("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|seconds| seconds.parse().ok());
     Hub {
         cache: cache.unwrap_or_else(|| home.join("hub")),
         endpoint: endpoint.trim_end_matches('/').to_owned(),
@@ -32,6 +37,9 @@ pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Hub {
         offline: offline.is_some_and(|value| {
             ["1", "on", "yes", "true"].contains(&value.to_ascii_lowercase().as_str())
         }),
+        timeout: timeout
+            .filter(|seconds| *seconds > 0)
+            .map_or(TIMEOUT, Duration::from_secs),
     }
 }
 
@@ -109,6 +117,14 @@ mod tests {
         ]);
         assert_eq!((more.cache, more.offline), (PathBuf::from("/c"), false));
         assert_eq!(more.token.as_deref(), Some("own"));
+    }
+
+    #[test]
+    fn timeout_is_a_positive_number_of_seconds() {
+        for (value, seconds) in [("5", 5), ("", 30), ("0", 30), ("soon", 30), ("-1", 30)] {
+            let set = hub(&[("HF_HUB_DOWNLOAD_TIMEOUT", value)]);
+            assert_eq!(set.timeout, Duration::from_secs(seconds), "{value}");
+        }
     }
 
     /// By `huggingface_hub` 0.36.

@@ -1,19 +1,17 @@
-//! What can go wrong between here and the hub.
+//! Failures between this machine and the hub.
 
 use std::error::Error;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use hf_hub::api::sync::ApiError;
+use crate::name::{ModelName, Revision};
 
-use crate::name::ModelName;
-
-/// Why a model is not in the cache.
+/// The reason for which a model is not in the cache.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HubError {
     /// The hub has no such model, or shows it to nobody without a token.
-    #[error("{endpoint} has no model {model} with a revision {revision}, or shows it only to some")]
+    #[error("cannot find {model} with the revision {revision} at {endpoint}")]
     NotFound {
         /// The model.
         model: ModelName,
@@ -23,7 +21,7 @@ pub enum HubError {
         endpoint: String,
     },
     /// The hub wants a token, or one that may see the model.
-    #[error("{endpoint} does not let us read {model} (status {status})")]
+    #[error("cannot read {model} at {endpoint}: the hub refuses it with status {status}")]
     Refused {
         /// The model.
         model: ModelName,
@@ -31,9 +29,13 @@ pub enum HubError {
         endpoint: String,
         /// 401 or 403.
         status: u16,
+        /// `true` if the request carried a token.
+        with_token: bool,
+        /// `true` if the hub says that the model's terms have to be accepted first.
+        gated: bool,
     },
     /// `HF_HUB_OFFLINE` is set, and the model was never pulled.
-    #[error("{model} is not in the cache {}, and HF_HUB_OFFLINE is set", cache.display())]
+    #[error("cannot pull {model}: it is not in the cache {}, and HF_HUB_OFFLINE is set", cache.display())]
     Offline {
         /// The model.
         model: ModelName,
@@ -41,137 +43,154 @@ pub enum HubError {
         cache: PathBuf,
     },
     /// A file without which there is no model.
-    #[error("{model} has no {file}")]
+    #[error("cannot use {model}: it has no {file}")]
     NoFile {
         /// The model.
         model: ModelName,
-        /// What it lacks.
+        /// The missing file.
         file: &'static str,
     },
     /// No weights in a form that can be read.
     #[error(
-        "{model} has none of model.safetensors, model.onnx, onnx/model.onnx and model_quantized.onnx"
+        "cannot use {model}: it has none of model.safetensors, model.onnx, onnx/model.onnx and model_quantized.onnx"
     )]
     NoWeights {
         /// The model.
         model: ModelName,
     },
     /// The model was looked at and cannot be run.
-    #[error("{model} cannot be run")]
+    #[error("cannot run {model}")]
     Unusable {
         /// The model.
         model: ModelName,
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// What came is not what the hub says it is; it was removed again.
-    #[error("{file} of {model} came otherwise than the hub says: its hash is not {}", blob.file_name().unwrap_or_default().display())]
+    /// A file has other bytes than the hub says; it was removed.
+    #[error("cannot use {file} of {model}: its hash is not {hash}, as the hub says")]
     Hash {
         /// The model.
         model: ModelName,
         /// The file.
         file: String,
-        /// Where it was.
-        blob: PathBuf,
+        /// The hash that the hub says.
+        hash: String,
     },
     /// Another process pulls the same file.
-    #[error("another process is pulling {model}")]
+    #[error("cannot pull {model}: another process is pulling it")]
     Busy {
         /// The model.
         model: ModelName,
     },
     /// The transfer failed.
-    #[error("{model} could not be pulled from {endpoint}")]
+    #[error("cannot pull {model} from {endpoint}: {what}")]
     Transfer {
         /// The model.
         model: ModelName,
         /// The hub.
         endpoint: String,
         /// Why.
-        source: Box<dyn Error + Send + Sync>,
+        what: String,
     },
-    /// The file system did not take what came.
-    #[error("the cache cannot be written")]
+    /// The hub's answer makes no sense, or is not that of a hub.
+    #[error("cannot pull {model} from {endpoint}: it {what}")]
+    Answer {
+        /// The model.
+        model: ModelName,
+        /// The hub.
+        endpoint: String,
+        /// What the hub does, with a verb at its start.
+        what: String,
+    },
+    /// The file system failed.
+    #[error("cannot use {} in the cache", path.display())]
     Cache {
+        /// The file or folder.
+        path: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// The client of the hub did not start.
-    #[error("the hub's client did not start: {0}")]
-    Start(String),
+    /// A variable has a value that cannot be used.
+    #[error("{0}")]
+    Setting(String),
 }
 
-/// What a call said that failed.
+/// The failure of one step.
 #[derive(Debug)]
 pub(crate) enum Cause {
-    Api(ApiError),
-    File(io::Error),
-    /// What the hub said makes no sense.
-    Answer(String),
-    /// What came is not what it was to be.
-    Hash {
-        file: String,
-        blob: PathBuf,
+    /// The hub answered with a status that is not one of success.
+    Status {
+        status: u16,
+        with_token: bool,
+        gated: bool,
     },
+    /// The connection, or a host that the hub redirected to, failed.
+    Transfer(String),
+    /// The hub did something else than a hub does; begins with a verb.
+    Answer(String),
+    /// The file system failed.
+    Disk { path: PathBuf, source: io::Error },
+    /// A file has another hash.
+    Hash { file: String, hash: String },
+    /// Another process holds a lock.
+    Busy,
 }
 
-impl From<ApiError> for Cause {
-    fn from(error: ApiError) -> Self {
-        Self::Api(error)
-    }
-}
-
-impl From<io::Error> for Cause {
-    fn from(error: io::Error) -> Self {
-        Self::File(error)
-    }
-}
-
-impl HubError {
-    pub(crate) fn of(cause: Cause, model: &ModelName, revision: &str, endpoint: &str) -> Self {
-        let (model, endpoint) = (model.clone(), endpoint.to_owned());
-        let source: Box<dyn Error + Send + Sync> = match cause {
-            Cause::File(source) => return Self::Cache { source },
-            Cause::Hash { file, blob } => return Self::Hash { model, file, blob },
-            Cause::Api(ApiError::IoError(source)) if is_of_disk(&source) => {
-                return Self::Cache { source };
-            }
-            Cause::Api(ApiError::LockAcquisition(_)) => return Self::Busy { model },
-            Cause::Api(ApiError::RequestError(error)) => match *error {
-                ureq::Error::StatusCode(404) => {
-                    return Self::NotFound {
-                        model,
-                        revision: revision.to_owned(),
-                        endpoint,
-                    };
-                }
-                ureq::Error::StatusCode(status @ (401 | 403)) => {
-                    return Self::Refused {
-                        model,
-                        endpoint,
-                        status,
-                    };
-                }
-                error => error.into(),
-            },
-            Cause::Api(error) => error.into(),
-            Cause::Answer(what) => what.into(),
-        };
-        Self::Transfer {
-            model,
-            endpoint,
+impl Cause {
+    pub(crate) fn disk(path: &Path, source: io::Error) -> Self {
+        Self::Disk {
+            path: path.to_owned(),
             source,
         }
     }
 }
 
-/// Whether a transfer failed here and not on its way.
-fn is_of_disk(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull
-            | io::ErrorKind::PermissionDenied
-            | io::ErrorKind::ReadOnlyFilesystem
-            | io::ErrorKind::QuotaExceeded
-    )
+impl HubError {
+    pub(crate) fn of(cause: Cause, model: &ModelName, revision: &Revision, endpoint: &str) -> Self {
+        let (model, endpoint) = (model.clone(), endpoint.to_owned());
+        match cause {
+            Cause::Disk { path, source } => Self::Cache { path, source },
+            Cause::Hash { file, hash } => Self::Hash { model, file, hash },
+            Cause::Busy => Self::Busy { model },
+            Cause::Status { status: 404, .. } => Self::NotFound {
+                model,
+                revision: revision.to_string(),
+                endpoint,
+            },
+            Cause::Status {
+                status: status @ (401 | 403),
+                with_token,
+                gated,
+            } => Self::Refused {
+                model,
+                endpoint,
+                status,
+                with_token,
+                gated,
+            },
+            Cause::Status { status, .. } => Self::Transfer {
+                model,
+                endpoint,
+                what: format!("it answered with status {status}"),
+            },
+            Cause::Transfer(what) => Self::Transfer {
+                model,
+                endpoint,
+                what,
+            },
+            Cause::Answer(what) => Self::Answer {
+                model,
+                endpoint,
+                what,
+            },
+        }
+    }
+}
+
+/// A text from outside between quotation marks, on one line, without control characters, and cut off where it is long.
+pub(crate) fn quoted(text: &str) -> String {
+    const MAX_CHARS: usize = 80;
+    let cut: String = text.chars().take(MAX_CHARS).collect();
+    let rest = if cut.len() < text.len() { "…" } else { "" };
+    format!("{cut:?}{rest}")
 }

@@ -3,27 +3,39 @@
 //! The cache has the layout of `huggingface_hub`: `models--OWNER--NAME/` with `blobs/`, named by their hashes, `snapshots/`, which link to
 //! them, one folder a commit, and `refs/`, which say what commit a branch or tag is.
 
+mod answer;
+mod cache;
+mod client;
+mod download;
 mod environment;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod name;
 mod verify;
 mod wanted;
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use hf_hub::api::Progress;
-use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
-use hf_hub::{Cache, CacheRepo, Repo, RepoType};
-
+use crate::cache::Cache;
+use crate::client::Client;
+use crate::download::Download;
 use crate::error::Cause;
 pub use crate::error::HubError;
-pub use crate::name::{ModelName, NotAName};
+pub use crate::name::{ModelName, NotAName, NotARevision, Revision};
 pub use crate::wanted::Form;
 use crate::wanted::Wanted;
 
 /// The branch that is meant where none is named.
 pub const MAIN: &str = "main";
+
+/// Length of the longest description of a model that is read.
+const MAX_INFO_BYTES: u64 = 32 << 20;
+
+/// Length of the longest file but weights that is pulled: more than the largest tokenizers have.
+const MAX_SMALL_FILE_BYTES: u64 = 200 << 20;
 
 /// Why a model is not worth pulling.
 pub type Objection = Box<dyn std::error::Error + Send + Sync>;
@@ -35,6 +47,8 @@ pub struct Hub {
     endpoint: String,
     token: Option<String>,
     offline: bool,
+    /// Time after which a hub that sends nothing is given up.
+    timeout: Duration,
 }
 
 /// How far the pulling of one file is.
@@ -50,7 +64,8 @@ pub struct Pulled {
 
 impl Hub {
     /// The one that the environment names, as `huggingface_hub` reads it: `HF_ENDPOINT`; `HF_HUB_CACHE` or `HF_HOME`; `HF_TOKEN` or the
-    /// token that `hf auth login` has stored; and `HF_HUB_OFFLINE`; also by their older names, and with `~` in paths.
+    /// token that `hf auth login` has stored; `HF_HUB_DOWNLOAD_TIMEOUT` in whole seconds; and `HF_HUB_OFFLINE`; also by their older names,
+    /// and with `~` in paths.
     pub fn from_env() -> Self {
         environment::read(|name| std::env::var(name).ok())
     }
@@ -61,15 +76,9 @@ impl Hub {
     }
 
     /// The folder of a model that was pulled before: of the branch, tag or commit `revision`.
-    pub fn find(&self, model: &ModelName, revision: &str) -> Option<PathBuf> {
-        let of_model = self.cached(model, revision);
-        let config = of_model.get(wanted::CONFIG);
-        // A commit has no entry in `refs`.
-        let config = config.or_else(|| Some(of_model.pointer_path(revision).join(wanted::CONFIG)));
-        let folder = config
-            .filter(|config| config.is_file())?
-            .parent()?
-            .to_owned();
+    pub fn find(&self, model: &ModelName, revision: &Revision) -> Option<PathBuf> {
+        let cache = Cache::of(&self.cache, model);
+        let folder = cache.snapshot(&cache.commit(revision)?);
         Wanted::is_whole(&folder).then_some(folder)
     }
 
@@ -83,7 +92,7 @@ impl Hub {
     pub fn pull(
         &self,
         model: &ModelName,
-        revision: &str,
+        revision: &Revision,
         check: &dyn Fn(&Path) -> Result<Form, Objection>,
         progress: &mut dyn FnMut(&Pulled),
     ) -> Result<PathBuf, HubError> {
@@ -93,147 +102,41 @@ impl Hub {
                 cache: self.cache.clone(),
             });
         }
-        let api = self.api()?;
-        let failed = |cause| HubError::of(cause, model, revision, &self.endpoint);
-        let info = api.repo(repo(model, revision)).info();
-        let info = info.map_err(|error| failed(error.into()))?;
-        if !name::is_plain(&info.sha) {
-            let what = format!("it says that the commit is {:?}", info.sha);
-            return Err(failed(Cause::Answer(what)));
-        }
-        let names = info.siblings.into_iter().map(|file| file.rfilename);
-        let there: Vec<String> = names.collect();
+        let client = Client::of(self)?;
+        let cache = Cache::of(&self.cache, model);
+        let endpoint = client.endpoint();
+        let failed = |cause| HubError::of(cause, model, revision, &endpoint);
+        let info = client.info(model, revision).map_err(failed)?;
+        let there = info.files;
         let mut wanted = Wanted::of(&there, model)?;
-        // By its commit, so that all files are of the same one.
-        let pulling = Pulling {
-            from: api.repo(repo(model, &info.sha)),
-            to: self.cached(model, &info.sha),
-            folder: self.cached(model, &info.sha).pointer_path(&info.sha),
-            api,
+        let folder = cache.snapshot(&info.commit);
+        let mut download = Download {
+            client: &client,
+            cache: &cache,
+            model,
+            commit: &info.commit,
+            progress,
         };
-        let mut pull = |file: &str| pulling.file(file, &mut *progress).map_err(failed);
         for file in &wanted.small {
-            pull(file)?;
+            download.small_file(file).map_err(failed)?;
         }
-        let form = check(&pulling.folder).map_err(|source| HubError::Unusable {
+        let form = check(&folder).map_err(|source| HubError::Unusable {
             model: model.clone(),
             source,
         })?;
         wanted.prefer(form, &there);
         for file in &wanted.weights {
-            pull(file)?;
+            download.weights(file).map_err(failed)?;
         }
         if let Some(index) = &wanted.index {
-            pull(index)?;
-            let shards = wanted::shards(&pulling.folder.join(index), &there);
+            download.small_file(index).map_err(failed)?;
+            let shards = wanted::shards(&folder.join(index), &there);
             for shard in shards.map_err(|what| failed(Cause::Answer(what)))? {
-                pull(&shard)?;
+                download.weights(&shard).map_err(failed)?;
             }
         }
         // Only now, when all of it is there, does the branch mean this commit.
-        let of_branch = self.cached(model, revision).create_ref(&info.sha);
-        of_branch.map_err(|error| failed(error.into()))?;
-        Ok(pulling.folder)
+        cache.refer(revision, &info.commit).map_err(failed)?;
+        Ok(folder)
     }
-
-    fn cached(&self, model: &ModelName, revision: &str) -> CacheRepo {
-        Cache::new(self.cache.clone()).repo(repo(model, revision))
-    }
-
-    fn api(&self) -> Result<Api, HubError> {
-        ApiBuilder::from_cache(Cache::new(self.cache.clone()))
-            .with_endpoint(self.endpoint.clone())
-            .with_token(self.token.clone())
-            .with_user_agent("bakeoff", env!("CARGO_PKG_VERSION"))
-            .build()
-            .map_err(|source| HubError::Start(source.to_string()))
-    }
-}
-
-fn repo(model: &ModelName, revision: &str) -> Repo {
-    Repo::with_revision(model.to_string(), RepoType::Model, revision.to_owned())
-}
-
-/// The pulling of one commit's files.
-struct Pulling {
-    api: Api,
-    from: ApiRepo,
-    to: CacheRepo,
-    /// The commit's folder of links.
-    folder: PathBuf,
-}
-
-impl Pulling {
-    fn file(&self, file: &str, progress: &mut dyn FnMut(&Pulled)) -> Result<(), Cause> {
-        let link = self.folder.join(file);
-        if link.is_file() {
-            return Ok(());
-        }
-        let mut download = || {
-            let pulled = Pulled {
-                file: file.to_owned(),
-                bytes: 0,
-                of: 0,
-            };
-            let shown = Shown {
-                pulled,
-                progress: &mut *progress,
-            };
-            self.from.download_with_progress(file, shown)
-        };
-        match download() {
-            Err(error) if has_nothing_to_add(&error) => {
-                // All of it came, but it was never given its name; or more than all.
-                let etag = self.api.metadata(&self.from.url(file))?.etag().to_owned();
-                fs::remove_file(self.to.blob_path(&etag).with_extension(PART))?;
-                download()?;
-            }
-            downloaded => {
-                downloaded?;
-            }
-        }
-        // The link leads to the blob, whose name is its hash.
-        let blob = link.canonicalize()?;
-        if verify::is_what_its_name_says(&blob)? {
-            return Ok(());
-        }
-        fs::remove_file(&link)?;
-        fs::remove_file(&blob)?;
-        Err(Cause::Hash {
-            file: file.to_owned(),
-            blob,
-        })
-    }
-}
-
-/// What the client adds to the name of a blob that is not whole yet.
-const PART: &str = "part";
-
-/// Whether there is no more of a file than is here.
-fn has_nothing_to_add(error: &ApiError) -> bool {
-    match error {
-        ApiError::InvalidResume => true,
-        // Range not satisfiable.
-        ApiError::RequestError(error) => matches!(**error, ureq::Error::StatusCode(416)),
-        _ => false,
-    }
-}
-
-struct Shown<'a> {
-    pulled: Pulled,
-    progress: &'a mut dyn FnMut(&Pulled),
-}
-
-impl Progress for Shown<'_> {
-    fn init(&mut self, size: usize, _: &str) {
-        (self.pulled.bytes, self.pulled.of) = (0, size as u64);
-        (self.progress)(&self.pulled);
-    }
-
-    fn update(&mut self, size: usize) {
-        self.pulled.bytes += size as u64;
-        (self.progress)(&self.pulled);
-    }
-
-    fn finish(&mut self) {}
 }

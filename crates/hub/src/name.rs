@@ -1,7 +1,9 @@
-//! Names of models on the hub.
+//! Names that become paths in the cache: of models, revisions and hashes.
 
 use std::fmt;
 use std::str::FromStr;
+
+use crate::error::quoted;
 
 /// `OWNER/NAME`, or `NAME` alone for the few models that belong to the hub itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,85 @@ impl fmt::Display for ModelName {
     }
 }
 
+/// Name of a branch or tag, or the hash of a commit.
+///
+/// Each part between slashes is a file name that leads nowhere else, as git demands too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision(String);
+
+/// A text that cannot be the name of a revision.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no revision; it must be a branch, a tag or a commit, such as main or refs/pr/1")]
+pub struct NotARevision(String);
+
+impl Revision {
+    /// The branch that is meant where no revision is named.
+    pub fn main() -> Self {
+        Self(crate::MAIN.to_owned())
+    }
+
+    /// The commit, if the revision is the hash of one.
+    pub(crate) fn commit(&self) -> Option<Hash> {
+        self.0.parse().ok()
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Revision {
+    type Err = NotARevision;
+
+    fn from_str(text: &str) -> Result<Self, NotARevision> {
+        let is_part = |part: &str| {
+            !part.is_empty() && !part.starts_with('.') && !part.ends_with('.') && part.len() <= 255
+        };
+        let fits = text.split('/').all(is_part)
+            && !text.contains("..")
+            && !text.starts_with('-')
+            && !text
+                .chars()
+                .any(|c| c.is_control() || r" ~^:?*[\".contains(c));
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotARevision(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+/// A hash in hexadecimal digits: the 40 of a SHA-1, by which git names commits and files, or the 64 of a SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hash(String);
+
+impl Hash {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Hash {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!(
+                "{}, which is not a hash of 40 or 64 hexadecimal digits",
+                quoted(text)
+            ))
+        }
+    }
+}
+
 /// Whether `text` may be a part of a path without leaving it: letters, digits and `-_.`, not a dot first.
 pub(crate) fn is_plain(text: &str) -> bool {
     !text.is_empty()
@@ -59,6 +140,29 @@ mod tests {
             "", "a/", "/b", "a/b/c", "../b", "a/..", "a b/c", "a--b/c", "~/x", "a/b?c",
         ] {
             assert!(name.parse::<ModelName>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn revisions_lead_nowhere_else() {
+        for name in ["main", "refs/pr/1", "v1.0+x", "größe", "a@b"] {
+            assert_eq!(name.parse::<Revision>().unwrap().to_string(), name);
+        }
+        for name in [
+            "", "../../x", "/etc/x", "a//b", "a/", "./a", "a/..", "a\\b", "a\0b", "a\nb", "a b",
+            "-x", "a/.git",
+        ] {
+            assert!(name.parse::<Revision>().is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn hashes_have_40_or_64_hexadecimal_digits() {
+        for length in [40, 64] {
+            assert!("aB".repeat(length / 2).parse::<Hash>().is_ok());
+            assert!("ab".repeat(length / 2 + 1).parse::<Hash>().is_err());
+            assert!("/x".repeat(length / 2).parse::<Hash>().is_err());
+            assert!("é".repeat(length / 2).parse::<Hash>().is_err());
         }
     }
 }

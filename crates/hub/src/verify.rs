@@ -1,4 +1,4 @@
-//! Whether a blob is what its name says.
+//! Comparison of a file with its hash.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,19 +7,19 @@ use std::path::Path;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-/// Reads the file again and compares. Large files are named by their SHA-256, others by the hash that git gives them, a SHA-1 over their
-/// length and content; mirrors that name them otherwise say nothing to compare with.
-pub(crate) fn is_what_its_name_says(blob: &Path) -> io::Result<bool> {
-    let name = blob.file_name().unwrap_or_default().to_string_lossy();
-    let found = match name.len() {
-        64 => hash(Sha256::new(), blob)?,
-        40 => {
-            let length = blob.metadata()?.len();
-            hash(Sha1::new_with_prefix(format!("blob {length}\0")), blob)?
-        }
-        _ => return Ok(true),
+use crate::name::Hash;
+
+/// Reads the file and compares. The hub names large files by their SHA-256, and others by the hash that git gives them: a SHA-1 over
+/// their length and content.
+pub(crate) fn has_hash(file: &Path, expected: &Hash) -> io::Result<bool> {
+    let expected = expected.as_str();
+    let found = if expected.len() == 64 {
+        hash(Sha256::new(), file)?
+    } else {
+        let length = file.metadata()?.len();
+        hash(Sha1::new_with_prefix(format!("blob {length}\0")), file)?
     };
-    Ok(found.eq_ignore_ascii_case(&name))
+    Ok(found.eq_ignore_ascii_case(expected))
 }
 
 /// In hexadecimal digits.
@@ -44,21 +44,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blobs_are_named_by_sha_256_or_as_git_names_them() {
+    fn hashes_are_sha_256_or_those_of_git() {
         let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "hello").unwrap();
         // By `sha256sum` and `git hash-object`.
-        for (name, verified) in [
+        for (hash, expected) in [
             (
                 "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
                 true,
             ),
             ("b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0", true),
             ("b6fc4c620b67d95f953a5c1c1230aaab5db5a1b1", false),
-            ("an-etag", true),
         ] {
-            let blob = folder.path().join(name);
-            std::fs::write(&blob, "hello").unwrap();
-            assert_eq!(is_what_its_name_says(&blob).unwrap(), verified, "{name}");
+            let found = has_hash(&file, &hash.parse().unwrap()).unwrap();
+            assert_eq!(found, expected, "{hash}");
         }
     }
 }

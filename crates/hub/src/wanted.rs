@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::error::HubError;
+use crate::error::{HubError, quoted};
 use crate::name::{ModelName, is_plain};
 
 pub(crate) const CONFIG: &str = "config.json";
@@ -143,23 +143,32 @@ impl Wanted {
 pub(crate) fn shards(index: &Path, there: &[String]) -> Result<BTreeSet<String>, String> {
     let shards = shards_of(index)?;
     match shards.iter().find(|shard| !there.contains(shard)) {
-        Some(missing) => Err(format!("{INDEX} names {missing}, which is not there")),
+        Some(missing) => Err(format!(
+            "{INDEX} names {}, which is not there",
+            quoted(missing)
+        )),
         None => Ok(shards),
     }
 }
 
 fn shards_of(index: &Path) -> Result<BTreeSet<String>, String> {
+    let text = fs::read(index).map_err(|error| format!("{INDEX}: {error}"))?;
+    shards_in(&text)
+}
+
+/// Names of the files in the text of an index, each a file beside it.
+pub(crate) fn shards_in(index: &[u8]) -> Result<BTreeSet<String>, String> {
     #[derive(Deserialize)]
     struct Index {
         weight_map: std::collections::BTreeMap<String, String>,
     }
-    let text = fs::read(index).map_err(|error| format!("{INDEX}: {error}"))?;
     let index: Index =
-        serde_json::from_slice(&text).map_err(|error| format!("{INDEX}: {error}"))?;
+        serde_json::from_slice(index).map_err(|error| format!("{INDEX}: {error}"))?;
     let shards: BTreeSet<String> = index.weight_map.into_values().collect();
     match shards.iter().find(|shard| !is_plain(shard)) {
         Some(path) => Err(format!(
-            "{INDEX} names {path}, which is not a file beside it"
+            "{INDEX} names {}, which is not a file beside it",
+            quoted(path)
         )),
         None => Ok(shards),
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bakeoff_hub::ModelName;
+use bakeoff_hub::{ModelName, Revision};
 use bakeoff_qa::Weights;
 use bakeoff_qa::backend::{Dtype, Isa};
 use clap::{Args, Subcommand, ValueEnum};
@@ -61,6 +61,6 @@ pub(crate) enum ModelCommand {
         name: ModelName,
         /// Branch, tag or commit
         #[arg(long, value_name = "REVISION", default_value = bakeoff_hub::MAIN)]
-        revision: String,
+        revision: Revision,
     },
 }

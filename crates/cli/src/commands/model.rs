@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bakeoff_hub::{Form, Hub, HubError, MAIN, ModelName};
+use bakeoff_hub::{Form, Hub, HubError, ModelName, Revision};
 use bakeoff_qa::{ModelFiles, ModelOptions, QuestionAnswering};
 
 use crate::args::{ModelCommand, ModelCommandArgs};
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &ModelCommandArgs) -> anyhow::Result<Exit> {
     QuestionAnswering::open_with(&folder, &ModelOptions::default())?;
     data(&format!("{}\n", folder.display()))?;
     // A name means the main branch.
-    let model = if revision == MAIN {
+    let model = if *revision == Revision::main() {
         name.to_string()
     } else {
         folder.display().to_string()
@@ -62,7 +62,7 @@ pub(crate) fn folder_of(model: &Path) -> anyhow::Result<PathBuf> {
         return Ok(model.to_owned());
     };
     let hub = Hub::from_env();
-    hub.find(&name, MAIN).ok_or_else(|| {
+    hub.find(&name, &Revision::main()).ok_or_else(|| {
         let cache = hub.cache().display();
         let what = anyhow::anyhow!("`{name}` is neither a folder nor a model in the cache {cache}");
         hinted(
@@ -75,10 +75,32 @@ pub(crate) fn folder_of(model: &Path) -> anyhow::Result<PathBuf> {
 
 fn with_hint(error: HubError) -> anyhow::Error {
     let (exit, hint) = match &error {
+        HubError::Refused {
+            endpoint,
+            model,
+            gated: true,
+            ..
+        } => (
+            Exit::Environment,
+            format!(
+                "accept the model's terms at {endpoint}/{model}, and set HF_TOKEN to a token of that account"
+            ),
+        ),
+        error => {
+            let (exit, hint) = plain_hint(error);
+            (exit, hint.to_owned())
+        }
+    };
+    hinted(exit, error, hint)
+}
+
+fn plain_hint(error: &HubError) -> (Exit, &'static str) {
+    match error {
         HubError::NotFound { .. } => (
             Exit::Usage,
             "look at the name and the revision; a model that is not public needs HF_TOKEN",
         ),
+        HubError::Setting(_) => (Exit::Usage, "correct the variable, or unset it"),
         HubError::NoFile { .. } => (
             Exit::Usage,
             "save it again with transformers: model.save_pretrained and, with a fast tokenizer, tokenizer.save_pretrained",
@@ -91,24 +113,36 @@ fn with_hint(error: HubError) -> anyhow::Error {
             Exit::Usage,
             "bakeoff runs models for extractive question answering; docs/serving.md has the kinds",
         ),
+        HubError::Refused {
+            with_token: false, ..
+        } => (
+            Exit::Environment,
+            "look at the name; if the model is private or gated, set HF_TOKEN to a token that may read it, or run `hf auth login`",
+        ),
         HubError::Refused { .. } => (
             Exit::Environment,
-            "set HF_TOKEN to a token that may read it; some models want their terms accepted on their page first",
+            "look at the name, and set HF_TOKEN to a valid token that may read the model; the one that is set may not",
         ),
         HubError::Offline { .. } => (Exit::Environment, "unset HF_HUB_OFFLINE and pull it once"),
         HubError::Hash { .. } => (
             Exit::Environment,
-            "what came was removed; pull it again, and if that does not help, set HF_ENDPOINT to another mirror",
+            "the file was removed; pull it again, and if that does not help, set HF_ENDPOINT to another mirror",
         ),
-        HubError::Busy { .. } => (Exit::Environment, "wait until it is done"),
+        HubError::Busy { .. } => (
+            Exit::Environment,
+            "wait until the other one is done, and pull it again",
+        ),
         HubError::Cache { .. } => (
             Exit::Environment,
-            "make room and the folder writable, or set HF_HOME to another one",
+            "make room and the folder writable, or set HF_HOME to another one; what has come stays",
+        ),
+        HubError::Answer { .. } => (
+            Exit::Environment,
+            "look whether HF_ENDPOINT is a hub, and a proxy on the way changes nothing; what has come stays",
         ),
         _ => (
             Exit::Environment,
             "look at the network, HTTPS_PROXY and HF_ENDPOINT, and pull it again; what has come stays",
         ),
-    };
-    hinted(exit, error, hint)
+    }
 }

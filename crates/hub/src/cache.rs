@@ -1,0 +1,149 @@
+//! The cache of one model, in the layout of `huggingface_hub`.
+
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::error::Cause;
+use crate::name::{Hash, ModelName, Revision};
+
+/// How often a lock that another process holds is tried, and how long each wait is.
+const TRIES: u32 = 50;
+const WAIT: Duration = Duration::from_millis(100);
+
+/// The folder of a model, whose paths are made of names that cannot leave it.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    folder: PathBuf,
+    locks: PathBuf,
+}
+
+impl Cache {
+    /// The part of the cache at `path` that belongs to `model`.
+    pub(crate) fn of(path: &Path, model: &ModelName) -> Self {
+        let name = format!("models--{}", model.to_string().replace('/', "--"));
+        Self {
+            locks: path.join(".locks").join(&name),
+            folder: path.join(name),
+        }
+    }
+
+    /// The file that holds what has this hash.
+    pub(crate) fn blob(&self, hash: &Hash) -> PathBuf {
+        self.folder.join("blobs").join(hash.as_str())
+    }
+
+    /// The beginning of a blob whose transfer has not ended, which Python goes on with as well.
+    pub(crate) fn incomplete(&self, hash: &Hash) -> PathBuf {
+        self.blob(hash).with_extension("incomplete")
+    }
+
+    /// The folder with the links of a commit.
+    pub(crate) fn snapshot(&self, commit: &Hash) -> PathBuf {
+        self.folder.join("snapshots").join(commit.as_str())
+    }
+
+    /// The commit that a revision stood for when it was pulled.
+    pub(crate) fn commit(&self, revision: &Revision) -> Option<Hash> {
+        revision.commit().or_else(|| {
+            let stored = fs::read_to_string(self.reference(revision)).ok()?;
+            stored.trim().parse().ok()
+        })
+    }
+
+    /// Lets a branch or tag mean `commit`; a commit means itself.
+    pub(crate) fn refer(&self, revision: &Revision, commit: &Hash) -> Result<(), Cause> {
+        if self.commit(revision).as_ref() == Some(commit) {
+            return Ok(());
+        }
+        let path = self.reference(revision);
+        let folder = path.parent().unwrap_or(&self.folder);
+        create(folder)?;
+        let write = || {
+            let mut file = tempfile::Builder::new()
+                // Less what the user's mask takes away.
+                .permissions(Permissions::from_mode(0o666))
+                .tempfile_in(folder)?;
+            file.write_all(commit.as_str().as_bytes())?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        write().map_err(|source: io::Error| Cause::disk(&path, source))
+    }
+
+    pub(crate) fn reference(&self, revision: &Revision) -> PathBuf {
+        self.folder.join("refs").join(revision.as_str())
+    }
+
+    /// Keeps other processes, Python's too, from pulling the same blob until the lock is dropped.
+    pub(crate) fn lock(&self, hash: &Hash) -> Result<File, Cause> {
+        create(&self.locks)?;
+        let path = self.locks.join(format!("{}.lock", hash.as_str()));
+        let disk = |source| Cause::disk(&path, source);
+        let open = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
+        let file = open.map_err(disk)?;
+        for _ in 0..TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(WAIT),
+                Err(TryLockError::Error(source)) => return Err(disk(source)),
+            }
+        }
+        Err(Cause::Busy)
+    }
+
+    /// Lets `file` of `commit` be the blob, by a relative link, so that the cache can be moved.
+    pub(crate) fn link(&self, commit: &Hash, file: &str, hash: &Hash) -> Result<(), Cause> {
+        let link = self.snapshot(commit).join(file);
+        if let Some(folder) = link.parent() {
+            create(folder)?;
+        }
+        let up = "../".repeat(2 + file.matches('/').count());
+        let target = format!("{up}blobs/{}", hash.as_str());
+        // A link that leads nowhere any more.
+        if link.is_symlink() && !link.exists() {
+            fs::remove_file(&link).map_err(|source| Cause::disk(&link, source))?;
+        }
+        match symlink(target, &link) {
+            // Another process was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && link.is_file() => Ok(()),
+            made => made.map_err(|source| Cause::disk(&link, source)),
+        }
+    }
+}
+
+/// Makes a folder and those above it.
+pub(crate) fn create(folder: &Path) -> Result<(), Cause> {
+    fs::create_dir_all(folder).map_err(|source| Cause::disk(folder, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_in_folders_lead_to_the_blob_and_replace_those_that_lead_nowhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::of(folder.path(), &"ada/tiny".parse().unwrap());
+        let (commit, hash) = ("0".repeat(40), "1".repeat(64));
+        let (commit, hash) = (commit.parse().unwrap(), hash.parse().unwrap());
+        create(&folder.path().join("models--ada--tiny/blobs")).unwrap();
+        let file = "onnx/model.onnx";
+        // The blob is not there yet.
+        cache.link(&commit, file, &hash).unwrap();
+        fs::write(cache.blob(&hash), "graph").unwrap();
+        let link = cache.snapshot(&commit).join(file);
+        assert_eq!(fs::read_to_string(&link).unwrap(), "graph");
+        fs::remove_file(&link).unwrap();
+        symlink("nowhere", &link).unwrap();
+        cache.link(&commit, file, &hash).unwrap();
+        cache.link(&commit, file, &hash).unwrap();
+        assert_eq!(fs::read_to_string(&link).unwrap(), "graph");
+    }
+}
