@@ -4,6 +4,8 @@ use bakeoff_load::SampleAnswer;
 use bakeoff_report::{Agreement, Disagreement};
 use serde_json::Value;
 
+use crate::plain::plain;
+
 /// Differing answers that are shown of a contender.
 const EXAMPLES: usize = 3;
 
@@ -120,7 +122,7 @@ fn shown(value: Option<&Value>) -> String {
     let Some(value) = value else {
         return "nothing".to_owned();
     };
-    let text = value.to_string();
+    let text = plain(value.to_string());
     match text.char_indices().nth(SHOWN_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

@@ -1,6 +1,8 @@
 //! A contender's life: made ready to start, started, watched, stopped.
 
 pub(crate) mod docker;
+pub(crate) mod family;
+pub(crate) mod log;
 mod owner;
 pub(crate) mod process;
 
@@ -13,12 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cores::Cores;
 use crate::file::{ContenderConfig, Launch};
-use crate::{manifest, setup};
+use crate::manifest;
+use crate::setup::{self, SetUp};
 use docker::{Docker, DockerContender};
 use process::ProcessContender;
-
-/// How many of a contender's last log lines are shown when it fails.
-const LOG_LINES: usize = 20;
 
 /// A contender whose tools are there and whose set-up is done.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(crate) struct Prepared {
     pub(crate) detail: String,
     facts: Vec<Fact>,
     start: Start,
+    /// What its set-up left running, which is ended with this.
+    _set_up: SetUp,
 }
 
 #[derive(Debug)]
@@ -86,15 +88,15 @@ impl Prepared {
         config: &ContenderConfig,
         preparation: &mut Preparation<'_>,
     ) -> Result<Self, Missing> {
-        let set_up_now = setup::run(config, preparation)?;
+        let mut set_up = setup::run(config, preparation)?;
         let start = match &config.launch {
             Launch::Process(command) => {
                 Start::Process(ProcessContender::new(command, config).or_else(|missing| {
-                    if set_up_now {
+                    if set_up.was_run {
                         return Err(missing);
                     }
                     // What an earlier set-up made may have been deleted since.
-                    setup::run_again(config, preparation, missing)?;
+                    set_up = setup::run_again(config, preparation, missing)?;
                     ProcessContender::new(command, config)
                 })?)
             }
@@ -109,15 +111,16 @@ impl Prepared {
             Start::Url(url) => url.clone(),
         };
         let facts = match &start {
-            Start::Process(process) => process.facts(config),
-            Start::Docker(docker) => docker.facts(config),
-            Start::Url(_) => manifest::facts(config, false),
+            Start::Process(process) => process.facts(config, preparation.stop),
+            Start::Docker(docker) => docker.facts(config, preparation.stop),
+            Start::Url(_) => manifest::facts(config, false, preparation.stop),
         };
         Ok(Self {
             config: config.clone(),
             detail,
             facts,
             start,
+            _set_up: set_up,
         })
     }
 
@@ -151,7 +154,7 @@ impl Prepared {
 
 /// Ends and removes the contenders of earlier runs that were killed before they could.
 pub(crate) fn remove_abandoned(docker: Option<&Docker>) {
-    process::end_abandoned();
+    family::end_abandoned();
     if let Some(docker) = docker {
         docker::remove_abandoned(docker);
     }
@@ -210,10 +213,4 @@ fn own_binary() -> Result<String, String> {
     let path = std::env::current_exe()
         .map_err(|error| format!("cannot find Bakeoff's own binary: {error}"))?;
     Ok(path.to_string_lossy().into_owned())
-}
-
-/// The last [`LOG_LINES`] lines of `log`.
-fn tail(log: &str) -> String {
-    let lines: Vec<_> = log.lines().collect();
-    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
 }

@@ -63,6 +63,14 @@ pub enum CompareError {
         /// What is in the way.
         what: String,
     },
+    /// Another comparison is running in a folder of this one.
+    #[error("cannot compare in {}: {holder} is comparing there", folder.display())]
+    Busy {
+        /// The folder.
+        folder: PathBuf,
+        /// Who has it, such as `process 17`.
+        holder: String,
+    },
     /// No contender is left to measure.
     #[error("no contender can be started")]
     NoContender,

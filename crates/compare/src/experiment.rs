@@ -8,11 +8,14 @@ use bakeoff_report::{Contender, Experiment, LeftOut, Plan, Problem, Run, RunLoad
 use tokio_util::sync::CancellationToken;
 
 use crate::contender::docker::Docker;
+use crate::contender::family;
 use crate::contender::{Missing, Preparation, Prepared, remove_abandoned};
 use crate::cores::Cores;
 use crate::error::CompareError;
 use crate::file::{ExperimentFile, Launch};
-use crate::machine;
+use crate::lock::Folders;
+use crate::plain::plain;
+use crate::{generator, machine};
 
 mod blocks;
 mod info;
@@ -43,6 +46,11 @@ pub enum Event<'a> {
         left_out: &'a str,
         /// Who is it now.
         baseline: &'a str,
+    },
+    /// Another comparison is running on this machine.
+    OtherComparison {
+        /// Its process id.
+        process: i32,
     },
     /// The plan in words, with the time that it takes.
     Planned(&'a [String]),
@@ -92,6 +100,8 @@ pub struct Comparison {
     users: NonZeroU32,
     cores: Option<Cores>,
     contenders: Vec<Prepared>,
+    /// From the set-up on, until it is dropped; after the contenders, whose set-ups may have left something running.
+    folders: Option<Folders>,
 }
 
 impl Comparison {
@@ -124,6 +134,7 @@ impl Comparison {
             file,
             scenario,
             contenders: Vec::new(),
+            folders: None,
         })
     }
 
@@ -134,18 +145,26 @@ impl Comparison {
     /// # Errors
     /// [`CompareError::NoContender`] when none is left, and [`CompareError::Unreachable`] when one with an address does not
     /// answer correctly: nobody would start it, so waiting for it in every turn does not help.
+    /// [`CompareError::Busy`] when another comparison is running in the experiment's folder, or in one that a set-up is for.
     pub fn prepare(
         &mut self,
         stop: &CancellationToken,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<Experiment, CompareError> {
         let started_at = SystemTime::now();
+        // Given back first where this one had them before.
+        self.folders = None;
+        self.folders = Some(Folders::lock(&self.file)?);
+        for process in generator::other_comparisons() {
+            observe(Event::OtherComparison { process });
+        }
         let wants_docker = self
             .file
             .contenders
             .iter()
             .any(|c| matches!(c.launch, Launch::Docker(_)));
         let docker = wants_docker.then(Docker::connect);
+        family::adopt_orphans();
         remove_abandoned(docker.as_ref().and_then(|docker| docker.as_ref().ok()));
         let mut left_out = Vec::new();
         for config in &self.file.contenders {
@@ -253,7 +272,7 @@ impl Comparison {
                     return Err(CompareError::Unreachable {
                         contender: name.to_owned(),
                         url: url.clone(),
-                        what,
+                        what: plain(what),
                     });
                 }
             }
@@ -295,8 +314,8 @@ impl Comparison {
 fn leave_out(missing: Missing, name: &str, observe: &mut dyn FnMut(Event<'_>)) -> LeftOut {
     let left_out = LeftOut {
         name: name.into(),
-        reason: missing.reason,
-        remedy: missing.remedy,
+        reason: plain(missing.reason),
+        remedy: plain(missing.remedy),
     };
     observe(Event::LeftOut(&left_out));
     left_out

@@ -25,6 +25,8 @@ use value::{Percent, PositiveDuration, Price, RawAnswerRule, RawMetric, RawSlo};
 /// A parsed and validated experiment file, its paths resolved against its own folder.
 #[derive(Debug, Clone)]
 pub struct ExperimentFile {
+    /// The folder that it lies in, against which its paths are resolved.
+    pub folder: PathBuf,
     /// The scenario file that makes the load.
     pub scenario: PathBuf,
     /// Turns of every contender; where the file does not say, ten, or as many as a verdict on so many contenders needs.
@@ -147,6 +149,7 @@ impl ExperimentFile {
             )
         });
         Ok(Self {
+            folder: folder.to_owned(),
             scenario: folder.join(raw.scenario),
             max_blocks: raw.max_blocks.max(blocks),
             blocks,

@@ -1,5 +1,6 @@
 //! Processor time of the load generator, and of others on the machine, while a contender is measured.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bakeoff_load::Phase;
@@ -7,7 +8,10 @@ use bakeoff_report::GeneratorUse;
 use procfs::process::Process;
 use procfs::{CpuPressure, CurrentSI, FromRead, KernelStats};
 
+mod comparisons;
 mod quota;
+
+pub(crate) use comparisons::others as other_comparisons;
 
 /// Names of the processes by which a Docker engine runs containers and forwards their ports. What they do is done for a
 /// contender, so they are no neighbours. The kernel cuts names to 15 letters.
@@ -18,6 +22,7 @@ const ENGINE: [&str; 4] = ["dockerd", "docker-proxy", "containerd", "containerd-
 pub(crate) struct Meter {
     first: Option<Reading>,
     last: Option<Reading>,
+    comparisons: BTreeSet<i32>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -38,10 +43,17 @@ impl Meter {
         let is_first = phase == Phase::Measuring && self.first.is_none();
         let is_last = phase == Phase::Draining && self.last.is_none();
         if is_first {
+            self.comparisons = other_comparisons();
             self.first = Reading::now();
         } else if is_last {
             self.last = Reading::now();
+            self.comparisons.append(&mut other_comparisons());
         }
+    }
+
+    /// The process ids of other comparisons that were there at the beginning or at the end of the measured period.
+    pub(crate) fn comparisons(&self) -> impl Iterator<Item = i32> {
+        self.comparisons.iter().copied()
     }
 
     /// Processor use between the beginning and the end of the measured period, in which the contender took

@@ -4,6 +4,7 @@
 //! The result is a [`bakeoff_report::Experiment`]; what it means is decided in `bakeoff-report`.
 
 mod answers;
+mod command;
 mod contender;
 mod cores;
 mod error;
@@ -11,8 +12,10 @@ mod experiment;
 mod file;
 mod floor;
 mod generator;
+mod lock;
 mod machine;
 mod manifest;
+mod plain;
 mod ready;
 mod setup;
 mod sweep;

@@ -3,16 +3,20 @@
 
 use std::fmt::Write;
 use std::fs::File;
-use std::io::Read;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{Error, Read};
 use std::path::Path;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use bakeoff_report::Fact;
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
+use crate::command::{Captured, Limits, NotEnded, run_to_end};
 use crate::contender::process;
 use crate::file::ContenderConfig;
+use crate::plain::plain;
 
 mod files;
 
@@ -38,11 +42,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Characters of a version that are kept.
 const VERSION_CHARS: usize = 200;
 
-/// What is known of `config`; `inherits` where it has this process's environment.
-pub(crate) fn facts(config: &ContenderConfig, inherits: bool) -> Vec<Fact> {
+/// What is known of `config`; `inherits` where it has this process's environment. Cancelling `stop` ends it early.
+pub(crate) fn facts(
+    config: &ContenderConfig,
+    inherits: bool,
+    stop: &CancellationToken,
+) -> Vec<Fact> {
     let mut facts = Vec::new();
     if let Some(words) = &config.version {
-        let version = version(words, &config.directory);
+        let version = version(words, &config.directory, stop);
         facts.push(fact("version", version.unwrap_or_else(|why| why)));
     }
     for file in &config.files {
@@ -62,15 +70,22 @@ pub(crate) fn facts(config: &ContenderConfig, inherits: bool) -> Vec<Fact> {
             facts.push(fact(name, format!("{value} (inherited)")));
         }
     }
-    for (name, value) in &config.env {
-        let value = if is_secret(name) {
-            "set, and not shown"
-        } else {
-            value
-        };
-        facts.push(fact(name, value.to_owned()));
-    }
+    let of_env = config.env.iter();
+    facts.extend(of_env.map(|(name, value)| fact(name, of_variable(config, name, value))));
     facts
+}
+
+/// What is said of the value of an environment variable: itself where it is public, and otherwise what tells it apart from
+/// another one in the same report. Nobody can try values against it, since it is another one in every report.
+fn of_variable(config: &ContenderConfig, name: &str, value: &str) -> String {
+    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    if config.public_env.contains(name) || THREAD_SETTINGS.contains(&name) {
+        return value.to_owned();
+    }
+    if is_secret(name) {
+        return "set, and not shown".to_owned();
+    }
+    format!("not shown, hash {:016x}", KEY.hash_one(value))
 }
 
 /// `true` if what is called `name` may be a password or a key.
@@ -79,18 +94,28 @@ pub(crate) fn is_secret(name: &str) -> bool {
     SECRET.iter().any(|part| name.contains(part))
 }
 
+/// A fact, on one line, with what a terminal would obey written out.
 pub(crate) fn fact(name: &str, value: String) -> Fact {
     Fact {
-        name: name.to_owned(),
-        value,
+        name: on_one_line(name),
+        value: on_one_line(value),
     }
+}
+
+fn on_one_line(text: impl AsRef<str>) -> String {
+    plain(text.as_ref().replace(['\n', '\t'], " "))
 }
 
 /// The SHA-256 of a file in hexadecimal, or why there is none.
 pub(crate) fn hash(path: &Path) -> String {
     let mut hash = Sha256::new();
     let mut piece = vec![0; 1 << 16];
-    let read = File::open(path).and_then(|mut file| {
+    let read = std::fs::metadata(path).and_then(|metadata| {
+        // A pipe may never be written to, and a device may never end.
+        if !metadata.is_file() {
+            return Err(Error::other("it is no file"));
+        }
+        let mut file = File::open(path)?;
         loop {
             match file.read(&mut piece)? {
                 0 => return Ok(()),
@@ -111,30 +136,23 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-/// The first line that a contender's `version` command prints, or why there is none.
-fn version(words: &[String], directory: &Path) -> Result<String, String> {
+/// The first line that a contender's `version` command prints, or why there is none. What the command leaves running is ended.
+fn version(words: &[String], directory: &Path, stop: &CancellationToken) -> Result<String, String> {
     let filled: Result<Vec<_>, _> = words
         .iter()
         .map(|word| crate::contender::fill(word, "0"))
         .collect();
-    let mut child = process::command(&filled?, directory)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| format!("cannot start `{}`: {error}", words[0]))?;
-    let deadline = Instant::now() + PATIENCE;
-    while child.try_wait().is_ok_and(|ended| ended.is_none()) {
-        if Instant::now() > deadline {
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(format!("`{}` did not end", words.join(" ")));
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let output = child.wait_with_output();
-    let output = output.map_err(|error| format!("cannot read from `{}`: {error}", words[0]))?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    let limits = Limits {
+        time: Some(PATIENCE),
+        stop,
+    };
+    let command = process::command(&filled?, directory);
+    let ended = run_to_end(command, Captured::Stdout, &limits).map_err(|wrong| match wrong {
+        NotEnded::Start(error) => format!("cannot start `{}`: {error}", words[0]),
+        NotEnded::Stopped | NotEnded::Late { .. } => format!("`{}`: {wrong}", words.join(" ")),
+    })?;
+    let text = ended.said.read();
+    let text = text.map_err(|error| format!("cannot read from `{}`: {error}", words[0]))?;
     let line = text.lines().find(|line| !line.trim().is_empty());
     let line = line.ok_or_else(|| format!("`{}` printed nothing", words.join(" ")))?;
     Ok(line.trim().chars().take(VERSION_CHARS).collect())
@@ -149,7 +167,7 @@ mod tests {
         let text = format!("scenario = \"s.toml\"\n[[contender]]\nname = \"it\"\n{contender}");
         let file = ExperimentFile::parse(&text, Path::new("bakeoff.toml")).unwrap();
         assert!(matches!(file.contenders[0].launch, Launch::Process(_)));
-        let facts = facts(&file.contenders[0], false).into_iter();
+        let facts = facts(&file.contenders[0], false, &CancellationToken::new()).into_iter();
         facts.map(|fact| (fact.name, fact.value)).collect()
     }
 
@@ -159,8 +177,9 @@ mod tests {
         let model = folder.path().join("model.bin");
         std::fs::write(&model, "abc").unwrap();
         let facts = facts_of(&format!(
-            "process = [\"true\"]\nversion = [\"sh\", \"-c\", \"echo; echo it 1.2\"]\nfiles = [{model:?}, \"nowhere\"]\n\
-             env = {{ THREADS = \"2\", HF_TOKEN = \"hush\" }}\n"
+            "process = [\"true\"]\nversion = [\"sh\", \"-c\", \"echo; echo it 1.2\"]\nfiles = [{model:?}, \"nowhere\", \"/dev/zero\"]\n\
+             env = {{ THREADS = \"2\", HF_TOKEN = \"hush\", RAYON_NUM_THREADS = \"3\", MY_DSN = \"db://a:hush@b\", \
+             SAME_DSN = \"db://a:hush@b\", OTHER_DSN = \"hush\" }}\npublic_env = [\"THREADS\"]\n"
         ));
         let value = |name: &str| {
             let fact = facts.iter().find(|(other, _)| other == name);
@@ -172,8 +191,19 @@ mod tests {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert!(value("SHA-256 of nowhere").starts_with("not readable"));
+        assert_eq!(value("SHA-256 of zero"), "not readable: it is no file");
         assert_eq!(value("THREADS"), "2");
+        assert_eq!(value("RAYON_NUM_THREADS"), "3");
         assert_eq!(value("HF_TOKEN"), "set, and not shown");
+        for name in ["MY_DSN", "SAME_DSN", "OTHER_DSN"] {
+            let shown = value(name);
+            assert!(
+                shown.starts_with("not shown, ") && !shown.contains("hush"),
+                "{shown}"
+            );
+        }
+        assert_eq!(value("MY_DSN"), value("SAME_DSN"));
+        assert_ne!(value("MY_DSN"), value("OTHER_DSN"));
     }
 
     #[test]

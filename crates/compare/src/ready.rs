@@ -1,8 +1,10 @@
 //! Whether a contender is ready, by its own word.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::io::{self, ErrorKind};
 use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpStream, lookup_host};
 
 /// How long one question may take to be answered.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,15 +31,23 @@ pub(crate) enum NotReady {
     Garbage,
 }
 
-/// Asks whether `GET path` at `address` (`http://host:port/prefix`) is answered with 200, for at most `patience`.
-pub(crate) fn ask(address: &str, path: &str, patience: Duration) -> Result<(), NotReady> {
+/// Asks whether `GET path` at `address` (`http://host:port/prefix`) is answered with 200, for at most `patience` from the
+/// look for its name to the end of the answer's first line. It can be dropped at any time.
+pub(crate) async fn ask(address: &str, path: &str, patience: Duration) -> Result<(), NotReady> {
     let (authority, prefix) = split(address);
     let patience = patience.clamp(Duration::from_millis(1), PATIENCE);
-    let no_answer = |error: io::Error| NotReady::NoAnswer(in_words(&error, patience));
-    let sockets = sockets(authority)?;
-    let stream = connect(&sockets, patience).map_err(no_answer)?;
-    stream.set_read_timeout(Some(patience)).map_err(no_answer)?;
-    let line = status_line(stream, authority, &format!("{prefix}{path}")).map_err(no_answer)?;
+    let asked = async {
+        let stream = connect(authority).await?;
+        let line = status_line(stream, authority, &format!("{prefix}{path}")).await;
+        line.map_err(|error| NotReady::NoAnswer(in_words(&error)))
+    };
+    let late = |_| {
+        let limit = patience.as_millis();
+        NotReady::NoAnswer(format!("no answer after {limit} ms"))
+    };
+    let line = tokio::time::timeout(patience, asked)
+        .await
+        .map_err(late)??;
     match status(&line) {
         Some(200) => Ok(()),
         Some(other) => Err(NotReady::Status(other)),
@@ -51,13 +61,10 @@ fn status(line: &str) -> Option<u16> {
     words.nth(1)?.parse().ok()
 }
 
-fn in_words(error: &io::Error, patience: Duration) -> String {
+fn in_words(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::ConnectionRefused => "connection refused".into(),
         ErrorKind::ConnectionReset => "connection reset".into(),
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-            format!("no answer after {} ms", patience.as_millis())
-        }
         _ => error.to_string(),
     }
 }
@@ -83,35 +90,25 @@ pub(crate) fn with_port(authority: &str) -> String {
     }
 }
 
-fn sockets(authority: &str) -> Result<Vec<SocketAddr>, NotReady> {
-    let with_port = with_port(authority);
-    match with_port.to_socket_addrs() {
-        Ok(sockets) => Ok(sockets.collect()),
-        Err(source) => Err(NotReady::Resolve {
-            host: with_port,
-            source,
-        }),
-    }
+async fn connect(authority: &str) -> Result<TcpStream, NotReady> {
+    let host = with_port(authority);
+    let found = lookup_host(&host).await.map(Iterator::collect::<Vec<_>>);
+    let sockets = match found {
+        Ok(sockets) => sockets,
+        Err(source) => return Err(NotReady::Resolve { host, source }),
+    };
+    let stream = TcpStream::connect(&*sockets).await;
+    stream.map_err(|error| NotReady::NoAnswer(in_words(&error)))
 }
 
-fn connect(sockets: &[SocketAddr], patience: Duration) -> io::Result<TcpStream> {
-    let mut last = io::Error::from(ErrorKind::NotFound);
-    for socket in sockets {
-        match TcpStream::connect_timeout(socket, patience) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-fn status_line(mut stream: TcpStream, authority: &str, path: &str) -> io::Result<String> {
+async fn status_line(mut stream: TcpStream, authority: &str, path: &str) -> io::Result<String> {
     // In one piece: some servers answer and close as soon as they have read something.
     let request = format!("GET {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
+    stream.write_all(request.as_bytes()).await?;
     // Only the first line, and no more of it than a status line has: what follows may never end.
     let mut line = Vec::new();
-    BufReader::new(stream.take(256)).read_until(b'\n', &mut line)?;
+    let mut first = BufReader::new(stream.take(256));
+    first.read_until(b'\n', &mut line).await?;
     Ok(String::from_utf8_lossy(&line).into_owned())
 }
 
@@ -137,13 +134,28 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_wrong_is_told() {
+    #[tokio::test]
+    async fn what_is_wrong_is_told() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let asked = |patience| ask(&address, "/", patience).unwrap_err().to_string();
-        assert_eq!(asked(Duration::from_millis(20)), "no answer after 20 ms");
+        let asked = async |patience| ask(&address, "/", patience).await.unwrap_err().to_string();
+        let limit = Duration::from_millis(20);
+        assert_eq!(asked(limit).await, "no answer after 20 ms");
         drop(listener);
-        assert_eq!(asked(PATIENCE), "connection refused");
+        assert_eq!(asked(PATIENCE).await, "connection refused");
+    }
+
+    #[tokio::test]
+    async fn the_time_is_for_the_whole_answer_however_it_drips() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            while stream.write_all(b"H").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        });
+        let wrong = ask(&address, "/", Duration::from_secs(1)).await;
+        assert_eq!(wrong.unwrap_err().to_string(), "no answer after 1000 ms");
     }
 }

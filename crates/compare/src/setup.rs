@@ -1,37 +1,42 @@
 //! The commands that make a contender ready to be started: run once, and again when what they name has changed.
 
-use std::fs::File;
-use std::io::{Read, Seek};
-use std::os::unix::process::CommandExt;
 use std::path::{Component, Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::contender::process::{command, mark_of_set_up};
+use crate::command::{Captured, Ended, Limits, run_to_end};
+use crate::contender::log::short;
+use crate::contender::process::command;
 use crate::contender::{Missing, Preparation};
 use crate::file::ContenderConfig;
 use crate::manifest::hexadecimal;
 
-/// How often a running step is looked at.
-const POLL: Duration = Duration::from_millis(20);
+/// How long what a step has started may go on before it counts as left running.
+const SETTLING: Duration = Duration::from_millis(500);
 /// How many lines of a step that failed are shown.
 const SHOWN_LINES: usize = 8;
 
+/// What a set-up has done.
+#[derive(Debug, Default)]
+pub(crate) struct SetUp {
+    /// Whether it was run now.
+    pub(crate) was_run: bool,
+    /// Its steps that have left something running, such as a database. That is ended with this.
+    left: Vec<Ended>,
+}
+
 /// Runs the set-up of `config` unless it was done with the same commands and the same files.
-/// Returns whether it was run.
 pub(crate) fn run(
     config: &ContenderConfig,
     preparation: &mut Preparation<'_>,
-) -> Result<bool, Missing> {
+) -> Result<SetUp, Missing> {
     let done = std::fs::read_to_string(stamp(config)).unwrap_or_default();
     if config.setup.is_empty() || done.trim() == fingerprint(config) {
-        return Ok(false);
+        return Ok(SetUp::default());
     }
-    run_steps(config, preparation).map(|()| true)
+    run_steps(config, preparation)
 }
 
 /// Runs the set-up of `config` although it was done before, because of what is `missing` all the same.
@@ -39,37 +44,70 @@ pub(crate) fn run_again(
     config: &ContenderConfig,
     preparation: &mut Preparation<'_>,
     missing: Missing,
-) -> Result<(), Missing> {
+) -> Result<SetUp, Missing> {
     if config.setup.is_empty() {
         return Err(missing);
     }
     run_steps(config, preparation)
 }
 
-fn run_steps(config: &ContenderConfig, preparation: &mut Preparation<'_>) -> Result<(), Missing> {
+fn run_steps(
+    config: &ContenderConfig,
+    preparation: &mut Preparation<'_>,
+) -> Result<SetUp, Missing> {
     let stamp = stamp(config);
     // A set-up that fails half-way must not look like the one before it.
     let _ = std::fs::remove_file(&stamp);
+    let mut left = Vec::new();
     for words in &config.setup {
-        (preparation.step)(&words.join(" "));
-        run_step(words, &config.directory, preparation.stop)?;
+        let line = words.join(" ");
+        (preparation.step)(&line);
+        let mut ended = run_step(words, &config.directory, preparation.stop)?;
+        if !ended.family.gone_within(SETTLING) {
+            (preparation.step)(&format!(
+                "`{line}` has left something running, which ends with the experiment; the next one runs the set-up again"
+            ));
+            left.push(ended);
+        }
     }
-    std::fs::write(&stamp, fingerprint(config)).map_err(|error| Missing {
-        reason: format!("cannot write {}: {error}", stamp.display()),
-        remedy: "make the folder writable".into(),
-    })
+    let set_up = SetUp {
+        was_run: true,
+        left,
+    };
+    // What is running now will not be running the next time.
+    if !set_up.left.is_empty() {
+        return Ok(set_up);
+    }
+    match std::fs::write(&stamp, fingerprint(config)) {
+        Ok(()) => Ok(set_up),
+        Err(error) => Err(Missing {
+            reason: format!("cannot write {}: {error}", stamp.display()),
+            remedy: "make the folder writable".into(),
+        }),
+    }
 }
 
-fn run_step(words: &[String], directory: &Path, stop: &CancellationToken) -> Result<(), Missing> {
+fn run_step(
+    words: &[String],
+    directory: &Path,
+    stop: &CancellationToken,
+) -> Result<Ended, Missing> {
     let line = words.join(" ");
-    let (status, said) = run_to_end(words, directory, stop).map_err(|error| Missing {
+    let limits = Limits { time: None, stop };
+    let ended = run_to_end(
+        command(words, directory),
+        Captured::StdoutAndStderr,
+        &limits,
+    )
+    .map_err(|error| Missing {
         reason: format!("its set-up `{line}` cannot run: {error}"),
         remedy: format!("install `{}`", words[0]),
     })?;
-    if status.success() {
-        return Ok(());
+    if ended.status.success() {
+        return Ok(ended);
     }
-    let why = last_words(&said);
+    let said = ended.said.read().unwrap_or_default();
+    let (status, why) = (ended.status, last_words(&said));
     Err(Missing {
         reason: format!("its set-up `{line}` failed ({status}): {why}"),
         remedy: format!(
@@ -77,35 +115,6 @@ fn run_step(words: &[String], directory: &Path, stop: &CancellationToken) -> Res
             directory.display()
         ),
     })
-}
-
-/// Runs a command to its end, or until `stop` is cancelled, and returns what it wrote to stdout and stderr.
-fn run_to_end(
-    words: &[String],
-    directory: &Path,
-    stop: &CancellationToken,
-) -> std::io::Result<(ExitStatus, String)> {
-    let mut said = tempfile::tempfile()?;
-    let (mark, owner) = mark_of_set_up();
-    let mut child = command(words, directory)
-        .env(mark, owner)
-        .stdin(Stdio::null())
-        .stdout(said.try_clone()?)
-        .stderr(said.try_clone()?)
-        .process_group(0)
-        .spawn()?;
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        if let Some(group) = group.filter(|_| stop.is_cancelled()) {
-            let _ = kill_process_group(group, Signal::KILL);
-            break child.wait()?;
-        }
-        std::thread::sleep(POLL);
-    };
-    Ok((status, read_all(&mut said)?))
 }
 
 /// What a failed command said at last, on one line: from the first of these lines that calls itself an error.
@@ -116,17 +125,11 @@ fn last_words(said: &str) -> String {
     let last = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
     let is_error = |line: &&str| line.to_ascii_lowercase().starts_with("error");
     let first = last.iter().position(is_error).unwrap_or(0);
-    match last[first..].join(" ") {
+    let shown: Vec<String> = last[first..].iter().map(|line| short(line)).collect();
+    match shown.join(" ") {
         nothing if nothing.is_empty() => "it said nothing".to_owned(),
         words => words,
     }
-}
-
-fn read_all(file: &mut File) -> std::io::Result<String> {
-    let mut bytes = Vec::new();
-    file.rewind()?;
-    file.read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// How the names of the files begin that tell what was set up.

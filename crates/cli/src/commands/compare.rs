@@ -35,6 +35,11 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
                 format!("start what {contender} is the address of, or leave it out with --only");
             hinted(Exit::Environment, error, hint)
         }
+        CompareError::Busy { .. } => hinted(
+            Exit::Environment,
+            error,
+            "wait until it has ended: each would take the other's processor time",
+        ),
         _ => error.into(),
     })?;
     drop(preparing);

@@ -1,7 +1,9 @@
 //! `bakeoff compare` with real servers.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -240,6 +242,71 @@ fn an_address_that_does_not_answer_ends_it_at_once_with_the_reason() {
             "hint: start what gone is the address of, or leave it out with --only",
         ],
     );
+}
+
+/// A mark in the environment that an experiment left which is no more: this process's, if it had begun with the machine.
+fn stale_mark() -> String {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let namespace = fs::read_link("/proc/self/ns/pid").unwrap();
+    let (boot, namespace) = (boot.trim(), namespace.display());
+    format!("{boot} {namespace} {} 1 8000", std::process::id())
+}
+
+#[test]
+fn what_inherits_the_mark_of_an_experiment_that_is_no_more_ends_neither_itself_nor_its_shell() {
+    let folder = experiment(NATIVE);
+    // What is not in the line of those who started it is ended.
+    let script = "env BAKEOFF_CONTENDER=\"$MARK\" sh -c '\"$0\" compare --blocks 1; echo it ended with $?' \"$0\"";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_bakeoff")]);
+    let shell = shell.env("MARK", stale_mark()).current_dir(folder.path());
+    let ended = Ended::of(shell.output().unwrap());
+    ended.expect(0, &[]);
+    assert!(ended.stdout.contains("it ended with 0"), "{ended:#?}");
+}
+
+#[test]
+fn daemon_that_clears_its_environment_ends_with_its_contender() {
+    let script = "env -i setsid sh -c 'sleep 717171 & sleep 0' & wait; exec \\\"$0\\\" \\\"$@\\\"";
+    let start = format!("process = [\"sh\", \"-c\", \"{script}\", ");
+    let folder = experiment(&NATIVE.replace("process = [", &start));
+    let args = ["compare", "--blocks", "1", "--json", "out.json"];
+    run(folder.path(), &args).expect(0, &[]);
+    assert_eq!(record(folder.path())["problems"], Value::Array(Vec::new()));
+    let all = procfs::process::all_processes().unwrap();
+    let left = all.filter_map(|process| process.ok()?.cmdline().ok());
+    let left = left.filter(|words| words.iter().any(|word| word == "717171"));
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn comparisons_at_the_same_time_are_kept_apart_in_a_folder_and_named_on_a_machine() {
+    let first = experiment(NATIVE);
+    let args = ["compare", "--blocks", "500", "--json", "out.json"];
+    let mut child = bakeoff(&args)
+        .current_dir(first.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut seen = String::new();
+    while !seen.contains("plan: ") {
+        assert!(lines.read_line(&mut seen).unwrap() > 0, "{seen}");
+    }
+    let rest = std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+    let holder = format!("process {}", child.id());
+    run(first.path(), &["compare"])
+        .expect(3, &["error: cannot compare in ", &holder, "hint: wait"]);
+    let second = experiment(NATIVE);
+    let args = ["compare", "--blocks", "1", "--json", "out.json"];
+    let warning = format!("warning: another comparison is running on this machine ({holder})");
+    run(second.path(), &args).expect(0, &[&warning]);
+    let facts = record(second.path())["contenders"][0]["facts"].to_string();
+    let fact = format!("measured beside another comparison ({holder})");
+    assert!(facts.contains(&fact), "{facts}");
+    send_signal(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    rest.join().unwrap().unwrap();
 }
 
 #[test]

@@ -15,7 +15,8 @@ use futures_util::StreamExt;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-use super::{Consumption, Missing, Preparation, Running, fill, free_port, owner, tail};
+use super::log::last_lines;
+use super::{Consumption, Missing, Preparation, Running, fill, free_port, owner};
 use crate::file::{ContenderConfig, DockerConfig, Image, Network};
 use crate::manifest;
 
@@ -175,7 +176,7 @@ impl DockerContender {
     }
 
     /// What is known of it, the image's identity first.
-    pub(super) fn facts(&self, config: &ContenderConfig) -> Vec<Fact> {
+    pub(super) fn facts(&self, config: &ContenderConfig, stop: &CancellationToken) -> Vec<Fact> {
         let image = self
             .docker
             .wait(self.docker.client.inspect_image(&self.image));
@@ -188,7 +189,7 @@ impl DockerContender {
                 .map(|created| manifest::fact("image made", created)),
             (!digests.is_empty()).then(|| manifest::fact("image digest", digests.join(", "))),
         ];
-        let facts = manifest::facts(config, false);
+        let facts = manifest::facts(config, false, stop);
         identity.into_iter().flatten().chain(facts).collect()
     }
 
@@ -371,7 +372,7 @@ impl RunningContainer {
         };
         self.docker.wait(collect).map_or_else(
             |error| format!("(its log cannot be read: {error})"),
-            |log| tail(&log),
+            |log| last_lines(&log),
         )
     }
 }

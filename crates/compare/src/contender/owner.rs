@@ -14,16 +14,23 @@ fn words_for(pid: u32, started: u64) -> String {
     format!("{} {pid} {started}", place())
 }
 
+/// The process that wrote `owner`, if it is of this machine: its id, and when it began.
+fn process_in(owner: &str) -> Option<(i32, u64)> {
+    let mut words = owner.strip_prefix(&place())?.split_whitespace();
+    let pid = words.next()?.parse().ok()?;
+    Some((pid, words.next()?.parse().ok()?))
+}
+
+/// The id of the process that wrote `owner`, if it runs here.
+pub(super) fn running(owner: &str) -> Option<i32> {
+    let (pid, started) = process_in(owner)?;
+    let stat = Process::new(pid).and_then(|process| process.stat()).ok()?;
+    (stat.starttime == started && !has_ended(&stat)).then_some(pid)
+}
+
 /// Whether the process that wrote `owner` ran here and is no more. What another machine wrote is none of our business.
 pub(super) fn is_gone(owner: &str) -> bool {
-    let Some(rest) = owner.strip_prefix(&place()) else {
-        return false;
-    };
-    let mut words = rest.split_whitespace();
-    let (Some(Ok(pid)), Some(Ok(started))) = (
-        words.next().map(str::parse::<i32>),
-        words.next().map(str::parse::<u64>),
-    ) else {
+    let Some((pid, started)) = process_in(owner) else {
         return false;
     };
     match Process::new(pid).and_then(|process| process.stat()) {
@@ -35,7 +42,7 @@ pub(super) fn is_gone(owner: &str) -> bool {
 }
 
 /// One that was killed keeps its id until its parent asks for it, which a parent that is killed with it never does.
-fn has_ended(stat: &Stat) -> bool {
+pub(super) fn has_ended(stat: &Stat) -> bool {
     matches!(stat.state, 'Z' | 'X')
 }
 
@@ -63,6 +70,11 @@ mod tests {
     #[test]
     fn only_owners_that_ran_here_can_be_gone() {
         assert!(!is_gone(&this_process()));
+        assert_eq!(
+            running(&this_process()),
+            i32::try_from(std::process::id()).ok()
+        );
+        assert_eq!(running(&gone_process()), None);
         assert!(is_gone(&gone_process()));
         assert!(!is_gone("another-boot pid:[1] 1 1"));
         assert!(!is_gone(""));

@@ -19,9 +19,10 @@ use tokio_util::sync::CancellationToken;
 use super::{Comparison, Event, Turn, info};
 use crate::contender::{Consumption, Prepared, Running};
 use crate::file::{Launch, WarmUp};
+use crate::plain::plain;
 use crate::ready::NotReady;
 use crate::warm_up::Watch;
-use crate::{generator, ready, sweep};
+use crate::{generator, manifest, ready, sweep};
 
 /// How often a starting contender is asked whether it is ready.
 const READY_POLL: Duration = Duration::from_millis(10);
@@ -141,6 +142,8 @@ impl Comparison {
             measurement.interrupted = true;
             stage.problem(turn, with_log(&format!("{how} under load"), running));
         }
+        own.comparisons()
+            .for_each(|process| stage.note_neighbour(turn, process));
         let whole = !measurement.interrupted;
         // Stopped before the measured period began: nothing was measured.
         if !measurement.period.is_zero() {
@@ -266,7 +269,7 @@ impl Comparison {
         let deadline = Instant::now() + limit;
         let ready = contender.config.ready.as_deref();
         let service_time = loop {
-            let asked = ask_ready(running.address(), ready, deadline)
+            let asked = ask_ready(running.address(), ready, deadline, stop)
                 .and_then(|()| self.first_answer(running.address(), deadline, stop));
             let wrong = match asked {
                 Ok(took) => break took,
@@ -287,7 +290,7 @@ impl Comparison {
             }
             if wrong != said {
                 let limit = humantime::format_duration(limit);
-                waiting(&format!("waiting for up to {limit}: {wrong}"));
+                waiting(&format!("waiting for up to {limit}: {}", plain(&wrong)));
                 said = wrong;
             }
             std::thread::sleep(READY_POLL);
@@ -308,13 +311,16 @@ impl Comparison {
         let began = Instant::now();
         let rest = left_until(deadline);
         let check = bakeoff_load::check_once(&self.scenario, address, rest);
+        // Requests have their own limits, which the look for a name is not part of.
+        let check = async { tokio::time::timeout(rest + LEAST_PATIENCE, check).await };
         match block_on(stop.run_until_cancelled(check)).map_err(Unready::Never)? {
             None => Err(Unready::Never("stopped".into())),
-            Some(Ok(requests)) => Ok(began.elapsed() / requests.max(1)),
-            Some(Err(NotCorrect::Load(error))) => Err(Unready::Never(with_causes(&error))),
-            Some(Err(NotCorrect::Answer { request, cause })) => Err(Unready::WrongAnswer(format!(
-                "no correct answer to request `{request}`: {cause}"
-            ))),
+            Some(Err(_)) => Err(Unready::NotYet("no answer".into())),
+            Some(Ok(Ok(requests))) => Ok(began.elapsed() / requests.max(1)),
+            Some(Ok(Err(NotCorrect::Load(error)))) => Err(Unready::Never(with_causes(&error))),
+            Some(Ok(Err(NotCorrect::Answer { request, cause }))) => Err(Unready::WrongAnswer(
+                format!("no correct answer to request `{request}`: {cause}"),
+            )),
         }
     }
 }
@@ -325,7 +331,10 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, String> 
         .enable_all()
         .build()
         .map_err(|error| with_causes(&LoadError::Thread(error)))?;
-    Ok(runtime.block_on(future))
+    let value = runtime.block_on(future);
+    // A look for a name cannot be ended early, and nobody waits for it any more.
+    runtime.shutdown_background();
+    Ok(value)
 }
 
 /// The time that one question to a contender may take: until the deadline, and never so little that the deadline would be
@@ -347,13 +356,22 @@ enum Unready {
 }
 
 /// Asks a contender at its path, if it has one, whether it is ready. The error says what is in the way.
-fn ask_ready(address: &str, path: Option<&str>, deadline: Instant) -> Result<(), Unready> {
+fn ask_ready(
+    address: &str,
+    path: Option<&str>,
+    deadline: Instant,
+    stop: &CancellationToken,
+) -> Result<(), Unready> {
     let Some(path) = path else { return Ok(()) };
-    let rest = left_until(deadline);
-    ready::ask(address, path, rest).map_err(|wrong| match wrong {
-        NotReady::Resolve { .. } => Unready::Never(with_causes(&wrong)),
-        _ => Unready::NotYet(format!("GET {path} was not answered with 200 ({wrong})")),
-    })
+    let asked = ready::ask(address, path, left_until(deadline));
+    match block_on(stop.run_until_cancelled(asked)).map_err(Unready::Never)? {
+        None => Err(Unready::Never("stopped".into())),
+        Some(Ok(())) => Ok(()),
+        Some(Err(wrong @ NotReady::Resolve { .. })) => Err(Unready::Never(with_causes(&wrong))),
+        Some(Err(wrong)) => Err(Unready::NotYet(format!(
+            "GET {path} was not answered with 200 ({wrong})"
+        ))),
+    }
 }
 
 impl Stage<'_> {
@@ -362,10 +380,30 @@ impl Stage<'_> {
             contender: turn.contender.into(),
             block: turn.block,
             load: turn.load,
-            what,
+            what: plain(what),
         };
         (self.observe)(Event::Problem(turn, &problem));
         self.experiment.problems.push(problem);
+    }
+
+    /// Another comparison ran while a contender was measured: a fact of this contender, once for each.
+    fn note_neighbour(&mut self, turn: Turn<'_>, process: i32) {
+        let name = format!("measured beside another comparison (process {process})");
+        let contenders = &mut self.experiment.contenders;
+        let is_news = !contenders
+            .iter()
+            .any(|other| other.facts.iter().any(|fact| fact.name == name));
+        let of_turn = contenders
+            .iter_mut()
+            .find(|other| other.name == turn.contender);
+        let Some(contender) = of_turn else { return };
+        if !contender.facts.iter().any(|fact| fact.name == name) {
+            let since = format!("from block {} on", turn.block);
+            contender.facts.push(manifest::fact(&name, since));
+        }
+        if is_news {
+            (self.observe)(Event::OtherComparison { process });
+        }
     }
 }
 

@@ -28,6 +28,9 @@ impl Event<'_> {
             Self::NewBaseline { left_out, baseline } => Said::News(vec![format!(
                 "baseline: {baseline}, since {left_out} is left out"
             )]),
+            Self::OtherComparison { process } => Said::News(vec![format!(
+                "warning: another comparison is running on this machine (process {process}); each takes the other's processor time"
+            )]),
             Self::Planned(lines) => Said::News(lines.to_vec()),
             Self::MeasuringFloor => Said::Now("measuring a server that does nothing".to_owned()),
             Self::Sampling { contender } => {

@@ -1,6 +1,6 @@
 //! What an experiment file says of a contender.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub struct ContenderConfig {
     pub setup: Vec<Vec<String>>,
     /// Environment variables beside Bakeoff's own.
     pub env: BTreeMap<String, String>,
+    /// Names of those whose values may be shown in the report.
+    pub public_env: BTreeSet<String>,
     /// A command that tells its version, for the report.
     pub version: Option<Vec<String>>,
     /// Files whose hashes are noted in the report, such as a model's.
@@ -101,6 +103,8 @@ pub(super) struct RawContender {
     setup: Vec<Vec<String>>,
     #[serde(default)]
     env: BTreeMap<String, String>,
+    #[serde(default)]
+    public_env: BTreeSet<String>,
     version: Option<Vec<String>>,
     #[serde(default)]
     files: Vec<PathBuf>,
@@ -170,6 +174,15 @@ impl RawContender {
                 "`setup` of `{name}` has an empty command; name a program"
             ));
         }
+        if let Some(unknown) = self
+            .public_env
+            .iter()
+            .find(|name| !self.env.contains_key(*name))
+        {
+            return Err(format!(
+                "`public_env` of `{name}` names `{unknown}`, which is not in its `env`"
+            ));
+        }
         if let Some(ready) = &self.ready {
             let instead = "leave it out, since a first correct answer is waited for in any case";
             check_path(&name, &launch, ("ready", ready), instead)?;
@@ -192,6 +205,7 @@ impl RawContender {
             has_directory,
             setup: self.setup,
             env: self.env,
+            public_env: self.public_env,
             ready: self.ready,
             ready_timeout: ready_timeout.min(LONGEST_WAIT),
             info: self.info,

@@ -295,7 +295,8 @@ mod tests {
     fn only_a_directory_that_is_given_is_hashed() {
         let folder = folder_of(&[("service/app.py", "abc")]);
         let names = |lines: &str| {
-            let facts = super::super::facts(&config(folder.path(), lines), false);
+            let stop = tokio_util::sync::CancellationToken::new();
+            let facts = super::super::facts(&config(folder.path(), lines), false, &stop);
             facts.into_iter().map(|fact| fact.name).collect::<Vec<_>>()
         };
         assert_eq!(names("process = [\"true\"]"), [""; 0]);

@@ -6,5 +6,6 @@ mod contenders;
 mod experiment_file;
 mod facts;
 mod faults;
+mod hostile;
 mod loads;
 mod setting;

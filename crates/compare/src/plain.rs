@@ -1,0 +1,40 @@
+//! Text from outside, such as a contender's log, that may be shown on a terminal and in a page. Pure.
+
+/// `text` with everything that a terminal would obey, such as escape sequences, written out: `\u{1b}` for the byte 27.
+/// Lines and tabs stay.
+pub(crate) fn plain(text: impl AsRef<str>) -> String {
+    let text = text.as_ref();
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        let stays = c == '\n' || c == '\t' || !(c.is_control() || turns_text(c));
+        if stays {
+            plain.push(c);
+        } else {
+            plain.extend(c.escape_unicode());
+        }
+    }
+    plain
+}
+
+/// `true` for characters that let the text after them run the other way.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_written_out() {
+        for (text, expected) in [
+            ("one\n\ttwo ä", "one\n\ttwo ä"),
+            ("\u{1b}[2Jgone\r", "\\u{1b}[2Jgone\\u{d}"),
+            ("\u{9b}31m\u{7f}\0", "\\u{9b}31m\\u{7f}\\u{0}"),
+            ("\u{202e}txt.exe", "\\u{202e}txt.exe"),
+        ] {
+            assert_eq!(plain(text), expected);
+            assert_eq!(plain(plain(text)), expected);
+        }
+    }
+}

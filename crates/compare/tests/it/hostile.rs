@@ -1,0 +1,207 @@
+//! Contenders, set-ups and answers that do what nobody expects: none of them outlives its experiment or takes it over.
+
+use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use bakeoff_compare::{CompareError, Event};
+use bakeoff_report::Experiment;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::setting::{comparison, processes_with, run, server};
+
+/// Serves every connection with a byte of `answer` now and then.
+fn drip(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let bytes = answer.iter().cycle();
+            std::thread::spawn(move || {
+                for byte in bytes {
+                    if stream.write_all(&[*byte]).is_err() {
+                        return;
+                    }
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn time_to_get_ready_is_for_whole_answers_however_they_drip() {
+    let answers: [(&[u8], &str, &str); 3] = [
+        (
+            b"H",
+            "ready = \"/\"\n",
+            "GET / was not answered with 200 (no answer after ",
+        ),
+        (b"H", "", "no correct answer to request `/`"),
+        (
+            b"HTTP/1.1 200 OK\r\nx: ",
+            "",
+            "no correct answer to request `/`",
+        ),
+    ];
+    for (answer, ready, expected) in answers {
+        let folder = TempDir::new().unwrap();
+        let url = drip(answer);
+        let slow = format!(
+            "[[contender]]\nname = \"slow\"\nurl = \"{url}\"\nready_timeout = \"300ms\"\n{ready}"
+        );
+        let error = run(folder.path(), &slow).unwrap_err().to_string();
+        assert!(
+            error.contains("not ready within 300ms: ") && error.contains(expected),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn answer_that_drips_does_not_keep_an_experiment_from_being_stopped() {
+    for ready in ["ready = \"/\"\n", ""] {
+        let folder = TempDir::new().unwrap();
+        let url = drip(b"H");
+        let slow = format!(
+            "[[contender]]\nname = \"slow\"\nurl = \"{url}\"\nready_timeout = \"24h\"\n{ready}"
+        );
+        let stop = CancellationToken::new();
+        let mut comparison = comparison(folder.path(), &slow).unwrap();
+        let experiment = comparison.prepare(&stop, &mut |event| {
+            if let Event::Preparing { .. } = event {
+                let stop = stop.clone();
+                std::thread::spawn(move || stop.cancel());
+            }
+        });
+        assert!(experiment.unwrap().interrupted);
+    }
+}
+
+#[test]
+fn second_comparison_in_a_folder_is_refused_with_the_name_of_the_first() {
+    let folder = TempDir::new().unwrap();
+    let stop = CancellationToken::new();
+    fs::create_dir(folder.path().join("service")).unwrap();
+    fs::create_dir(folder.path().join("other")).unwrap();
+    let set_up = |directory: &str| {
+        server("one")
+            + &format!(
+                "directory = \"{directory}\"\nsetup = [[\"sh\", \"-c\", \"echo once >> times\"]]\n"
+            )
+    };
+    let mut first = comparison(folder.path(), &set_up("service")).unwrap();
+    first.prepare(&stop, &mut |_| {}).unwrap();
+    // In the same folder, and in another one with a set-up in the same folder.
+    let mut same = comparison(folder.path(), &server("two")).unwrap();
+    let mut other = comparison(&folder.path().join("other"), &set_up("../service")).unwrap();
+    for second in [&mut same, &mut other] {
+        let error = second.prepare(&stop, &mut |_| {}).unwrap_err();
+        assert!(matches!(error, CompareError::Busy { .. }), "{error}");
+        let holder = format!("process {} is comparing there", std::process::id());
+        assert!(error.to_string().ends_with(&holder), "{error}");
+    }
+    drop(first);
+    for second in [&mut same, &mut other] {
+        second.prepare(&stop, &mut |_| {}).unwrap();
+    }
+}
+
+/// The contenders of an experiment in a folder, made ready until `stop` is cancelled.
+fn prepared(folder: &TempDir, contenders: &str, stop: &CancellationToken) -> Experiment {
+    let mut comparison = comparison(folder.path(), contenders).unwrap();
+    comparison.prepare(stop, &mut |_| {}).unwrap()
+}
+
+fn fact<'a>(experiment: &'a Experiment, name: &str) -> &'a str {
+    let facts = experiment.contenders[0].facts.iter();
+    let mut named = facts.filter(|fact| fact.name == name);
+    &named.next().unwrap().value
+}
+
+#[test]
+fn version_is_told_although_something_goes_on_behind_it() {
+    let folder = TempDir::new().unwrap();
+    let contender =
+        server("one") + "version = [\"sh\", \"-c\", \"sleep 636363 & printf '1.0\\\\033[2J'\"]\n";
+    let experiment = prepared(&folder, &contender, &CancellationToken::new());
+    assert_eq!(fact(&experiment, "version"), "1.0\\u{1b}[2J");
+    assert_eq!(processes_with("636363"), Vec::<String>::new());
+}
+
+#[test]
+fn version_that_never_comes_is_stopped_with_the_experiment() {
+    let folder = TempDir::new().unwrap();
+    let contender = server("one")
+        + "version = [\"sh\", \"-c\", \"trap '' TERM; sleep 646464 & while :; do sleep 646464; done\"]\n";
+    let stop = CancellationToken::new();
+    let stopper = stop.clone();
+    let thread = std::thread::spawn(move || {
+        while processes_with("sleep 646464").len() < 3 {
+            std::thread::yield_now();
+        }
+        stopper.cancel();
+    });
+    let experiment = prepared(&folder, &contender, &stop);
+    thread.join().unwrap();
+    assert!(experiment.interrupted);
+    assert_eq!(processes_with("646464"), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_set_up_leaves_running_lives_as_long_as_its_experiment_and_is_made_anew_for_the_next() {
+    let folder = TempDir::new().unwrap();
+    let contender = server("one")
+        + "setup = [[\"sh\", \"-c\", \"echo once >> times; setsid sleep 656565 > /dev/null 2>&1 &\"]]\n";
+    for times in 1..=2 {
+        let stop = CancellationToken::new();
+        let mut comparison = comparison(folder.path(), &contender).unwrap();
+        let mut experiment = comparison.prepare(&stop, &mut |_| {}).unwrap();
+        let mut seen = Vec::new();
+        comparison.run(&mut experiment, &stop, &mut |event| {
+            if let Event::Measured(..) = event {
+                seen.push(processes_with("sleep 656565").len());
+            }
+        });
+        assert_eq!(seen, [1, 1]);
+        drop(comparison);
+        assert_eq!(processes_with("656565"), Vec::<String>::new());
+        let ran = fs::read_to_string(folder.path().join("times")).unwrap();
+        assert_eq!(ran.lines().count(), times);
+    }
+}
+
+#[test]
+fn log_without_end_is_cut_and_its_escape_sequences_are_written_out() {
+    let folder = TempDir::new().unwrap();
+    let noisy = "[[contender]]\nname = \"noisy\"\nready_timeout = \"1s\"\n\
+        process = [\"sh\", \"-c\", \"printf 'begun\\\\033[31m\\\\n'; yes on and on; sleep 666666\"]\n";
+    let experiment = run(folder.path(), noisy).unwrap();
+    let what = &experiment.problems[0].what;
+    assert!(
+        what.contains("its last log lines:\nbegun\\u{1b}[31m\non and on\n"),
+        "{what}"
+    );
+    assert!(
+        what.contains(" bytes are left out …]\non and on\n"),
+        "{what}"
+    );
+    assert!(what.len() < 2000, "{what}");
+}
+
+#[test]
+fn set_up_that_fails_with_much_output_is_explained_by_its_end() {
+    let folder = TempDir::new().unwrap();
+    let script = "head -c 300000000 /dev/zero | tr '\\\\000' x; printf '\\\\nERROR: \\\\033[1mno space\\\\n'; exit 1";
+    let set_up = format!("setup = [[\"sh\", \"-c\", \"{script}\"]]\n");
+    let experiment = run(folder.path(), &(server("two") + &server("one") + &set_up)).unwrap();
+    let reason = &experiment.left_out[0].reason;
+    assert!(
+        reason.ends_with("(exit status: 1): ERROR: \\u{1b}[1mno space"),
+        "{reason}"
+    );
+}
