@@ -20,6 +20,9 @@ use super::{Consumption, Missing, Preparation, Running, fill, free_port, owner};
 use crate::file::{ContenderConfig, DockerConfig, Image, Network};
 use crate::manifest;
 
+/// How much of a container's log is held at a time.
+const LOG_BYTES: usize = 1 << 20;
+
 mod image;
 
 /// Names the process that started a container.
@@ -367,6 +370,11 @@ impl RunningContainer {
             let mut lines = self.docker.client.logs(&self.id, Some(options));
             while let Some(line) = lines.next().await {
                 text.push_str(&line?.to_string());
+                // A line may be as long as the engine's disk is large, and the last ones are what is shown.
+                if text.len() > LOG_BYTES {
+                    text.clear();
+                    text.push_str("[… more than a megabyte is left out …]\n");
+                }
             }
             Ok(text)
         };

@@ -4,6 +4,7 @@ use bakeoff_load::{Phase, Progress};
 use bakeoff_report::{Run, RunLoad, Summary, render};
 
 use super::{Event, Turn};
+use crate::plain::plain;
 
 /// What an event gives to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,7 @@ impl Event<'_> {
     pub fn said(&self) -> Said {
         match self {
             Self::Preparing { contender, step } => {
-                Said::Now(format!("preparing {contender}: {step}"))
+                Said::Now(format!("preparing {contender}: {}", plain(step)))
             }
             Self::LeftOut(left_out) => Said::News(vec![format!(
                 "left out: {}: {} ({})",
@@ -37,7 +38,7 @@ impl Event<'_> {
                 Said::Now(format!("{contender}: answers to a sample of requests"))
             }
             Self::Starting(turn) => Said::Now(turn.with("starting")),
-            Self::Waiting(turn, why) => Said::Now(turn.with(why)),
+            Self::Waiting(turn, why) => Said::Now(turn.with(&plain(why))),
             Self::Load(turn, progress) => Said::Now(turn.with(&under_load(progress))),
             Self::Measured(turn, run) => Said::Now(turn.with(&rate_of(run))),
             Self::Problem(turn, problem) => Said::News(vec![format!(
