@@ -1,4 +1,4 @@
-.PHONY: help check fmt clippy doc invariants deny test fuzz fuzz-keep snap golden clients sanitize sanitize-address sanitize-thread sanitize-valgrind neon bench bench-serve bench-swarm bench-overload bench-encoder bench-truth
+.PHONY: help check fmt clippy doc invariants deny test fuzz fuzz-keep hostile snap golden clients sanitize sanitize-address sanitize-thread sanitize-valgrind neon bench bench-serve bench-swarm bench-overload bench-encoder bench-truth
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -90,6 +90,11 @@ neon: ## the encoder's tests on an emulated 64-bit ARM
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64-static -cpu max" \
 		cargo test --locked -p bakeoff-encoder --lib --test model --target $(NEON)
+
+HOSTILE_SECONDS ?= 60
+
+hostile: ## try for HOSTILE_SECONDS=60 to fill the memory of a server at its default limits, and print the peak
+	BAKEOFF_HOSTILE_SECONDS=$(HOSTILE_SECONDS) cargo test --locked -p bakeoff --test it hostile -- --nocapture
 
 snap: ## accept the snapshots as they are now
 	INSTA_UPDATE=always cargo test --workspace

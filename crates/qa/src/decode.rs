@@ -1,10 +1,10 @@
 //! Turns the spans of all windows into answers: text, merging, order. Pure.
 
-use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
-use crate::answer::Answer;
+use crate::answer::AnswerSpan;
 use crate::encoding::Window;
 use crate::question::{Compat, Options};
 use crate::span::{Probabilities, Span};
@@ -14,9 +14,11 @@ use crate::span::{Probabilities, Span};
 pub(crate) struct Decoder<'a> {
     context: Characters<'a>,
     options: &'a Options,
-    answers: Vec<Answer>,
-    // Where each text, in lower case, is in `answers`; empty where equal texts are kept apart.
-    places: HashMap<String, usize>,
+    answers: Vec<AnswerSpan>,
+    // Where texts with the same hash in lower case are in `answers`; empty where equal texts are kept apart. The texts themselves
+    // would be many times the context.
+    places: HashMap<u64, Vec<u32>>,
+    hashes: RandomState,
     null_score: f32,
 }
 
@@ -27,6 +29,7 @@ impl<'a> Decoder<'a> {
             options,
             answers: Vec::new(),
             places: HashMap::new(),
+            hashes: RandomState::new(),
             null_score: f32::INFINITY,
         }
     }
@@ -79,30 +82,25 @@ impl<'a> Decoder<'a> {
     }
 
     /// The answers, best first; of equals the one found first.
-    pub(crate) fn finish(mut self) -> Vec<Answer> {
+    pub(crate) fn finish(mut self) -> Vec<AnswerSpan> {
         if self.options.handle_impossible_answer {
-            self.answers.push(Answer {
+            self.answers.push(AnswerSpan {
                 score: f64::from(self.null_score),
                 start: 0,
                 end: 0,
-                text: String::new(),
+                bytes: 0..0,
             });
         }
         self.answers.sort_by(|a, b| b.score.total_cmp(&a.score));
         self.answers.truncate(self.options.top_k.get());
+        self.answers.shrink_to_fit();
         self.answers
     }
 
     /// How many spans of a window are looked at: growing to whole words makes some of them equal, so that more are
     /// needed where equals become one.
     fn candidates(&self) -> usize {
-        let top_k = self.options.top_k.get();
-        match self.options.compat {
-            Compat::V4_57 if self.options.align_to_words => {
-                top_k.saturating_mul(2).saturating_add(10)
-            }
-            Compat::V4_57 | Compat::V4_52 => top_k,
-        }
+        candidates(self.options)
     }
 
     /// Takes in one span, as an answer of its own or as more of one that is there.
@@ -116,24 +114,39 @@ impl<'a> Decoder<'a> {
     /// Adds an answer, or only its score where the same text, whatever its case, was found before.
     fn merge(&mut self, characters: Range<usize>, score: f64) {
         let text = self.context.slice(&characters);
-        match self.places.entry(text.to_lowercase()) {
-            Entry::Occupied(place) => self.answers[*place.get()].score += score,
-            Entry::Vacant(place) => {
-                place.insert(self.answers.len());
-                self.push(characters, score);
-            }
+        let lower = text.to_lowercase();
+        let places = self.places.entry(self.hashes.hash_one(&lower)).or_default();
+        let known = places.iter().map(|&place| place as usize).find(|&place| {
+            let known = self.answers[place].text(self.context.text);
+            known == text || known.to_lowercase() == lower
+        });
+        if let Some(known) = known {
+            self.answers[known].score += score;
+        } else {
+            // There are never as many candidates.
+            places.push(u32::try_from(self.answers.len()).unwrap_or(u32::MAX));
+            self.push(characters, score);
         }
     }
 
     fn push(&mut self, characters: Range<usize>, score: f64) {
-        let text = self.context.slice(&characters).to_owned();
+        let bytes = self.context.bytes(&characters);
         let Range { start, end } = characters;
-        self.answers.push(Answer {
+        self.answers.push(AnswerSpan {
             score,
             start,
             end,
-            text,
+            bytes,
         });
+    }
+}
+
+/// How many spans of each window are looked at.
+pub(crate) fn candidates(options: &Options) -> usize {
+    let top_k = options.top_k.get();
+    match options.compat {
+        Compat::V4_57 if options.align_to_words => top_k.saturating_mul(2).saturating_add(10),
+        Compat::V4_57 | Compat::V4_52 => top_k,
     }
 }
 
@@ -141,29 +154,31 @@ impl<'a> Decoder<'a> {
 #[derive(Debug)]
 struct Characters<'a> {
     text: &'a str,
-    // The byte at which each code point starts, and the length in bytes last.
-    bytes: Vec<usize>,
+    // The byte at which each code point starts; the offsets of tokens have 32 bits as well.
+    starts: Vec<u32>,
 }
 
 impl<'a> Characters<'a> {
     fn new(text: &'a str) -> Self {
-        let starts = text.char_indices().map(|(byte, _)| byte);
+        let starts = text.char_indices();
+        let starts = starts.map(|(byte, _)| u32::try_from(byte).unwrap_or(u32::MAX));
         Self {
             text,
-            bytes: starts.chain([text.len()]).collect(),
+            starts: starts.collect(),
         }
     }
 
     /// The code points of `range`, none where it lies outside the text.
     fn slice(&self, range: &Range<usize>) -> &'a str {
+        self.text.get(self.bytes(range)).unwrap_or_default()
+    }
+
+    /// The bytes of the code points of `range`.
+    fn bytes(&self, range: &Range<usize>) -> Range<usize> {
         let byte = |character: usize| {
-            self.bytes
-                .get(character)
-                .copied()
-                .unwrap_or(self.text.len())
+            let byte = self.starts.get(character).copied();
+            byte.map_or(self.text.len(), |byte| byte as usize)
         };
-        self.text
-            .get(byte(range.start)..byte(range.end))
-            .unwrap_or_default()
+        byte(range.start)..byte(range.end)
     }
 }

@@ -53,6 +53,36 @@ pub(crate) fn encode(tokenizer: &Tokenizer, question: &Question) -> Result<Encod
     })
 }
 
+/// The most tokens of a context: what the windows that are read hold at the usual stride. While a tokenizer works on a text,
+/// it takes about 600 bytes for each of its tokens.
+pub(crate) const MOST_CONTEXT_TOKENS: usize = 262_144;
+
+/// How much of a long context is looked at together to count its tokens, in bytes.
+const SECTION_BYTES: usize = 32 * 1024;
+
+/// Whether `context` has more than [`MOST_CONTEXT_TOKENS`], give or take one for every [`SECTION_BYTES`]. Takes little memory
+/// however long it is: it is counted section by section, each cut behind a white space where there is any.
+pub(crate) fn is_too_long(tokenizer: &Tokenizer, context: &str) -> Result<bool, BackendError> {
+    // No tokenizer makes more tokens than there are bytes.
+    if context.len() <= MOST_CONTEXT_TOKENS {
+        return Ok(false);
+    }
+    let (mut tokens, mut rest) = (0, context);
+    while !rest.is_empty() {
+        let most = rest.floor_char_boundary(SECTION_BYTES);
+        let last_space = rest[..most].rfind(char::is_whitespace);
+        let cut = last_space.filter(|&space| space > 0).unwrap_or(most);
+        let (section, after) = rest.split_at(cut);
+        let encoding = guard::no_panic_on_text(|| tokenizer.encode_fast(section, false))?;
+        tokens += encoding.len();
+        if tokens > MOST_CONTEXT_TOKENS {
+            return Ok(true);
+        }
+        rest = after;
+    }
+    Ok(false)
+}
+
 impl EncodedQuestion {
     /// With the segment of each token only where `token_types` says that the model gets it.
     pub(crate) fn new(encoding: &Encoding, token_types: bool) -> Result<Self, BackendError> {

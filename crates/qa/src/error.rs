@@ -51,6 +51,22 @@ pub enum AnswerError {
         /// The most that are read.
         limit: usize,
     },
+    /// Turning the context into tokens would take too much memory.
+    #[error("`context` has more than {limit} tokens; shorten it")]
+    ContextTooLong {
+        /// The most that a context may have, roughly.
+        limit: usize,
+    },
+    /// Finding the best answers would take too much memory.
+    #[error(
+        "`top_k` is {top_k}, which is too many answers for a `context` of {windows} windows; ask for fewer, or shorten it"
+    )]
+    TooManyAnswers {
+        /// The answers asked for.
+        top_k: usize,
+        /// Windows that the context is cut into.
+        windows: usize,
+    },
     /// The text holds a token that the tokenizer knows and the model does not.
     #[error(
         "the tokenizer makes token {id} of the text, and the model knows only {vocab_size} tokens"

@@ -48,7 +48,7 @@ mod tokenizer;
 mod weights;
 mod window;
 
-pub use answer::Answer;
+pub use answer::{Answer, AnswerSpan};
 pub use backend::{Backend, Batch, Logits};
 pub use error::{AnswerError, ModelError};
 pub use files::ModelFiles;

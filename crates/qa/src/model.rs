@@ -10,7 +10,8 @@ use crate::answer::Answer;
 use crate::backend::{
     Backend, Batch, Dtype, EncoderBackend, EncoderOptions, Isa, Logits, RtenBackend,
 };
-use crate::encoding::{EncodedQuestion, encode};
+use crate::decode::candidates;
+use crate::encoding::{EncodedQuestion, MOST_CONTEXT_TOKENS, encode, is_too_long};
 use crate::error::{AnswerError, ModelError};
 use crate::files::{ModelFiles, Settings};
 use crate::prepared::Prepared;
@@ -50,6 +51,9 @@ const DEFAULT_MAX_SEQ_LEN: usize = 384;
 
 /// The stride that the reference takes when not told otherwise, in tokens.
 const DEFAULT_DOC_STRIDE: usize = 128;
+
+/// The most spans of all windows of a question that are looked at for its answers, at about 100 bytes each.
+const MOST_CANDIDATES: usize = 262_144;
 
 /// How much goes to the backend at once, in tokens: bounds the memory that a long context takes.
 const MAX_BATCH_TOKENS: usize = 16_384;
@@ -211,6 +215,11 @@ impl QuestionAnswering {
     /// [`AnswerError`] for lengths that do not fit together.
     pub fn prepare(&self, question: Question, options: Options) -> Result<Prepared, AnswerError> {
         let limits = self.limits(&options)?;
+        if is_too_long(&self.tokenizer, question.context()).map_err(AnswerError::Tokenizer)? {
+            return Err(AnswerError::ContextTooLong {
+                limit: MOST_CONTEXT_TOKENS,
+            });
+        }
         let encoding = encode(&self.tokenizer, &question).map_err(AnswerError::Tokenizer)?;
         let token_types = self.settings.tokenizer.token_types;
         let mut encoded =
@@ -220,6 +229,12 @@ impl QuestionAnswering {
             limits.max_seq_len,
             limits.doc_stride,
         )?;
+        if candidates(&options).saturating_mul(windows.len()) > MOST_CANDIDATES {
+            return Err(AnswerError::TooManyAnswers {
+                top_k: options.top_k.get(),
+                windows: windows.len(),
+            });
+        }
         let windows = match self.truncation_side {
             Side::Right => windows,
             Side::Left => from_the_end(windows),

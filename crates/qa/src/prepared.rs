@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, AnswerSpan};
 use crate::backend::{Batch, Logits};
 use crate::decode::Decoder;
 use crate::encoding::{EncodedQuestion, Window};
@@ -66,6 +66,17 @@ impl Prepared {
     /// # Panics
     /// When there are not as many logits as windows, or tokens in a window.
     pub fn decode(&self, logits: &[Logits]) -> Vec<Answer> {
+        let context = self.question.context();
+        let spans = self.decode_spans(logits).into_iter();
+        spans.map(|span| span.with_text(context)).collect()
+    }
+
+    /// As [`Prepared::decode`], but the texts stay in the context: a thousand answers of a long context may be many times its
+    /// length.
+    ///
+    /// # Panics
+    /// As [`Prepared::decode`].
+    pub fn decode_spans(&self, logits: &[Logits]) -> Vec<AnswerSpan> {
         assert_eq!(logits.len(), self.windows(), "one set of logits a window");
         let mut decoder = Decoder::new(self.question.context(), &self.options);
         for (index, logits) in logits.iter().enumerate() {

@@ -1,11 +1,17 @@
 //! Takes request bodies out of their compression, up to a limit.
 
-use std::io::{self, Read};
+use std::io;
 
-use axum::http::{HeaderMap, header};
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, header},
+};
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
-use crate::refusal::Refusal;
+use crate::{
+    memory::{Buffer, Memory},
+    refusal::Refusal,
+};
 
 /// A compression of bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,27 +45,25 @@ impl Compression {
         Ok(found)
     }
 
-    /// What `body` was before it was compressed, if that is at most `limit` bytes.
+    /// What `body` was before it was compressed, if that is at most `limit` bytes and there is room for it in `memory`.
     ///
     /// # Errors
-    /// [`Refusal::TooLarge`] and [`Refusal::BrokenCompression`].
-    pub(crate) fn decode(self, body: &[u8], limit: usize) -> Result<Vec<u8>, Refusal> {
-        let decoded = match self {
-            Self::Gzip => read(MultiGzDecoder::new(body), limit),
-            Self::Deflate => read(ZlibDecoder::new(body), limit),
+    /// [`Refusal::TooLarge`], [`Refusal::NoMemory`] and [`Refusal::BrokenCompression`].
+    pub(crate) fn decode(
+        self,
+        body: &[u8],
+        limit: usize,
+        memory: &Memory,
+    ) -> Result<Bytes, Refusal> {
+        let mut decoded = Buffer::new(limit, memory);
+        let copied = match self {
+            Self::Gzip => io::copy(&mut MultiGzDecoder::new(body), &mut decoded),
+            Self::Deflate => io::copy(&mut ZlibDecoder::new(body), &mut decoded),
         };
-        match decoded {
-            Ok(decoded) if decoded.len() > limit => Err(Refusal::TooLarge { limit_bytes: limit }),
-            Ok(decoded) => Ok(decoded),
-            Err(_) => Err(Refusal::BrokenCompression),
+        match (copied, decoded.full()) {
+            (_, Some(full)) => Err(full.of_body(limit)),
+            (Err(_), None) => Err(Refusal::BrokenCompression),
+            (Ok(_), None) => Ok(decoded.into_bytes()),
         }
     }
-}
-
-/// At most a byte more than `limit`.
-fn read(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
-    let mut decoded = Vec::new();
-    let most = (limit as u64).saturating_add(1);
-    reader.take(most).read_to_end(&mut decoded)?;
-    Ok(decoded)
 }

@@ -48,6 +48,14 @@ pub struct Admission {
 pub struct Limits {
     /// The largest request body in bytes; a larger one is answered with status 413.
     pub max_body_bytes: usize,
+    /// All bodies together that have not been read to their end or wait to be parsed, in bytes; what is more is answered with
+    /// status 503. The first 16 KiB of each are not counted.
+    pub body_memory_bytes: usize,
+    /// What the answer to a request may weigh in bytes, before it is compressed by anybody; more is answered with status 413.
+    pub max_answer_bytes: usize,
+    /// All answers together that are made or wait for their clients to take them, in bytes; what is more is answered with status
+    /// 503. The first 16 KiB of each are not counted.
+    pub answer_memory_bytes: usize,
     /// Questions in one request; more are answered with status 422.
     pub max_items: NonZeroUsize,
     /// The longest question in characters; a longer one is answered with status 422.
@@ -113,7 +121,7 @@ impl Default for Admission {
 }
 
 impl Default for Limits {
-    /// Bodies of 2 MiB with 1,000 items, questions of 10,000 and contexts of a million characters, heads of 16 KiB,
+    /// Bodies of 2 MiB, 32 MiB together, with 1,000 items, answers of 4 MiB, 32 MiB together, questions of 10,000 and contexts of a million characters, heads of 16 KiB,
     /// 10 seconds to send each, 2,048 connections, and a minute for the answer. Idle connections are kept for 75 seconds,
     /// longer than load balancers keep theirs, so that it is the load balancer that closes them.
     fn default() -> Self {
@@ -122,6 +130,9 @@ impl Default for Limits {
         }
         Self {
             max_body_bytes: 2 * 1024 * 1024,
+            body_memory_bytes: 32 * 1024 * 1024,
+            max_answer_bytes: 4 * 1024 * 1024,
+            answer_memory_bytes: 32 * 1024 * 1024,
             max_items: const { non_zero(1000) },
             max_question_chars: const { non_zero(10_000) },
             max_context_chars: const { non_zero(1_000_000) },

@@ -5,6 +5,7 @@
 mod correlation;
 mod deadline;
 mod observation;
+mod origin;
 
 use std::{
     sync::Arc,
@@ -13,6 +14,7 @@ use std::{
 
 use axum::{
     Router,
+    body::HttpBody,
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, header, request},
     middleware::{self, Next},
@@ -23,11 +25,14 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-pub(crate) use self::deadline::{Deadline, Late};
 use self::{
     correlation::{Correlation, X_REQUEST_ID},
     deadline::TimedBody,
     observation::Observation,
+};
+pub(crate) use self::{
+    deadline::{Deadline, Late},
+    origin::Origins,
 };
 use crate::{
     body,
@@ -35,6 +40,7 @@ use crate::{
     engine::Timing,
     error::ServeError,
     keys::ApiKeys,
+    memory::{self, Memory},
     metrics::{self, Metrics},
     refusal::{self, Refusal},
 };
@@ -45,6 +51,10 @@ pub(crate) struct Edge {
     pub(crate) limits: Limits,
     /// `None` when everybody may ask.
     pub(crate) keys: Option<Arc<ApiKeys>>,
+    /// Whose pages may ask.
+    pub(crate) origins: Origins,
+    /// For answers that nobody has counted yet.
+    pub(crate) answer_memory: Memory,
     pub(crate) metrics: Arc<Metrics>,
     /// Cancelled when the server is asked to end: from then on every response closes its connection, so that none
     /// is idle, and may be in use again at that very moment, when the server closes the rest.
@@ -121,6 +131,10 @@ fn parse_origin(origin: &str) -> Option<HeaderValue> {
     origin.parse().ok()
 }
 
+/// An extension of responses whose bodies hold the room that they take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted;
+
 /// Counts and logs a request, and adds to its response what tells about it.
 async fn observe(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
     let arrived = Instant::now();
@@ -130,7 +144,8 @@ async fn observe(State(edge): State<Arc<Edge>>, mut request: Request, next: Next
     let deadline = Deadline(arrived + edge.limits.timeout);
     request.extensions_mut().insert(deadline);
 
-    let mut response = next.run(request).await;
+    let response = next.run(request).await;
+    let mut response = counted(response, &edge.answer_memory);
     observation.finish(response.status());
     let timing = response.extensions_mut().remove::<Timing>();
     let timing = server_timing(timing.as_ref(), arrived.elapsed());
@@ -143,6 +158,20 @@ async fn observe(State(edge): State<Arc<Edge>>, mut request: Request, next: Next
     response
 }
 
+/// The response, which then holds the room that its body takes; a refusal if there is none.
+fn counted(response: Response, memory: &Memory) -> Response {
+    let bytes = response.body().size_hint().lower();
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    if bytes <= memory::FREE_BYTES || response.extensions().get::<Counted>().is_some() {
+        return response;
+    }
+    let mut held = memory.hold();
+    if held.grow_to(bytes).is_err() {
+        return Refusal::NoMemory.into_response();
+    }
+    response.map(|body| held.keep_for(body))
+}
+
 /// Turns away who may not ask, and sees to it that the others are answered in time.
 async fn guard(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
@@ -150,10 +179,13 @@ async fn guard(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
     let Deadline(deadline) =
         deadline.unwrap_or_else(|| Deadline(Instant::now() + edge.limits.timeout));
     let body = TimedBody::wrap(body, edge.limits.read_timeout, deadline);
+    let mut allowed = edge.origins.check(&head);
     if let Some(keys) = &edge.keys
         && !is_open(&head.method, head.uri.path())
-        && let Err(refusal) = check_key(keys, &head)
     {
+        allowed = check_key(keys, &head).and(allowed);
+    }
+    if let Err(refusal) = allowed {
         body::discard_for(&head.headers, body, edge.limits.max_body_bytes).await;
         return refusal.into_response();
     }

@@ -16,12 +16,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bakeoff_qa::{Answer, AnswerError, Options, Question, QuestionAnswering};
+use bakeoff_qa::{AnswerError, AnswerSpan, Options, Question, QuestionAnswering};
 use tokio::{sync::mpsc, time};
 
 use self::{pending::Pending, queue::Queue, worker::Worker};
-pub(crate) use self::{text_work::TextWork, timing::Timing};
-use crate::{config::ServeConfig, error::ServeError, metrics::Metrics};
+pub(crate) use self::{
+    text_work::{Lost, TextWork},
+    timing::Timing,
+};
+use crate::{
+    config::ServeConfig,
+    error::ServeError,
+    memory::{Full, Held, Memory},
+    metrics::Metrics,
+};
 
 /// Where questions get their answers. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -29,6 +37,9 @@ pub(crate) struct Engine {
     pub(crate) queue: Arc<Queue>,
     /// For whatever else takes long with a request's text.
     pub(crate) text_work: TextWork,
+    /// For answers, until the client has taken them.
+    pub(crate) answer_memory: Memory,
+    max_answer_bytes: usize,
     model: Arc<QuestionAnswering>,
     metrics: Arc<Metrics>,
 }
@@ -44,9 +55,21 @@ pub(crate) struct Item {
 #[derive(Debug)]
 pub(crate) struct Answered {
     /// For each item, in order.
-    pub(crate) items: Vec<Result<Vec<Answer>, ItemError>>,
+    pub(crate) items: Vec<Result<Vec<AnswerSpan>, ItemError>>,
     pub(crate) timing: Timing,
+    pub(crate) weight: Weight,
 }
+
+/// What the answers to a request will weigh, at least, and the room taken for that.
+#[derive(Debug)]
+pub(crate) struct Weight {
+    pub(crate) bytes: usize,
+    held: Held,
+    limit: usize,
+}
+
+/// What an answer weighs beside its text, about that much as JSON and no more in memory.
+const BYTES_PER_ANSWER: usize = 56;
 
 /// Why one item got no answers.
 #[derive(Debug)]
@@ -67,6 +90,13 @@ pub(crate) enum Refused {
         /// Tokens of all questions and contexts together, beyond which a list is given up.
         limit_tokens: usize,
     },
+    /// The answers are larger than a client may ask for.
+    AnswerTooLarge {
+        /// What they may weigh.
+        limit_bytes: usize,
+    },
+    /// The answers of others take the memory.
+    NoMemory,
     /// The deadline passed.
     TimedOut,
     /// The server has stopped.
@@ -99,6 +129,8 @@ impl Engine {
         let engine = Self {
             queue: Arc::new(Queue::new(config, Arc::clone(&metrics))),
             text_work: TextWork::new(config.threads),
+            answer_memory: Memory::new(config.limits.answer_memory_bytes),
+            max_answer_bytes: config.limits.max_answer_bytes,
             model,
             metrics,
         };
@@ -166,11 +198,20 @@ impl Engine {
         let ticket = self.queue.reserve(tokenization::estimate_tokens(&items))?;
         let prepared = tokenization::prepare(items, &self.model, &self.text_work).await?;
         let tokenization = arrived.elapsed();
-        let (pending, outcomes) = Pending::new(prepared, deadline);
+        let (pending, outcomes) = Pending::new(prepared, deadline, self.weight());
         ticket.enqueue(pending)?;
         let mut answered = outcomes.await.unwrap_or(Err(Refused::Stopped))?;
         answered.timing.tokenization = tokenization;
         Ok(answered)
+    }
+
+    /// Of no answers yet.
+    fn weight(&self) -> Weight {
+        Weight {
+            bytes: 0,
+            held: self.answer_memory.hold(),
+            limit: self.max_answer_bytes,
+        }
     }
 
     fn worker(&self) -> Worker {
@@ -182,12 +223,30 @@ impl Engine {
     }
 }
 
+impl Weight {
+    /// Takes room for the answers to a question, before their texts are copied anywhere.
+    fn add(&mut self, answers: &[AnswerSpan]) -> Result<(), Refused> {
+        let texts = answers.iter().map(|answer| answer.bytes.len());
+        let more = texts.sum::<usize>() + answers.len() * BYTES_PER_ANSWER;
+        self.bytes = self.bytes.saturating_add(more);
+        if self.bytes > self.limit {
+            return Err(Refused::AnswerTooLarge {
+                limit_bytes: self.limit,
+            });
+        }
+        self.held
+            .grow_to(self.bytes)
+            .map_err(|_: Full| Refused::NoMemory)
+    }
+}
+
 impl Refused {
     /// As the metrics have it.
     fn reason(&self) -> &'static str {
         match self {
             Self::Overloaded(_) => "overloaded",
-            Self::TooLarge { .. } => "too_large",
+            Self::TooLarge { .. } | Self::AnswerTooLarge { .. } => "too_large",
+            Self::NoMemory => "no_memory",
             Self::TimedOut => "timeout",
             Self::Stopped => "shutdown",
         }

@@ -2,9 +2,11 @@
 
 mod encoding;
 mod lax;
+pub(crate) mod size;
 
 use std::num::NonZeroUsize;
 
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -17,6 +19,9 @@ use crate::{
 
 /// No window of a model of this family is longer, and a request for more answers than this would fill the memory.
 const LARGEST: u32 = 1000;
+
+/// How many texts of a list are said to be no texts, if that many are.
+const MOST_PROBLEMS: usize = 100;
 
 /// The keys of an object, and the problems found so far.
 ///
@@ -36,8 +41,8 @@ pub(crate) struct Fields {
 
 impl Fields {
     /// Parses a body that must be a JSON object.
-    pub(crate) fn from_json(body: &[u8]) -> Result<Self, Vec<Problem>> {
-        let problem = |kind, message, input| {
+    pub(crate) fn from_json(body: &[u8], limits: &Limits) -> Result<Self, Vec<Problem>> {
+        let problem = |kind, message: &str, input| {
             Err(vec![Problem::new(
                 kind,
                 vec![Place::Key("body")],
@@ -49,6 +54,14 @@ impl Fields {
             return problem("missing", "Field required", Value::Null);
         }
         let body = &*encoding::utf8_of(body);
+        let most = size::most_values(limits);
+        if size::has_more_values(body, most) {
+            if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
+                return Err(vec![invalid_json(body, &error)]);
+            }
+            let message = format!("Body should have at most {most} values");
+            return problem("too_long", &message, Value::Null);
+        }
         match serde_json::from_slice(body) {
             Ok(Value::Object(body)) => Ok(Self::of(vec![Place::Key("body")], body)),
             Ok(Value::Null) => problem("missing", "Field required", Value::Null),
@@ -168,7 +181,8 @@ impl Fields {
             }
             Some(other) => {
                 let message = "Input should be a valid string or a list of strings";
-                self.problem("string_type", key, message, other.clone());
+                let input = size::brief(other);
+                self.problem("string_type", key, message, input);
             }
             None => self.missing(key),
         }
@@ -177,9 +191,11 @@ impl Fields {
 
     fn strings(&mut self, key: &'static str, list: Vec<Value>) -> Vec<String> {
         let mut texts = Vec::with_capacity(list.len());
+        let most = self.problems.len() + MOST_PROBLEMS;
         for (index, item) in list.into_iter().enumerate() {
             match item {
                 Value::String(text) => texts.push(text),
+                _ if self.problems.len() == most => break,
                 other => {
                     let way = [self.way(key).as_slice(), &[Place::Position(index)]].concat();
                     let message = "Input should be a valid string";
@@ -253,7 +269,8 @@ impl Fields {
         match lax::boolean(input) {
             Ok(flag) => Some(flag),
             Err((kind, message)) => {
-                self.problem(kind, key, message, input.clone());
+                let input = size::brief(input);
+                self.problem(kind, key, message, input);
                 None
             }
         }
@@ -292,7 +309,7 @@ impl Fields {
                     "literal_error",
                     self.way(key),
                     format!("Input should be {expected}"),
-                    input.clone(),
+                    size::brief(input),
                 )
             };
             self.problems.push(problem);
@@ -321,7 +338,7 @@ impl Fields {
     }
 
     fn missing(&mut self, key: &'static str) {
-        let input = Value::Object(self.body.clone());
+        let input = size::brief_object(&self.body);
         self.problem("missing", key, "Field required", input);
     }
 
@@ -365,7 +382,7 @@ impl Fields {
             Err((kind, message, ctx)) => {
                 let problem = Problem {
                     ctx,
-                    ..Problem::new(kind, self.way(key), message, input.clone())
+                    ..Problem::new(kind, self.way(key), message, size::brief(input))
                 };
                 self.problems.push(problem);
                 None

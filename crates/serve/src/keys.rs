@@ -1,11 +1,17 @@
 //! The API keys: who may ask. Keys are kept as digests, so that neither memory nor a debug line shows them.
 
 use std::{
-    fs, io,
-    os::unix::fs::PermissionsExt,
+    fs::{File, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{PoisonError, RwLock},
+    thread,
+    time::Duration,
 };
+
+use rustix::fs::OFlags;
+use tokio::{sync::oneshot, time};
 
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -13,6 +19,12 @@ use subtle::{Choice, ConstantTimeEq};
 use crate::error::ServeError;
 
 type KeyDigest = [u8; 32];
+
+/// How long the file may take to be read: it may be on a network that has gone.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The largest file of keys.
+const MOST_BYTES: u64 = 1024 * 1024;
 
 /// The keys of a file, as they were when it was last read and valid.
 #[derive(Debug)]
@@ -23,7 +35,20 @@ pub(crate) struct ApiKeys {
 
 impl ApiKeys {
     /// The keys in the file at `path`: one a line, with empty lines and those that start with `#` left out.
-    pub(crate) fn open(path: &Path) -> Result<Self, ServeError> {
+    ///
+    /// # Errors
+    /// [`ServeError::ReadApiKeys`], also for anything but a regular file and for one that does not let itself be read in time;
+    /// [`ServeError::InvalidApiKey`] and [`ServeError::NoApiKey`].
+    pub(crate) async fn open(path: &Path) -> Result<Self, ServeError> {
+        Ok(Self {
+            path: path.to_owned(),
+            digests: RwLock::new(read_in_time(path, PATIENCE).await?),
+        })
+    }
+
+    /// As [`ApiKeys::open`], but waits for the file however long that takes.
+    #[cfg(test)]
+    pub(crate) fn read(path: &Path) -> Result<Self, ServeError> {
         Ok(Self {
             path: path.to_owned(),
             digests: RwLock::new(read(path)?),
@@ -31,8 +56,8 @@ impl ApiKeys {
     }
 
     /// Reads the file again. The keys stay as they are if that fails: a slip must not lock everybody out.
-    pub(crate) fn reload(&self) {
-        match read(&self.path) {
+    pub(crate) async fn reload(&self) {
+        match read_in_time(&self.path, PATIENCE).await {
             Ok(digests) => {
                 tracing::info!(keys = digests.len(), "API keys reloaded");
                 *self.digests.write().unwrap_or_else(PoisonError::into_inner) = digests;
@@ -55,17 +80,65 @@ impl ApiKeys {
     }
 }
 
+/// Reads the file on a thread of its own, which is left alone if it takes too long.
+async fn read_in_time(path: &Path, patience: Duration) -> Result<Vec<KeyDigest>, ServeError> {
+    let failed = |source: io::Error| ServeError::ReadApiKeys {
+        path: path.to_owned(),
+        source,
+    };
+    let (reply, keys) = oneshot::channel();
+    let from = path.to_owned();
+    let read = move || {
+        // Nobody may wait for it any more.
+        let _ = reply.send(read(&from));
+    };
+    let thread = thread::Builder::new().name("api-keys".to_owned());
+    thread.spawn(read).map_err(failed)?;
+    match time::timeout(patience, keys).await {
+        Ok(Ok(keys)) => keys,
+        Ok(Err(_)) => Err(failed(io::Error::other(
+            "the thread that reads it panicked",
+        ))),
+        Err(_) => {
+            let why = format!("it took longer than {} s", patience.as_secs_f64());
+            Err(failed(io::Error::new(io::ErrorKind::TimedOut, why)))
+        }
+    }
+}
+
 fn read(path: &Path) -> Result<Vec<KeyDigest>, ServeError> {
     let failed = |source: io::Error| ServeError::ReadApiKeys {
         path: path.to_owned(),
         source,
     };
-    let text = fs::read_to_string(path).map_err(failed)?;
-    let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
+    let (mode, text) = open(path).and_then(read_file).map_err(failed)?;
     if mode & 0o004 != 0 {
         tracing::warn!(path = %path.display(), "every user of this machine can read the API keys; chmod o-r would end that");
     }
     parse(path, &text)
+}
+
+/// Opens the file, and does not wait for anybody if it is a pipe.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+/// The mode and the text of a regular file.
+fn read_file(file: File) -> io::Result<(u32, String)> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut text = String::new();
+    file.take(MOST_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(io::Error::other(format!(
+            "it is larger than {MOST_BYTES} bytes"
+        )));
+    }
+    Ok((metadata.permissions().mode(), text))
 }
 
 fn parse(path: &Path, text: &str) -> Result<Vec<KeyDigest>, ServeError> {
@@ -97,14 +170,16 @@ fn digest(key: &[u8]) -> KeyDigest {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
-    #[test]
-    fn keys_are_lines_without_comments() {
+    #[tokio::test]
+    async fn keys_are_lines_without_comments() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
         fs::write(&path, "# of the web shop\n first-key \r\n\nsecond-key\n").unwrap();
-        let keys = ApiKeys::open(&path).unwrap();
+        let keys = ApiKeys::open(&path).await.unwrap();
         assert!(keys.allow(b"first-key") && keys.allow(b"second-key"));
         for wrong in [
             "",
@@ -128,22 +203,22 @@ mod tests {
         assert_eq!(error("good\nclé\n"), expected);
     }
 
-    #[test]
-    fn broken_file_keeps_the_former_keys() {
+    #[tokio::test]
+    async fn broken_file_keeps_the_former_keys() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
         fs::write(&path, "old").unwrap();
-        let keys = ApiKeys::open(&path).unwrap();
+        let keys = ApiKeys::open(&path).await.unwrap();
         for broken in ["", "two words"] {
             fs::write(&path, broken).unwrap();
-            keys.reload();
+            keys.reload().await;
             assert!(keys.allow(b"old"), "{broken}");
         }
         fs::remove_file(&path).unwrap();
-        keys.reload();
+        keys.reload().await;
         assert!(keys.allow(b"old"));
         fs::write(&path, "new").unwrap();
-        keys.reload();
+        keys.reload().await;
         assert!(keys.allow(b"new") && !keys.allow(b"old"));
     }
 }

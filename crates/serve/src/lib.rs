@@ -31,6 +31,7 @@ mod fields;
 #[doc(hidden)]
 pub mod fuzzing;
 mod keys;
+mod memory;
 mod metrics;
 mod openapi;
 mod path;

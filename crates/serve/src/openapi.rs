@@ -119,6 +119,8 @@ impl Refusals {
             add("404", refusal(why));
         }
         if asks {
+            let foreign = "A browser asks for a page of an origin that this server does not list.";
+            add("403", refusal(foreign));
             let broken =
                 "The body broke off, is badly framed, or not compressed as its header says.";
             let invalid = "The body broke off, is badly framed, not compressed as its header says, no JSON, or not what is \
@@ -128,7 +130,7 @@ impl Refusals {
             add("408", refusal("The body took too long to arrive."));
             add(
                 "413",
-                refusal("The body is larger than this server allows."),
+                refusal("The body is larger than this server allows, or the answers would be."),
             );
             add(
                 "415",
@@ -149,7 +151,9 @@ impl Refusals {
             add("429", overloaded.build());
             let bug = "A bug of the server; other requests are not affected.";
             add("500", refusal(bug));
-            add("503", refusal("The server is shutting down."));
+            let busy =
+                "The server is shutting down, or has no memory left for more bodies or answers.";
+            add("503", refusal(busy));
             add("504", refusal("The answer took too long."));
         }
         if ready {

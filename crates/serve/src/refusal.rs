@@ -25,6 +25,8 @@ pub(crate) enum Refusal {
     NoKey,
     /// 401: the API key is not one of this server's.
     WrongKey,
+    /// 403: a browser asks for a page of another origin that is not allowed to.
+    ForeignOrigin,
     /// 404: no such path.
     NotFound,
     /// 404: the path names another model, or another version of it.
@@ -35,6 +37,11 @@ pub(crate) enum Refusal {
     LateBody,
     /// 413: the body is larger than allowed.
     TooLarge {
+        /// What is allowed.
+        limit_bytes: usize,
+    },
+    /// 413: the answers would be larger than allowed.
+    AnswerTooLarge {
         /// What is allowed.
         limit_bytes: usize,
     },
@@ -58,6 +65,8 @@ pub(crate) enum Refusal {
     Bug,
     /// 503: not yet, or not any more.
     Unavailable(&'static str),
+    /// 503: the bodies or the answers of others take the memory.
+    NoMemory,
     /// 504: the deadline passed.
     TimedOut,
 }
@@ -67,6 +76,8 @@ impl From<Refused> for Refusal {
         match refused {
             Refused::Overloaded(retry_after) => Self::Overloaded { retry_after },
             Refused::TooLarge { limit_tokens } => Self::TooManyTokens { limit_tokens },
+            Refused::AnswerTooLarge { limit_bytes } => Self::AnswerTooLarge { limit_bytes },
+            Refused::NoMemory => Self::NoMemory,
             Refused::TimedOut => Self::TimedOut,
             Refused::Stopped => Self::Unavailable("the server is shutting down"),
         }
@@ -137,6 +148,10 @@ impl Refusal {
                 let seconds = [(header::RETRY_AFTER, whole_seconds(*retry_after))];
                 (seconds, body(self.status(), self.to_string())).into_response()
             }
+            (Self::NoMemory, _) => {
+                let seconds = [(header::RETRY_AFTER, "1")];
+                (seconds, body(self.status(), self.to_string())).into_response()
+            }
             (Self::NoKey, _) => challenge("Bearer", body(self.status(), self.to_string())),
             (Self::WrongKey, _) => challenge(
                 r#"Bearer error="invalid_token""#,
@@ -158,13 +173,16 @@ impl Refusal {
             }
             Self::UnknownCompression => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoKey | Self::WrongKey => StatusCode::UNAUTHORIZED,
+            Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSuchModel => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::LateBody => StatusCode::REQUEST_TIMEOUT,
-            Self::TooLarge { .. } | Self::TooManyTokens { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge { .. } | Self::AnswerTooLarge { .. } | Self::TooManyTokens { .. } => {
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Self::Overloaded { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Bug => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::NoMemory => StatusCode::SERVICE_UNAVAILABLE,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -176,12 +194,22 @@ impl fmt::Display for Refusal {
             Self::BrokenBody => f.write_str("the body broke off or is badly framed"),
             // As FastAPI says it.
             Self::NoKey | Self::WrongKey => f.write_str("Not authenticated"),
+            Self::ForeignOrigin => f.write_str(
+                "pages of this origin may not ask, since --cors-origin does not list it",
+            ),
             Self::NotFound => f.write_str("Not Found"),
             Self::NoSuchModel => f.write_str("there is no such model, or version of it, here"),
             Self::MethodNotAllowed => f.write_str("Method Not Allowed"),
             Self::LateBody => f.write_str("the body took too long to arrive"),
             Self::TooLarge { limit_bytes } => {
                 write!(f, "the body is larger than {limit_bytes} bytes")
+            }
+            Self::AnswerTooLarge { limit_bytes } => write!(
+                f,
+                "the answers are larger than {limit_bytes} bytes together, ask for fewer or shorter ones"
+            ),
+            Self::NoMemory => {
+                f.write_str("other requests take the memory for bodies and answers, try again in 1 s")
             }
             Self::TooManyTokens { limit_tokens } => write!(
                 f,

@@ -6,6 +6,7 @@ pub(crate) mod open_inference;
 pub(crate) mod question_answering;
 
 use std::{
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,22 +15,23 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Router,
     body::Bytes,
     extract::{Request, State},
-    http::HeaderMap,
+    http::{HeaderMap, header},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use bakeoff_qa::{Answer, AnswerError, Compat};
+use bakeoff_qa::{AnswerError, AnswerSpan, Compat};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     body,
     compression::Compression,
     config::{Limits, ServeConfig},
-    edge::Deadline,
-    engine::{Engine, Item, ItemError, Timing},
+    edge::{Counted, Deadline},
+    engine::{Engine, Item, ItemError, Lost, Timing, Weight},
+    memory::{Buffer, Memory},
     metrics::Metrics,
     openapi, path,
     refusal::Refusal,
@@ -44,6 +46,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
     pub(crate) engine: Engine,
+    /// For bodies, until they are parsed.
+    pub(crate) body_memory: Memory,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) config: Arc<ServeConfig>,
     pub(crate) metrics: Arc<Metrics>,
@@ -135,8 +139,9 @@ async fn not_found(State(service): State<Service>, request: Request) -> Response
     Redirect::temporary(&way).into_response()
 }
 
-/// Bodies up to this length are parsed where they arrive: it takes less time than a way to another thread and back.
-const SHORT_BODY_BYTES: usize = 8 * 1024;
+/// Bodies up to this length are parsed where they arrive, and answers written where they go: it takes less time than a way to another
+/// thread and back.
+const SHORT_BYTES: usize = 8 * 1024;
 
 /// A request that has arrived as a whole.
 struct Received {
@@ -147,8 +152,9 @@ struct Received {
 
 /// What became of the questions of a request, in their order.
 struct Outcomes {
-    items: Vec<Result<Vec<Span>, Failed>>,
+    items: Vec<Result<Vec<AnswerSpan>, Failed>>,
     timing: Timing,
+    weight: Option<Weight>,
 }
 
 impl Service {
@@ -164,13 +170,15 @@ impl Service {
                 return Err(refusal);
             }
         };
-        let mut body = body::read(&head.headers, body, limit).await?;
+        let memory = &self.body_memory;
+        let mut body = body::read(&head.headers, body, limit, memory).await?;
         if let Some(compression) = compression {
             // Text shrinks to an eighth at most, as a rule.
             let expected = body.len().saturating_mul(8).min(limit);
-            let decode = move || compression.decode(&body, limit);
+            let memory = memory.clone();
+            let decode = move || compression.decode(&body, limit, &memory);
             let decoded = self.engine.text_work.run(expected, decode).await;
-            body = decoded.map_err(|_| Refusal::Bug)??.into();
+            body = decoded.map_err(Refusal::from)??;
         }
         Ok(Received {
             headers: head.headers,
@@ -190,17 +198,10 @@ impl Service {
     ) -> Result<T, Refusal> {
         let (bytes, config) = (body.len(), Arc::clone(&self.config));
         let parse = move || read(&body, &config.limits, config.compat);
-        let parsed = if bytes <= SHORT_BODY_BYTES {
+        let parsed = if bytes <= SHORT_BYTES {
             parse()
         } else {
-            let parsed = self.engine.text_work.run(bytes, parse).await;
-            parsed.map_err(|error| {
-                if error.is_panic() {
-                    Refusal::Bug
-                } else {
-                    Refusal::Unavailable("the server is shutting down")
-                }
-            })?
+            self.engine.text_work.run(bytes, parse).await?
         };
         parsed.map_err(Refusal::Invalid)
     }
@@ -217,10 +218,12 @@ impl Service {
             })
             .collect();
         let mut timing = Timing::default();
+        let mut weight = None;
         let mut answered = Vec::new();
         if !items.is_empty() {
             let all = self.engine.answer(items, deadline.0).await?;
             timing = all.timing;
+            weight = Some(all.weight);
             answered = all.items;
         }
         let mut answered = answered.into_iter();
@@ -228,13 +231,7 @@ impl Service {
         let mut items = Vec::with_capacity(asked.items.len());
         for (index, item) in asked.items.iter().enumerate() {
             let outcome = match item {
-                Ok(question) => {
-                    let outcome = answered.next().ok_or(Refusal::Bug)?;
-                    let offsets = asked.parameters.offsets;
-                    outcome
-                        .map(|answers: Vec<Answer>| Span::all(answers, question.context(), offsets))
-                        .map_err(Failure::from)
-                }
+                Ok(_) => answered.next().ok_or(Refusal::Bug)?.map_err(Failure::from),
                 Err(unanswerable) => Err(Failure::Unanswerable(unanswerable.clone())),
             };
             items.push(match outcome {
@@ -242,20 +239,92 @@ impl Service {
                 outcome => outcome.map_err(|failure| failure.at(index)),
             });
         }
-        Ok(Outcomes { items, timing })
+        Ok(Outcomes {
+            items,
+            timing,
+            weight,
+        })
     }
 
-    /// The same, as the JSON of the pipeline.
-    async fn answer_as_json(&self, asked: &Asked, deadline: Deadline) -> Result<Response, Refusal> {
-        let Outcomes { mut items, timing } = self.answer(asked, deadline).await?;
-        let results = match items.pop() {
-            Some(Ok(spans)) if items.is_empty() => Results::of_one(spans),
-            last => Results::of_several(items.into_iter().chain(last).collect()),
+    /// What `write` makes of the answers, on a thread apart if that is much.
+    ///
+    /// # Errors
+    /// [`Refusal::AnswerTooLarge`] and [`Refusal::NoMemory`].
+    async fn write<T: Send + 'static>(
+        &self,
+        asked: Arc<Asked>,
+        outcomes: Outcomes,
+        write: impl FnOnce(Vec<Result<Vec<Span<'_>>, Failed>>, &mut Buffer) -> io::Result<T>
+        + Send
+        + 'static,
+    ) -> Result<(T, Bytes), Refusal> {
+        let Outcomes { items, weight, .. } = outcomes;
+        let limit = self.config.limits.max_answer_bytes;
+        let mut out = Buffer::new(limit, &self.engine.answer_memory);
+        let mut bytes = weight.as_ref().map_or(0, |weight| weight.bytes);
+        bytes += items.len() * BYTES_PER_OUTCOME;
+        bytes += asked.bytes_to_count();
+        let work = move || {
+            let spans = spans(&asked, &items);
+            let written = write(spans, &mut out);
+            // The texts are in the buffer now, and the rest goes with the weight.
+            drop((items, weight));
+            match (written, out.full()) {
+                (Ok(written), _) => Ok((written, out.into_bytes())),
+                (Err(_), Some(full)) => Err(full.of_answer(limit)),
+                (Err(error), None) => {
+                    tracing::error!(%error, "cannot write an answer");
+                    Err(Refusal::Bug)
+                }
+            }
         };
-        let mut response = Json(results).into_response();
+        if bytes <= SHORT_BYTES {
+            work()
+        } else {
+            self.engine.text_work.run(bytes, work).await?
+        }
+    }
+
+    /// The answers to all that is asked as the JSON of the pipeline.
+    async fn answer_as_json(&self, asked: Asked, deadline: Deadline) -> Result<Response, Refusal> {
+        let outcomes = self.answer(&asked, deadline).await?;
+        let timing = outcomes.timing;
+        let write = |mut items: Vec<Result<Vec<Span<'_>>, Failed>>, out: &mut Buffer| {
+            let results = match items.pop() {
+                Some(Ok(spans)) if items.is_empty() => Results::of_one(spans),
+                last => Results::of_several(items.into_iter().chain(last).collect()),
+            };
+            Ok(serde_json::to_writer(out, &results)?)
+        };
+        let ((), body) = self.write(Arc::new(asked), outcomes, write).await?;
+        let json = [(header::CONTENT_TYPE, "application/json")];
+        let mut response = (json, body).into_response();
         response.extensions_mut().insert(timing);
+        response.extensions_mut().insert(Counted);
         Ok(response)
     }
+}
+
+/// What a question takes in a response beside its answers, roughly.
+const BYTES_PER_OUTCOME: usize = 16;
+
+/// The answers with their texts, which stay in the contexts.
+fn spans<'asked>(
+    asked: &'asked Asked,
+    items: &[Result<Vec<AnswerSpan>, Failed>],
+) -> Vec<Result<Vec<Span<'asked>>, Failed>> {
+    let offsets = asked.parameters.offsets;
+    let contexts = asked.items.iter().map(|item| match item {
+        Ok(question) => question.context(),
+        Err(_) => "",
+    });
+    let items = items.iter().zip(contexts);
+    items
+        .map(|(item, context)| match item {
+            Ok(answers) => Ok(Span::all(answers, context, offsets)),
+            Err(failed) => Err(failed.clone()),
+        })
+        .collect()
 }
 
 /// Why a question has no answers.
@@ -283,6 +352,15 @@ impl Failure {
                 error: "the model failed on this question".to_owned(),
                 index,
             },
+        }
+    }
+}
+
+impl From<Lost> for Refusal {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Panicked => Self::Bug,
+            Lost::Stopped => Self::Unavailable("the server is shutting down"),
         }
     }
 }

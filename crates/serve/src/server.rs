@@ -15,10 +15,11 @@ use tower_http::cors::CorsLayer;
 use self::accept::Connections;
 use crate::{
     config::ServeConfig,
-    edge::{self, Edge},
+    edge::{self, Edge, Origins},
     engine::{Engine, Workers},
     error::ServeError,
     keys::ApiKeys,
+    memory::Memory,
     metrics::Metrics,
     refusal::Refusal,
     routes::{self, Readiness, Service},
@@ -104,7 +105,10 @@ impl Server {
         config.limits.max_connections = open_files::make_room(config.limits.max_connections);
         let config = &config;
         let keys = config.access.api_key_file.as_deref();
-        let keys = keys.map(ApiKeys::open).transpose()?.map(Arc::new);
+        let keys = match keys {
+            Some(path) => Some(Arc::new(ApiKeys::open(path).await?)),
+            None => None,
+        };
         let cors = edge::cors(&config.access)?;
         if keys.is_none() && !self.address.ip().is_loopback() {
             tracing::warn!(
@@ -116,6 +120,7 @@ impl Server {
         metrics.describe(model.name());
         let (engine, workers) = Engine::start(config, model, Arc::clone(&metrics))?;
         let service = Service {
+            body_memory: Memory::new(config.limits.body_memory_bytes),
             engine,
             readiness: Arc::new(Readiness::new(signals.shutdown.clone())),
             config: Arc::new(config.clone()),
@@ -124,6 +129,8 @@ impl Server {
         let edge = Arc::new(Edge {
             limits: config.limits.clone(),
             keys: keys.clone(),
+            origins: Origins::new(&config.access.cors_origins),
+            answer_memory: service.engine.answer_memory.clone(),
             metrics,
             shutdown: signals.shutdown.clone(),
         });
@@ -216,7 +223,7 @@ async fn reload(keys: Option<Arc<ApiKeys>>, asked: &Notify) -> Infallible {
     };
     loop {
         asked.notified().await;
-        keys.reload();
+        keys.reload().await;
     }
 }
 

@@ -78,6 +78,15 @@ struct LimitArgs {
     /// The longest request body; longer ones are refused with 413
     #[arg(long, env = "BAKEOFF_MAX_BODY_BYTES", value_name = "N", default_value_t = DEFAULTS.limits.max_body_bytes)]
     max_body_bytes: usize,
+    /// All request bodies together that are being read or wait to be parsed, beside 16 KiB for each; those beyond are refused with 503
+    #[arg(long, env = "BAKEOFF_BODY_MEMORY_BYTES", value_name = "N", default_value_t = DEFAULTS.limits.body_memory_bytes)]
+    body_memory_bytes: usize,
+    /// The largest answer to a request; larger ones are refused with 413 before they are made
+    #[arg(long, env = "BAKEOFF_MAX_ANSWER_BYTES", value_name = "N", default_value_t = DEFAULTS.limits.max_answer_bytes)]
+    max_answer_bytes: usize,
+    /// All answers together that are made or wait for their clients, beside 16 KiB for each; those beyond are refused with 503
+    #[arg(long, env = "BAKEOFF_ANSWER_MEMORY_BYTES", value_name = "N", default_value_t = DEFAULTS.limits.answer_memory_bytes)]
+    answer_memory_bytes: usize,
     /// Questions in one request; more are refused with 422
     #[arg(long, env = "BAKEOFF_MAX_ITEMS", value_name = "N", default_value_t = DEFAULTS.limits.max_items)]
     max_items: NonZeroUsize,
@@ -98,7 +107,7 @@ struct LimitArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Access")]
 struct AccessArgs {
-    /// File with one API key a line, any of which clients must send as `Authorization: Bearer KEY`; probes and /docs need none. # starts a comment. SIGHUP has it read again
+    /// Regular file with one API key a line, any of which clients must send as `Authorization: Bearer KEY`; probes and /docs need none. # starts a comment. SIGHUP has it read again
     #[arg(long, env = "BAKEOFF_API_KEY_FILE", value_name = "FILE")]
     api_key_file: Option<PathBuf>,
     /// Web origin, such as http://localhost:3000, whose pages may ask, or * for all; may be repeated [default: none]
@@ -169,6 +178,9 @@ impl ServeArgs {
             },
             limits: Limits {
                 max_body_bytes: limits.max_body_bytes,
+                body_memory_bytes: limits.body_memory_bytes,
+                max_answer_bytes: limits.max_answer_bytes,
+                answer_memory_bytes: limits.answer_memory_bytes,
                 max_items: limits.max_items,
                 max_question_chars: limits.max_question_chars,
                 max_context_chars: limits.max_context_chars,

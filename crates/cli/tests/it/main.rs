@@ -12,6 +12,7 @@ mod docs_scenarios;
 mod eval;
 mod fastapi;
 mod faults;
+mod hostile;
 mod hub;
 mod locust;
 mod operation;

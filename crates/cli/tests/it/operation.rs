@@ -74,6 +74,90 @@ fn keys_open_the_api_and_are_read_again_on_sighup() {
     server.end("TERM").expect(0, &[]);
 }
 
+/// A pipe to which nobody writes would be waited for without end.
+#[test]
+fn keys_come_from_regular_files_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = keys(folder.path(), "key\n");
+    let file = path.to_str().unwrap();
+    let arguments = [
+        "serve",
+        "--port",
+        "0",
+        "--threads",
+        "1",
+        "--api-key-file",
+        file,
+    ];
+    let server = Server::start(&arguments);
+    server.line_with("ready");
+    fs::remove_file(&path).unwrap();
+    assert!(
+        Command::new("mkfifo")
+            .arg(&path)
+            .status()
+            .unwrap()
+            .success()
+    );
+    send_signal(&server.child, "HUP");
+    let said = server.line_with("API keys not reloaded");
+    assert!(said.contains("it is not a regular file"), "{said}");
+    assert_eq!(ask_with(&server, "key"), 200);
+    server.end("TERM").expect(0, &[]);
+    for file in [file, "/dev/zero", "/"] {
+        let arguments = [
+            "serve",
+            "--port",
+            "0",
+            "--threads",
+            "1",
+            "--api-key-file",
+            file,
+        ];
+        run(folder.path(), &arguments)
+            .expect(2, &["cannot read API keys from", "regular file", "hint: "]);
+    }
+}
+
+#[test]
+fn pages_of_other_origins_may_not_post_in_any_content_type() {
+    let arguments = [
+        "serve",
+        "--port",
+        "0",
+        "--threads",
+        "1",
+        "--cors-origin",
+        "https://shop.example",
+    ];
+    let server = Server::start(&arguments);
+    let ask = |headers: &str| {
+        server
+            .request("POST", "/question_answering", headers, QUESTION)
+            .status
+    };
+    for content_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/json",
+    ] {
+        let from = |origin: &str| {
+            ask(&format!(
+                "content-type: {content_type}\r\norigin: {origin}\r\n"
+            ))
+        };
+        assert_eq!(from("https://evil.example"), 403, "{content_type}");
+        assert_eq!(from("null"), 403, "{content_type}");
+        assert_eq!(from("https://shop.example"), 200, "{content_type}");
+        assert_eq!(from(&server.url()), 200, "{content_type}");
+    }
+    // What curl sends.
+    assert_eq!(
+        ask("content-type: application/x-www-form-urlencoded\r\n"),
+        200
+    );
+}
+
 #[test]
 fn documentation_needs_no_key() {
     let folder = tempfile::tempdir().unwrap();
@@ -224,6 +308,47 @@ fn logs_are_objects_on_request_and_hold_nothing_of_what_was_asked() {
             "{line}"
         );
         assert!(!line.to_lowercase().contains("secret"), "{line}");
+    }
+}
+
+/// Whoever reads the log on a terminal would have it do what the client wants.
+#[test]
+fn log_lines_hold_no_control_characters_of_a_client() {
+    for format in ["text", "json"] {
+        let arguments = [
+            "serve",
+            "--port",
+            "0",
+            "--threads",
+            "1",
+            "--log-format",
+            format,
+        ];
+        let server = Server::spawn(bakeoff(&arguments).env("BAKEOFF_LOG", "trace"));
+        for part in ["\u{1b}[31m", "\u{9b}31m", "\u{7}\u{8}", "a\rb", "\u{7f}"] {
+            let heads = [
+                format!("GET /{part} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"),
+                format!(
+                    "GET / HTTP/1.1\r\nhost: a\r\nx-request-id: {part}\r\nconnection: close\r\n\r\n"
+                ),
+                format!("{part} / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"),
+            ];
+            for head in heads {
+                let mut connection = TcpStream::connect(&server.authority).unwrap();
+                connection.write_all(head.as_bytes()).unwrap();
+                let _ = connection.read_to_end(&mut Vec::new());
+            }
+            let body = serde_json::json!({ "question": part, "context": format!("a {part}") });
+            let answer = server.post_json("/question_answering", &body.to_string());
+            assert!([200, 422].contains(&answer.status), "{}", answer.body);
+        }
+        let ended = server.end("TERM");
+        ended.expect(0, &["shutting down"]);
+        let control = ended
+            .stderr
+            .chars()
+            .find(|character| character.is_control() && *character != '\n');
+        assert_eq!(control, None, "{format}");
     }
 }
 

@@ -19,7 +19,7 @@ fn bench(limits: Limits, keys: Option<&str>, origins: &[&str]) -> Bench {
     let keys = keys.map(|keys| {
         let path = folder.path().join("keys");
         fs::write(&path, keys).unwrap();
-        Arc::new(ApiKeys::open(&path).unwrap())
+        Arc::new(ApiKeys::read(&path).unwrap())
     });
     let access = Access {
         cors_origins: origins.iter().map(|&origin| origin.to_owned()).collect(),
@@ -43,6 +43,8 @@ fn bench(limits: Limits, keys: Option<&str>, origins: &[&str]) -> Bench {
     let edge = Edge {
         limits,
         keys,
+        origins: Origins::new(&access.cors_origins),
+        answer_memory: Memory::new(0),
         metrics: Arc::clone(&metrics),
         shutdown: shutdown.clone(),
     };

@@ -7,17 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bakeoff_qa::{Answer, Batch, Logits, Prepared};
+use bakeoff_qa::{AnswerSpan, Batch, Logits, Prepared};
 use tokio::sync::oneshot;
 
 use super::{
-    Answered, ItemError, Refused, Timing,
+    Answered, ItemError, Refused, Timing, Weight,
     schedule::{RequestId, Window},
     tokenization::PreparedItem,
 };
 
 /// What became of an item.
-pub(crate) type Outcome = Result<Vec<Answer>, ItemError>;
+pub(crate) type Outcome = Result<Vec<AnswerSpan>, ItemError>;
 
 /// A request in the queue or in work.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ struct Progress {
     /// Items without an outcome.
     open: usize,
     last_started: Instant,
+    /// Of all outcomes so far; gone with them.
+    weight: Option<Weight>,
     /// Gone once everything is done.
     reply: Option<oneshot::Sender<Result<Answered, Refused>>>,
 }
@@ -47,6 +49,7 @@ impl Pending {
     pub(crate) fn new(
         prepared: Vec<PreparedItem>,
         deadline: Instant,
+        weight: Weight,
     ) -> (Self, oneshot::Receiver<Result<Answered, Refused>>) {
         let arrived = Instant::now();
         let (reply, outcomes) = oneshot::channel();
@@ -55,6 +58,7 @@ impl Pending {
             outcomes: Vec::new(),
             open: 0,
             last_started: arrived,
+            weight: Some(weight),
             reply: Some(reply),
         };
         let tokenization = prepared.iter().map(|item| item.tokenization).collect();
@@ -91,10 +95,7 @@ impl Pending {
 
     /// Ends the request as a whole.
     pub(crate) fn refuse(&self, refused: Refused) {
-        if let Some(reply) = self.lock().reply.take() {
-            // Who asked may have left meanwhile.
-            let _ = reply.send(Err(refused));
-        }
+        self.lock().refuse(refused);
     }
 
     /// Every window of every item that has not failed.
@@ -157,6 +158,12 @@ impl Pending {
         if progress.reply.is_none() || progress.outcomes[window.item].is_some() {
             return;
         }
+        if let (Ok(answers), Some(weight)) = (&outcome, &mut progress.weight)
+            && let Err(refused) = weight.add(answers)
+        {
+            progress.refuse(refused);
+            return;
+        }
         progress.outcomes[window.item] = Some(outcome);
         progress.open -= 1;
         count(&Timing {
@@ -190,7 +197,7 @@ impl Pending {
     fn answers(&self, window: &Window, logits: &[Logits]) -> Outcome {
         let prepared = self.items[window.item].as_ref();
         // Unwind safe because nothing of a question that panicked is kept.
-        let decode = AssertUnwindSafe(|| prepared.map(|prepared| prepared.decode(logits)));
+        let decode = AssertUnwindSafe(|| prepared.map(|prepared| prepared.decode_spans(logits)));
         match catch_unwind(decode) {
             Ok(Some(answers)) => Ok(answers),
             Ok(None) | Err(_) => Err(ItemError::Panicked),
@@ -213,16 +220,31 @@ impl Pending {
 }
 
 impl Progress {
+    /// Ends the request as a whole, and forgets what there is of its answers.
+    fn refuse(&mut self, refused: Refused) {
+        if let Some(reply) = self.reply.take() {
+            self.outcomes.fill_with(|| None);
+            self.weight = None;
+            // Who asked may have left meanwhile.
+            let _ = reply.send(Err(refused));
+        }
+    }
+
     /// Sends the outcomes once there is one for each item.
     fn reply_if_done(&mut self, timing: Timing) {
         if self.open > 0 {
             return;
         }
-        if let Some(reply) = self.reply.take() {
-            let outcomes = mem::take(&mut self.outcomes);
-            let items = outcomes.into_iter().flatten().collect();
-            // Who asked may have left meanwhile.
-            let _ = reply.send(Ok(Answered { items, timing }));
-        }
+        let (Some(reply), Some(weight)) = (self.reply.take(), self.weight.take()) else {
+            return;
+        };
+        let outcomes = mem::take(&mut self.outcomes);
+        let answered = Answered {
+            items: outcomes.into_iter().flatten().collect(),
+            timing,
+            weight,
+        };
+        // Who asked may have left meanwhile.
+        let _ = reply.send(Ok(answered));
     }
 }

@@ -1,30 +1,61 @@
 //! Work on text that takes too long for a thread that serves connections, and is not inference.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use tokio::{
-    sync::Semaphore,
-    task::{self, JoinError},
+    sync::{Semaphore, oneshot},
+    task,
 };
 
 /// Runs work on text on threads apart, only a few pieces at once. Cheap to clone.
 ///
-/// Who waits is served in order. Long texts have a lane of their own, so that short ones never wait for a long one.
+/// Who waits is served in order. Long texts have a lane of their own, so that short ones never wait for a long one. The lane is
+/// one thread that stays the same: each thread keeps some of the memory that its largest piece took.
 #[derive(Debug, Clone)]
 pub(crate) struct TextWork {
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
+    long_thread: mpsc::Sender<Piece>,
+}
+
+/// Work, and all that is to be done with what it returns.
+type Piece = Box<dyn FnOnce() + Send>;
+
+/// Why there is nothing that the work returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// It panicked.
+    Panicked,
+    /// The server stopped before it began.
+    Stopped,
 }
 
 /// Text up to this length is short: it takes some milliseconds at most.
-const SHORT_BYTES: usize = 64 * 1024;
+const SHORT_BYTES: usize = 32 * 1024;
+
+/// Pieces of short text at once, at most: bounds the memory.
+const MOST_SHORT: usize = 8;
 
 impl TextWork {
-    /// As many short pieces at once as there are workers, and one long one.
+    /// As many short pieces at once as there are workers, up to a few, and one long one.
     pub(crate) fn new(workers: NonZeroUsize) -> Self {
+        let (long_thread, pieces) = mpsc::channel::<Piece>();
+        let started = thread::Builder::new()
+            .name("long-text".to_owned())
+            .spawn(move || pieces.into_iter().for_each(|piece| piece()));
+        if let Err(error) = started {
+            // Work on long texts is lost then, and the requests refused.
+            tracing::error!(%error, "cannot start a thread for long texts");
+        }
         Self {
-            short: Arc::new(Semaphore::new(workers.get().min(Semaphore::MAX_PERMITS))),
+            short: Arc::new(Semaphore::new(workers.get().min(MOST_SHORT))),
             long: Arc::new(Semaphore::new(1)),
+            long_thread,
         }
     }
 
@@ -36,19 +67,26 @@ impl TextWork {
         &self,
         bytes: usize,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, JoinError> {
-        let lane = if bytes <= SHORT_BYTES {
-            &self.short
-        } else {
-            &self.long
-        };
+    ) -> Result<T, Lost> {
+        let is_short = bytes <= SHORT_BYTES;
+        let lane = if is_short { &self.short } else { &self.long };
         let permit = Arc::clone(lane).acquire_owned().await;
-        task::spawn_blocking(move || {
+        let (reply, outcome) = oneshot::channel();
+        let piece = move || {
+            // Unwind safe because nothing of work that panicked is kept.
+            let returned = catch_unwind(AssertUnwindSafe(work));
             // Held until the work is done, even when nobody waits for it any more.
-            let _permit = permit;
-            work()
-        })
-        .await
+            drop(permit);
+            // Nobody may wait for it any more.
+            let _ = reply.send(returned.map_err(|_| Lost::Panicked));
+        };
+        if is_short {
+            drop(task::spawn_blocking(piece));
+        } else {
+            // Lost with the reply in it where the thread has ended.
+            let _ = self.long_thread.send(Box::new(piece));
+        }
+        outcome.await.unwrap_or(Err(Lost::Stopped))
     }
 }
 
@@ -99,7 +137,7 @@ mod tests {
     async fn work_that_panics_gives_its_place_back() {
         let text_work = TextWork::new(NonZeroUsize::MIN);
         let panicked = text_work.run::<()>(10, || panic!("on purpose")).await;
-        assert!(panicked.unwrap_err().is_panic());
+        assert_eq!(panicked.unwrap_err(), Lost::Panicked);
         assert_eq!(text_work.run(10, || 5).await.unwrap(), 5);
     }
 }

@@ -52,7 +52,7 @@ impl Worker {
             if last {
                 let tokens = windows.clone().map(|window| prepared.tokens(window)).sum();
                 self.queue.record(tokens, started.elapsed());
-                prepared.decode(&logits);
+                prepared.decode_spans(&logits);
             }
             started = Instant::now();
         }

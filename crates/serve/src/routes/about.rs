@@ -1,14 +1,14 @@
 //! Probes, and what the server says about itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::{
     Json,
+    body::Bytes,
     extract::State,
     http::header,
     response::{Html, IntoResponse, Redirect},
 };
-use utoipa::openapi::OpenApi as Description;
 
 use super::Service;
 use crate::{
@@ -58,7 +58,7 @@ pub(crate) async fn info(State(service): State<Service>) -> Result<Json<Info>, R
         .engine
         .text_work
         .run(0, move || Info::new(&model, &config));
-    info.await.map(Json).map_err(|_| Refusal::Bug)
+    info.await.map(Json).map_err(Refusal::from)
 }
 
 /// Where is the documentation?
@@ -82,8 +82,14 @@ pub(crate) async fn root() -> Redirect {
     tag = "about the server",
     responses((status = 200, description = "This description.", body = Object))
 )]
-pub(crate) async fn openapi() -> Json<Description> {
-    Json(openapi::description())
+pub(crate) async fn openapi() -> impl IntoResponse {
+    static TEXT: LazyLock<Bytes> = LazyLock::new(|| {
+        // Maps with keys of text become JSON always.
+        serde_json::to_vec(&openapi::description())
+            .unwrap_or_default()
+            .into()
+    });
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.clone())
 }
 
 /// How is the API used?

@@ -36,7 +36,7 @@ pub(crate) async fn inference(
 ) -> Result<Response, Refusal> {
     let Received { body, deadline, .. } = service.read(request).await?;
     let asked = service.parse(body, read).await?;
-    service.answer_as_json(&asked, deadline).await
+    service.answer_as_json(asked, deadline).await
 }
 
 /// Answer questions with a named model

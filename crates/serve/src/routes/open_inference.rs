@@ -1,6 +1,6 @@
 //! The Open Inference Protocol, also known as `KServe` V2.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     Json,
@@ -9,12 +9,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Outcomes, Received, Service};
+use super::{Counted, Received, Service};
 use crate::{
+    memory::Buffer,
     refusal::Refusal,
-    wire::open_inference::{
-        Encoded, InferenceRequestBody, InferenceResponseBody, JSON_BYTES_HEADER, Live,
-        MODEL_VERSION, ModelMetadata, ModelReady, Ready, ServerMetadata, read,
+    wire::{
+        answers::{Failed, Span},
+        open_inference::{
+            InferenceRequest, InferenceRequestBody, InferenceResponseBody, JSON_BYTES_HEADER, Live,
+            MODEL_VERSION, ModelMetadata, ModelReady, Ready, ServerMetadata, read,
+        },
     },
 };
 
@@ -181,17 +185,18 @@ pub(crate) async fn infer(
         body,
         deadline,
     } = service.read(request).await?;
-    let request = service
+    let InferenceRequest { asked, form } = service
         .parse(body, move |body, limits, compat| {
             let json_bytes = headers.get(JSON_BYTES_HEADER).map(HeaderValue::as_bytes);
             read(body, json_bytes, limits, compat)
         })
         .await?;
-    let Outcomes { items, timing } = service.answer(&request.asked, deadline).await?;
-    let Encoded { body, json_bytes } = request.respond(&model.name, &items).map_err(|error| {
-        tracing::error!(%error, "cannot write an inference response");
-        Refusal::Bug
-    })?;
+    let outcomes = service.answer(&asked, deadline).await?;
+    let timing = outcomes.timing;
+    let write = move |items: Vec<Result<Vec<Span<'_>>, Failed>>, out: &mut Buffer| {
+        form.respond(&model.name, &items, out)
+    };
+    let (json_bytes, body) = service.write(Arc::new(asked), outcomes, write).await?;
     let mut response = match json_bytes {
         None => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Some(length) => {
@@ -200,6 +205,7 @@ pub(crate) async fn infer(
         }
     };
     response.extensions_mut().insert(timing);
+    response.extensions_mut().insert(Counted);
     Ok(response)
 }
 

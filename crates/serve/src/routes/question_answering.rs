@@ -46,5 +46,5 @@ pub(crate) async fn question_answering(
 ) -> Result<Response, Refusal> {
     let Received { body, deadline, .. } = service.read(request).await?;
     let asked = service.parse(body, read).await?;
-    service.answer_as_json(&asked, deadline).await
+    service.answer_as_json(asked, deadline).await
 }

@@ -56,6 +56,7 @@ fn bench_with(admission: Admission) -> Bench {
     let shutdown = CancellationToken::new();
     let readiness = Arc::new(Readiness::new(shutdown.clone()));
     let service = Service {
+        body_memory: Memory::new(config.limits.body_memory_bytes),
         engine,
         readiness,
         config: Arc::new(config),
@@ -463,13 +464,15 @@ async fn description_is_served_and_covers_the_routes() {
     assert_eq!(
         statuses("/paths/~1question_answering/post/responses"),
         [
-            "200", "400", "401", "408", "413", "415", "422", "429", "431", "500", "503", "504"
+            "200", "400", "401", "403", "408", "413", "415", "422", "429", "431", "500", "503",
+            "504"
         ]
     );
     assert_eq!(
         statuses("/paths/~1v2~1models~1{name}~1infer/post/responses"),
         [
-            "200", "400", "401", "404", "408", "413", "415", "429", "431", "500", "503", "504"
+            "200", "400", "401", "403", "404", "408", "413", "415", "429", "431", "500", "503",
+            "504"
         ]
     );
 }

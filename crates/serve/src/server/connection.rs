@@ -3,27 +3,32 @@
 //! A client that shuts down its sending side counts as gone, and its request is withdrawn: most that do so have left,
 //! and what nobody waits for must not hold a worker.
 
+mod stream;
+
 use std::{
     convert::Infallible,
-    future::poll_fn,
-    io,
-    pin::{Pin, pin},
+    future::{poll_fn, ready},
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    task::Poll,
     time::{Duration, Instant},
 };
 
-use axum::{Router, body::Body};
+use axum::{
+    Router,
+    body::Body,
+    http::{StatusCode, Version, header},
+};
 use hyper::{body::Incoming, server::conn::http1, service::Service};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     task,
     time::{Sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
+use self::stream::Watched;
 use crate::{config::Limits, path};
 
 /// How one connection ended.
@@ -46,9 +51,10 @@ pub(super) async fn serve(
     stopping: CancellationToken,
 ) -> Ended {
     let activity = Arc::new(Activity::new(limits));
-    let io = Watched {
-        stream,
-        activity: Arc::clone(&activity),
+    let io = Watched::new(stream, Arc::clone(&activity));
+    let mut waits = Waits {
+        alarm: Box::pin(sleep_until(Instant::now().into())),
+        gone: Box::pin(io.gone()),
     };
     let service = Watching {
         app,
@@ -60,39 +66,44 @@ pub(super) async fn serve(
         .header_read_timeout(None)
         .max_header_size(limits.max_header_bytes.get())
         .serve_connection(TokioIo::new(io), service);
-    let mut alarm = pin!(sleep_until(Instant::now().into()));
 
     tokio::select! {
         biased;
-        ended = drive(&mut connection, &activity, alarm.as_mut()) => return finish(ended, connection, &activity),
+        ended = drive(&mut connection, &activity, &mut waits) => return finish(ended, connection, &activity),
         () = stopping.cancelled() => {}
     }
     // A request that the system has already received is read before the connection is told to end.
     tokio::select! {
         biased;
-        ended = drive(&mut connection, &activity, alarm.as_mut()) => return finish(ended, connection, &activity),
+        ended = drive(&mut connection, &activity, &mut waits) => return finish(ended, connection, &activity),
         () = task::yield_now() => {}
     }
     Pin::new(&mut connection).graceful_shutdown();
-    let ended = drive(&mut connection, &activity, alarm).await;
+    let ended = drive(&mut connection, &activity, &mut waits).await;
     finish(ended, connection, &activity)
+}
+
+/// What a connection is waited for beside its own work.
+struct Waits {
+    /// Rings when a time limit is over.
+    alarm: Pin<Box<Sleep>>,
+    /// Returns when the client has closed its side, whatever it has sent before that nobody has read yet.
+    gone: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 type Connection = http1::Connection<TokioIo<Watched>, Watching>;
 
-/// Runs a connection until it ends or a time limit does.
-async fn drive(
-    connection: &mut Connection,
-    activity: &Activity,
-    mut alarm: Pin<&mut Sleep>,
-) -> Ended {
+/// Runs a connection until it ends, a time limit does, or the client leaves while it is being answered.
+async fn drive(connection: &mut Connection, activity: &Activity, waits: &mut Waits) -> Ended {
     poll_fn(|context| {
         if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(context) {
             return Poll::Ready(ended.map_or(Ended::Broken, |()| Ended::Closed));
         }
         let Some(deadline) = activity.deadline() else {
-            return Poll::Pending;
+            // Hyper does not look for the end of what comes when it has already read more than the request.
+            return waits.gone.as_mut().poll(context).map(|()| Ended::Closed);
         };
+        let alarm = &mut waits.alarm;
         if alarm.deadline() != deadline.into() {
             alarm.as_mut().reset(deadline.into());
         }
@@ -106,9 +117,8 @@ fn finish(ended: Ended, connection: Connection, activity: &Activity) -> Ended {
     const LATE_HEAD: &[u8] =
         b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     if ended == Ended::TooSlow && activity.is_in_head() {
-        let stream = connection.into_parts().io.into_inner().stream;
         // Whoever takes no answer gets none.
-        let _ = stream.try_write(LATE_HEAD);
+        connection.into_parts().io.into_inner().try_write(LATE_HEAD);
     }
     ended
 }
@@ -192,6 +202,26 @@ impl Drop for Answering {
     }
 }
 
+/// Whether the host is named as the version of HTTP wants it: once, but not at all in HTTP/1.0. Two names would let a proxy and this
+/// server disagree.
+fn names_one_host(request: &hyper::Request<Incoming>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(_), None) => true,
+        (None, _) => request.version() < Version::HTTP_11,
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Refuses a request, as hyper refuses one that is no HTTP.
+fn no_host() -> hyper::Response<Body> {
+    let mut response = hyper::Response::new(Body::empty());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    let close = header::HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
 /// The routes, as hyper calls them.
 #[derive(Debug)]
 struct Watching {
@@ -209,6 +239,9 @@ impl Service<hyper::Request<Incoming>> for Watching {
         if let Some(uri) = path::normalized(request.uri()) {
             *request.uri_mut() = uri;
         }
+        if !names_one_host(&request) {
+            return Box::pin(ready(Ok(no_host())));
+        }
         let answering = self.activity.answering();
         let mut app = self.app.clone();
         // A router is always ready.
@@ -218,68 +251,5 @@ impl Service<hyper::Request<Incoming>> for Watching {
             drop(answering);
             response
         })
-    }
-}
-
-/// A stream that tells when bytes go through.
-#[derive(Debug)]
-struct Watched {
-    stream: TcpStream,
-    activity: Arc<Activity>,
-}
-
-impl Watched {
-    fn written(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if matches!(polled, Poll::Ready(Ok(1..))) {
-            self.activity.has_written();
-        }
-        polled
-    }
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
-            self.activity.has_read();
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.written(polled)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.written(polled)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -1,6 +1,6 @@
 //! Answers, as they are sent.
 
-use bakeoff_qa::Answer;
+use bakeoff_qa::AnswerSpan;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,21 +10,21 @@ use super::offsets::Offsets;
 /// best first; for several questions a list with an entry for each.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
-pub(crate) enum Results {
+pub(crate) enum Results<'context> {
     /// The only answer to the only question.
-    One(Span),
+    One(Span<'context>),
     /// Any other number of answers to the only question, or an entry for each question.
-    Many(Vec<Outcome>),
+    Many(Vec<Outcome<'context>>),
 }
 
 /// An answer to the only question, or what became of one of several questions.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
-pub(crate) enum Outcome {
+pub(crate) enum Outcome<'context> {
     /// One answer.
-    Answer(Span),
+    Answer(Span<'context>),
     /// No answer or several to one question, best first.
-    Answers(Vec<Span>),
+    Answers(Vec<Span<'context>>),
     /// This question has no answers; the others are not affected.
     Failed(Failed),
 }
@@ -32,7 +32,7 @@ pub(crate) enum Outcome {
 /// A span of the context.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Answer)]
-pub(crate) struct Span {
+pub(crate) struct Span<'context> {
     /// How likely the model holds the span; exceeds 1 at times, as scores of spans with the same text are added up.
     #[schema(minimum = 0)]
     pub(crate) score: f64,
@@ -42,7 +42,7 @@ pub(crate) struct Span {
     /// otherwise.
     pub(crate) end: usize,
     /// The context from `start` to `end`.
-    pub(crate) answer: String,
+    pub(crate) answer: &'context str,
 }
 
 /// Why one of several questions has no answers.
@@ -55,34 +55,33 @@ pub(crate) struct Failed {
     pub(crate) index: usize,
 }
 
-impl Span {
+impl<'context> Span<'context> {
     /// Answers to a question about `context`, with offsets that count what `offsets` says.
-    pub(crate) fn all(answers: Vec<Answer>, context: &str, offsets: Offsets) -> Vec<Self> {
-        let mut spans: Vec<Self> = answers.into_iter().map(Self::from).collect();
+    pub(crate) fn all(
+        answers: &[AnswerSpan],
+        context: &'context str,
+        offsets: Offsets,
+    ) -> Vec<Self> {
+        let spans = answers.iter().map(|answer| Self {
+            score: answer.score,
+            start: answer.start,
+            end: answer.end,
+            answer: answer.text(context),
+        });
+        let mut spans: Vec<Self> = spans.collect();
         offsets.apply(context, &mut spans);
         spans
     }
 }
 
-impl From<Answer> for Span {
-    fn from(answer: Answer) -> Self {
-        Self {
-            score: answer.score,
-            start: answer.start,
-            end: answer.end,
-            answer: answer.text,
-        }
-    }
-}
-
-impl Results {
+impl<'context> Results<'context> {
     /// What became of a list that does not hold exactly one question.
-    pub(crate) fn of_several(outcomes: Vec<Result<Vec<Span>, Failed>>) -> Self {
+    pub(crate) fn of_several(outcomes: Vec<Result<Vec<Span<'context>>, Failed>>) -> Self {
         Self::Many(outcomes.into_iter().map(Outcome::from).collect())
     }
 
     /// The answers to the only question.
-    pub(crate) fn of_one(mut spans: Vec<Span>) -> Self {
+    pub(crate) fn of_one(mut spans: Vec<Span<'context>>) -> Self {
         match spans.pop() {
             Some(only) if spans.is_empty() => Self::One(only),
             last => Self::Many(spans.into_iter().chain(last).map(Outcome::Answer).collect()),
@@ -90,8 +89,8 @@ impl Results {
     }
 }
 
-impl From<Result<Vec<Span>, Failed>> for Outcome {
-    fn from(outcome: Result<Vec<Span>, Failed>) -> Self {
+impl<'context> From<Result<Vec<Span<'context>>, Failed>> for Outcome<'context> {
+    fn from(outcome: Result<Vec<Span<'context>>, Failed>) -> Self {
         match outcome {
             Ok(mut spans) => match spans.pop() {
                 Some(only) if spans.is_empty() => Self::Answer(only),
@@ -108,12 +107,12 @@ mod tests {
 
     use super::*;
 
-    fn span(start: usize) -> Span {
+    fn span(start: usize) -> Span<'static> {
         Span {
             score: 0.25,
             start,
             end: start + 1,
-            answer: "a".to_owned(),
+            answer: "a",
         }
     }
 

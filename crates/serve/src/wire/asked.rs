@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     answers::Failed,
+    offsets::Offsets,
     parameters::Parameters,
     problem::{Place, Problem},
 };
@@ -110,6 +111,17 @@ impl Asked {
     }
 }
 
+impl Asked {
+    /// The length of all contexts in which offsets are to be counted, however often they are shared.
+    pub(crate) fn bytes_to_count(&self) -> usize {
+        if self.parameters.offsets == Offsets::CodePoints {
+            return 0;
+        }
+        let questions = self.items.iter().flatten();
+        questions.map(|question| question.context().len()).sum()
+    }
+}
+
 impl Unanswerable {
     /// `text` again, unless it is empty or longer than the limit for `key`.
     pub(crate) fn unless_usable(
@@ -143,9 +155,10 @@ impl Unanswerable {
     /// What stands behind an error that is the question's own fault.
     pub(crate) fn from_error(error: &AnswerError) -> Self {
         let (key, input) = match error {
-            AnswerError::EmptyContext | AnswerError::TooManyWindows { .. } => {
-                ("context", Value::Null)
-            }
+            AnswerError::EmptyContext
+            | AnswerError::TooManyWindows { .. }
+            | AnswerError::ContextTooLong { .. } => ("context", Value::Null),
+            AnswerError::TooManyAnswers { top_k, .. } => ("top_k", Value::from(*top_k)),
             AnswerError::StrideTooLarge { doc_stride, .. } => {
                 ("doc_stride", Value::from(*doc_stride))
             }

@@ -14,7 +14,7 @@ use crate::{config::Limits, fields::Fields};
 
 /// Reads a body and reports everything that is wrong with it at once. Keys without a meaning are ignored.
 pub(crate) fn read(body: &[u8], limits: &Limits, compat: Compat) -> Result<Asked, Vec<Problem>> {
-    let mut fields = Fields::from_json(body)?;
+    let mut fields = Fields::from_json(body, limits)?;
     let mut inputs = fields.object("inputs");
     let question = inputs.texts("question", limits);
     let context = inputs.texts("context", limits);

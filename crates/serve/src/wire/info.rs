@@ -40,6 +40,12 @@ pub(crate) struct Info {
 struct InfoLimits {
     /// The largest body.
     max_body_bytes: usize,
+    /// All bodies together that are read or wait to be parsed.
+    body_memory_bytes: usize,
+    /// The largest answer to a request.
+    max_answer_bytes: usize,
+    /// All answers together that are made or wait to be taken.
+    answer_memory_bytes: usize,
     /// Questions in one request.
     max_items: usize,
     /// The longest question in characters.
@@ -80,6 +86,9 @@ impl Info {
             threads: config.threads.get(),
             limits: InfoLimits {
                 max_body_bytes: limits.max_body_bytes,
+                body_memory_bytes: limits.body_memory_bytes,
+                max_answer_bytes: limits.max_answer_bytes,
+                answer_memory_bytes: limits.answer_memory_bytes,
                 max_items: limits.max_items.get(),
                 max_question_chars: limits.max_question_chars.get(),
                 max_context_chars: limits.max_context_chars.get(),

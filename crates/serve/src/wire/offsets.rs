@@ -25,7 +25,7 @@ impl Offsets {
     ];
 
     /// Turns the spans' code points of `context` into what is asked for, in one pass however many there are.
-    pub(crate) fn apply(self, context: &str, spans: &mut [Span]) {
+    pub(crate) fn apply(self, context: &str, spans: &mut [Span<'_>]) {
         let width = match self {
             Self::CodePoints => return,
             Self::Utf16 => char::len_utf16,
@@ -63,7 +63,7 @@ mod tests {
             score: 1.0,
             start,
             end,
-            answer: String::new(),
+            answer: "",
         };
         let mut spans: Vec<Span> = [(9, 10), (0, 2), (3, 8), (0, 0)].map(span).into();
         offsets.apply(context, &mut spans);

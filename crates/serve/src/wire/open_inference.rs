@@ -10,8 +10,7 @@ mod schema;
 
 pub(crate) use self::{
     metadata::{Live, ModelMetadata, ModelReady, Ready, ServerMetadata},
-    request::read,
-    response::Encoded,
+    request::{InferenceRequest, read},
     schema::{InferenceRequestBody, InferenceResponseBody},
 };
 

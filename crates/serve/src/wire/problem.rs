@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::fields::size;
+
 /// Why a request was not answered.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Detail {
@@ -38,7 +40,7 @@ pub(crate) struct Problem {
     pub(crate) loc: Vec<Place>,
     /// What is wrong, for people.
     pub(crate) msg: String,
-    /// What was sent there.
+    /// What was sent there, unless it is long.
     pub(crate) input: Value,
     /// The limit that was broken, or what else the message speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,7 +59,7 @@ pub(crate) enum Place {
 }
 
 impl Problem {
-    /// A problem without a context.
+    /// A problem without a context. An input that is long is left out.
     pub(crate) fn new(
         kind: &'static str,
         loc: Vec<Place>,
@@ -68,7 +70,11 @@ impl Problem {
             kind,
             loc,
             msg: msg.into(),
-            input,
+            input: if size::is_brief(&input) {
+                input
+            } else {
+                Value::Null
+            },
             ctx: None,
         }
     }

@@ -13,7 +13,7 @@ use crate::{config::Limits, fields::Fields};
 
 /// Reads a body and reports everything that is wrong with it at once. Keys without a meaning are ignored.
 pub(crate) fn read(body: &[u8], limits: &Limits, compat: Compat) -> Result<Asked, Vec<Problem>> {
-    let mut fields = Fields::from_json(body)?;
+    let mut fields = Fields::from_json(body, limits)?;
     let question = fields.texts("question", limits);
     let context = fields.texts("context", limits);
     let parameters = Parameters::read(&mut fields, compat);

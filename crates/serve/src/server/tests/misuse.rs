@@ -1,5 +1,7 @@
 //! What clients do wrong, by mistake or on purpose: it costs them their connection, and nobody else anything.
 
+mod bounds;
+
 use std::sync::LazyLock;
 
 use super::*;

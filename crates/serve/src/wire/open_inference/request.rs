@@ -17,9 +17,15 @@ use crate::{
 /// A valid inference request.
 #[derive(Debug, PartialEq)]
 pub(crate) struct InferenceRequest {
-    /// To be repeated in the response.
-    pub(crate) id: Option<String>,
     pub(crate) asked: Asked,
+    pub(crate) form: ResponseForm,
+}
+
+/// What the response shall look like.
+#[derive(Debug, PartialEq)]
+pub(crate) struct ResponseForm {
+    /// To be repeated.
+    pub(super) id: Option<String>,
     pub(super) outputs: Vec<RequestedOutput>,
 }
 
@@ -46,7 +52,7 @@ pub(crate) fn read(
     compat: Compat,
 ) -> Result<InferenceRequest, Vec<Problem>> {
     let (json, binary) = split(body, json_bytes)?;
-    let mut fields = Fields::from_json(json)?;
+    let mut fields = Fields::from_json(json, limits)?;
     let id = fields.optional_text("id");
     let mut given = fields.optional_object("parameters");
     let parameters = Parameters::read(&mut given, compat);
@@ -62,7 +68,10 @@ pub(crate) fn read(
     };
     let (question, context) = texts;
     let asked = Asked::new(question, context, parameters, layout, limits)?;
-    Ok(InferenceRequest { id, asked, outputs })
+    Ok(InferenceRequest {
+        asked,
+        form: ResponseForm { id, outputs },
+    })
 }
 
 /// The JSON and the binary data of a body.

@@ -1,21 +1,26 @@
 //! Writes inference responses.
+//!
+//! Nothing is copied on the way to the buffer: rows filled up with empty cells can be many times the answers.
 
-use serde::Serialize;
+use std::{
+    fmt,
+    io::{self, Write},
+    iter,
+};
+
+use serde::{Serialize, Serializer};
 
 use super::{
     MODEL_VERSION, OutputName,
-    request::{InferenceRequest, RequestedOutput},
+    request::{RequestedOutput, ResponseForm},
 };
-use crate::wire::answers::{Failed, Outcome, Span};
+use crate::{
+    memory::Buffer,
+    wire::answers::{Failed, Outcome, Span},
+};
 
-/// A response on its way out.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Encoded {
-    /// JSON, then binary data.
-    pub(crate) body: Vec<u8>,
-    /// How many bytes of the body are JSON, unless all are.
-    pub(crate) json_bytes: Option<usize>,
-}
+/// The answers to a question, or why there are none.
+type Row<'context> = Result<Vec<Span<'context>>, Failed>;
 
 #[derive(Serialize)]
 struct Response<'a> {
@@ -23,18 +28,18 @@ struct Response<'a> {
     model_version: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
-    outputs: Vec<Tensor>,
+    outputs: Vec<Tensor<'a>>,
 }
 
 #[derive(Serialize)]
-struct Tensor {
+struct Tensor<'a> {
     name: &'static str,
     datatype: &'static str,
     shape: Vec<usize>,
     #[serde(skip_serializing_if = "TensorParameters::is_empty")]
     parameters: TensorParameters,
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<Data>,
+    data: Option<Data<'a>>,
 }
 
 #[derive(Default, Serialize)]
@@ -45,121 +50,168 @@ struct TensorParameters {
     binary_data_size: Option<usize>,
 }
 
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Data {
-    Bytes(Vec<String>),
-    Fp64(Vec<f64>),
-    Int64(Vec<usize>),
+/// The elements of a tensor, as they are written.
+#[derive(Clone, Copy)]
+struct Data<'a> {
+    name: OutputName,
+    rows: &'a [Row<'a>],
+    columns: usize,
 }
 
-impl InferenceRequest {
-    /// The response with the outputs that were asked for.
+impl ResponseForm {
+    /// Writes the response with the outputs that were asked for: JSON, then binary data. Returns how many bytes are JSON, unless
+    /// all are.
+    ///
+    /// # Errors
+    /// Those of the buffer.
     pub(crate) fn respond(
         &self,
         model: &str,
-        outcomes: &[Result<Vec<Span>, Failed>],
-    ) -> Result<Encoded, serde_json::Error> {
-        let mut binary = Vec::new();
+        rows: &[Row<'_>],
+        out: &mut Buffer,
+    ) -> io::Result<Option<usize>> {
+        let columns = rows.iter().map(|row| row.as_ref().map_or(0, Vec::len));
+        let columns = columns.max().unwrap_or(0);
         let mut outputs = Vec::new();
-        for &RequestedOutput {
-            name,
-            binary: in_binary,
-        } in &self.outputs
-        {
-            let mut tensor = tensor(name, outcomes)?;
-            if in_binary {
-                let before = binary.len();
-                if let Some(data) = tensor.data.take() {
-                    data.append_to(&mut binary);
-                }
-                tensor.parameters.binary_data_size = Some(binary.len() - before);
+        for &RequestedOutput { name, binary } in &self.outputs {
+            let data = Data {
+                name,
+                rows,
+                columns,
+            };
+            let mut tensor = data.tensor();
+            if binary {
+                let before = out.len();
+                data.write_binary(out)?;
+                tensor.parameters.binary_data_size = Some(out.len() - before);
+                tensor.data = None;
             }
             outputs.push(tensor);
         }
-        let any_binary = self.outputs.iter().any(|output| output.binary);
-        let mut body = serde_json::to_vec(&Response {
+        // The sizes of the data are known only now.
+        let binary_bytes = out.len();
+        let response = Response {
             model_name: model,
             model_version: MODEL_VERSION,
             id: self.id.as_deref(),
             outputs,
-        })?;
-        let json_bytes = any_binary.then_some(body.len());
-        body.extend(binary);
-        Ok(Encoded { body, json_bytes })
+        };
+        serde_json::to_writer(&mut *out, &response)?;
+        let json_bytes = out.len() - binary_bytes;
+        out.rotate(binary_bytes);
+        let any_binary = self.outputs.iter().any(|output| output.binary);
+        Ok(any_binary.then_some(json_bytes))
     }
 }
 
-/// One output for all outcomes. Rows of questions that have fewer answers than others are filled up with empty ones.
-fn tensor(
-    name: OutputName,
-    outcomes: &[Result<Vec<Span>, Failed>],
-) -> Result<Tensor, serde_json::Error> {
-    let answers = |outcome: &Result<Vec<Span>, Failed>| outcome.as_ref().map_or(0, Vec::len);
-    let columns = outcomes.iter().map(answers).max().unwrap_or(0);
-    let mut parameters = TensorParameters::default();
-    let mut shape = vec![outcomes.len(), columns];
-    let data = match name {
-        OutputName::Output => {
+impl<'a> Data<'a> {
+    fn tensor(self) -> Tensor<'a> {
+        let mut parameters = TensorParameters::default();
+        let mut shape = vec![self.rows.len(), self.columns];
+        if self.name == OutputName::Output {
             shape.truncate(1);
             // As MLServer calls it.
             parameters.content_type = Some("hg_jsonlist");
-            let json = |outcome: &Result<Vec<Span>, Failed>| {
-                serde_json::to_string(&Outcome::from(outcome.clone()))
-            };
-            Data::Bytes(outcomes.iter().map(json).collect::<Result<_, _>>()?)
         }
-        OutputName::Answer => Data::Bytes(cells(outcomes, columns, |span| span.answer.clone())),
-        OutputName::Score => Data::Fp64(cells(outcomes, columns, |span| span.score)),
-        OutputName::Start => Data::Int64(cells(outcomes, columns, |span| span.start)),
-        OutputName::End => Data::Int64(cells(outcomes, columns, |span| span.end)),
-    };
-    Ok(Tensor {
-        name: name.name(),
-        datatype: name.datatype(),
-        shape,
-        parameters,
-        data: Some(data),
+        Tensor {
+            name: self.name.name(),
+            datatype: self.name.datatype(),
+            shape,
+            parameters,
+            data: Some(self),
+        }
+    }
+
+    /// What `cell` gives for each answer, row by row. Rows of questions that have fewer answers than others are filled up.
+    fn cells<T: Default>(self, cell: impl Fn(&Span<'a>) -> T) -> impl Iterator<Item = T> {
+        let (rows, columns) = (self.rows, self.columns);
+        rows.iter().flat_map(move |row| {
+            let answers = row.as_ref().map_or(&[][..], Vec::as_slice);
+            let missing = columns - answers.len();
+            let filling = iter::repeat_with(T::default).take(missing);
+            let cells: Vec<T> = answers.iter().map(&cell).collect();
+            cells.into_iter().chain(filling)
+        })
+    }
+
+    fn answers(self) -> impl Iterator<Item = &'a str> {
+        self.cells(|span| span.answer)
+    }
+
+    /// Element after element, least significant byte first; strings behind their length in four bytes.
+    fn write_binary(self, out: &mut Buffer) -> io::Result<()> {
+        let mut text = |text: &str| {
+            let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+            out.write_all(&length.to_le_bytes())?;
+            out.write_all(text.as_bytes())
+        };
+        match self.name {
+            OutputName::Output => self
+                .rows
+                .iter()
+                .try_for_each(|row| text(&JsonText(row).to_string())),
+            OutputName::Answer => self.answers().try_for_each(text),
+            OutputName::Score => self
+                .cells(|span| span.score)
+                .try_for_each(|score| out.write_all(&score.to_le_bytes())),
+            OutputName::Start => write_integers(self.cells(|span| span.start), out),
+            OutputName::End => write_integers(self.cells(|span| span.end), out),
+        }
+    }
+}
+
+fn write_integers(mut integers: impl Iterator<Item = usize>, out: &mut Buffer) -> io::Result<()> {
+    integers.try_for_each(|integer| {
+        let wide = i64::try_from(integer).unwrap_or(i64::MAX);
+        out.write_all(&wide.to_le_bytes())
     })
 }
 
-fn cells<T: Clone + Default>(
-    outcomes: &[Result<Vec<Span>, Failed>],
-    columns: usize,
-    cell: impl Fn(&Span) -> T,
-) -> Vec<T> {
-    let mut cells = Vec::with_capacity(outcomes.len() * columns);
-    for (row, outcome) in outcomes.iter().enumerate() {
-        cells.extend(outcome.iter().flatten().map(&cell));
-        cells.resize((row + 1) * columns, T::default());
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.name {
+            OutputName::Output => serializer.collect_seq(self.rows.iter().map(JsonText)),
+            OutputName::Answer => serializer.collect_seq(self.answers()),
+            OutputName::Score => serializer.collect_seq(self.cells(|span| span.score)),
+            OutputName::Start => serializer.collect_seq(self.cells(|span| span.start)),
+            OutputName::End => serializer.collect_seq(self.cells(|span| span.end)),
+        }
     }
-    cells
+}
+
+/// The JSON of a question's answers as a text.
+struct JsonText<'a>(&'a Row<'a>);
+
+impl fmt::Display for JsonText<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outcome = Outcome::from(self.0.clone());
+        serde_json::to_writer(Formatted(formatter), &outcome).map_err(|_| fmt::Error)
+    }
+}
+
+impl Serialize for JsonText<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Where formatted text goes, for what writes bytes.
+struct Formatted<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl Write for Formatted<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = str::from_utf8(bytes).map_err(io::Error::other)?;
+        self.0.write_str(text).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl TensorParameters {
     fn is_empty(&self) -> bool {
         self.content_type.is_none() && self.binary_data_size.is_none()
-    }
-}
-
-impl Data {
-    /// Element after element, least significant byte first; strings behind their length in four bytes.
-    fn append_to(&self, binary: &mut Vec<u8>) {
-        match self {
-            Self::Bytes(texts) => {
-                for text in texts {
-                    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-                    binary.extend(length.to_le_bytes());
-                    binary.extend(text.as_bytes());
-                }
-            }
-            Self::Fp64(numbers) => binary.extend(numbers.iter().flat_map(|n| n.to_le_bytes())),
-            Self::Int64(numbers) => {
-                let wide = numbers
-                    .iter()
-                    .map(|&n| i64::try_from(n).unwrap_or(i64::MAX));
-                binary.extend(wide.flat_map(i64::to_le_bytes));
-            }
-        }
     }
 }

@@ -183,6 +183,7 @@ fn outputs_are_those_asked_for_or_all() {
         );
         let request = read.map_err(|problems| problems[0].to_string())?;
         let named = request
+            .form
             .outputs
             .iter()
             .map(|output| (output.name.name(), output.binary));

@@ -1,0 +1,116 @@
+//! How large a body becomes when it is parsed, and what of it is worth repeating in an error. Pure.
+
+use serde_json::{Map, Value};
+
+use crate::config::Limits;
+
+/// The most values of a body that asks for few items: keys without a meaning may have some.
+const MOST_OTHER_VALUES: usize = 32_768;
+
+/// Values that an item may have: a question and a context, each in a list of its own.
+const VALUES_PER_ITEM: usize = 8;
+
+/// The longest input that an error repeats, in bytes of JSON, roughly.
+const MOST_ECHOED_BYTES: usize = 1000;
+
+/// The most values of a body.
+pub(super) fn most_values(limits: &Limits) -> usize {
+    let of_items = limits.max_items.get().saturating_mul(VALUES_PER_ITEM);
+    of_items.saturating_add(MOST_OTHER_VALUES)
+}
+
+/// Whether the JSON `body` has more than `most` values in lists and objects. Each takes up to 700 bytes when it is parsed, from two
+/// bytes of the body, so that is found out before.
+pub(super) fn has_more_values(body: &[u8], most: usize) -> bool {
+    if body.len() <= most {
+        return false;
+    }
+    let (mut values, mut in_text, mut escaped) = (0, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            // Every value but the first of its list or object follows a comma.
+            b',' | b'[' | b'{' if !in_text => values += 1,
+            _ => {}
+        }
+    }
+    values > most
+}
+
+/// `input`, or null if it is long.
+pub(super) fn brief(input: &Value) -> Value {
+    if is_brief(input) {
+        input.clone()
+    } else {
+        Value::Null
+    }
+}
+
+/// The object, or null if it is long.
+pub(super) fn brief_object(input: &Map<String, Value>) -> Value {
+    let mut left = MOST_ECHOED_BYTES;
+    if object_fits(input, &mut left) {
+        Value::Object(input.clone())
+    } else {
+        Value::Null
+    }
+}
+
+/// Whether `input` is short enough to be repeated.
+pub(crate) fn is_brief(input: &Value) -> bool {
+    fits(input, &mut { MOST_ECHOED_BYTES })
+}
+
+/// Takes what `input` needs from what is left, if there is so much.
+fn fits(input: &Value, left: &mut usize) -> bool {
+    match input {
+        Value::Null | Value::Bool(_) | Value::Number(_) => take(left, 5),
+        Value::String(text) => take(left, text.len() + 3),
+        Value::Array(list) => take(left, 3) && list.iter().all(|item| fits(item, left)),
+        Value::Object(object) => object_fits(object, left),
+    }
+}
+
+fn object_fits(object: &Map<String, Value>, left: &mut usize) -> bool {
+    let mut entries = object.iter();
+    take(left, 3) && entries.all(|(key, value)| take(left, key.len() + 3) && fits(value, left))
+}
+
+fn take(left: &mut usize, bytes: usize) -> bool {
+    let rest = left.checked_sub(bytes);
+    *left = rest.unwrap_or_default();
+    rest.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_are_counted_outside_texts() {
+        for (body, values) in [
+            (r#"{"a": 1}"#, 1),
+            (r#"{"a": [1, {"b": 2}], "c": ",[{"}"#, 5),
+            (r#"["\"[,", "\\", 3]"#, 3),
+            ("[[[]]]", 3),
+        ] {
+            assert!(!has_more_values(body.as_bytes(), values), "{body}");
+            assert!(has_more_values(body.as_bytes(), values - 1), "{body}");
+        }
+    }
+
+    #[test]
+    fn long_inputs_are_not_repeated() {
+        for input in [json!(7), json!("x".repeat(900)), json!({"a": [1, 2, null]})] {
+            assert_eq!(brief(&input), input);
+        }
+        let list: Vec<u32> = (0..500).collect();
+        for input in [json!("x".repeat(1100)), json!(list), json!({ "a": list })] {
+            assert_eq!(brief(&input), Value::Null);
+        }
+    }
+}
