@@ -57,7 +57,7 @@ pub enum AnswerError {
         /// The most that a context may have, roughly.
         limit: usize,
     },
-    /// Finding the best answers would take too much memory.
+    /// Finding the best answers would take too much memory; [`Prepared::candidates`](crate::Prepared::candidates) says how much.
     #[error(
         "`top_k` is {top_k}, which is too many answers for a `context` of {windows} windows; ask for fewer, or shorten it"
     )]

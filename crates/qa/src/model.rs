@@ -10,7 +10,6 @@ use crate::answer::Answer;
 use crate::backend::{
     Backend, Batch, Dtype, EncoderBackend, EncoderOptions, Isa, Logits, RtenBackend,
 };
-use crate::decode::candidates;
 use crate::encoding::{EncodedQuestion, MOST_CONTEXT_TOKENS, encode, is_too_long};
 use crate::error::{AnswerError, ModelError};
 use crate::files::{ModelFiles, Settings};
@@ -51,9 +50,6 @@ const DEFAULT_MAX_SEQ_LEN: usize = 384;
 
 /// The stride that the reference takes when not told otherwise, in tokens.
 const DEFAULT_DOC_STRIDE: usize = 128;
-
-/// The most spans of all windows of a question that are looked at for its answers, at about 100 bytes each.
-const MOST_CANDIDATES: usize = 262_144;
 
 /// How much goes to the backend at once, in tokens: bounds the memory that a long context takes.
 const MAX_BATCH_TOKENS: usize = 16_384;
@@ -229,12 +225,6 @@ impl QuestionAnswering {
             limits.max_seq_len,
             limits.doc_stride,
         )?;
-        if candidates(&options).saturating_mul(windows.len()) > MOST_CANDIDATES {
-            return Err(AnswerError::TooManyAnswers {
-                top_k: options.top_k.get(),
-                windows: windows.len(),
-            });
-        }
         let windows = match self.truncation_side {
             Side::Right => windows,
             Side::Left => from_the_end(windows),

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use crate::answer::{Answer, AnswerSpan};
 use crate::backend::{Batch, Logits};
-use crate::decode::Decoder;
+use crate::decode::{Decoder, candidates};
 use crate::encoding::{EncodedQuestion, Window};
+use crate::error::AnswerError;
 use crate::question::{Options, Question};
 use crate::span::Probabilities;
 
@@ -50,6 +51,22 @@ impl Prepared {
     pub fn tokens(&self, window: usize) -> usize {
         let tokens = self.encoded.token_counts();
         tokens.question + tokens.special + self.windows[window].len()
+    }
+
+    /// How many spans of all windows [`Prepared::decode`] looks at, at most; each takes about 100 bytes meanwhile.
+    pub fn candidates(&self) -> usize {
+        let wanted = candidates(&self.options);
+        let windows = 0..self.windows();
+        let of_each = windows.map(|window| wanted.min(self.tokens(window).pow(2)));
+        of_each.sum()
+    }
+
+    /// The error of a caller that does not want to look at so many [`Prepared::candidates`].
+    pub fn too_many_answers(&self) -> AnswerError {
+        AnswerError::TooManyAnswers {
+            top_k: self.options.top_k.get(),
+            windows: self.windows(),
+        }
     }
 
     /// Appends `window` to `batch` as its next sequence.

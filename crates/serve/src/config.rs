@@ -121,7 +121,7 @@ impl Default for Admission {
 }
 
 impl Default for Limits {
-    /// Bodies of 2 MiB, 32 MiB together, with 1,000 items, answers of 4 MiB, 32 MiB together, questions of 10,000 and contexts of a million characters, heads of 16 KiB,
+    /// Bodies of 2 MiB, 16 MiB together, with 1,000 items, answers of 4 MiB, 16 MiB together, questions of 10,000 and contexts of a million characters, heads of 16 KiB,
     /// 10 seconds to send each, 2,048 connections, and a minute for the answer. Idle connections are kept for 75 seconds,
     /// longer than load balancers keep theirs, so that it is the load balancer that closes them.
     fn default() -> Self {
@@ -130,9 +130,9 @@ impl Default for Limits {
         }
         Self {
             max_body_bytes: 2 * 1024 * 1024,
-            body_memory_bytes: 32 * 1024 * 1024,
+            body_memory_bytes: 16 * 1024 * 1024,
             max_answer_bytes: 4 * 1024 * 1024,
-            answer_memory_bytes: 32 * 1024 * 1024,
+            answer_memory_bytes: 16 * 1024 * 1024,
             max_items: const { non_zero(1000) },
             max_question_chars: const { non_zero(10_000) },
             max_context_chars: const { non_zero(1_000_000) },

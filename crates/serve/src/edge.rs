@@ -131,7 +131,7 @@ fn parse_origin(origin: &str) -> Option<HeaderValue> {
     origin.parse().ok()
 }
 
-/// An extension of responses whose bodies hold the room that they take.
+/// An extension of responses whose bodies hold the room that they take, or take none because they are there anyway.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counted;
 
@@ -160,8 +160,10 @@ async fn observe(State(edge): State<Arc<Edge>>, mut request: Request, next: Next
 
 /// The response, which then holds the room that its body takes; a refusal if there is none.
 fn counted(response: Response, memory: &Memory) -> Response {
-    let bytes = response.body().size_hint().lower();
-    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let bytes = response.body().size_hint().exact();
+    // None is made bit by bit.
+    let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
+    let bytes = bytes.unwrap_or_default();
     if bytes <= memory::FREE_BYTES || response.extensions().get::<Counted>().is_some() {
         return response;
     }
@@ -169,7 +171,12 @@ fn counted(response: Response, memory: &Memory) -> Response {
     if held.grow_to(bytes).is_err() {
         return Refusal::NoMemory.into_response();
     }
-    response.map(|body| held.keep_for(body))
+    let mut response = response.map(|body| held.keep_for(body));
+    // What holds the room does not tell the length any more.
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, bytes.into());
+    response
 }
 
 /// Turns away who may not ask, and sees to it that the others are answered in time.

@@ -36,6 +36,7 @@ fn bench(limits: Limits, keys: Option<&str>, origins: &[&str]) -> Bench {
             "/answer/{name}",
             post(async move || (Extension(timing), "answer")),
         )
+        .route("/long", get(async || "x".repeat(20_000)))
         .route("/never", post(std::future::pending::<()>))
         .route("/health", get(async || "ok"))
         .merge(metrics_route(Arc::clone(&metrics)));
@@ -44,7 +45,7 @@ fn bench(limits: Limits, keys: Option<&str>, origins: &[&str]) -> Bench {
         limits,
         keys,
         origins: Origins::new(&access.cors_origins),
-        answer_memory: Memory::new(0),
+        answer_memory: Memory::new(5000),
         metrics: Arc::clone(&metrics),
         shutdown: shutdown.clone(),
     };
@@ -263,6 +264,23 @@ async fn answer_that_does_not_come_in_time_is_504() {
         text_of(response).await,
         r#"{"detail":"the answer took too long"}"#
     );
+}
+
+#[tokio::test]
+async fn long_responses_take_room_until_they_are_written() {
+    let bench = bench(defaults(), None, &[]);
+    let first = bench.send("GET", "/long", &[]).await;
+    assert_eq!(first.headers()[header::CONTENT_LENGTH], "20000");
+    let second = bench.send("GET", "/long", &[]).await;
+    assert_eq!(second.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(second.headers()[header::RETRY_AFTER], "1");
+    assert_eq!(
+        bench.send("GET", "/health", &[]).await.status(),
+        StatusCode::OK
+    );
+    assert_eq!(text_of(first).await.len(), 20_000);
+    let third = bench.send("GET", "/long", &[]).await;
+    assert_eq!(third.status(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -33,6 +33,9 @@ const MOST_BYTES_PER_TOKEN: usize = 8;
 /// A list with more tokens is given up: it takes 100 bytes a token while it waits, and minutes to answer.
 const MOST_TOKENS: usize = 1024 * 1024;
 
+/// The most spans of a question that are looked at for its answers: bounds the memory of each worker.
+const MOST_CANDIDATES: usize = 262_144;
+
 /// How many tokens the items will make, before anything was done with them. At least 1.
 pub(crate) fn estimate_tokens(items: &[Item]) -> usize {
     let bytes: usize = items.iter().map(bytes).sum();
@@ -89,6 +92,9 @@ fn prepare_one(item: Item, model: &QuestionAnswering) -> PreparedItem {
     // Unwind safe because nothing of a question that panicked is kept.
     let prepare = AssertUnwindSafe(|| model.prepare(item.question, item.options));
     let outcome = match catch_unwind(prepare) {
+        Ok(Ok(prepared)) if prepared.candidates() > MOST_CANDIDATES => {
+            Err(ItemError::Answer(prepared.too_many_answers()))
+        }
         Ok(prepared) => prepared.map_err(ItemError::Answer),
         Err(_) => Err(ItemError::Panicked),
     };
@@ -200,6 +206,27 @@ mod tests {
             let refused = prepare(vec![failing; 1000], &model, &text_work()).await;
             assert!(matches!(refused, Err(Refused::TooLarge { .. })));
         }
+    }
+
+    #[tokio::test]
+    async fn many_answers_of_many_windows_are_refused() {
+        let (model, _) = Fake::model();
+        let ask = async |top_k: usize, words: usize| {
+            let mut item = item("a", &"hay ".repeat(words));
+            item.options.top_k = NonZeroUsize::new(top_k).unwrap();
+            let mut prepared = prepare(vec![item], &model, &text_work()).await.unwrap();
+            prepared.remove(0).outcome
+        };
+        assert!(ask(1000, 30_000).await.is_ok());
+        assert!(ask(100, 100_000).await.is_ok());
+        let refused = ask(1000, 100_000).await;
+        assert!(matches!(
+            refused,
+            Err(ItemError::Answer(AnswerError::TooManyAnswers {
+                top_k: 1000,
+                ..
+            }))
+        ));
     }
 
     #[test]

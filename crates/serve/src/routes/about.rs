@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Bytes,
     extract::State,
     http::header,
@@ -12,6 +12,7 @@ use axum::{
 
 use super::Service;
 use crate::{
+    edge::Counted,
     openapi,
     refusal::Refusal,
     wire::info::{Info, Status},
@@ -89,7 +90,8 @@ pub(crate) async fn openapi() -> impl IntoResponse {
             .unwrap_or_default()
             .into()
     });
-    ([(header::CONTENT_TYPE, "application/json")], TEXT.clone())
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (Extension(Counted), json, TEXT.clone())
 }
 
 /// How is the API used?
@@ -105,6 +107,7 @@ pub(crate) async fn docs() -> impl IntoResponse {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
                   img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     (
+        Extension(Counted),
         [(header::CONTENT_SECURITY_POLICY, policy)],
         Html(include_str!("../docs.html")),
     )
