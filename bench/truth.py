@@ -68,7 +68,7 @@ CASES = [
     Case("slows with each request", "delay_ms=15 slower_ms=0.05", "delay_ms=15", "worse", {"worse", "slightly_worse"}, slow=True),
     Case("both take one lock", SLOW + " lock=LOCK", SLOW + " lock=LOCK", "the same", {"same"}, head='restart = "once"', slow=True),
     Case("generator stopped in one arm", SLOW + " stop_parent_ms=150", SLOW, "the same", {"same"}, head="extra_blocks = 0"),
-    Case("neighbour takes a core in one arm", "busy_ms=2 burn_ms=1200", "busy_ms=2", "the same", {"same"}, head="extra_blocks = 0"),
+    Case("neighbour takes a core in one arm", "busy_ms=2 burn_ms=1200 burner=BURNER", "busy_ms=2", "the same", {"same"}, head="extra_blocks = 0"),
     Case("caches answers, rows repeat", "delay_ms=20 cache_ms=2", "delay_ms=20", "better on repeated rows, and said so",
          {"better"}, rows=20, says="a contender that caches answers would look faster"),
     Case("caches answers, rows are distinct", "delay_ms=20 cache_ms=2", "delay_ms=20", "the same", {"same"}, rows=5000,
@@ -78,6 +78,16 @@ CASES = [
 ]
 SAME = Case("equal pairs", "busy_ms=2", "busy_ms=2", "the same", {"same"})
 APART = Case("10 % apart", "busy_ms=2.0", "busy_ms=2.2", "better", {"better", "slightly_better"}, blocks=10)
+
+
+# Keeps a core busy for as many seconds as each line of the pipe says.
+NEIGHBOUR = """
+import sys, time
+while True:
+    for line in open(sys.argv[1]):
+        end = time.time() + float(line)
+        while time.time() < end: pass
+"""
 
 
 def main() -> None:
@@ -133,7 +143,12 @@ def run(bakeoff: str, case: Case, seed: int = 1):
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder), case, seed)
         command = [bakeoff, "compare", "bakeoff.toml", "--json", "e.json", "--html", "r.html", "--fail-if-worse", "50%"]
-        ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        neighbour = subprocess.Popen([sys.executable, "-c", NEIGHBOUR, burner(folder)])
+        try:
+            ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        finally:
+            neighbour.kill()
+            neighbour.wait()
         record = Path(folder, "e.json")
         if not record.exists():
             sys.exit(f"{case.name}: {ended.stderr}")
@@ -143,7 +158,13 @@ def run(bakeoff: str, case: Case, seed: int = 1):
     return verdict, ended.returncode, report
 
 
+def burner(folder: str) -> str:
+    """The pipe by which a contender wakes the neighbour, who is not of its family."""
+    return str(Path(folder, "burner"))
+
+
 def write(folder: Path, case: Case, seed: int) -> None:
+    os.mkfifo(burner(folder))
     scenario = f"name = {json.dumps(case.name)}\n[load]\nusers = {case.users}\nspawn_rate = 100\nrun_time = \"1s\"\n[[task]]\nname = \"/\"\n"
     if case.rows:
         rows = "".join(f'{{"row": {row}}}\n' for row in range(case.rows))
@@ -155,7 +176,7 @@ def write(folder: Path, case: Case, seed: int) -> None:
     text = f'scenario = "scenario.toml"\nblocks = {case.blocks}\nmeasure = "400ms"\nwarm_up = "100ms"\nbaseline = "old"\n' \
            f"control = false\nseed = {seed}\n{case.head}\n"
     for name, words in [("new", case.new), ("old", case.old)]:
-        words = words.replace("LOCK", str(folder / "lock")).split() + [f"count={folder / name}"]
+        words = words.replace("LOCK", str(folder / "lock")).replace("BURNER", burner(folder)).split() + [f"count={folder / name}"]
         command = [sys.executable, str((HERE / "truth_server.py").resolve()), "{port}", *words]
         text += f"\n[[contender]]\nname = {json.dumps(name)}\nprocess = {json.dumps(command)}\n"
     (folder / "bakeoff.toml").write_text(text)

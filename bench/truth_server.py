@@ -17,7 +17,8 @@ bench/truth_server.py PORT [KEY=VALUE …]
     freeze_first=3      the first so many requests of the load are never answered
     exit_after_ms=300   at this age it ends
     stop_parent_ms=300  at the age of 500 ms it stops its parent, the load generator, for this long
-    burn_ms=2500        at its start it leaves a process behind that keeps a core busy for this long
+    burn_ms=2500        at its start it wakes a process elsewhere that keeps a core busy for this long
+    burner=FIFO         the pipe by which it wakes it
     turns=2,5,8         the last five, and freeze_after_ms, apply to these starts only, counted from 1 in the file `count`
     count=FILE
 """
@@ -67,7 +68,7 @@ class Server:
 
     async def run(self, port: int) -> None:
         if self.fault("burn_ms"):
-            burn(self.fault("burn_ms") / 1e3)
+            burn(self.wishes["burner"], self.fault("burn_ms") / 1e3)
         loop = asyncio.get_running_loop()
         if self.fault("stop_parent_ms"):
             loop.call_later(0.5, stop_parent, self.fault("stop_parent_ms") / 1e3)
@@ -130,15 +131,10 @@ def stop_parent(seconds: float) -> None:
     subprocess.Popen(["sh", "-c", f"kill -STOP {parent}; sleep {seconds}; kill -CONT {parent}"])
 
 
-def burn(seconds: float) -> None:
-    """Leaves a process behind that nobody would take for a part of this contender."""
-    code = f"import time\nend = time.time() + {seconds}\nwhile time.time() < end: pass"
-    if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0:
-            os.execve(sys.executable, [sys.executable, "-c", code], {})
-        os._exit(0)
-    os.wait()
+def burn(burner: str, seconds: float) -> None:
+    """Wakes a process that is no descendant of this contender."""
+    with open(burner, "w") as pipe:
+        pipe.write(f"{seconds}\n")
 
 
 if __name__ == "__main__":
