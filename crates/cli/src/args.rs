@@ -279,8 +279,8 @@ pub(crate) struct CompareArgs {
     /// End with 1 when a contender is shown to be worse than the baseline by more than this, such as 5%
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub(crate) fail_if_worse: Option<f64>,
-    /// End with 1 unless every contender is shown to be worse than the baseline by less than this, if at all, such as 10%:
-    /// without a verdict it fails
+    /// End with 1 unless every contender is shown to be at most this much worse than the baseline, such as 10%; without a
+    /// verdict nothing is shown
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub(crate) fail_unless_not_worse: Option<f64>,
 }

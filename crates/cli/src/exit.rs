@@ -30,6 +30,19 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// The documented number.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Environment => 3,
+            Self::Bug => 4,
+            Self::Interrupted => 130,
+            Self::Chosen(code) => code,
+        }
+    }
+
     /// The end of a load in which so many requests failed; `chosen` is the code for any.
     pub(crate) fn of_failures(failures: u64, chosen: Option<u8>) -> Self {
         match (failures, chosen) {
@@ -42,15 +55,7 @@ impl Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::Environment => 3,
-            Exit::Bug => 4,
-            Exit::Interrupted => 130,
-            Exit::Chosen(code) => code,
-        })
+        Self::from(exit.code())
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn append(path: &Path, content: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Whether files can be made in the folder of `path`, found out by making one; nothing is left behind but the folder.
+/// Checks that files can be made in the folder of `path`, by making one and removing it. Only the folder is left behind.
 pub(crate) fn check_writable(path: &Path) -> anyhow::Result<()> {
     let part = beside(path);
     let folder = path.parent().unwrap_or(Path::new(""));

@@ -8,12 +8,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::exit::Exit;
 use crate::output::say;
 
-/// The documented exit code of a program that a signal has ended.
-const INTERRUPTED: i32 = 130;
-
-/// What a load test hears of signals.
+/// Signals to a load test.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stopping {
     /// The first ctrl-C, SIGTERM or SIGHUP: begin nothing more, and wait for what is under way.
@@ -59,7 +57,7 @@ pub(crate) fn stopping() -> anyhow::Result<Stopping> {
     reason = "whoever asks for it twice does not want to wait"
 )]
 fn end_at_once() -> ! {
-    std::process::exit(INTERRUPTED)
+    std::process::exit(Exit::Interrupted.code().into())
 }
 
 /// What a server hears of signals.

@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 use crate::contender::family::Family;
 use crate::contender::log::Log;
 
-/// How often a running command is looked at.
+/// Time between two looks at a running command.
 const POLL: Duration = Duration::from_millis(20);
 
-/// How long a command may take.
+/// Limits of a command's running time.
 pub(crate) struct Limits<'a> {
     /// The longest time; `None` where only `stop` ends it.
     pub(crate) time: Option<Duration>,
@@ -19,7 +19,7 @@ pub(crate) struct Limits<'a> {
     pub(crate) stop: &'a CancellationToken,
 }
 
-/// What is kept of what a command writes.
+/// Output of a command that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Captured {
     Stdout,
@@ -34,7 +34,7 @@ pub(crate) struct Ended {
     pub(crate) said: Log,
 }
 
-/// Why a command did not come to its end.
+/// Reason why a command did not end by itself.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotEnded {
     /// It cannot be started.

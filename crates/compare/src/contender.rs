@@ -27,7 +27,7 @@ pub(crate) struct Prepared {
     pub(crate) detail: String,
     facts: Vec<Fact>,
     start: Start,
-    /// What its set-up left running, which is ended with this.
+    /// Processes that its set-up left running; ended when this is dropped.
     _set_up: SetUp,
 }
 

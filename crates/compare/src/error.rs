@@ -60,7 +60,7 @@ pub enum CompareError {
         contender: String,
         /// Its address.
         url: String,
-        /// What is in the way.
+        /// Cause of the failure.
         what: String,
     },
     /// Another comparison is running in a folder of this one.
@@ -68,7 +68,7 @@ pub enum CompareError {
     Busy {
         /// The folder.
         folder: PathBuf,
-        /// Who has it, such as `process 17`.
+        /// Holder of the lock, such as `process 17`.
         holder: String,
     },
     /// No contender is left to measure.

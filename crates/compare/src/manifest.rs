@@ -42,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Characters of a version that are kept.
 const VERSION_CHARS: usize = 200;
 
-/// What is known of `config`; `inherits` where it has this process's environment. Cancelling `stop` ends it early.
+/// Facts about the contender of `config`; `inherits` is `true` if it has this process's environment. Cancelling `stop` ends it early.
 pub(crate) fn facts(
     config: &ContenderConfig,
     inherits: bool,
@@ -75,8 +75,8 @@ pub(crate) fn facts(
     facts
 }
 
-/// What is said of the value of an environment variable: itself where it is public, and otherwise what tells it apart from
-/// another one in the same report. Nobody can try values against it, since it is another one in every report.
+/// An environment variable's value as the report shows it: itself if it is public, and otherwise a hash that tells it from other
+/// values in the same report. The hash has a random key, so that values cannot be tried against it.
 fn of_variable(config: &ContenderConfig, name: &str, value: &str) -> String {
     static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     if config.public_env.contains(name) || THREAD_SETTINGS.contains(&name) {

@@ -13,15 +13,15 @@ use crate::contender::{Missing, Preparation};
 use crate::file::ContenderConfig;
 use crate::manifest::hexadecimal;
 
-/// How long what a step has started may go on before it counts as left running.
+/// Time after the end of a step until its remaining processes count as left running.
 const SETTLING: Duration = Duration::from_millis(500);
 /// How many lines of a step that failed are shown.
 const SHOWN_LINES: usize = 8;
 
-/// What a set-up has done.
+/// Result of a set-up.
 #[derive(Debug, Default)]
 pub(crate) struct SetUp {
-    /// Whether it was run now.
+    /// `true` if it was run now, and not by an earlier experiment.
     pub(crate) was_run: bool,
     /// Its steps that have left something running, such as a database. That is ended with this.
     left: Vec<Ended>,
@@ -74,7 +74,7 @@ fn run_steps(
         was_run: true,
         left,
     };
-    // What is running now will not be running the next time.
+    // Processes that are running now will be gone the next time.
     if !set_up.left.is_empty() {
         return Ok(set_up);
     }

@@ -55,7 +55,7 @@ pub(crate) struct About {
 }
 
 impl About {
-    /// Whether a redirection with these headers has all facts, so that it need not be followed for them.
+    /// `true` if a redirection with these headers has all facts, so that it need not be followed for them.
     ///
     /// Large files are elsewhere, and only the hub knows their hashes.
     pub(crate) fn is_in(headers: &HeaderMap, leads_elsewhere: bool) -> bool {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::error::Cause;
 use crate::name::{Hash, ModelName, Revision};
 
-/// How often a lock that another process holds is tried, and how long each wait is.
+/// Number of tries for a lock that another process holds, and the wait between them.
 const TRIES: u32 = 50;
 const WAIT: Duration = Duration::from_millis(100);
 

@@ -17,7 +17,7 @@ const MAX_REDIRECTIONS: usize = 10;
 /// Bytes per second below which a transfer counts as stalled.
 const MIN_RATE: u64 = 1024;
 
-/// How many timeouts the description of a model may take.
+/// Time limit for the description of a model, in timeouts.
 const INFO_TIMEOUTS: u32 = 10;
 
 #[derive(Debug)]

@@ -99,7 +99,7 @@ pub enum HubError {
         model: ModelName,
         /// The hub.
         endpoint: String,
-        /// What the hub does, with a verb at its start.
+        /// Behaviour of the hub, beginning with a verb.
         what: String,
     },
     /// The file system failed.

@@ -1,4 +1,4 @@
-//! What the fuzz target of this crate does with arbitrary bytes. It panics when something is wrong, and only then.
+//! Body of this crate's fuzz target. It panics when something is wrong, and only then.
 //!
 //! The test feeds it what earlier fuzzing found, so that a mended fault stays mended.
 

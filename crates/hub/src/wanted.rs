@@ -17,7 +17,7 @@ const INDEX: &str = "model.safetensors.index.json";
 /// The files that stand in for `tokenizer.json`, of older models.
 const VOCABULARIES: [&[&str]; 2] = [&["vocab.txt"], &["vocab.json", "merges.txt"]];
 
-/// Where exporters put a graph, each with the files in which it keeps its weights when it does not hold them.
+/// Places in which exporters put a graph, each with the files in which it keeps its weights when it does not hold them.
 const GRAPHS: [[&str; 3]; 4] = [
     ["model.onnx", "model.onnx_data", "model.onnx.data"],
     [

@@ -2,18 +2,33 @@
 
 use std::fs;
 
-/// Memory that a user takes at least: its task, its connection and the buffers of that.
+use procfs::{Current, Meminfo};
+
+use crate::LoadError;
+
+/// Least memory of a user, in bytes: its task, its connection and the buffers of the connection.
 const BYTES_PER_USER: u64 = 8 << 10;
 
-/// The most users that fit into the memory that is free; `None` where the system does not tell.
-pub fn most_users() -> Option<u32> {
+/// Checks that `users` fit into the free memory. Any number does where the system does not tell how much that is.
+///
+/// # Errors
+/// [`LoadError::TooManyUsers`] with the number of users that fit.
+pub fn check_users(users: u32) -> Result<(), LoadError> {
+    match most_users() {
+        Some(most) if users > most => Err(LoadError::TooManyUsers { users, most }),
+        _ => Ok(()),
+    }
+}
+
+/// Number of users that fit into the free memory; `None` where the system does not tell.
+fn most_users() -> Option<u32> {
     let users = free_bytes()? / BYTES_PER_USER;
     Some(u32::try_from(users).unwrap_or(u32::MAX))
 }
 
-/// The memory that this process can still get: that of the machine, or of the control group where that allows less.
+/// Memory that this process can still get, in bytes: that of the machine, or of the control group where that is less.
 fn free_bytes() -> Option<u64> {
-    let of_machine = kibibytes("/proc/meminfo", "MemAvailable:")?.saturating_mul(1024);
+    let of_machine = Meminfo::current().ok()?.mem_available?;
     let number = |file: &str| {
         let text = fs::read_to_string(format!("/sys/fs/cgroup/{file}")).ok()?;
         text.trim().parse::<u64>().ok()
@@ -22,12 +37,6 @@ fn free_bytes() -> Option<u64> {
         .zip(number("memory.current"))
         .map_or(u64::MAX, |(most, used)| most.saturating_sub(used));
     Some(of_machine.min(of_group))
-}
-
-fn kibibytes(file: &str, key: &str) -> Option<u64> {
-    let text = fs::read_to_string(file).ok()?;
-    let value = text.lines().find_map(|line| line.strip_prefix(key))?;
-    value.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 #[cfg(all(test, target_os = "linux"))]

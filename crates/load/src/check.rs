@@ -62,7 +62,7 @@ pub(crate) enum BodyCheck {
     Json(JsonCheck),
 }
 
-/// What a task demands of a value of a JSON body.
+/// Check of one value of a JSON body.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct JsonCheck {
     pub(crate) pointer: String,
@@ -200,7 +200,7 @@ impl JsonCheck {
 }
 
 impl Limits {
-    /// What is wrong with `value`, after its name.
+    /// The problem with `value`, as words after its name.
     fn wrong(&self, value: &RawValue) -> Option<String> {
         if self.0.is_empty() {
             return None;

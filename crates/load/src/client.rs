@@ -318,9 +318,8 @@ impl Wire {
     }
 }
 
-/// Why a kept connection has failed, with the number of requests that were answered over it: a server that closes connections
-/// after some number of answers, or after some time, is told from one that crashes. The number is rough where it is large, so
-/// that causes can be counted.
+/// The cause of failure of a kept connection, with the number of answers that it had served: it tells a server that closes
+/// connections after some answers from one that crashes. Large numbers are rounded, so that causes can be counted.
 fn after(cause: &Cause, answered: u64) -> Cause {
     let answers = match answered {
         1 => "1 answer".to_owned(),

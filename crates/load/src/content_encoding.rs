@@ -16,8 +16,8 @@ const BROTLI_BUFFER_BYTES: usize = 4096;
 /// The body that `headers` describe, unpacked.
 ///
 /// # Errors
-/// Why it cannot be unpacked, without varying parts: the encoding is not known, the bytes are not of that encoding, or the
-/// result is longer than `longest` bytes.
+/// A cause without varying parts: the encoding is not known, the bytes are not of that encoding, or the result is longer than
+/// `longest` bytes.
 pub(crate) fn decoded<'a>(
     headers: &HeaderMap,
     body: &'a [u8],

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// A duration such as `90s`, `1h30m` or `500ms`, or a bare whole number of seconds, as Locust has it.
 ///
 /// # Errors
-/// What is wrong with the text and what would be right. Months and years are refused: `30M` is meant to be minutes.
+/// The problem with the text, and the right form. Months and years are refused: `30M` is meant to be minutes.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -23,7 +23,7 @@ pub enum ScenarioError {
     Foreign {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// Kind of file, in words.
         language: &'static str,
     },
     /// A line of the scenario file or of a data file says something that cannot be.

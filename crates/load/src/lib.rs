@@ -65,7 +65,7 @@ mod worker;
 mod workload;
 
 pub use arrivals::{Arrivals, Rate, Spacing};
-pub use capacity::most_users;
+pub use capacity::check_users;
 pub use control::Control;
 pub use duration::parse_duration;
 pub use error::{HostError, LoadError, NotCorrect, ScenarioError};

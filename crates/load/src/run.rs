@@ -23,7 +23,7 @@ use crate::recorder::Recorder;
 use crate::target::Target;
 use crate::worker::{self, Handover, Iterations, Rounds, Shared, UserCount};
 use crate::workload::Workload;
-use crate::{Broken, LoadError, Scenario, Threshold, most_users};
+use crate::{Broken, LoadError, Scenario, Threshold, check_users};
 
 /// Seconds that a thread can be ahead of the collector before it stops telling them apart.
 const SECONDS_AHEAD: usize = 8;
@@ -115,10 +115,7 @@ pub fn run(
             class: class.name().to_owned(),
         });
     }
-    let (users, most) = (config.workload.most_users(), most_users());
-    if let Some(most) = most.filter(|most| users > *most) {
-        return Err(LoadError::TooManyUsers { users, most });
-    }
+    check_users(config.workload.most_users())?;
     let population = config.workload.population();
     let runtimes = (0..config.threads.get())
         .map(|_| runtime())

@@ -229,7 +229,7 @@ impl Scenario {
     }
 }
 
-/// What a load test of another tool is, told by its name.
+/// The kind of a load test of another tool, told by the file's extension.
 fn foreign(path: &Path) -> Option<&'static str> {
     match path.extension()?.to_str()? {
         "py" => Some("a locustfile in Python"),
@@ -396,7 +396,7 @@ fn threshold(
         return Err(source.wrong(&table.metric.span(), problem));
     }
     if let Some(value) = table.below.as_ref().filter(|_| below == Some(0.0)) {
-        let problem = "`below` 0 can never be; write `at_most = 0`";
+        let problem = "`below = 0` can never hold; write `at_most = 0`";
         return Err(source.wrong(&value.span(), problem));
     }
     if let Some(value) = table
@@ -404,7 +404,7 @@ fn threshold(
         .as_ref()
         .filter(|_| above.is_some() && metric.most() == above)
     {
-        let problem = "`above` 1 can never be; write `at_least = 1`";
+        let problem = "`above = 1` can never hold; write `at_least = 1`";
         return Err(source.wrong(&value.span(), problem));
     }
     let abort_after = table.abort_after.map_or(ABORT_AFTER, |after| after.0);

@@ -29,7 +29,7 @@ pub(crate) struct Architecture {
     positions: Positions,
 }
 
-/// Where the positions of an architecture start.
+/// First position of an architecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Positions {
     FromZero,

@@ -141,7 +141,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// How many spans of each window are looked at.
+/// Number of spans of each window that are looked at.
 pub(crate) fn candidates(options: &Options) -> usize {
     let top_k = options.top_k.get();
     match options.compat {

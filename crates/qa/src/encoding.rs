@@ -43,7 +43,7 @@ struct ContextToken {
     word: Option<NonZeroU32>,
 }
 
-/// What stands for a space in the tokens of tokenizers that work on bytes.
+/// Sign for a space in the tokens of tokenizers that work on bytes.
 const SPACE: char = 'Ġ';
 
 /// What `tokenizer` makes of `question` and its context.
@@ -57,10 +57,10 @@ pub(crate) fn encode(tokenizer: &Tokenizer, question: &Question) -> Result<Encod
 /// it takes about 600 bytes for each of its tokens.
 pub(crate) const MOST_CONTEXT_TOKENS: usize = 262_144;
 
-/// How much of a long context is looked at together to count its tokens, in bytes.
+/// Bytes of a long context whose tokens are counted together.
 const SECTION_BYTES: usize = 32 * 1024;
 
-/// Whether `context` has more than [`MOST_CONTEXT_TOKENS`], give or take one for every [`SECTION_BYTES`]. Takes little memory
+/// `true` if `context` has more than [`MOST_CONTEXT_TOKENS`], give or take one for every [`SECTION_BYTES`]. Takes little memory
 /// however long it is: it is counted section by section, each cut behind a white space where there is any.
 pub(crate) fn is_too_long(tokenizer: &Tokenizer, context: &str) -> Result<bool, BackendError> {
     // No tokenizer makes more tokens than there are bytes.

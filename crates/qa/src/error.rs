@@ -159,7 +159,7 @@ pub enum ModelError {
     Setting {
         /// The file.
         path: PathBuf,
-        /// What is wrong with which setting.
+        /// The setting and its problem.
         what: String,
     },
     /// The tokenizer is of a class that works in another way than those that are known here.

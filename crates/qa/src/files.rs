@@ -46,7 +46,7 @@ const ALL: [&str; 8] = [
     MERGES,
 ];
 
-/// How a file begins that Git LFS left in the place of another.
+/// First bytes of a pointer that Git LFS leaves in the place of a file.
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 impl ModelFiles {

@@ -53,7 +53,7 @@ impl Prepared {
         tokens.question + tokens.special + self.windows[window].len()
     }
 
-    /// How many spans of all windows [`Prepared::decode`] looks at, at most; each takes about 100 bytes meanwhile.
+    /// Most spans of all windows that [`Prepared::decode`] looks at; each takes about 100 bytes meanwhile.
     pub fn candidates(&self) -> usize {
         let wanted = candidates(&self.options);
         let windows = 0..self.windows();

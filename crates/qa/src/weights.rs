@@ -15,7 +15,7 @@ pub enum Weights {
     Onnx,
 }
 
-/// Where exporters put a graph, the first that is there is run.
+/// Places in which exporters put a graph; the first that is there is run.
 const GRAPHS: [&str; 4] = [
     "model.onnx",
     "onnx/model.onnx",

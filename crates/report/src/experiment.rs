@@ -27,7 +27,7 @@ pub struct Experiment {
     pub agreements: Vec<Agreement>,
     /// What the load generator makes of a server that does nothing; `None` where that was not measured.
     pub floor: Option<Floor>,
-    /// Why the floor was not measured, where that is known.
+    /// Reason why the floor was not measured, where that is known.
     pub floor_missing: Option<String>,
     /// One entry per contender, block and load that was measured.
     pub runs: Vec<Run>,

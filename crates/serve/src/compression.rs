@@ -45,7 +45,7 @@ impl Compression {
         Ok(found)
     }
 
-    /// What `body` was before it was compressed, if that is at most `limit` bytes and there is room for it in `memory`.
+    /// The decompressed `body`, if that is at most `limit` bytes and there is room for it in `memory`.
     ///
     /// # Errors
     /// [`Refusal::TooLarge`], [`Refusal::NoMemory`] and [`Refusal::BrokenCompression`].

@@ -51,7 +51,7 @@ pub struct Limits {
     /// All bodies together that have not been read to their end or wait to be parsed, in bytes; what is more is answered with
     /// status 503. The first 16 KiB of each are not counted.
     pub body_memory_bytes: usize,
-    /// What the answer to a request may weigh in bytes, before it is compressed by anybody; more is answered with status 413.
+    /// Largest answer to a request in bytes, before any compression; a larger one is refused with status 413.
     pub max_answer_bytes: usize,
     /// All answers together that are made or wait for their clients to take them, in bytes; what is more is answered with status
     /// 503. The first 16 KiB of each are not counted.

@@ -172,14 +172,14 @@ fn counted(response: Response, memory: &Memory) -> Response {
         return Refusal::NoMemory.into_response();
     }
     let mut response = response.map(|body| held.keep_for(body));
-    // What holds the room does not tell the length any more.
+    // The body that holds the room has no known length any more.
     response
         .headers_mut()
         .insert(header::CONTENT_LENGTH, bytes.into());
     response
 }
 
-/// Turns away who may not ask, and sees to it that the others are answered in time.
+/// Refuses requests that are not allowed, and sees to it that the others are answered in time.
 async fn guard(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     let deadline = head.extensions.get().copied();

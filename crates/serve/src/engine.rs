@@ -60,7 +60,7 @@ pub(crate) struct Answered {
     pub(crate) weight: Weight,
 }
 
-/// What the answers to a request will weigh, at least, and the room taken for that.
+/// Size of the answers to a request, at least, and the room taken for them.
 #[derive(Debug)]
 pub(crate) struct Weight {
     pub(crate) bytes: usize,
@@ -68,7 +68,7 @@ pub(crate) struct Weight {
     limit: usize,
 }
 
-/// What an answer weighs beside its text, about that much as JSON and no more in memory.
+/// Size of an answer beside its text: about what it takes as JSON, and at least what it takes in memory.
 const BYTES_PER_ANSWER: usize = 56;
 
 /// Why one item got no answers.
@@ -92,7 +92,7 @@ pub(crate) enum Refused {
     },
     /// The answers are larger than a client may ask for.
     AnswerTooLarge {
-        /// What they may weigh.
+        /// Their largest size.
         limit_bytes: usize,
     },
     /// The answers of others take the memory.

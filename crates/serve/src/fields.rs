@@ -20,7 +20,7 @@ use crate::{
 /// No window of a model of this family is longer, and a request for more answers than this would fill the memory.
 const LARGEST: u32 = 1000;
 
-/// How many texts of a list are said to be no texts, if that many are.
+/// Most items of a list that are reported as no texts.
 const MOST_PROBLEMS: usize = 100;
 
 /// The keys of an object, and the problems found so far.

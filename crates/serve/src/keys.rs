@@ -20,7 +20,7 @@ use crate::error::ServeError;
 
 type KeyDigest = [u8; 32];
 
-/// How long the file may take to be read: it may be on a network that has gone.
+/// Time limit for reading the file: it may be on a network that has gone.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The largest file of keys.

@@ -1,4 +1,4 @@
-//! How much memory requests and answers may take together, and buffers that keep to it.
+//! Memory that requests and answers may take together, and buffers that keep to it.
 //!
 //! The first [`FREE_BYTES`] of each buffer are not counted: what most requests take needs no room of others, so that a
 //! few that take all of it shut nobody else out.
@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::refusal::Refusal;
 
-/// What a buffer has before it needs room.
+/// Bytes of a buffer that need no room.
 pub(crate) const FREE_BYTES: usize = 16 * 1024;
 
 /// The least that a buffer grows to.
@@ -33,7 +33,7 @@ pub(crate) struct Held {
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Why a buffer cannot grow.
+/// Reason why a buffer cannot grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Full {
     /// It has its own limit.
@@ -158,7 +158,7 @@ impl Buffer {
         self.bytes.len()
     }
 
-    /// Why the last write failed, if the buffer is the cause.
+    /// Reason why the last write failed, if the buffer is the cause.
     pub(crate) fn full(&self) -> Option<Full> {
         self.full
     }

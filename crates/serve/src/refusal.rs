@@ -195,7 +195,7 @@ impl fmt::Display for Refusal {
             // As FastAPI says it.
             Self::NoKey | Self::WrongKey => f.write_str("Not authenticated"),
             Self::ForeignOrigin => f.write_str(
-                "pages of this origin may not ask, since --cors-origin does not list it",
+                "cannot answer a page of this origin: --cors-origin does not list it",
             ),
             Self::NotFound => f.write_str("Not Found"),
             Self::NoSuchModel => f.write_str("there is no such model, or version of it, here"),

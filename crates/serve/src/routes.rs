@@ -246,7 +246,7 @@ impl Service {
         })
     }
 
-    /// What `write` makes of the answers, on a thread apart if that is much.
+    /// Writes the answers by `write`, on a thread apart if they are long.
     ///
     /// # Errors
     /// [`Refusal::AnswerTooLarge`] and [`Refusal::NoMemory`].
@@ -305,7 +305,7 @@ impl Service {
     }
 }
 
-/// What a question takes in a response beside its answers, roughly.
+/// Bytes that a question takes in a response beside its answers, roughly.
 const BYTES_PER_OUTCOME: usize = 16;
 
 /// The answers with their texts, which stay in the contexts.

@@ -73,7 +73,7 @@ function rows(runs) {
   ];
 }
 
-// What a figure differs by from that of the first run: in percent, or from ten times on as the ratio that it is.
+// Difference of a figure from that of the first run: in percent, or from ten times on as the ratio that it is.
 function difference(value, first) {
   if (value == null || !(first > 0)) return "";
   if (value / first >= 10) return ` (${figure(value / first)} times)`;

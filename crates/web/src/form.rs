@@ -3,7 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bakeoff_load::{Arrivals, LoadConfig, MAX_IN_FLIGHT, Rate, Spacing, Stage, Workload};
+use bakeoff_load::{
+    Arrivals, LoadConfig, MAX_IN_FLIGHT, Rate, Spacing, Stage, Workload, check_users,
+};
 
 use crate::swarm::{SwarmError, users_of};
 
@@ -79,14 +81,9 @@ impl SwarmForm {
     }
 }
 
-/// Whether there is room for so many users on this machine.
+/// Checks that the machine has room for `users`.
 pub(crate) fn fit(users: u32) -> Result<(), SwarmError> {
-    match bakeoff_load::most_users() {
-        Some(most) if users > most => Err(SwarmError::Form(format!(
-            "{users} users do not fit into the free memory of this machine, which holds {most} at most"
-        ))),
-        _ => Ok(()),
-    }
+    check_users(users).map_err(|error| SwarmError::Form(error.to_string()))
 }
 
 fn users(value: &str) -> Result<u32, String> {

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     let mut experiment = prepared.map_err(|error| match &error {
         CompareError::Unreachable { contender, .. } => {
             let hint =
-                format!("start what {contender} is the address of, or leave it out with --only");
+                format!("start the server of {contender}, or leave {contender} out with --only");
             hinted(Exit::Environment, error, hint)
         }
         CompareError::Busy { .. } => hinted(

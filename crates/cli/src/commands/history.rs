@@ -44,7 +44,7 @@ pub(crate) fn open(store: Option<&Path>) -> anyhow::Result<Option<History>> {
 /// The history names hosts and what they answered, and earlier versions made its file readable by all.
 fn keep_to_owner(path: &Path) {
     let only_owner = fs::Permissions::from_mode(0o600);
-    // Whoever does not own it cannot change it, and has nothing to hide in it.
+    // Fails for a file of another user, which is not ours to protect.
     let _ = fs::set_permissions(path, only_owner);
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct Recording {
 enum State {
     Waiting(History),
     Begun(Entry),
-    /// What kept it from being written was said.
+    /// Not written any more; the reason was printed.
     GivenUp,
 }
 

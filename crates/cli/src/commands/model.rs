@@ -134,15 +134,15 @@ fn plain_hint(error: &HubError) -> (Exit, &'static str) {
         ),
         HubError::Cache { .. } => (
             Exit::Environment,
-            "make room and the folder writable, or set HF_HOME to another one; what has come stays",
+            "free disk space, make the folder writable, or set HF_HOME to another folder; bytes that have arrived are kept",
         ),
         HubError::Answer { .. } => (
             Exit::Environment,
-            "look whether HF_ENDPOINT is a hub, and a proxy on the way changes nothing; what has come stays",
+            "check that HF_ENDPOINT is a hub and that no proxy changes its answers; bytes that have arrived are kept",
         ),
         _ => (
             Exit::Environment,
-            "look at the network, HTTPS_PROXY and HF_ENDPOINT, and pull it again; what has come stays",
+            "check the network, HTTPS_PROXY and HF_ENDPOINT, and pull it again; bytes that have arrived are kept",
         ),
     }
 }

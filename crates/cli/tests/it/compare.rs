@@ -239,7 +239,7 @@ fn an_address_that_does_not_answer_ends_it_at_once_with_the_reason() {
             "gone: asking http://127.0.0.1:",
             "error: cannot measure `gone` at http://127.0.0.1:",
             "connection refused",
-            "hint: start what gone is the address of, or leave it out with --only",
+            "hint: start the server of gone, or leave gone out with --only",
         ],
     );
 }
@@ -328,7 +328,7 @@ fn a_gate_that_asks_for_evidence_fails_without_it_and_the_job_shows_the_report()
     assert!(junit().contains("<skipped "), "{}", junit());
     compare("--fail-unless-not-worse").expect(
         1,
-        &["not shown to be worse than native by less than 10 %, if at all: again: there is no verdict"],
+        &["again is not shown to be at most 10 % worse than native: there is no verdict"],
     );
     assert!(
         junit().contains("<failure type=\"not-shown\""),

@@ -361,8 +361,10 @@ fn a_model_in_several_files_is_pulled_whole() {
 #[test]
 fn a_transfer_that_broke_off_goes_on_where_it_did() {
     let hub = Hub::start("bert", breaks_off);
-    hub.pull()
-        .expect(3, &[&hub.endpoint, "hint: ", "what has come stays"]);
+    hub.pull().expect(
+        3,
+        &[&hub.endpoint, "hint: ", "bytes that have arrived are kept"],
+    );
     assert!(!hub.snapshot().join(WEIGHTS).exists());
     hub.run(&["serve", "--model", MODEL], &[])
         .expect(2, &["bakeoff model pull ada/tiny"]);

@@ -20,7 +20,7 @@ use super::{Consumption, Missing, Preparation, Running, fill, free_port, owner};
 use crate::file::{ContenderConfig, DockerConfig, Image, Network};
 use crate::manifest;
 
-/// How much of a container's log is held at a time.
+/// Most bytes of a container's log that are held in memory.
 const LOG_BYTES: usize = 1 << 20;
 
 mod image;

@@ -19,11 +19,11 @@ use super::owner;
 
 /// Marks every process of a family, whoever its parent is by now.
 pub(super) const MARK: &str = "BAKEOFF_CONTENDER";
-/// How long a family may take to end after SIGTERM, and again after SIGKILL.
+/// Time that a family has to end after SIGTERM, and again after SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(10);
 
-/// Whether this process adopts what its families leave behind.
+/// `true` if this process is the subreaper of its families' orphans.
 static ADOPTS: AtomicBool = AtomicBool::new(false);
 static NEXT: AtomicU64 = AtomicU64::new(0);
 static STARTED: Mutex<Started> = Mutex::new(Started {
@@ -31,7 +31,7 @@ static STARTED: Mutex<Started> = Mutex::new(Started {
     families: Vec::new(),
 });
 
-/// What this process has started and not seen the end of. Whoever else is its child was adopted.
+/// Processes that this one has started and whose end it has not seen. Its other children are adopted orphans.
 struct Started {
     children: Vec<i32>,
     families: Vec<Beginning>,
@@ -88,7 +88,7 @@ impl Family {
         })
     }
 
-    /// How its first process ended, if it has.
+    /// Exit status of its first process; `None` while that runs.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
             let mut started = started();
@@ -106,7 +106,7 @@ impl Family {
         i32::try_from(self.child.id()).unwrap_or(0)
     }
 
-    /// Whatever runs of it: the first process, its descendants, what carries its mark, and what was adopted of it.
+    /// Its running processes: the first one, the descendants, those with its mark, and its adopted orphans.
     pub(crate) fn processes(&self) -> Vec<Process> {
         let all = procfs::process::all_processes().into_iter().flatten();
         let all = all.flatten().filter_map(|process| {

@@ -1,5 +1,5 @@
-//! What a process writes to stdout and stderr. Its beginning and its end are kept, however much it writes: what lies between
-//! is given back to the disk while it writes.
+//! Stdout and stderr of a process, in a file. The beginning and the end are kept, however much the process writes; the disk
+//! space of the middle is freed while it writes.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -19,17 +19,17 @@ use crate::plain::plain;
 const HEAD_BYTES: u64 = 64 * 1024;
 /// The end that stays on the disk.
 const TAIL_BYTES: u64 = 1024 * 1024;
-/// What may come to lie between before it is given back.
+/// Size of the middle at which its disk space is freed.
 const SLACK_BYTES: u64 = 8 * 1024 * 1024;
-/// How often the length is looked at.
+/// Time between two looks at the length.
 const POLL: Duration = Duration::from_millis(50);
 /// The beginning that is read to show its first lines.
 const SHOWN_HEAD_BYTES: u64 = 4 * 1024;
 /// The end that is read to show its last lines.
 const SHOWN_TAIL_BYTES: u64 = 64 * 1024;
-/// How many of its last lines are shown.
+/// Number of last lines that are shown.
 const LAST_LINES: usize = 20;
-/// How many of its first lines are shown where it is too long to be read.
+/// Number of first lines that are shown of a log that is too long to be read.
 const FIRST_LINES: usize = 3;
 /// Characters of a line that are shown.
 const LINE_CHARS: usize = 500;
@@ -60,7 +60,7 @@ impl Log {
         let thread = std::thread::Builder::new().name("log".to_owned());
         let thread = thread.spawn(move || {
             while receiver.recv_timeout(POLL) == Err(RecvTimeoutError::Timeout) {
-                // What cannot be cut goes on growing, as it would without this.
+                // A log that cannot be cut goes on growing.
                 let _ = cutter.cut();
             }
         })?;
@@ -124,9 +124,9 @@ impl Drop for Log {
 /// Keeps a log short.
 struct Cutter {
     file: File,
-    /// Where the part begins that has not been given back.
+    /// Offset of the first byte after the freed part.
     end_of_hole: u64,
-    /// What is no longer there although the file's length does not show it.
+    /// Bytes that were removed and that the file's length does not show.
     lost_bytes: Arc<AtomicU64>,
 }
 

@@ -1,4 +1,4 @@
-//! What an experiment is going to do, and how long that takes, in words.
+//! The plan of an experiment in words, with the time that it takes.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -34,7 +34,7 @@ pub struct ContenderConfig {
     pub files: Vec<PathBuf>,
     /// The path that answers 200 when it is ready; without one a first correct answer has to do.
     pub ready: Option<String>,
-    /// How long it may take to become ready: by default two minutes, and ten seconds for one that runs already.
+    /// Time limit for becoming ready: by default two minutes, and ten seconds for a contender that runs already.
     pub ready_timeout: Duration,
     /// The path that is asked once for what the contender tells of itself, such as its settings, for the report.
     pub info: Option<String>,
@@ -113,9 +113,9 @@ pub(super) struct RawContender {
     info: Option<String>,
 }
 
-/// How long a contender that is started may take, where its file does not say.
+/// Default `ready_timeout` of a contender that is started.
 const READY_TIMEOUT: Duration = Duration::from_mins(2);
-/// How long a contender that runs already may take, where its file does not say: it has only to answer.
+/// Default `ready_timeout` of a contender that runs already: it has only to answer.
 const READY_TIMEOUT_OF_URL: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]

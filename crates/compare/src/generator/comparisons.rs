@@ -8,7 +8,7 @@ use crate::contender::family;
 
 /// The name of the program that compares.
 const PROGRAM: &str = "bakeoff";
-/// What it is told to do.
+/// Its subcommand for a comparison.
 const COMMAND: &str = "compare";
 
 /// The process ids of other comparisons: those that run a contender now, and those whose command line says what they are.

@@ -22,7 +22,7 @@ use crate::tls::{Tls, protocol_name};
 #[derive(Debug)]
 pub(super) struct Stream {
     inner: Inner,
-    /// Why nothing can be written any more.
+    /// Error of the first write that failed; after it nothing is written.
     broken: Option<io::ErrorKind>,
     /// `true` if something was read after the last write.
     heard: bool,
@@ -45,7 +45,7 @@ impl Stream {
         })
     }
 
-    /// What to report of writing `length` bytes.
+    /// The result of writing `length` bytes as the layer above sees it.
     fn written(
         &mut self,
         written: Poll<io::Result<usize>>,

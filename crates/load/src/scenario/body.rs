@@ -14,7 +14,7 @@ use super::source::{Source, read_file};
 use super::template::{IsKnown, Json, NoValue, Text, Values, percent_encoded, written};
 use crate::ScenarioError;
 
-/// What stands between the parts of a multipart body. Long enough to be in no file by chance.
+/// Boundary between the parts of a multipart body. Long enough to be in no file by chance.
 const BOUNDARY: &str = "bakeoff-7c1d0f6e5b2a49f38e0d96a4c35b718f";
 
 /// The body of a request before it is filled in.
@@ -150,7 +150,7 @@ fn quoted(name: &str) -> String {
         .replace('"', "%22")
 }
 
-/// What the body of a request is made from: the template, its place in the file, and the files that went into it.
+/// A request's body: the template, its place in the scenario file, and the files that went into it.
 #[derive(Debug)]
 pub(super) struct Built {
     pub(super) body: Body,

@@ -69,7 +69,7 @@ fn add(source: &Source<'_>, checks: &mut Checks, table: &CheckTable) -> Result<(
     }
 }
 
-/// What can be demanded of a value of a JSON body.
+/// Keys of a check of a value in a JSON body.
 const OF_JSON: [&str; 7] = [
     "kind", "equal", "one_of", "at_least", "at_most", "above", "below",
 ];

@@ -34,7 +34,7 @@ impl Generated {
     /// The kind that is called `name`; `None` if this is the name of something else.
     ///
     /// # Errors
-    /// What is wrong with a name that begins like one of these.
+    /// The problem with a name that begins like one of these.
     pub(super) fn parse(name: &str) -> Result<Option<Self>, String> {
         let (function, arguments) = match name.split_once(':') {
             Some((function, arguments)) => (function, Some(arguments)),

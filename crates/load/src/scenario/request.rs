@@ -369,7 +369,7 @@ struct Template<'a, T> {
     of: &'a T,
 }
 
-/// Why `text`, filled in from `template`, cannot be the value of a header. What the environment holds is not shown.
+/// The reason why `text`, filled in from `template`, cannot be the value of a header. Values from the environment are not shown.
 fn no_header(name: &HeaderName, template: &Text, text: &str) -> String {
     let what = if text.contains(['\r', '\n']) {
         "a line end"

@@ -63,7 +63,7 @@ fn objects(text: &str, path: &Path) -> Result<Vec<(usize, Row)>, ScenarioError> 
     Ok(rows)
 }
 
-/// What is wrong with a line, with its column alone: the line is not the one that the library counts.
+/// The problem with a line, with its column alone: the library counts lines from this one.
 fn in_line(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let problem = text.split(" at line ").next().unwrap_or(&text);

@@ -364,11 +364,6 @@ fn users_who_do_not_fit_are_refused_and_those_who_come_later_take_no_memory() {
 }
 
 fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap();
-    let kibibytes: u64 = line.trim().strip_suffix(" kB").unwrap().parse().unwrap();
-    kibibytes << 10
+    let stat = procfs::process::Process::myself().and_then(|process| process.stat());
+    stat.map_or(0, |stat| stat.rss * procfs::page_size())
 }

@@ -108,7 +108,7 @@ impl DeclaredToken {
     }
 }
 
-/// What older versions of transformers wrote beside `tokenizer_config.json`, read where that does not list added tokens.
+/// Files that older versions of transformers wrote beside `tokenizer_config.json`, read where that does not list added tokens.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LegacyTokens<'a> {
     /// `special_tokens_map.json`.

@@ -87,7 +87,7 @@ pub fn in_doubt(
     doubts
 }
 
-/// Why `result` is not shown to be worse than the baseline by at most `margin_ratio`; `None` if that is shown.
+/// Reason why `result` is not shown to be at most `margin_ratio` worse than the baseline; `None` if that is shown.
 ///
 /// A test of non-inferiority by interval: the two-sided 95 % interval lies wholly on the good side of the margin, which is an
 /// error of at most 2.5 % (Piaggio et al., JAMA 308:24, 2012). Each contender has to pass, so that several need no correction.

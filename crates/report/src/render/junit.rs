@@ -116,7 +116,7 @@ pub fn render_experiment(experiment: &Experiment, gates: Gates) -> String {
     xml + "  </testsuite>\n</testsuites>\n"
 }
 
-/// What becomes of one test case.
+/// Outcome of one test case.
 enum Outcome {
     Passed,
     Skipped,

@@ -36,7 +36,7 @@ impl Origins {
     }
 }
 
-/// Whether no browser sends the request, or one for a page of this server or for its user alone.
+/// `true` if no browser sends the request, or one for a page of this server or for its user alone.
 fn is_own(headers: &HeaderMap, uri: &Uri) -> bool {
     // Says it for sure, but only browsers send it, and only to servers on HTTPS or on their own machine.
     if let Some(site) = headers.get(SEC_FETCH_SITE) {

@@ -26,7 +26,7 @@ pub(crate) struct TextWork {
 /// Work, and all that is to be done with what it returns.
 type Piece = Box<dyn FnOnce() + Send>;
 
-/// Why there is nothing that the work returned.
+/// Reason why the work returned nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lost {
     /// It panicked.

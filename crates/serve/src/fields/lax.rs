@@ -2,7 +2,7 @@
 
 use serde_json::{Number, Value};
 
-/// What is wrong with a value: its kind, for programs, and a message, for people.
+/// Problem with a value: its kind, for programs, and a message, for people.
 pub(super) type Wrong = (&'static str, &'static str);
 
 /// The integer that `input` stands for: `5`, `5.0`, `"5"`, `" +5.0 "`, `"1_000"` or `true`, which is 1. Saturates.
@@ -18,7 +18,7 @@ pub(super) fn integer(input: &Value) -> Result<i128, Wrong> {
     }
 }
 
-/// What `input` stands for: `true`, `1`, `1.0`, or one of a few words in any case.
+/// The flag that `input` stands for: `true`, `1`, `1.0`, or one of a few words in any case.
 pub(super) fn boolean(input: &Value) -> Result<bool, Wrong> {
     const TRUE: [&str; 6] = ["1", "on", "t", "true", "y", "yes"];
     const FALSE: [&str; 6] = ["0", "off", "f", "false", "n", "no"];

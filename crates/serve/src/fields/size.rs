@@ -1,4 +1,4 @@
-//! How large a body becomes when it is parsed, and what of it is worth repeating in an error. Pure.
+//! Size of a body when it is parsed, and of its parts when an error repeats them. Pure.
 
 use serde_json::{Map, Value};
 
@@ -19,7 +19,7 @@ pub(super) fn most_values(limits: &Limits) -> usize {
     of_items.saturating_add(MOST_OTHER_VALUES)
 }
 
-/// Whether the JSON `body` has more than `most` values in lists and objects. Each takes up to 700 bytes when it is parsed, from two
+/// `true` if the JSON `body` has more than `most` values in lists and objects. Each takes up to 700 bytes when it is parsed, from two
 /// bytes of the body, so that is found out before.
 pub(super) fn has_more_values(body: &[u8], most: usize) -> bool {
     if body.len() <= most {
@@ -58,7 +58,7 @@ pub(super) fn brief_object(input: &Map<String, Value>) -> Value {
     }
 }
 
-/// Whether `input` is short enough to be repeated.
+/// `true` if `input` is short enough to be repeated.
 pub(crate) fn is_brief(input: &Value) -> bool {
     fits(input, &mut { MOST_ECHOED_BYTES })
 }

@@ -83,7 +83,7 @@ pub(super) async fn serve(
     finish(ended, connection, &activity)
 }
 
-/// What a connection is waited for beside its own work.
+/// Events that a connection is waited for beside its own work.
 struct Waits {
     /// Rings when a time limit is over.
     alarm: Pin<Box<Sleep>>,
@@ -202,7 +202,7 @@ impl Drop for Answering {
     }
 }
 
-/// Whether the host is named as the version of HTTP wants it: once, but not at all in HTTP/1.0. Two names would let a proxy and this
+/// `true` if the host is named as the version of HTTP wants it: once, but not at all in HTTP/1.0. Two names would let a proxy and this
 /// server disagree.
 fn names_one_host(request: &hyper::Request<Incoming>) -> bool {
     let mut hosts = request.headers().get_all(header::HOST).iter();

@@ -40,7 +40,7 @@ pub(crate) struct Problem {
     pub(crate) loc: Vec<Place>,
     /// What is wrong, for people.
     pub(crate) msg: String,
-    /// What was sent there, unless it is long.
+    /// The value that was sent there, unless it is long.
     pub(crate) input: Value,
     /// The limit that was broken, or what else the message speaks of.
     #[serde(skip_serializing_if = "Option::is_none")]

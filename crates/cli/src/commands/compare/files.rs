@@ -63,7 +63,7 @@ pub(super) fn is_any_beyond_a_limit(args: &CompareArgs, experiment: &Experiment)
     for (contender, why) in &doubts {
         let margin = words::percent(margin_ratio.unwrap_or_default());
         say(&format!(
-            "not shown to be worse than {baseline} by less than {margin}, if at all: {contender}: {why}"
+            "{contender} is not shown to be at most {margin} worse than {baseline}: {why}"
         ));
     }
     !worse.is_empty() || !doubts.is_empty()

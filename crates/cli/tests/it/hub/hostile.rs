@@ -353,7 +353,7 @@ fn a_full_disk_leaves_nothing_half_in_place() {
     let ended = Ended::of(command.output().unwrap());
     let incomplete = hub.blob(WEIGHTS).with_extension("incomplete");
     let name = incomplete.display().to_string();
-    ended.expect(3, &[&name, "hint: make room"]);
+    ended.expect(3, &[&name, "hint: free disk space"]);
     assert!(!hub.blob(WEIGHTS).exists());
     assert!(!hub.snapshot().join(WEIGHTS).is_symlink());
     assert!(!hub.cache().join("refs").exists());

@@ -131,11 +131,11 @@ fn a_mistake_is_named_with_its_file_line_and_key() {
         ),
         (
             "[[threshold]]\nmetric = \"failures\"\nbelow = 0\n",
-            "3: `below` 0 can never be; write `at_most = 0`",
+            "3: `below = 0` can never hold; write `at_most = 0`",
         ),
         (
             "[[threshold]]\nmetric = \"fail_ratio\"\nabove = 1\n",
-            "3: `above` 1 can never be; write `at_least = 1`",
+            "3: `above = 1` can never hold; write `at_least = 1`",
         ),
         (
             "[load]\nrun_time = \"30M\"\n",

@@ -30,7 +30,7 @@ pub fn compare_markdown(runs: &[(StoredRun, Detail)]) -> String {
     markdown::document(&title(runs), &pieces(runs))
 }
 
-/// What a comparison of these runs cannot know, and what differs between them or may, a sentence each.
+/// Caveats of a comparison of these runs, and their differences, a sentence each.
 pub fn caveats(runs: &[(StoredRun, Detail)]) -> Vec<String> {
     let sides: Vec<Side<'_>> = runs.iter().map(Side::of).collect();
     let mut sentences = unknowable(&sides);

@@ -8,7 +8,7 @@ use crate::scenario::ScenarioFacts;
 use crate::statistics::fewest_blocks;
 use crate::words;
 
-/// How much of the facts is shown.
+/// Part of the facts that is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Detail {
     /// Everything.
@@ -187,7 +187,7 @@ fn distinct(experiment: &Experiment) -> Vec<&Contender> {
         .collect()
 }
 
-/// What each contender is, a row for each thing there is to know, with a mark where contenders differ in it.
+/// Facts about each contender, a row for each, with a mark where contenders differ.
 pub(in super::super) fn contenders(experiment: &Experiment, detail: Detail) -> Table {
     let contenders = distinct(experiment);
     let mut facts: Vec<&str> = Vec::new();

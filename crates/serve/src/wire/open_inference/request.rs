@@ -21,7 +21,7 @@ pub(crate) struct InferenceRequest {
     pub(crate) form: ResponseForm,
 }
 
-/// What the response shall look like.
+/// Requested form of the response.
 #[derive(Debug, PartialEq)]
 pub(crate) struct ResponseForm {
     /// To be repeated.

@@ -195,7 +195,7 @@ impl Serialize for JsonText<'_> {
     }
 }
 
-/// Where formatted text goes, for what writes bytes.
+/// Adapter for formatted text to a writer of bytes.
 struct Formatted<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl Write for Formatted<'_, '_> {
