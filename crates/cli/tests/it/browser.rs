@@ -5,11 +5,16 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 
 use crate::bakeoff::{Server, available};
+
+/// The longest wait for anything that the page is to do.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A name that would rename the page if it were taken for markup.
 const SCENARIO: &str = r#"
@@ -61,15 +66,27 @@ impl Browser {
     }
 
     async fn click(&self, css: &str) {
-        let element = self.page.wait().for_element(Locator::Css(css)).await;
-        element.unwrap().click().await.unwrap();
+        self.act(css, async |element| element.click().await).await;
     }
 
     async fn fill(&self, css: &str, text: &str) {
-        let field = self.page.wait().for_element(Locator::Css(css)).await;
-        let field = field.unwrap();
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        self.act(css, async |field| {
+            field.clear().await?;
+            field.send_keys(text).await
+        })
+        .await;
+    }
+
+    /// Does something to an element, once more if the page drew it anew or moved it at that moment.
+    async fn act(&self, css: &str, act: impl AsyncFn(Element) -> Result<(), CmdError>) {
+        let began = Instant::now();
+        loop {
+            let element = self.page.wait().for_element(Locator::Css(css)).await;
+            match act(element.unwrap()).await {
+                Ok(()) => return,
+                Err(error) => assert!(began.elapsed() < PATIENCE, "{css}: {error}"),
+            }
+        }
     }
 
     /// Keeps how the page looks, light and dark, for people to look at, in the folder that Git ignores.
@@ -105,10 +122,7 @@ impl Browser {
             if expected(&texts) {
                 return texts;
             }
-            assert!(
-                began.elapsed() < Duration::from_mins(1),
-                "{css} stays {texts:?}"
-            );
+            assert!(began.elapsed() < PATIENCE, "{css} stays {texts:?}");
         }
     }
 
@@ -140,18 +154,20 @@ fn chromium() -> Result<(), String> {
     Ok(())
 }
 
-/// Waits for a file whose name ends with `ending`, and reads it.
+/// Waits for a file whose name ends with `ending` and that has content, and reads it.
+///
+/// The browser first makes an empty file of this name, and writes the content under another.
 fn downloaded(folder: &Path, ending: &str) -> String {
     let began = Instant::now();
     loop {
         let entries = std::fs::read_dir(folder).unwrap();
         let mut paths = entries.map(|entry| entry.unwrap().path());
         let found = paths.find(|path| path.to_string_lossy().ends_with(ending));
-        if let Some(path) = found {
-            return std::fs::read_to_string(path).unwrap();
+        let content = found.map(|path| std::fs::read_to_string(path).unwrap());
+        if let Some(content) = content.filter(|content| !content.is_empty()) {
+            return content;
         }
-        assert!(began.elapsed() < Duration::from_mins(1), "no {ending}");
-        // The browser writes it under another name first.
+        assert!(began.elapsed() < PATIENCE, "no {ending}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -240,7 +256,7 @@ async fn run_an_experiment(browser: &Browser) {
     browser.click("#experiment-form button").await;
     browser
         .wait_for("#experiment-title", |title| {
-            title[0].ends_with("is running")
+            title[0].ends_with("is running") || title[0].ends_with("is over")
         })
         .await;
     browser
