@@ -24,12 +24,15 @@ endef
 invariants:
 	$(call absent,bakeoff-encoder,tokio hyper axum clap bakeoff-qa tokenizers rayon)
 	$(call absent,bakeoff-hub,tokio hyper axum clap native-tls openssl bakeoff-qa)
-	$(call absent,bakeoff-qa,tokio hyper ureq axum clap bakeoff-report bakeoff-load)
-	$(call absent,bakeoff-serve,bakeoff-report bakeoff-load bakeoff-compare clap)
-	$(call absent,bakeoff-load,bakeoff-qa bakeoff-serve bakeoff-compare clap)
-	$(call absent,bakeoff-compare,bakeoff-qa bakeoff-serve clap)
+	$(call absent,bakeoff-qa,tokio hyper ureq axum clap bakeoff-record bakeoff-load)
+	$(call absent,bakeoff-serve,bakeoff-record bakeoff-load bakeoff-compare clap)
+	$(call absent,bakeoff-load,bakeoff-qa bakeoff-serve bakeoff-compare bakeoff-analysis bakeoff-history bakeoff-report rusqlite plotters minijinja clap)
+	$(call absent,bakeoff-compare,bakeoff-qa bakeoff-serve bakeoff-history bakeoff-report rusqlite plotters minijinja clap)
 	$(call absent,bakeoff-web,bakeoff-qa bakeoff-serve clap)
-	$(call absent,bakeoff-report,bakeoff-load tokio hyper axum clap)
+	$(call absent,bakeoff-record,bakeoff-load rusqlite plotters tokio hyper axum clap)
+	$(call absent,bakeoff-analysis,bakeoff-load bakeoff-report rusqlite plotters minijinja tokio hyper axum clap)
+	$(call absent,bakeoff-history,bakeoff-load bakeoff-analysis bakeoff-report plotters tokio hyper axum clap)
+	$(call absent,bakeoff-report,bakeoff-load bakeoff-history rusqlite tokio hyper axum clap)
 	@echo "dependency invariants hold"
 
 deny: ## licences, sources and advisories of the dependencies, by cargo-deny

@@ -1,4 +1,4 @@
-"""Writes the golden values for the tests of crates/report/src/statistics.rs and below, as Rust constants.
+"""Writes the golden values for the tests of crates/analysis/src/statistics.rs and below, as Rust constants.
 
     python3 -m venv venv && venv/bin/pip install scipy==1.17.1 numpy==2.4.6 statsmodels==0.15.0
     venv/bin/python reference/intervals.py
@@ -18,7 +18,7 @@ from scipy import stats
 from scipy.special import ndtr, ndtri
 from statsmodels.stats.multitest import multipletests
 
-FIXTURES = Path(__file__).resolve().parents[1] / "crates/report/tests/fixtures"
+FIXTURES = Path(__file__).resolve().parents[1] / "crates/analysis/tests/fixtures"
 
 # Sums of eighths and sixteenths are exact, so that equal means compare equal in every order of summing.
 SMALL = [

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bakeoff_report::Slo;
+use bakeoff_record::Slo;
 use bakeoff_web::Login;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 

@@ -1,7 +1,7 @@
 //! Whether contenders give the same answers to the same requests. Pure.
 
 use bakeoff_load::SampleAnswer;
-use bakeoff_report::{Agreement, Disagreement};
+use bakeoff_record::{Agreement, Disagreement};
 use serde_json::Value;
 
 use crate::plain::plain;

@@ -9,7 +9,7 @@ pub(crate) mod process;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
-use bakeoff_report::{Contender, ContenderKind, Fact};
+use bakeoff_record::{Contender, ContenderKind, Fact};
 
 use tokio_util::sync::CancellationToken;
 

@@ -1,6 +1,6 @@
 //! Which cores the load generator and the contenders run on, so that neither takes the other's time.
 
-use bakeoff_report::CoreSplit;
+use bakeoff_record::CoreSplit;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::Deserialize;
 

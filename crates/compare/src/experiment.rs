@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::SystemTime;
 
 use bakeoff_load::{Progress, Scenario, Workload};
-use bakeoff_report::{Contender, Experiment, LeftOut, Plan, Problem, Run, RunLoad};
+use bakeoff_record::{Contender, Experiment, LeftOut, Plan, Problem, Run, RunLoad};
 use tokio_util::sync::CancellationToken;
 
 use crate::contender::docker::Docker;

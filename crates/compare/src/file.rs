@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bakeoff_report::statistics::fewest_blocks;
-use bakeoff_report::{PrimaryMetric, Restart, Slo};
+use bakeoff_analysis::statistics::fewest_blocks;
+use bakeoff_record::{PrimaryMetric, Restart, Slo};
 use serde::Deserialize;
 use toml::Spanned;
 

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use bakeoff_load::{Control, LoadConfig, Scenario};
-use bakeoff_report::{Floor, Summary};
+use bakeoff_record::{Floor, Summary};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;

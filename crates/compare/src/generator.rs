@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bakeoff_load::Phase;
-use bakeoff_report::GeneratorUse;
+use bakeoff_record::GeneratorUse;
 use procfs::process::Process;
 use procfs::{CpuPressure, CurrentSI, FromRead, KernelStats};
 

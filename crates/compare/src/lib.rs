@@ -1,7 +1,7 @@
 //! Starts every contender, gives each the same load in interleaved blocks, and records what happened.
 //!
 //! Knows nothing of what a contender serves: it cannot reach the question-answering crates, so it cannot favour them.
-//! The result is a [`bakeoff_report::Experiment`]; what it means is decided in `bakeoff-report`.
+//! The result is a [`bakeoff_record::Experiment`]; what it means is decided in `bakeoff-report`.
 
 mod answers;
 mod command;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use bakeoff_report::Machine;
+use bakeoff_record::Machine;
 use procfs::{Current, Meminfo};
 
 mod cpuinfo;

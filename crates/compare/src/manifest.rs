@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use bakeoff_report::Fact;
+use bakeoff_record::Fact;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use bakeoff_report::Run;
-use bakeoff_report::sweep::{curve, is_saturated};
+use bakeoff_analysis::sweep::{curve, is_saturated};
+use bakeoff_record::Run;
 
 /// Users of the first step.
 pub(crate) const FIRST: NonZeroU32 = NonZeroU32::MIN;

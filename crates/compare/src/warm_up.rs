@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use bakeoff_analysis::statistics::has_settled;
 use bakeoff_load::{Control, Phase, Progress};
-use bakeoff_report::statistics::has_settled;
 
 use crate::file::WarmUp;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use bakeoff_report::{
+use bakeoff_record::{
     Arrivals, FailureCause, Measurement, RequestStats, Second, SecondOfName, Times,
 };
 

@@ -105,7 +105,7 @@ mod tests {
     fn a_remedy_is_named_for_what_ran_out() {
         assert!(exhausted().contains("ulimit -n"));
         // By these beginnings a comparison knows that the fault is not the contender's.
-        let [files, local] = bakeoff_report::turn::LOCAL_CAUSES;
+        let [files, local] = bakeoff_record::run::LOCAL_CAUSES;
         assert!(exhausted().starts_with(files) && no_local_port().starts_with(local));
         let ports = no_local_port();
         assert!(ports.contains("let the server keep connections alive"));

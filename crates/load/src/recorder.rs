@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bakeoff_report::Times;
+use bakeoff_record::Times;
 
 use crate::check::Cause;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
-use bakeoff_report::{Mark, Measurement};
+use bakeoff_record::{Mark, Measurement};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -126,7 +126,7 @@ pub fn run(
     let started_at = SystemTime::now();
     let mut collector = Collector::new(&plan, config.threads.get(), started_at);
     if let Workload::Arrivals(_) = config.workload {
-        collector.measurement.arrivals = Some(bakeoff_report::Arrivals::default());
+        collector.measurement.arrivals = Some(bakeoff_record::Arrivals::default());
     } else {
         collector.measurement.user_time = Some(Duration::ZERO);
     }

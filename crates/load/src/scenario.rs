@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::Path;
 use std::time::Duration;
 
-use bakeoff_report::{Measurement, ThresholdOutcome};
+use bakeoff_record::{Measurement, ThresholdOutcome};
 
 use crate::check::Checks;
 use crate::host::Host;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bakeoff_report::{Measurement, RequestStats, Times};
+use bakeoff_record::{Measurement, RequestStats, Times};
 
 /// A limit on one metric of a measurement.
 #[derive(Debug, Clone, PartialEq)]

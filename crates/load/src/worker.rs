@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bakeoff_report::WAKE_UP_INTERVAL;
+use bakeoff_record::WAKE_UP_INTERVAL;
 use crossbeam_channel::{Receiver, Sender};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval_at, sleep_until};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use bakeoff_load::{Control, LoadConfig, Scenario, Workload, run};
-use bakeoff_report::RequestStats;
+use bakeoff_record::RequestStats;
 
 #[test]
 fn memory_does_not_grow_with_the_number_of_requests() {

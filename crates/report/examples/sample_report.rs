@@ -3,11 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use bakeoff_report::render;
-
-#[path = "../src/fixture.rs"]
-#[expect(dead_code, reason = "the tests use the rest")]
-mod fixture;
+use bakeoff_record::fixture;
+use bakeoff_report::html;
 
 fn main() -> ExitCode {
     let Some(path) = std::env::args_os().nth(1).map(PathBuf::from) else {
@@ -18,10 +15,10 @@ fn main() -> ExitCode {
     let mut test = fixture::load_test(&["/a", "/b", "/question_answering"], 600);
     "Sample load test: all data is synthetic".clone_into(&mut test.name);
     let pages = [
-        (path.clone(), render::html::render_experiment(&experiment)),
+        (path.clone(), html::render_experiment(&experiment)),
         (
             path.with_extension("load-test.html"),
-            render::html::render_load_test(&test),
+            html::render_load_test(&test),
         ),
     ];
     let written = pages

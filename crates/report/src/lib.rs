@@ -1,65 +1,30 @@
-//! What runs produced: the record of a run and of an experiment, their statistics, the verdict, and how all of it is shown.
+//! Reports of experiments and load tests: on a terminal, as Markdown, JSON, CSV, one HTML page, and in the formats of
+//! other programs.
 //!
-//! Everything here but [`history`], which reads and writes a file, is a pure function of its arguments:
-//! the same records give byte-identical output. This crate measures nothing and starts nothing.
-//!
-//! ```
-//! use std::time::Duration;
-//!
-//! let mut times = bakeoff_report::Times::new();
-//! for ms in [10, 20, 30] {
-//!     times.record(Duration::from_millis(ms));
-//! }
-//! assert_eq!(times.mean(), Some(Duration::from_millis(20)));
-//! ```
+//! The content is put together once, piece by piece; a renderer only decides how each piece looks. Every function is
+//! pure: the same records give byte-identical output.
 
-pub mod analysis;
-pub mod coarse;
-pub mod comparison;
-pub mod experiment;
-pub mod history;
-pub mod import;
-pub mod interpretation;
-pub mod precision;
-pub mod record;
-pub mod render;
-pub mod run;
-pub mod scenario;
-pub mod shift;
-pub mod statistics;
-pub mod summary;
-pub mod sweep;
-pub mod times;
-pub mod turn;
-pub mod verdict;
-pub mod words;
+pub mod csv;
+pub mod gate;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod locust_csv;
+pub mod locust_json;
+pub mod markdown;
+pub mod otlp;
+pub mod picture;
+pub mod prometheus;
+pub mod runs;
+pub mod terminal;
 
-pub use analysis::{Analysis, ContenderResult, Noise, UnderLoad};
-pub use coarse::{CoarseRun, Source};
-pub use comparison::{BlockRatio, Comparison, Metric};
-pub use experiment::{
-    Agreement, Contender, ContenderKind, CoreSplit, Disagreement, Experiment, Fact, Floor, LeftOut,
-    Machine, Plan, PrimaryMetric, Problem, Restart, Run, RunLoad, Slo,
-};
-pub use history::{Detail, Entry, History, HistoryError, NewRun, RunId, RunState, StoredRun};
-pub use interpretation::{Paragraph, verdict_sentence};
-pub use precision::Precision;
-pub use record::{ExperimentRecord, LoadTestRecord, RecordError};
-pub use run::{
-    Arrivals, FailureCause, GeneratorUse, LoadTest, Mark, Measurement, RequestStats, Second,
-    SecondOfName, ThresholdOutcome, Usage, WAKE_UP_INTERVAL,
-};
-pub use scenario::{DataFileFacts, ScenarioFacts};
-pub use shift::Shift;
-pub use statistics::{ConfidenceInterval, Estimate};
-pub use summary::{PERCENTILES, Percentile, Summary, SummaryRow};
-pub use sweep::{SweepPoint, SweepResult};
-pub use times::{EncodedTimes, Times};
-pub use turn::{Disturbance, FailedTurn, TurnFailure, Turns, VoidedBlock, voided_blocks};
-pub use verdict::{FEWEST_ROUNDS, Gate, Obstacle, Reading, Reason, Verdict};
+mod answer;
+mod cell;
+mod chart;
+mod current;
+mod document;
+mod machine;
+mod section;
+mod table;
 
-// Lets the fixture name the crate as the example that shares it does.
-#[cfg(test)]
-extern crate self as bakeoff_report;
-#[cfg(test)]
-mod fixture;
+pub use answer::answer;

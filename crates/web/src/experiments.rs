@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Said};
-use bakeoff_report::{Experiment, render};
+use bakeoff_record::Experiment;
 use tokio_util::sync::CancellationToken;
 
 use crate::swarm::{lock, with_causes};
@@ -157,7 +157,7 @@ fn conduct(mut comparison: Comparison, shared: &Mutex<Status>, stop: &Cancellati
 
 /// Works out what an experiment has come to before the status is locked: visitors wait for that lock.
 fn keep(shared: &Mutex<Status>, experiment: &Experiment) {
-    let so_far = render::render_so_far(experiment);
+    let so_far = bakeoff_analysis::interpretation::render_so_far(experiment);
     let experiment = Some(Arc::new(experiment.clone()));
     let mut status = lock(shared);
     (status.so_far, status.experiment) = (so_far, experiment);

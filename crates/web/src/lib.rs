@@ -17,8 +17,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bakeoff_history::History;
 use bakeoff_load::{LoadConfig, Scenario};
-use bakeoff_report::{History, Machine, Measurement};
+use bakeoff_record::{Machine, Measurement};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use bakeoff_report::{EncodedTimes, Second, Times};
+use bakeoff_record::{EncodedTimes, Second, Times};
 
 /// Points kept of a run.
 pub(crate) const MOST: usize = 600;

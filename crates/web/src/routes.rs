@@ -9,7 +9,7 @@ use axum::middleware;
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use bakeoff_load::{Task, UserClass};
-use bakeoff_report::render::prometheus;
+use bakeoff_report::prometheus;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
+use bakeoff_history::History;
 use bakeoff_load::{Control, LoadConfig, Scenario, Workload, check_host};
-use bakeoff_report::{History, LoadTest, Machine, Measurement};
+use bakeoff_record::{LoadTest, Machine, Measurement};
 use tokio::sync::{oneshot, watch};
 
 use crate::PageConfig;

@@ -7,8 +7,8 @@ use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Said, Turn};
-use bakeoff_report::render::terminal::Terminal;
-use bakeoff_report::{Experiment, render};
+use bakeoff_record::Experiment;
+use bakeoff_report::terminal::Terminal;
 
 use crate::args::CompareArgs;
 use crate::exit::{Exit, hinted};
@@ -146,7 +146,7 @@ fn check_blocks(file: &ExperimentFile, args: &CompareArgs) -> anyhow::Result<()>
 /// Writes every form of the report, the record first, and then says what came of it.
 fn show_report(experiment: &Experiment, args: &CompareArgs) -> anyhow::Result<()> {
     let written = files::write_all(args, experiment);
-    data(&render::terminal::render_experiment(
+    data(&bakeoff_report::terminal::render_experiment(
         experiment,
         terminal(&io::stdout()),
     ))?;

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use bakeoff_report::{Entry, History, HistoryError, Measurement, NewRun};
+use bakeoff_history::{Entry, History, HistoryError, NewRun};
+use bakeoff_record::Measurement;
 
 use crate::exit::{Exit, hinted};
 use crate::output::say;

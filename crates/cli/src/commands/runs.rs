@@ -4,11 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use bakeoff_report::import::{self, Format, Texts};
-use bakeoff_report::record::LoadTestRecord;
-use bakeoff_report::{
-    CoarseRun, Detail, History, HistoryError, LoadTest, RunId, Source, StoredRun, render,
-};
+use bakeoff_history::import::{self, Format, Texts};
+use bakeoff_history::{History, HistoryError};
+use bakeoff_record::json::LoadTestRecord;
+use bakeoff_record::{CoarseRun, Detail, LoadTest, RunId, Source, StoredRun};
 
 use super::compare::terminal;
 use super::history;
@@ -72,7 +71,7 @@ impl Store {
             say("no run is found");
             return Ok(());
         }
-        data(&render::runs::list(&runs, terminal(&io::stdout())))
+        data(&bakeoff_report::runs::list(&runs, terminal(&io::stdout())))
     }
 
     /// The runs that are there; none are made where there is no history.
@@ -100,8 +99,10 @@ impl Runs {
     fn show(&self, run: i64) -> anyhow::Result<()> {
         let shown = terminal(&io::stdout());
         data(&match self.0.detail(RunId(run)).map_err(told)? {
-            Detail::Full(test) => render::terminal::render_measurement(&test.measurement, shown),
-            Detail::Coarse(run) => render::runs::show(&run, shown),
+            Detail::Full(test) => {
+                bakeoff_report::terminal::render_measurement(&test.measurement, shown)
+            }
+            Detail::Coarse(run) => bakeoff_report::runs::show(&run, shown),
         })
     }
 
@@ -116,20 +117,23 @@ impl Runs {
             Ok((stored, self.0.detail(RunId(*run)).map_err(told)?))
         });
         let runs = runs.collect::<anyhow::Result<Vec<(StoredRun, Detail)>>>()?;
-        data(&render::runs::compare(&runs, terminal(&io::stdout())))?;
+        data(&bakeoff_report::runs::compare(
+            &runs,
+            terminal(&io::stdout()),
+        ))?;
         if let Some(path) = html {
-            write(path, &render::runs::compare_html(&runs))?;
+            write(path, &bakeoff_report::runs::compare_html(&runs))?;
             say(&format!("wrote {}", path.display()));
         }
         if let Some(path) = markdown {
-            write(path, &render::runs::compare_markdown(&runs))?;
+            write(path, &bakeoff_report::runs::compare_markdown(&runs))?;
             say(&format!("wrote {}", path.display()));
         }
         Ok(())
     }
 
     fn export(&self, run: i64, file: Option<&Path>) -> anyhow::Result<()> {
-        let record = render::json::render_load_test(&self.test(run)?);
+        let record = bakeoff_report::json::render_load_test(&self.test(run)?);
         let Some(path) = file else {
             return data(&record);
         };

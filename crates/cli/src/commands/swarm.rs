@@ -8,11 +8,12 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
+use bakeoff_history::NewRun;
 use bakeoff_load::{
     Arrivals, Connecting, Control, HttpVersion, LoadConfig, MAX_IN_FLIGHT, Progress, Rate,
     Scenario, Spacing, Workload, make_room,
 };
-use bakeoff_report::{LoadTest, Measurement, NewRun, ThresholdOutcome, render};
+use bakeoff_record::{LoadTest, Measurement, ThresholdOutcome};
 
 use crate::args::SwarmArgs;
 use crate::commands::compare::terminal;
@@ -158,10 +159,11 @@ fn workload(args: &SwarmArgs, of_scenario: &Workload) -> Workload {
 }
 
 fn show(args: &SwarmArgs, test: &LoadTest) -> anyhow::Result<()> {
-    let tables = |terminal| render::terminal::render_measurement(&test.measurement, terminal);
+    let tables =
+        |terminal| bakeoff_report::terminal::render_measurement(&test.measurement, terminal);
     if args.json {
         say(&tables(terminal(&io::stderr())));
-        data(&render::locust_json::render(&test.measurement))
+        data(&bakeoff_report::locust_json::render(&test.measurement))
     } else if args.quiet {
         Ok(())
     } else {
@@ -232,7 +234,8 @@ impl Live {
         let due = self.last.is_none_or(|last| last.elapsed() >= TABLE_EVERY);
         if due && !self.quiet {
             self.last = Some(Instant::now());
-            let table = render::terminal::render_live(progress.so_far, terminal(&io::stderr()));
+            let table =
+                bakeoff_report::terminal::render_live(progress.so_far, terminal(&io::stderr()));
             say(&table);
         }
     }

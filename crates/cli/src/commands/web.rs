@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use bakeoff_load::{LoadConfig, Scenario};
-use bakeoff_report::Measurement;
+use bakeoff_record::Measurement;
 use bakeoff_web::{PageConfig, WebPage};
 use tokio_util::sync::CancellationToken;
 

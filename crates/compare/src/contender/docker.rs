@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bakeoff_report::Fact;
+use bakeoff_record::Fact;
 use bollard::models::{ContainerCreateBody, ContainerStatsResponse, HostConfig, PortBinding};
 use bollard::query_parameters::{
     CreateContainerOptions, CreateImageOptionsBuilder, ListContainersOptionsBuilder,

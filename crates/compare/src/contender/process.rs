@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use bakeoff_report::Fact;
+use bakeoff_record::Fact;
 use tokio_util::sync::CancellationToken;
 
 use super::family::Family;

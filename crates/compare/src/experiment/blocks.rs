@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bakeoff_report::statistics::fewest_blocks;
-use bakeoff_report::{
-    Analysis, ContenderResult, Experiment, Metric, Plan, RunLoad, SweepResult, UnderLoad, Verdict,
-    voided_blocks,
+use bakeoff_analysis::statistics::fewest_blocks;
+use bakeoff_analysis::{
+    Analysis, ContenderResult, Metric, SweepResult, UnderLoad, Verdict, voided_blocks,
 };
+use bakeoff_record::{Experiment, Plan, RunLoad};
 use tokio_util::sync::CancellationToken;
 
 use super::order::Orders;
@@ -20,7 +20,7 @@ use crate::floor;
 impl Comparison {
     /// Runs every block and adds what happens to `experiment`, so that nothing measured is lost whatever ends it.
     /// Cancelling `stop` ends it early; no process and no container is left behind.
-    /// Whatever keeps a turn from being measured is a [`bakeoff_report::Problem`] of that turn alone.
+    /// Whatever keeps a turn from being measured is a [`bakeoff_record::Problem`] of that turn alone.
     pub fn run(
         &self,
         experiment: &mut Experiment,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use bakeoff_report::Fact;
+use bakeoff_record::Fact;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::client::conn::http1;

@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bakeoff_report::{Plan, Restart, RunLoad, words};
+use bakeoff_analysis::words;
+use bakeoff_record::{Plan, Restart, RunLoad};
 
 use super::Comparison;
 use super::turn::{LEAST_SPREAD, SWEEP_SPREAD};

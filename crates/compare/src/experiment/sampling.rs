@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bakeoff_load::SampleAnswer;
-use bakeoff_report::{Agreement, RunLoad};
+use bakeoff_record::{Agreement, RunLoad};
 
 use super::turn::{Stage, block_on, with_causes};
 use super::{Comparison, Event, Turn};

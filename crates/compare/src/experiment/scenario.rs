@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bakeoff_load::{DataFile, Scenario, UserClass};
-use bakeoff_report::{DataFileFacts, ScenarioFacts};
+use bakeoff_record::{DataFileFacts, ScenarioFacts};
 
 use crate::manifest::hash;
 

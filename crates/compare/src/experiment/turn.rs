@@ -7,13 +7,12 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
+use bakeoff_analysis::FEWEST_ROUNDS;
 use bakeoff_load::{
     Arrivals, Control, Enough, LoadConfig, LoadError, MAX_IN_FLIGHT, NotCorrect, Phase, Rate,
     Spacing, Workload,
 };
-use bakeoff_report::{
-    Experiment, FEWEST_ROUNDS, PrimaryMetric, Problem, Restart, Run, RunLoad, Usage,
-};
+use bakeoff_record::{Experiment, PrimaryMetric, Problem, Restart, Run, RunLoad, Usage};
 use tokio_util::sync::CancellationToken;
 
 use super::{Comparison, Event, Turn, info};

@@ -1,7 +1,7 @@
 //! What is said of an experiment while it runs.
 
 use bakeoff_load::{Phase, Progress};
-use bakeoff_report::{Run, RunLoad, Summary, render};
+use bakeoff_record::{Run, RunLoad, Summary};
 
 use super::{Event, Turn};
 use crate::plain::plain;
@@ -45,7 +45,9 @@ impl Event<'_> {
                 "problem: {}, block {}: {}",
                 turn.contender, turn.block, problem.what
             )]),
-            Self::BlockOver(experiment) => Said::News(render::render_so_far(experiment)),
+            Self::BlockOver(experiment) => {
+                Said::News(bakeoff_analysis::interpretation::render_so_far(experiment))
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bakeoff_load::parse_duration;
-use bakeoff_report::{PrimaryMetric, Slo};
+use bakeoff_record::{PrimaryMetric, Slo};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 

@@ -49,7 +49,7 @@ const ARM_NAMES: [(&str, &str, &str); 9] = [
     ("0xc0", "0xac3", "Ampere-1"),
 ];
 
-/// What the text tells of the processor; see [`bakeoff_report::Machine`] for the meaning of each.
+/// What the text tells of the processor; see [`bakeoff_record::Machine`] for the meaning of each.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Processor {
     pub(super) name: Option<String>,

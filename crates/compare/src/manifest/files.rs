@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use bakeoff_report::Fact;
+use bakeoff_record::Fact;
 use sha2::{Digest, Sha256};
 use walkdir::{DirEntry, WalkDir};
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bakeoff_compare::{Comparison, CoreWish, ExperimentFile, Launch, WarmUp};
 use bakeoff_load::Scenario;
-use bakeoff_report::Restart;
+use bakeoff_record::Restart;
 
 const GOOD: &str = r#"
 scenario = "scenarios/hello.toml"

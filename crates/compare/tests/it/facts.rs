@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bakeoff_report::Experiment;
+use bakeoff_record::Experiment;
 use tempfile::TempDir;
 
 use crate::setting::{Script, run, scripted};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use bakeoff_report::{Analysis, Experiment, Gate, Reason, RunLoad};
+use bakeoff_analysis::{Analysis, Gate, Reason};
+use bakeoff_record::{Experiment, RunLoad};
 use tempfile::TempDir;
 
 use crate::setting::{Script, processes_with, run_with, scripted};

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use bakeoff_compare::{CompareError, Event};
-use bakeoff_report::Experiment;
+use bakeoff_record::Experiment;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bakeoff_report::{Analysis, Experiment, RunLoad};
+use bakeoff_analysis::Analysis;
+use bakeoff_record::{Experiment, RunLoad};
 use tempfile::TempDir;
 
 use crate::setting::{Script, run_with, scripted, server};

@@ -10,7 +10,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use bakeoff_compare::{CompareError, Comparison, ExperimentFile};
-use bakeoff_report::Experiment;
+use bakeoff_record::Experiment;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const SCENARIO: &str = r#"

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 use bakeoff_load::{LoadConfig, Phase};
-use bakeoff_report::Times;
+use bakeoff_record::Times;
 
 use crate::server::{
     ONE_TASK, Seen, Server, config, config_of, failures, lasting, measure, measure_until, millis,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use bakeoff_load::{LoadError, NotCorrect, Scenario, check_once, check_requests};
-use bakeoff_report::Measurement;
+use bakeoff_record::Measurement;
 use rustls::HandshakeKind;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;

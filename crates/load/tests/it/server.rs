@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use bakeoff_load::{Control, Enough, LoadConfig, Progress, Scenario, Workload, run};
-use bakeoff_report::Measurement;
+use bakeoff_record::Measurement;
 use tokio_util::sync::CancellationToken;
 
 /// A scenario of one task, a GET of `/`.
@@ -222,7 +222,7 @@ pub(crate) fn requests(measurement: &Measurement) -> u64 {
     measurement
         .requests
         .iter()
-        .map(bakeoff_report::RequestStats::requests)
+        .map(bakeoff_record::RequestStats::requests)
         .sum()
 }
 
@@ -230,7 +230,7 @@ pub(crate) fn failures(measurement: &Measurement) -> u64 {
     measurement
         .requests
         .iter()
-        .map(bakeoff_report::RequestStats::failures)
+        .map(bakeoff_record::RequestStats::failures)
         .sum()
 }
 

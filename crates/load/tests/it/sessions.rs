@@ -16,7 +16,7 @@ use axum::routing::{any, get, post};
 use bakeoff_load::{
     Arrivals, Control, LoadConfig, Rate, Scenario, Spacing, Workload, check_once, run,
 };
-use bakeoff_report::Measurement;
+use bakeoff_record::Measurement;
 
 use crate::server::{Server, config, failures, lasting, measure, millis, requests, scenario};
 

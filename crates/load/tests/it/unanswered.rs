@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bakeoff_load::{Arrivals, LoadConfig, MAX_IN_FLIGHT, Rate, Spacing, Workload};
-use bakeoff_report::Summary;
+use bakeoff_record::Summary;
 
 use crate::server::{
     ONE_TASK, Seen, causes, config, failures, measure, measure_until, millis, over, raw_server,

@@ -8,7 +8,7 @@ use axum::routing::get;
 use bakeoff_load::{
     Arrivals, Control, LoadConfig, Phase, Progress, Rate, Spacing, Stage, Workload, run,
 };
-use bakeoff_report::{Measurement, Times};
+use bakeoff_record::{Measurement, Times};
 use tokio_util::sync::CancellationToken;
 
 use crate::server::{

@@ -5,7 +5,7 @@ use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use bakeoff_report::render::html::{UPLOT_CSS, UPLOT_JS};
+use bakeoff_report::html::{UPLOT_CSS, UPLOT_JS};
 
 use super::Page;
 

@@ -5,7 +5,7 @@ use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use bakeoff_report::{LoadTest, Measurement, render};
+use bakeoff_record::{LoadTest, Measurement};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -35,37 +35,39 @@ static FILES: [File; 6] = [
         path: "/stats/report",
         what: "Report that a browser shows",
         ending: "report.html",
-        content: Content::Page(render::html::render_load_test),
+        content: Content::Page(bakeoff_report::html::render_load_test),
     },
     File {
         path: "/stats/record",
         what: "Record of the run, with every second of it",
         ending: "run.json",
-        content: Content::Record(render::json::render_load_test),
+        content: Content::Record(bakeoff_report::json::render_load_test),
     },
     File {
         path: "/stats/requests/csv",
         what: "Statistics by request name",
         ending: "stats.csv",
-        content: Content::Table(render::locust_csv::stats),
+        content: Content::Table(bakeoff_report::locust_csv::stats),
     },
     File {
         path: "/stats/requests_full_history/csv",
         what: "Statistics second by second",
         ending: "stats_history.csv",
-        content: Content::Table(|measured| render::locust_csv::stats_history(measured, true)),
+        content: Content::Table(|measured| {
+            bakeoff_report::locust_csv::stats_history(measured, true)
+        }),
     },
     File {
         path: "/stats/failures/csv",
         what: "Failures by cause",
         ending: "failures.csv",
-        content: Content::Table(render::locust_csv::failures),
+        content: Content::Table(bakeoff_report::locust_csv::failures),
     },
     File {
         path: "/exceptions/csv",
         what: "Exceptions, which a scenario cannot raise",
         ending: "exceptions.csv",
-        content: Content::Table(|_| render::locust_csv::exceptions()),
+        content: Content::Table(|_| bakeoff_report::locust_csv::exceptions()),
     },
 ];
 

@@ -7,7 +7,6 @@ use axum::extract::{Form, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
-use bakeoff_report::render;
 use serde_json::{Value, json};
 
 use super::{Page, download::REPORT_POLICY};
@@ -62,19 +61,24 @@ async fn report(State(page): State<Page>) -> Response {
     rendered(
         page,
         "text/html; charset=utf-8",
-        render::html::render_experiment,
+        bakeoff_report::html::render_experiment,
     )
     .await
 }
 
 async fn record(State(page): State<Page>) -> Response {
-    rendered(page, "application/json", render::json::render_experiment).await
+    rendered(
+        page,
+        "application/json",
+        bakeoff_report::json::render_experiment,
+    )
+    .await
 }
 
 async fn rendered(
     page: Page,
     kind: &'static str,
-    render: fn(&bakeoff_report::Experiment) -> String,
+    render: fn(&bakeoff_record::Experiment) -> String,
 ) -> Response {
     let experiment = page.experiments.status().experiment;
     // One that was ended before its first turn has nothing to report.

@@ -5,7 +5,8 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
-use bakeoff_report::{History, HistoryError, RunId, render};
+use bakeoff_history::{History, HistoryError};
+use bakeoff_record::RunId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -105,7 +106,7 @@ async fn compare(State(page): State<Page>, Query(wish): Query<Compared>) -> Resp
             Ok((history.run(id)?, history.detail(id)?))
         });
         let stored = stored.collect::<Result<Vec<_>, HistoryError>>()?;
-        let caveats = render::runs::caveats(&stored);
+        let caveats = bakeoff_report::runs::caveats(&stored);
         let runs = stored
             .into_iter()
             .map(|(run, detail)| RunDetail::of(run, &detail, &wish.series));

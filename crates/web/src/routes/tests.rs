@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use bakeoff_history::import::{self, Texts};
+use bakeoff_history::{History, NewRun};
 use bakeoff_load::{LoadConfig, Scenario, Workload};
-use bakeoff_report::import::{self, Texts};
-use bakeoff_report::{
-    History, LoadTest, Machine, Measurement, NewRun, RequestStats, Second, Source, Times,
-};
+use bakeoff_record::{LoadTest, Machine, Measurement, RequestStats, Second, Source, Times};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -126,7 +125,7 @@ fn load_test(name: &str, ms: u64) -> LoadTest {
                 by_name: Vec::new(),
             }],
             connections_opened: 1,
-            ..bakeoff_report::Measurement::nothing(std::time::SystemTime::UNIX_EPOCH)
+            ..bakeoff_record::Measurement::nothing(std::time::SystemTime::UNIX_EPOCH)
         },
     }
 }

@@ -1,6 +1,6 @@
 //! A load as its page shows it. It is brought up to date every second, at a cost that does not grow with the run.
 
-use bakeoff_report::Measurement;
+use bakeoff_record::Measurement;
 
 use crate::points::Points;
 
@@ -95,7 +95,7 @@ impl Live {
 }
 
 /// A copy of everything but the timeline, which is long.
-fn with_timeline(measurement: &Measurement, timeline: Vec<bakeoff_report::Second>) -> Measurement {
+fn with_timeline(measurement: &Measurement, timeline: Vec<bakeoff_record::Second>) -> Measurement {
     Measurement {
         warm_up: measurement.warm_up,
         period: measurement.period,

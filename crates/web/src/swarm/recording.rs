@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use bakeoff_history::{Entry, History, HistoryError, NewRun};
 use bakeoff_load::LoadConfig;
-use bakeoff_report::{Entry, History, HistoryError, Measurement, NewRun};
+use bakeoff_record::Measurement;
 
 use super::{About, with_causes};
 use crate::log::Log;

@@ -1,6 +1,6 @@
 //! What charts draw, in columns.
 
-use bakeoff_report::{Mark, Measurement};
+use bakeoff_record::{Mark, Measurement};
 use serde::Serialize;
 
 use super::ms;

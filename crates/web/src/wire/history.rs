@@ -1,7 +1,7 @@
 //! Runs of the history.
 
-use bakeoff_report::coarse::Percentiles;
-use bakeoff_report::{
+use bakeoff_record::coarse::Percentiles;
+use bakeoff_record::{
     CoarseRun, Detail, LoadTest, PERCENTILES, RunState, Source, StoredRun, Summary,
 };
 use serde::{Deserialize, Serialize};

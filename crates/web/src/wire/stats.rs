@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use bakeoff_report::summary::{Summary, SummaryRow};
-use bakeoff_report::{EncodedTimes, Measurement, Second, Times};
+use bakeoff_record::summary::{Summary, SummaryRow};
+use bakeoff_record::{EncodedTimes, Measurement, Second, Times};
 use serde::Serialize;
 
 use super::{ms, unix_seconds};

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use bakeoff_report::render::gate::{self, Gates};
-use bakeoff_report::render::picture::{self, Picture};
-use bakeoff_report::{Analysis, Experiment, render, words};
+use bakeoff_analysis::{Analysis, words};
+use bakeoff_record::Experiment;
+use bakeoff_report::gate::{self, Gates};
+use bakeoff_report::picture::{self, Picture};
 
 use super::png;
 use crate::args::CompareArgs;
@@ -18,20 +19,20 @@ pub(super) fn write_all(args: &CompareArgs, experiment: &Experiment) -> anyhow::
     let analysis = Analysis::of(experiment);
     let written = [
         one(args.json.as_deref(), || {
-            render::json::render_experiment(experiment)
+            bakeoff_report::json::render_experiment(experiment)
         }),
         one(args.csv.as_deref(), || {
-            render::csv::render_experiment(experiment)
+            bakeoff_report::csv::render_experiment(experiment)
         }),
         one(args.junit.as_deref(), || {
-            render::junit::render_experiment(experiment, gates(args))
+            bakeoff_report::junit::render_experiment(experiment, gates(args))
         }),
         pictures(args, &picture::of_experiment(experiment, &analysis)),
         one(args.markdown.as_deref(), || markdown(args, experiment)),
         one(Some(&args.html), || {
-            render::html::render_experiment(experiment)
+            bakeoff_report::html::render_experiment(experiment)
         }),
-        add_to_job_summary(|| render::markdown::render_experiment(experiment)),
+        add_to_job_summary(|| bakeoff_report::markdown::render_experiment(experiment)),
     ];
     written.into_iter().collect()
 }
@@ -133,7 +134,7 @@ fn markdown(args: &CompareArgs, experiment: &Experiment) -> String {
         (None, None) => None,
     };
     let here = args.markdown.as_deref().and_then(Path::parent);
-    render::markdown::render_experiment_with(experiment, |picture| {
+    bakeoff_report::markdown::render_experiment_with(experiment, |picture| {
         let (folder, ending) = folder?;
         let path = file(folder, picture, ending);
         let path = relative(here.unwrap_or(Path::new("")), &path);

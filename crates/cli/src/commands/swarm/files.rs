@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use bakeoff_report::render::{self, locust_csv};
-use bakeoff_report::{LoadTest, Measurement, ThresholdOutcome};
+use bakeoff_record::{LoadTest, Measurement, ThresholdOutcome};
+use bakeoff_report::locust_csv;
 
 use crate::args::SwarmArgs;
 use crate::files::{add_to_job_summary, append, check_writable, write};
@@ -16,23 +16,23 @@ pub(super) fn write_all(
     test: &LoadTest,
     outcomes: &[ThresholdOutcome],
 ) -> anyhow::Result<()> {
-    let markdown = || render::markdown::render_load_test(test, outcomes);
-    let json = || render::locust_json::render(&test.measurement);
+    let markdown = || bakeoff_report::markdown::render_load_test(test, outcomes);
+    let json = || bakeoff_report::locust_json::render(&test.measurement);
     let json_file = args
         .json_file
         .as_ref()
         .map(|prefix| suffixed(prefix, ".json"));
     let written = [
         one(args.record.as_deref(), || {
-            render::json::render_load_test(test)
+            bakeoff_report::json::render_load_test(test)
         }),
         one(json_file.as_deref(), json),
         one(args.markdown.as_deref(), markdown),
         one(args.junit.as_deref(), || {
-            render::junit::render(test, outcomes)
+            bakeoff_report::junit::render(test, outcomes)
         }),
         one(args.html.as_deref(), || {
-            render::html::render_load_test(test)
+            bakeoff_report::html::render_load_test(test)
         }),
         add_to_job_summary(markdown),
     ];

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, anyhow, bail};
-use bakeoff_report::{Measurement, render};
+use bakeoff_record::Measurement;
 
 use crate::args::SwarmArgs;
 use crate::exit::{Exit, hinted};
@@ -80,7 +80,7 @@ impl Exporter {
 
 fn body(measurement: &Measurement, users: u32) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    render::otlp::render(measurement, users, version, SystemTime::now())
+    bakeoff_report::otlp::render(measurement, users, version, SystemTime::now())
 }
 
 struct Collector {

@@ -1,0 +1,289 @@
+//! Response times.
+
+use super::Case;
+use super::evidence::{about_percent, certainty, comparable, percentile_interval};
+use crate::analysis::ContenderResult;
+use crate::comparison::Metric;
+use crate::shift::Shift;
+use crate::statistics::ConfidenceInterval;
+use crate::verdict::{Gate, MOST_NOT_SENT_RATIO, Verdict};
+use crate::words;
+use bakeoff_record::experiment::RunLoad;
+
+/// How far apart two percentiles of equal times may be: each is within a thousandth of what was recorded.
+pub(super) const RESOLUTION_RATIO: f64 = 0.002;
+
+/// Mean, 95th percentile and maximum.
+pub(super) fn times(case: &Case<'_>) -> Vec<String> {
+    case.of_each(|result| {
+        let times = &result.summary.total.response_times;
+        let (mean, p95, max) = (times.mean()?, times.quantile(0.95)?, times.max()?);
+        Some(format!(
+            "{} took {} ms on average; 95 % of its answers took at most {} ms ({}), the longest {} ms.",
+            result.contender.name,
+            words::ms(mean),
+            words::ms(p95),
+            percentile_interval(result, 1),
+            words::ms(max)
+        ))
+    })
+}
+
+/// The same against the baseline.
+pub(super) fn against_baseline(case: &Case<'_>) -> Vec<String> {
+    case.of_each(|result| {
+        compared_times(result, &case.plan().baseline).filter(|_| comparable(result))
+    })
+}
+
+/// The response times against the baseline's at the median, the 95th and the 99th percentile.
+fn compared_times(result: &ContenderResult, baseline: &str) -> Option<String> {
+    let places = [
+        (Metric::MedianResponseTime, "the median"),
+        (Metric::P95ResponseTime, "95 %"),
+        (Metric::P99ResponseTime, "99 %"),
+    ];
+    let ratios: Vec<String> = places
+        .into_iter()
+        .filter_map(|(metric, place)| {
+            let comparison = result.comparison(metric)?;
+            let point = words::figure(comparison.estimate?.point_estimate);
+            Some(format!("{point} at {place} ({})", certainty(comparison)))
+        })
+        .collect();
+    let name = &result.contender.name;
+    (!ratios.is_empty()).then(|| {
+        format!(
+            "As a multiple of those of {baseline}, the response times of {name} were {}.",
+            words::list(&ratios)
+        )
+    })
+}
+
+/// A contender whose response times lie on one side of the baseline's throughout.
+pub(super) fn throughout(case: &Case<'_>) -> Vec<String> {
+    of_each_shift(case, |result, shift| {
+        let which = match (shift.shorter.len(), shift.longer.len()) {
+            (shorter, 0) if shorter == shift.known.len() => "shorter",
+            (0, longer) if longer == shift.known.len() => "longer",
+            _ => return None,
+        };
+        Some(format!(
+            "The response times of {} are {which} than those of {} throughout: {}, all intervals without 1.",
+            result.contender.name,
+            case.plan().baseline,
+            shift.where_and_how_much(&shift.known),
+        ))
+    })
+}
+
+/// A contender that is faster for some requests and slower for others.
+pub(super) fn opposite(case: &Case<'_>) -> Vec<String> {
+    of_each_shift(case, |result, shift| {
+        if shift.shorter.is_empty() || shift.longer.is_empty() {
+            return None;
+        }
+        Some(format!(
+            "The response times of {} are shorter than those of {} {} and longer {}, by intervals without 1: \
+             no single figure describes that.",
+            result.contender.name,
+            case.plan().baseline,
+            shift.where_and_how_much(&shift.shorter),
+            shift.where_and_how_much(&shift.longer),
+        ))
+    })
+}
+
+/// A contender that is shown to be faster, or slower, for some requests only.
+pub(super) fn partly(case: &Case<'_>) -> Vec<String> {
+    of_each_shift(case, |result, shift| {
+        let all = shift.known.len();
+        let (which, points) = match (shift.shorter.as_slice(), shift.longer.as_slice()) {
+            ([], longer) if !longer.is_empty() && longer.len() < all => ("longer", longer),
+            (shorter, []) if !shorter.is_empty() && shorter.len() < all => ("shorter", shorter),
+            _ => return None,
+        };
+        Some(format!(
+            "The response times of {} are {which} than those of {} {}, by intervals without 1; at {} no difference is shown.",
+            result.contender.name,
+            case.plan().baseline,
+            shift.where_and_how_much(points),
+            words::several(all - points.len(), "percentile"),
+        ))
+    })
+}
+
+/// The points of a shift function whose ratios have intervals.
+struct Sides<'a> {
+    known: Vec<&'a Shift>,
+    /// Those whose interval is below 1.
+    shorter: Vec<&'a Shift>,
+    /// Those whose interval is above 1.
+    longer: Vec<&'a Shift>,
+}
+
+/// What is said of each contender whose shift function has intervals and whose speed may be compared.
+fn of_each_shift(
+    case: &Case<'_>,
+    say: impl Fn(&ContenderResult, &Sides<'_>) -> Option<String>,
+) -> Vec<String> {
+    case.of_each(|result| {
+        let sides = Sides::of(&result.shift);
+        let enough = comparable(result) && sides.known.len() > 1;
+        enough.then(|| say(result, &sides))?
+    })
+}
+
+impl<'a> Sides<'a> {
+    fn of(shift: &'a [Shift]) -> Self {
+        let interval = |point: &Shift| point.ratio?.confidence_interval;
+        let of = |keep: &dyn Fn(ConfidenceInterval) -> bool| -> Vec<&'a Shift> {
+            let points = shift.iter();
+            points
+                .filter(|point| interval(point).is_some_and(keep))
+                .collect()
+        };
+        Self {
+            known: of(&|_| true),
+            shorter: of(&|interval| interval.high * (1.0 + RESOLUTION_RATIO) < 1.0),
+            longer: of(&|interval| interval.low > 1.0 + RESOLUTION_RATIO),
+        }
+    }
+
+    /// "at 9 of 11 percentiles (10 to 90 %: 0.34 to 0.55 times)".
+    fn where_and_how_much(&self, points: &[&Shift]) -> String {
+        let places: Vec<String> = points
+            .iter()
+            .map(|point| words::percentile((point.quantile * 1000.0).round() / 10.0))
+            .collect();
+        let first = points.first().and_then(|first| self.position(first));
+        let last = points.last().and_then(|last| self.position(last));
+        let in_a_row =
+            matches!((first, last), (Some(first), Some(last)) if last - first + 1 == points.len());
+        let places = match places.as_slice() {
+            [first, .., last] if in_a_row => {
+                format!("{} to {last}", first.trim_end_matches(" %"))
+            }
+            several => words::list(several),
+        };
+        let ratios = points
+            .iter()
+            .filter_map(|point| Some(point.ratio?.point_estimate));
+        let (low, high) = ratios.fold((f64::INFINITY, 0.0_f64), |(low, high), ratio| {
+            (low.min(ratio), high.max(ratio))
+        });
+        format!(
+            "at {} of {} percentiles ({places}: {} to {} times)",
+            points.len(),
+            self.known.len(),
+            words::figure(low),
+            words::figure(high)
+        )
+    }
+
+    fn position(&self, point: &Shift) -> Option<usize> {
+        let mut known = self.known.iter();
+        known.position(|other| other.quantile.total_cmp(&point.quantile).is_eq())
+    }
+}
+
+/// What kind of comparison that of users is.
+pub(super) fn users_wait(case: &Case<'_>) -> Vec<String> {
+    if case.contenders().count() < 2 {
+        return Vec::new();
+    }
+    vec![format!(
+        "All response times so far are at the same number of users ({}), not at the same rate of requests: \
+         these users wait for an answer before they ask again, so a faster contender is asked more often.",
+        case.plan().users
+    )]
+}
+
+/// Response times at equal rates of arrivals, apart from those under users.
+pub(super) fn at_rates(case: &Case<'_>) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for at_rate in &case.analysis.at_rates {
+        let RunLoad::Arrivals { per_second } = at_rate.load else {
+            continue;
+        };
+        let shown = at_rate
+            .results
+            .iter()
+            .filter(|result| result.verdict != Verdict::Control && !result.blocks.is_empty());
+        let parts: Vec<String> = shown
+            .filter_map(|result| {
+                let times = &result.summary.total.response_times;
+                let (median, p95) = (times.quantile(0.5)?, times.quantile(0.95)?);
+                let ratio = result
+                    .comparison(Metric::P95ResponseTime)
+                    .filter(|_| comparable(result));
+                let ratio = ratio.and_then(|comparison| {
+                    let point = words::figure(comparison.estimate?.point_estimate);
+                    let baseline = &case.plan().baseline;
+                    Some(format!(
+                        ", {point} times the latter of {baseline} ({})",
+                        certainty(comparison)
+                    ))
+                });
+                Some(format!(
+                    "{} answered half within {} ms ({}) and 95 % within {} ms ({}){}",
+                    result.contender.name,
+                    words::ms(median),
+                    percentile_interval(result, 0),
+                    words::ms(p95),
+                    percentile_interval(result, 1),
+                    ratio.unwrap_or_default()
+                ))
+            })
+            .collect();
+        if !parts.is_empty() {
+            sentences.push(format!(
+                "When {} requests per second arrived, whatever became of those before, {}.",
+                words::figure(per_second),
+                parts.join("; ")
+            ));
+        }
+    }
+    sentences
+}
+
+/// Who could not keep up with a rate of arrivals, the baseline like any other.
+pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
+    let at_rates = case.analysis.at_rates.iter().flat_map(|at_rate| {
+        let results = at_rate.results.iter();
+        results.filter_map(move |result| {
+            let RunLoad::Arrivals { per_second } = at_rate.load else {
+                return None;
+            };
+            let arrivals = result.summary.arrivals?;
+            let not_sent_ratio = arrivals.not_sent_ratio();
+            let too_many = not_sent_ratio > MOST_NOT_SENT_RATIO;
+            let is_contenders = too_many && !is_generators(result);
+            (is_contenders && result.verdict != Verdict::Control).then(|| {
+                format!(
+                    "{} could not keep up with {} requests per second: {} of the {} that were due were not sent ({}), since as many as \
+                     allowed were unanswered; its response times there are those of the others only.",
+                    result.contender.name,
+                    words::figure(per_second),
+                    words::count(arrivals.not_sent),
+                    words::count(arrivals.planned),
+                    about_percent(not_sent_ratio)
+                )
+            })
+        })
+    });
+    at_rates.collect()
+}
+
+/// `true` if the load generator was held up itself, so that what it did not send says nothing about a contender.
+fn is_generators(result: &ContenderResult) -> bool {
+    let of_generator = [
+        Gate::Stalls,
+        Gate::Neighbours,
+        Gate::Steal,
+        Gate::Lag,
+        Gate::Generator,
+    ];
+    let mut gates = result.gates.iter();
+    gates.any(|reading| of_generator.contains(&reading.gate) && reading.beyond.is_some())
+}

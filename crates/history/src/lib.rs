@@ -1,0 +1,6 @@
+//! History of runs: one `SQLite` file with every load test that was ever run, and the import of other programs' files.
+
+pub mod import;
+pub mod store;
+
+pub use store::{Entry, History, HistoryError, NewRun};

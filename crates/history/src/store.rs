@@ -1,0 +1,428 @@
+//! The history of runs: every load test that was ever run, in one database file.
+//!
+//! The one module of this crate that is not a function of its arguments. A run is written as it proceeds, one row a
+//! second, so that a killed process loses at most its last second; saving costs the same in the tenth hour as in the
+//! first. Several processes may use the file at once.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use bakeoff_record::coarse::{CoarseRun, Source};
+use bakeoff_record::experiment::Machine;
+use bakeoff_record::json::{CoarseRecord, MachineRecord, MeasurementRecord, RecordError};
+use bakeoff_record::run::{LoadTest, Measurement};
+use bakeoff_record::stored::{Detail, RunId, RunState, StoredRun};
+
+mod blob;
+mod entry;
+mod file;
+mod owner;
+#[cfg(test)]
+mod tests;
+
+pub use entry::Entry;
+use owner::Owner;
+
+/// Runs that a list shows at most.
+pub const MOST_LISTED: usize = 500;
+
+/// Why the history cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// Its folder cannot be made.
+    #[error("cannot make the folder {path}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The database cannot be read or written.
+    #[error("cannot use the history {path}")]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The file is a database of something else.
+    #[error("{path} is a database, but not a history of Bakeoff")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was written by a newer Bakeoff.
+    #[error(
+        "the history {path} has version {found}, this program reads up to version {}",
+        file::VERSION
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// A run in it cannot be read again.
+    #[error("run {run} in the history {path} is damaged")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The run.
+        run: RunId,
+        /// Why.
+        #[source]
+        source: DamagedRun,
+    },
+    /// A run of another program was asked for as if it were ours.
+    #[error("run {run} is {}", from.caveat())]
+    Coarse {
+        /// The run.
+        run: RunId,
+        /// Where it is from.
+        from: Source,
+    },
+    /// There is no such run in it.
+    #[error("there is no run {run} in the history {path}")]
+    NoSuchRun {
+        /// The file.
+        path: PathBuf,
+        /// The run that was asked for.
+        run: RunId,
+    },
+}
+
+/// What is wrong with a run that cannot be read again.
+#[derive(Debug, thiserror::Error)]
+pub enum DamagedRun {
+    /// Its bytes cannot be decompressed, or to too many.
+    #[error("it cannot be decompressed")]
+    Compression(#[source] std::io::Error),
+    /// It is no JSON of ours.
+    #[error("it is not JSON of the expected shape")]
+    Json(#[source] serde_json::Error),
+    /// It holds a figure that cannot be.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Nothing of it was ever saved.
+    #[error("it was cut short before its first second was over")]
+    Empty,
+}
+
+/// What is known of a run when it begins.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// The scenario's name.
+    pub name: String,
+    /// The address of the server.
+    pub host: String,
+    /// How the load was configured, for people: `70 users at 10/s for 1m`.
+    pub config: String,
+    /// The version of Bakeoff that runs it.
+    pub bakeoff_version: String,
+    /// The machine that the load comes from.
+    pub machine: Machine,
+    /// Words of the user, for finding it again.
+    pub tags: Vec<String>,
+}
+
+/// An open history.
+#[derive(Debug)]
+pub struct History {
+    connection: Connection,
+    path: PathBuf,
+    owner: Owner,
+    cut_short: Vec<StoredRun>,
+}
+
+impl History {
+    /// Opens the history at `path`, and makes it and its folder where there is none.
+    ///
+    /// Runs that a dead process left unfinished are marked as cut short; [`History::cut_short`] lists them.
+    pub fn open(path: &Path) -> Result<Self, HistoryError> {
+        let connection = file::open(path)?;
+        let mut history = Self {
+            connection,
+            path: path.to_owned(),
+            owner: Owner::this_process(),
+            cut_short: Vec::new(),
+        };
+        history.cut_short = history.mark_cut_short()?;
+        Ok(history)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The runs that were found cut short when the history was opened.
+    pub fn cut_short(&self) -> &[StoredRun] {
+        &self.cut_short
+    }
+
+    /// Enters a run that begins now.
+    pub fn begin(&self, run: &NewRun) -> Result<RunId, HistoryError> {
+        let machine = blob::json(&MachineRecord::from(&run.machine));
+        let sql = "INSERT INTO runs (name, host, config, bakeoff_version, machine, started_at_ms, owner, owner_started, tags) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let values = params![
+            run.name,
+            run.host,
+            run.config,
+            run.bakeoff_version,
+            machine,
+            unix_ms(SystemTime::now()),
+            self.owner.process,
+            self.owner.started,
+            blob::json(&run.tags)
+        ];
+        let inserted = self.connection.execute(sql, values);
+        inserted.map_err(|error| self.database(error))?;
+        Ok(RunId(self.connection.last_insert_rowid()))
+    }
+
+    /// Writes what `measurement` has more than when it was last saved. To be called about once a second.
+    ///
+    /// A measurement that began anew, as after a reset, replaces the former one.
+    pub fn save(&mut self, run: RunId, measurement: &Measurement) -> Result<(), HistoryError> {
+        self.write(run, measurement, RunState::Running)
+    }
+
+    /// Writes the last of a run, which is over.
+    pub fn finish(&mut self, run: RunId, measurement: &Measurement) -> Result<(), HistoryError> {
+        self.write(run, measurement, RunState::Finished)
+    }
+
+    /// Enters a run that was made elsewhere.
+    pub fn import(&mut self, test: &LoadTest) -> Result<RunId, HistoryError> {
+        let run = self.begin(&NewRun {
+            name: test.name.clone(),
+            host: test.host.clone(),
+            config: format!("imported, {} users at most", test.measurement.users),
+            bakeoff_version: test.bakeoff_version.clone(),
+            machine: test.machine.clone(),
+            tags: Vec::new(),
+        })?;
+        self.finish(run, &test.measurement)?;
+        Ok(run)
+    }
+
+    /// Enters a run of another program.
+    pub fn import_coarse(&mut self, run: &CoarseRun) -> Result<RunId, HistoryError> {
+        file::insert_coarse(&mut self.connection, self.owner, run)
+            .map_err(|error| self.database(error))
+    }
+
+    /// The runs in which every word of `search` is found, newest first, at most [`MOST_LISTED`].
+    ///
+    /// Names, hosts, configurations, notes and tags are searched, whatever the case.
+    pub fn list(&self, search: &str) -> Result<Vec<StoredRun>, HistoryError> {
+        let words: Vec<String> = search.split_whitespace().map(str::to_lowercase).collect();
+        let found = |run: &StoredRun| {
+            let tags = run.tags.join(" ");
+            let text = [&run.name, &run.host, &run.config, &run.notes, &tags];
+            let text = text.map(|text| text.to_lowercase()).join("\n");
+            words.iter().all(|word| text.contains(word))
+        };
+        self.select("ORDER BY id DESC", MOST_LISTED, found)
+    }
+
+    /// One run as a list shows it.
+    pub fn run(&self, run: RunId) -> Result<StoredRun, HistoryError> {
+        let sql = format!("SELECT {} FROM runs WHERE id = ?1", file::COLUMNS);
+        let found = self
+            .connection
+            .query_row(&sql, [run.0], file::stored_run)
+            .optional();
+        let found = found.map_err(|error| self.database(error))?;
+        found.ok_or_else(|| self.no_such_run(run))
+    }
+
+    /// Everything that was saved of a run.
+    pub fn detail(&self, run: RunId) -> Result<Detail, HistoryError> {
+        if self.run(run)?.source.is_none() {
+            let test = self.load_test(run)?;
+            return Ok(Detail::Full(Box::new(test)));
+        }
+        let sql = "SELECT name, measurement FROM runs WHERE id = ?1";
+        let row = self
+            .connection
+            .query_row(sql, [run.0], |row| Ok((row.get(0)?, row.get(1)?)));
+        let (name, record): (String, Option<Vec<u8>>) =
+            row.map_err(|error| self.database(error))?;
+        let read = || -> Result<CoarseRun, DamagedRun> {
+            let record: CoarseRecord = blob::unpack(&record.ok_or(DamagedRun::Empty)?)?;
+            Ok(record.into_run(name)?)
+        };
+        match read() {
+            Ok(run) => Ok(Detail::Coarse(Box::new(run))),
+            Err(source) => Err(self.damaged(run, source)),
+        }
+    }
+
+    /// Everything that was saved of a run of ours; a coarse one is an error.
+    pub fn load_test(&self, run: RunId) -> Result<LoadTest, HistoryError> {
+        if let Some(from) = self.run(run)?.source {
+            return Err(HistoryError::Coarse { run, from });
+        }
+        let sql =
+            "SELECT name, host, bakeoff_version, machine, measurement FROM runs WHERE id = ?1";
+        let row = self.connection.query_row(sql, [run.0], |row| {
+            let texts: [String; 4] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
+            Ok((texts, row.get::<_, Option<Vec<u8>>>(4)?))
+        });
+        let row = row.optional().map_err(|error| self.database(error))?;
+        let ([name, host, bakeoff_version, machine], measurement) =
+            row.ok_or_else(|| self.no_such_run(run))?;
+        let seconds = self.seconds(run)?;
+        let read = || -> Result<LoadTest, DamagedRun> {
+            let mut record: MeasurementRecord =
+                blob::unpack(&measurement.ok_or(DamagedRun::Empty)?)?;
+            for second in &seconds {
+                record.timeline.push(blob::unpack(second)?);
+            }
+            let machine: MachineRecord =
+                serde_json::from_str(&machine).map_err(DamagedRun::Json)?;
+            Ok(LoadTest {
+                name,
+                host,
+                bakeoff_version,
+                machine: machine.into(),
+                measurement: record.try_into()?,
+            })
+        };
+        read().map_err(|source| self.damaged(run, source))
+    }
+
+    /// Sets the notes of a run.
+    pub fn set_notes(&self, run: RunId, notes: &str) -> Result<(), HistoryError> {
+        let sql = "UPDATE runs SET notes = ?2 WHERE id = ?1";
+        self.change(run, self.connection.execute(sql, params![run.0, notes]))
+    }
+
+    /// Sets the tags of a run; empty ones are left out.
+    pub fn set_tags(&self, run: RunId, tags: &[String]) -> Result<(), HistoryError> {
+        let tags: Vec<&str> = tags
+            .iter()
+            .map(|tag| tag.trim())
+            .filter(|tag| !tag.is_empty())
+            .collect();
+        let sql = "UPDATE runs SET tags = ?2 WHERE id = ?1";
+        self.change(
+            run,
+            self.connection
+                .execute(sql, params![run.0, blob::json(&tags)]),
+        )
+    }
+
+    /// Forgets a run.
+    pub fn delete(&self, run: RunId) -> Result<(), HistoryError> {
+        // Its seconds go with it.
+        let sql = "DELETE FROM runs WHERE id = ?1";
+        self.change(run, self.connection.execute(sql, [run.0]))
+    }
+
+    fn write(
+        &mut self,
+        run: RunId,
+        measurement: &Measurement,
+        state: RunState,
+    ) -> Result<(), HistoryError> {
+        match file::write(&mut self.connection, run, measurement, state) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.no_such_run(run)),
+            Err(error) => Err(self.database(error)),
+        }
+    }
+
+    fn seconds(&self, run: RunId) -> Result<Vec<Vec<u8>>, HistoryError> {
+        let read = || -> rusqlite::Result<_> {
+            let sql = "SELECT record FROM seconds WHERE run = ?1 ORDER BY second";
+            let mut statement = self.connection.prepare(sql)?;
+            let rows = statement.query_map([run.0], |row| row.get(0))?;
+            rows.collect()
+        };
+        read().map_err(|error| self.database(error))
+    }
+
+    fn select(
+        &self,
+        clause: &str,
+        most: usize,
+        keep: impl Fn(&StoredRun) -> bool,
+    ) -> Result<Vec<StoredRun>, HistoryError> {
+        let read = || -> rusqlite::Result<_> {
+            let sql = format!("SELECT {} FROM runs {clause}", file::COLUMNS);
+            let mut statement = self.connection.prepare(&sql)?;
+            let rows = statement.query_map([], file::stored_run)?;
+            let kept = rows.filter(|row| row.as_ref().map_or(true, &keep));
+            kept.take(most).collect()
+        };
+        read().map_err(|error| self.database(error))
+    }
+
+    fn mark_cut_short(&self) -> Result<Vec<StoredRun>, HistoryError> {
+        let read = || -> rusqlite::Result<Vec<(i64, Owner)>> {
+            let sql = "SELECT id, owner, owner_started FROM runs WHERE state = 'running'";
+            let mut statement = self.connection.prepare(sql)?;
+            let rows = statement.query_map([], |row| {
+                let owner = Owner {
+                    process: row.get(1)?,
+                    started: row.get(2)?,
+                };
+                Ok((row.get(0)?, owner))
+            })?;
+            rows.collect()
+        };
+        let unfinished = read().map_err(|error| self.database(error))?;
+        let mut cut_short = Vec::new();
+        for (id, _) in unfinished.iter().filter(|(_, owner)| !owner.is_alive()) {
+            let sql = "UPDATE runs SET state = 'cut short' WHERE id = ?1 AND state = 'running'";
+            let changed = self.connection.execute(sql, [id]);
+            if changed.map_err(|error| self.database(error))? > 0 {
+                cut_short.push(self.run(RunId(*id))?);
+            }
+        }
+        Ok(cut_short)
+    }
+
+    fn change(&self, run: RunId, changed: rusqlite::Result<usize>) -> Result<(), HistoryError> {
+        match changed.map_err(|error| self.database(error))? {
+            0 => Err(self.no_such_run(run)),
+            _ => Ok(()),
+        }
+    }
+
+    fn database(&self, source: rusqlite::Error) -> HistoryError {
+        HistoryError::Database {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    fn damaged(&self, run: RunId, source: DamagedRun) -> HistoryError {
+        HistoryError::Damaged {
+            path: self.path.clone(),
+            run,
+            source,
+        }
+    }
+
+    fn no_such_run(&self, run: RunId) -> HistoryError {
+        HistoryError::NoSuchRun {
+            path: self.path.clone(),
+            run,
+        }
+    }
+}
+
+fn unix_ms(moment: SystemTime) -> i64 {
+    let since = moment
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

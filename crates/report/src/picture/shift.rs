@@ -1,0 +1,140 @@
+//! The shift function: a contender's response times against the baseline's, percentile by percentile.
+
+use super::axis::Axis;
+use super::canvas::{self, Frame, LINE, MARGIN, Marker, color, key_height, series_color};
+use super::{Picture, Series, WIDTH};
+use crate::document::{Cell, Table};
+use bakeoff_analysis::analysis::{Analysis, ContenderResult};
+use bakeoff_analysis::shift::{QUANTILES, Shift};
+use bakeoff_analysis::statistics::Estimate;
+use bakeoff_analysis::words;
+use bakeoff_record::experiment::Experiment;
+
+const TOP: f64 = 58.0;
+const LEFT: f64 = 52.0;
+const PANEL: f64 = 270.0;
+
+/// `None` where no percentile is compared.
+pub(super) fn picture(
+    experiment: &Experiment,
+    analysis: &Analysis,
+    series: &Series,
+) -> Option<Picture> {
+    let shifted: Vec<(usize, &ContenderResult)> = analysis
+        .contenders()
+        .filter(|result| estimates(result).next().is_some())
+        .filter_map(|result| Some((series.position(&result.contender.name)?, result)))
+        .collect();
+    if shifted.is_empty() {
+        return None;
+    }
+    let plan = &experiment.plan;
+    let same = 1.0 + plan.same_ratio.max(0.0);
+    let title = "Faster for all requests, or for some?";
+    let description = format!(
+        "Each percentile of the response time over the same one of {}, with 95 % intervals over the blocks, on a logarithmic \
+         scale; below 1 is faster. A level line is the same gain throughout. The shaded differences, up to {}, do not matter. \
+         Not corrected for there being several percentiles.",
+        plan.baseline,
+        words::percent(plan.same_ratio)
+    );
+    let names: Vec<(usize, &str)> = shifted
+        .iter()
+        .map(|(series, result)| (*series, result.contender.name.as_str()))
+        .collect();
+    let key = TOP + PANEL + 2.4 * LINE;
+    let height = key + key_height(&names, WIDTH) + MARGIN;
+    let svg = canvas::drawn((WIDTH, height), (title, &description), |canvas| {
+        let frame = Frame {
+            left: LEFT,
+            top: TOP,
+            width: WIDTH - LEFT - 2.5 * MARGIN,
+            height: PANEL,
+        };
+        let x = places();
+        let (left, right) = (x.low(), x.high());
+        let ratios = shifted.iter().flat_map(|(_, result)| estimates(result));
+        let ends = ratios.flat_map(|(_, estimate)| {
+            let interval = estimate.confidence_interval;
+            let ends = interval.map(|interval| [interval.low, interval.high]);
+            ends.into_iter().flatten().chain([estimate.point_estimate])
+        });
+        let y = Axis::logarithmic(ends.chain([same, 1.0 / same]), 0.06, 7);
+        let panel = canvas.panel(frame, "times the baseline's", (x, y))?;
+        panel.rectangle((left, 1.0 / same), (right, same), color::BAND)?;
+        panel.path(&[(left, 1.0), (right, 1.0)], color::QUIET, 1.5)?;
+        let middle = (shifted.len() as f64 - 1.0) / 2.0;
+        for ((series, result), index) in shifted.iter().zip(0..) {
+            let beside = (f64::from(index) - middle) * 0.16;
+            let points: Vec<(f64, f64)> = estimates(result)
+                .map(|(place, estimate)| (place as f64 + beside, estimate.point_estimate))
+                .collect();
+            panel.series(&points, *series)?;
+            for (place, estimate) in estimates(result) {
+                let color = series_color(*series);
+                if let Some(interval) = estimate.confidence_interval {
+                    let (x, low) = panel.place((place as f64 + beside, interval.low));
+                    let (_, high) = panel.place((place as f64 + beside, interval.high));
+                    canvas.rectangle((x - 1.0, high), (x + 1.0, low), color)?;
+                }
+                let at = panel.place((place as f64 + beside, estimate.point_estimate));
+                canvas.marker(Marker::Dot, at, color)?;
+            }
+        }
+        let below = (LEFT + frame.width / 2.0, TOP + PANEL + 1.7 * LINE);
+        canvas.text_around("percentile of the response time", below, color::QUIET)?;
+        canvas.key(&names, key)
+    });
+    Some(Picture {
+        name: "shift",
+        title: title.to_owned(),
+        table: table(&shifted, &plan.baseline),
+        description,
+        svg,
+    })
+}
+
+/// Where each quantile stands, with its ratio.
+fn estimates(result: &ContenderResult) -> impl Iterator<Item = (usize, Estimate)> + '_ {
+    let place = |shift: &Shift| {
+        let index = QUANTILES
+            .iter()
+            .position(|at| (at - shift.quantile).abs() < 1e-9)?;
+        Some((index, shift.ratio?))
+    };
+    result.shift.iter().filter_map(place)
+}
+
+fn places() -> Axis {
+    let ticks = QUANTILES.iter().enumerate().map(|(index, quantile)| {
+        let name = words::percentile(quantile * 100.0);
+        (index as f64, name.trim_end_matches(" %").to_owned())
+    });
+    Axis::of_places(-0.6, QUANTILES.len() as f64 - 0.4, ticks.collect())
+}
+
+fn table(shifted: &[(usize, &ContenderResult)], baseline: &str) -> Table {
+    let header = shifted
+        .iter()
+        .map(|(_, result)| result.contender.name.clone());
+    let rows = QUANTILES.iter().enumerate().map(|(index, quantile)| {
+        let cells = shifted.iter().map(|(_, result)| {
+            let estimate = estimates(result).find(|(place, _)| *place == index);
+            Cell::optional(estimate.map(|(_, estimate)| words::with_interval(estimate)))
+        });
+        [Cell::words(words::percentile(quantile * 100.0))]
+            .into_iter()
+            .chain(cells)
+            .collect()
+    });
+    Table {
+        caption: format!(
+            "Percentiles of the response time over those of {baseline}, with their 95 % intervals over the blocks"
+        ),
+        header: ["Percentile".to_owned()]
+            .into_iter()
+            .chain(header)
+            .collect(),
+        rows: rows.collect(),
+    }
+}

@@ -1,0 +1,230 @@
+//! The tables that Locust shows; those about an experiment are in the modules below.
+
+use super::current::{Current, Rates};
+use super::document::{Cell, Table};
+use bakeoff_analysis::words;
+use bakeoff_record::summary::{PERCENTILES, Summary, SummaryRow};
+
+pub(super) mod manifest;
+pub(super) mod side_by_side;
+pub(super) mod validity;
+
+/// Locust's statistics table; times in milliseconds.
+pub(super) fn statistics(summary: &Summary) -> Table {
+    let header = [
+        "Type",
+        "Name",
+        "# reqs",
+        "# fails",
+        "Median",
+        "Average",
+        "Min",
+        "Max",
+        "req/s",
+        "failures/s",
+        "Avg size (bytes)",
+    ];
+    let row = |row: &SummaryRow| {
+        let times = &row.response_times;
+        vec![
+            Cell::words(&row.method),
+            Cell::words(&row.name),
+            Cell::figure(words::count(row.requests())),
+            Cell::figure(failures_with_share(row)),
+            Cell::optional(row.median().map(words::percentile_ms)),
+            Cell::optional(times.mean().map(words::ms)),
+            Cell::optional(times.min().map(words::ms)),
+            Cell::optional(times.max().map(words::ms)),
+            Cell::optional(row.requests_per_second().map(words::figure)),
+            Cell::optional(row.failures_per_second().map(words::figure)),
+            Cell::optional(row.average_body_bytes().map(words::figure)),
+        ]
+    };
+    Table {
+        caption: format!("Request statistics; {}", times_of(summary)),
+        header: header.map(str::to_owned).into(),
+        rows: rows(summary, row),
+    }
+}
+
+/// The few figures that fit a summary; times in milliseconds.
+pub(super) fn in_short(summary: &Summary) -> Table {
+    let header = [
+        "Type",
+        "Name",
+        "# reqs",
+        "# fails",
+        "req/s",
+        "failures/s",
+        "Median",
+        "95 %",
+        "99 %",
+        "Max",
+    ];
+    let row = |row: &SummaryRow| {
+        let times = &row.response_times;
+        vec![
+            Cell::words(&row.method),
+            Cell::words(&row.name),
+            Cell::figure(words::count(row.requests())),
+            Cell::figure(failures_with_share(row)),
+            Cell::optional(row.requests_per_second().map(words::figure)),
+            Cell::optional(row.failures_per_second().map(words::figure)),
+            Cell::optional(row.median().map(words::percentile_ms)),
+            Cell::optional(row.percentile(0.95).map(words::percentile_ms)),
+            Cell::optional(row.percentile(0.99).map(words::percentile_ms)),
+            Cell::optional(times.max().map(words::ms)),
+        ]
+    };
+    Table {
+        caption: format!("Requests; {}", times_of(summary)),
+        header: header.map(str::to_owned).into(),
+        rows: rows(summary, row),
+    }
+}
+
+/// A row for each name, and one for all of them.
+fn rows(summary: &Summary, row: impl Fn(&SummaryRow) -> Vec<Cell>) -> Vec<Vec<Cell>> {
+    summary
+        .rows
+        .iter()
+        .chain([&summary.total])
+        .map(row)
+        .collect()
+}
+
+fn failures_with_share(row: &SummaryRow) -> String {
+    format!(
+        "{} ({})",
+        words::count(row.failures()),
+        words::percent(row.fail_ratio())
+    )
+}
+
+/// The table that Locust prints while a load runs: response times so far in milliseconds, and the rates of now.
+pub(super) fn live(summary: &Summary, current: &Current) -> Table {
+    let header = [
+        "Type",
+        "Name",
+        "# reqs",
+        "# fails",
+        "Avg",
+        "Min",
+        "Max",
+        "Med",
+        "req/s",
+        "failures/s",
+    ];
+    let rates = current.by_name.iter().chain([&current.total]);
+    let rows = summary.rows.iter().chain([&summary.total]).zip(rates);
+    let row = |(row, rates): (&SummaryRow, &Rates)| {
+        let times = &row.response_times;
+        vec![
+            Cell::words(&row.method),
+            Cell::words(&row.name),
+            Cell::figure(words::count(row.requests())),
+            Cell::figure(failures_with_share(row)),
+            Cell::optional(times.mean().map(words::ms)),
+            Cell::optional(times.min().map(words::ms)),
+            Cell::optional(times.max().map(words::ms)),
+            Cell::optional(row.median().map(words::percentile_ms)),
+            Cell::figure(words::figure(rates.requests)),
+            Cell::figure(words::figure(rates.failures)),
+        ]
+    };
+    Table {
+        caption: String::new(),
+        header: header.map(str::to_owned).into(),
+        rows: rows.map(row).collect(),
+    }
+}
+
+/// Locust's table of percentiles, in milliseconds. Where arrivals are planned, a second one tells how much of the
+/// response times was the service, the rest being waiting to be sent.
+pub(super) fn percentiles(summary: &Summary) -> Vec<Table> {
+    let response = |row: &SummaryRow, quantile| row.percentile(quantile).map(words::percentile_ms);
+    let service = |row: &SummaryRow, quantile| row.service_times.quantile(quantile).map(words::ms);
+    if summary.arrivals.is_none() {
+        let caption = format!("Percentiles; {}", times_of(summary));
+        return vec![percentiles_of(summary, &caption, response)];
+    }
+    let planned = format!(
+        "Percentiles; {}, from the planned arrival",
+        times_of(summary)
+    );
+    let sent = "Service time percentiles of successful requests in ms, from the sent request";
+    vec![
+        percentiles_of(summary, &planned, response),
+        percentiles_of(summary, sent, service),
+    ]
+}
+
+/// What response times are of, for a caption.
+fn times_of(summary: &Summary) -> &'static str {
+    if summary.total.unanswered_times.count() == 0 {
+        "response times of successful requests in ms"
+    } else {
+        "response times of successes in ms; in percentiles, requests without an answer count with at least their age"
+    }
+}
+
+fn percentiles_of(
+    summary: &Summary,
+    caption: &str,
+    time: impl Fn(&SummaryRow, f64) -> Option<String>,
+) -> Table {
+    let mut header = vec!["Type".to_owned(), "Name".to_owned()];
+    header.extend(PERCENTILES.map(words::percentile));
+    header.push("# reqs".to_owned());
+    let row = |row: &SummaryRow| {
+        let mut cells = vec![Cell::words(&row.method), Cell::words(&row.name)];
+        cells.extend(PERCENTILES.map(|percentile| Cell::optional(time(row, percentile / 100.0))));
+        cells.push(Cell::figure(words::count(row.response_times.count())));
+        cells
+    };
+    Table {
+        caption: caption.to_owned(),
+        header,
+        rows: rows(summary, row),
+    }
+}
+
+/// Locust's error report; `None` without failures.
+pub(super) fn failures(summary: &Summary) -> Option<Table> {
+    let header = [
+        "Type",
+        "Name",
+        "Error",
+        "# occurrences",
+        "First seen (s)",
+        "Last seen (s)",
+    ];
+    let rows = summary.failures.iter().map(|failure| {
+        vec![
+            Cell::words(&failure.method),
+            Cell::words(&failure.name),
+            Cell::words(&failure.cause),
+            Cell::figure(words::count(failure.occurrences)),
+            Cell::figure(words::figure(failure.first_seen.as_secs_f64())),
+            Cell::figure(words::figure(failure.last_seen.as_secs_f64())),
+        ]
+    });
+    (!summary.failures.is_empty()).then(|| Table {
+        caption: format!("Error report{}", failed_times(summary)),
+        header: header.map(str::to_owned).into(),
+        rows: rows.collect(),
+    })
+}
+
+fn failed_times(summary: &Summary) -> String {
+    let times = &summary.total.failure_times;
+    match (times.quantile(0.5), times.max()) {
+        (Some(median), Some(max)) => format!(
+            "; failed requests took {} ms at the median and {} ms at most",
+            words::ms(median),
+            words::ms(max)
+        ),
+        // None of them has ended.
+        _ => String::new(),
+    }
+}

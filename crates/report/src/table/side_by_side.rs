@@ -1,0 +1,394 @@
+//! The tables that put contenders side by side.
+
+use crate::document::{Cell, Table};
+use bakeoff_analysis::analysis::{Analysis, ContenderResult, UnderLoad};
+use bakeoff_analysis::comparison::{Comparison, Metric};
+use bakeoff_analysis::precision::QUANTILES;
+use bakeoff_analysis::statistics::Estimate;
+use bakeoff_analysis::sweep::SweepResult;
+use bakeoff_analysis::verdict::{Obstacle, Verdict};
+use bakeoff_analysis::words;
+use bakeoff_record::experiment::{Experiment, Plan, Run, RunLoad};
+
+/// All contenders' figures next to each other, a row for each, the best of each figure marked.
+pub(in super::super) fn figures(experiment: &Experiment, analysis: &Analysis) -> Table {
+    let mut columns = vec![
+        Column::new("Requests/s", Some(Best::Highest), |result| {
+            result.figure(Metric::RequestsPerSecond)
+        }),
+        Column::new("Median (ms)", Some(Best::Lowest), |result| {
+            result.figure(Metric::MedianResponseTime)
+        }),
+        Column::new("Average (ms)", Some(Best::Lowest), |result| {
+            Some(result.summary.total.response_times.mean()?.as_secs_f64() * 1e3)
+        }),
+        Column::new("95 % (ms)", Some(Best::Lowest), |result| {
+            result.figure(Metric::P95ResponseTime)
+        }),
+        Column::new("99 % (ms)", Some(Best::Lowest), |result| {
+            result.figure(Metric::P99ResponseTime)
+        }),
+        Column::new("Max (ms)", Some(Best::Lowest), |result| {
+            Some(result.summary.total.response_times.max()?.as_secs_f64() * 1e3)
+        }),
+        Column::new("Failed (%)", None, |result| {
+            Some(result.summary.total.fail_ratio() * 100.0)
+        }),
+        Column::new("CPU s per 1,000", Some(Best::Lowest), |result| {
+            result.cpu_seconds_per_1000_requests
+        }),
+        Column::new("Requests/s per core", Some(Best::Highest), |result| {
+            result.requests_per_core_second()
+        }),
+        Column::new("Memory (MB)", Some(Best::Lowest), |result| {
+            Some(result.peak_memory_bytes? as f64 / 1e6)
+        }),
+        Column::new("First answer (ms)", Some(Best::Lowest), |result| {
+            Some(result.cold_start?.as_secs_f64() * 1e3)
+        }),
+    ];
+    if let Some(price) = experiment.plan.price_per_core_hour {
+        let of_million = move |result: &ContenderResult| result.price_per_million_requests(price);
+        columns.push(Column::new(
+            "Price per million",
+            Some(Best::Lowest),
+            of_million,
+        ));
+    }
+    let mut header = vec!["Contender".to_owned(), "Verdict".to_owned()];
+    header.extend(columns.iter().map(|column| column.header.to_owned()));
+    let rows = analysis.results.iter().map(|result| {
+        let mut cells = vec![
+            Cell::words(&result.contender.name),
+            Cell::words(result.verdict.label()),
+        ];
+        cells.extend(
+            columns
+                .iter()
+                .map(|column| column.cell(result, &analysis.results)),
+        );
+        cells
+    });
+    Table {
+        caption: "All contenders; * marks the best figure measured, which is no verdict by itself"
+            .to_owned(),
+        header,
+        rows: rows.collect(),
+    }
+}
+
+type Figure = Box<dyn Fn(&ContenderResult) -> Option<f64>>;
+
+/// One figure of every contender.
+struct Column {
+    header: &'static str,
+    best: Option<Best>,
+    figure: Figure,
+}
+
+#[derive(Clone, Copy)]
+enum Best {
+    Highest,
+    Lowest,
+}
+
+impl Column {
+    fn new(
+        header: &'static str,
+        best: Option<Best>,
+        figure: impl Fn(&ContenderResult) -> Option<f64> + 'static,
+    ) -> Self {
+        Self {
+            header,
+            best,
+            figure: Box::new(figure),
+        }
+    }
+
+    fn cell(&self, result: &ContenderResult, all: &[ContenderResult]) -> Cell {
+        let figure = (self.figure)(result);
+        let contest = || {
+            all.iter()
+                .filter(|other| may_be_best(other))
+                .filter_map(|other| (self.figure)(other))
+        };
+        let best = self.best.and_then(|best| match best {
+            Best::Highest => contest().max_by(f64::total_cmp),
+            Best::Lowest => contest().min_by(f64::total_cmp),
+        });
+        let is_best =
+            contest().count() > 1 && may_be_best(result) && figure.is_some() && figure == best;
+        Cell {
+            best: is_best,
+            ..Cell::optional(figure.map(words::figure))
+        }
+    }
+}
+
+/// A contender that answers quickly because it fails, or that the generator held back, sets no mark.
+fn may_be_best(result: &ContenderResult) -> bool {
+    let may_be = !matches!(result.verdict, Verdict::Failed { .. } | Verdict::Control);
+    may_be && Obstacle::of(result).is_none()
+}
+
+/// How well percentiles are known; `None` where nothing was measured.
+pub(in super::super) fn precision(analysis: &Analysis) -> Option<Table> {
+    let measured = |result: &&ContenderResult| result.summary.total.response_times.count() > 0;
+    let header = [
+        "Contender",
+        "Successes",
+        "Worth",
+        "50 %",
+        "95 %",
+        "99 %",
+        "99.9 %",
+    ];
+    let rows = analysis.results.iter().filter(measured).map(|result| {
+        let times = &result.summary.total.response_times;
+        let mut cells = vec![
+            Cell::words(&result.contender.name),
+            Cell::figure(words::count(times.count())),
+            Cell::figure(words::count(result.precision.effective_requests)),
+        ];
+        let quantiles = QUANTILES.into_iter().zip(result.precision.intervals);
+        cells.extend(quantiles.map(|(quantile, interval)| {
+            Cell::optional(times.quantile(quantile).map(|value| {
+                let certainty = interval.map_or_else(
+                    || "too few requests".to_owned(),
+                    |(low, high)| format!("{} to {}", words::ms(low), words::ms(high)),
+                );
+                format!("{} ({certainty})", words::ms(value))
+            }))
+        }));
+        cells
+    });
+    let rows: Vec<_> = rows.collect();
+    (!rows.is_empty()).then(|| Table {
+        caption: "Percentiles of the response time (ms) with their 95 % intervals, all blocks taken together; requests close in \
+                  time depend on each other, so they are worth fewer independent ones"
+            .to_owned(),
+        header: header.map(str::to_owned).into(),
+        rows,
+    })
+}
+
+/// The ratio to the baseline by every metric; `None` without a baseline.
+pub(in super::super) fn ratios(analysis: &Analysis, plan: &Plan) -> Option<Table> {
+    let compared: Vec<_> = analysis
+        .results
+        .iter()
+        .filter(|result| !result.comparisons.is_empty())
+        .collect();
+    let primary = Metric::from(plan.primary);
+    let header = [
+        "Contender",
+        "Requests/s",
+        "Median",
+        "95 %",
+        "99 %",
+        "CPU per request",
+        "Blocks",
+    ];
+    let rows = compared.iter().map(|result| {
+        let mut cells = vec![Cell::words(&result.contender.name)];
+        cells.extend(
+            result
+                .comparisons
+                .iter()
+                .map(|comparison| Cell::figure(ratio(comparison))),
+        );
+        let blocks = result
+            .comparison(primary)
+            .map_or(0, |comparison| comparison.blocks.len());
+        cells.push(Cell::figure(blocks.to_string()));
+        cells
+    });
+    (!compared.is_empty()).then(|| Table {
+        caption: format!(
+            "Ratio to {}, with its 95 % interval over the blocks where there are enough; \
+             the verdict is about the {}, the other columns are exploratory",
+            plan.baseline,
+            primary.name()
+        ),
+        header: header.map(str::to_owned).into(),
+        rows: rows.collect(),
+    })
+}
+
+fn ratio(comparison: &Comparison) -> String {
+    comparison
+        .estimate
+        .map_or_else(|| "–".to_owned(), words::with_interval)
+}
+
+/// Response times at each rate of arrivals; `None` where nothing arrived at a rate.
+pub(in super::super) fn at_rates(analysis: &Analysis) -> Option<Table> {
+    let header = [
+        "Contender",
+        "Arrivals/s",
+        "Verdict",
+        "50 % (ms)",
+        "95 % (ms)",
+        "99 % (ms)",
+        "Ratio of the 95 %",
+        "Not sent",
+    ];
+    let rows: Vec<_> = analysis.at_rates.iter().flat_map(rows_at_rate).collect();
+    (!rows.is_empty()).then(|| Table {
+        caption: "Response times where requests arrive at the same rate at everybody, from the planned arrival; \
+                  apart from all figures above, and judged by their 95th percentile"
+            .to_owned(),
+        header: header.map(str::to_owned).into(),
+        rows,
+    })
+}
+
+fn rows_at_rate(under: &UnderLoad) -> Vec<Vec<Cell>> {
+    let RunLoad::Arrivals { per_second } = under.load else {
+        return Vec::new();
+    };
+    let measured = under
+        .results
+        .iter()
+        .filter(|result| !result.blocks.is_empty());
+    let row = |result: &ContenderResult| {
+        let comparison = result.comparison(under.primary.into());
+        let figure = |metric| Cell::optional(result.figure(metric).map(words::figure));
+        let not_sent = result.summary.arrivals.map(|arrivals| arrivals.not_sent);
+        vec![
+            Cell::words(&result.contender.name),
+            Cell::figure(words::figure(per_second)),
+            Cell::words(result.verdict.label()),
+            figure(Metric::MedianResponseTime),
+            figure(Metric::P95ResponseTime),
+            figure(Metric::P99ResponseTime),
+            Cell::optional(comparison.map(ratio)),
+            Cell::optional(not_sent.map(words::count)),
+        ]
+    };
+    measured.map(row).collect()
+}
+
+/// How far each contender goes; `None` without a sweep.
+pub(in super::super) fn sweeps(experiment: &Experiment, analysis: &Analysis) -> Option<Table> {
+    let slo = experiment.plan.slo;
+    let objective = slo.map(|slo| {
+        let quantile = words::quantile(slo.quantile);
+        format!(
+            "Requests/s with a {quantile} below {} ms",
+            words::ms(slo.below)
+        )
+    });
+    let row = |sweep: &SweepResult| {
+        let users = sweep.knee_users.map(|(middle, low, high)| {
+            if low == high {
+                middle.to_string()
+            } else {
+                format!("{middle} ({low} to {high})")
+            }
+        });
+        let rate = |estimate: Option<Estimate>| Cell::optional(estimate.map(words::with_interval));
+        let mut cells = vec![
+            Cell::words(&sweep.contender),
+            Cell::optional(users),
+            rate(sweep.knee_per_second),
+        ];
+        cells.extend(slo.map(|_| match sweep.slo_never {
+            (never, blocks) if never > 0 => {
+                Cell::figure(format!("never in {never} of {blocks} blocks"))
+            }
+            _ => rate(sweep.slo_per_second),
+        }));
+        cells
+    };
+    let header = ["Contender", "Knee (users)", "Requests/s at the knee"].map(str::to_owned);
+    (!analysis.sweeps.is_empty()).then(|| Table {
+        caption: "With more and more users: the knee is the fewest users with 95 % of the highest rate, the middle of the blocks; \
+                  rates with their 95 % intervals over the blocks"
+            .to_owned(),
+        header: header.into_iter().chain(objective).collect(),
+        rows: analysis.sweeps.iter().map(row).collect(),
+    })
+}
+
+/// The primary figure of each block as a small picture of signs; `None` where nothing was measured.
+pub(in super::super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> Option<Table> {
+    let metric = Metric::from(experiment.plan.primary);
+    let mut blocks: Vec<u32> = analysis
+        .results
+        .iter()
+        .flat_map(|result| result.blocks.iter().copied())
+        .collect();
+    blocks.sort_unstable();
+    blocks.dedup();
+    let row = |result: &ContenderResult| {
+        let figure = |block: &u32| {
+            let runs = experiment.runs_under(RunLoad::Users);
+            let runs: Vec<&Run> = runs
+                .filter(|run| run.contender == result.contender.name && run.block == *block)
+                .collect();
+            metric.of_runs(&runs).filter(|_| !runs.is_empty())
+        };
+        let figures: Vec<Option<f64>> = blocks.iter().map(figure).collect();
+        let known = || figures.iter().flatten().copied();
+        let (low, high) = (known().reduce(f64::min), known().reduce(f64::max));
+        vec![
+            Cell::words(&result.contender.name),
+            Cell::words(sparkline(&figures)),
+            Cell::optional(low.map(words::figure)),
+            Cell::optional(high.map(words::figure)),
+        ]
+    };
+    let header = ["Contender", "Blocks", "Lowest", "Highest"];
+    (!blocks.is_empty()).then(|| Table {
+        caption: format!(
+            "{} block by block, each contender from its lowest to its highest",
+            words::capitalised(metric.name())
+        ),
+        header: header.map(str::to_owned).into(),
+        rows: analysis.results.iter().map(row).collect(),
+    })
+}
+
+/// A sign for each figure, the higher the figure the higher the sign; a dot where there is none.
+fn sparkline(figures: &[Option<f64>]) -> String {
+    const SIGNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let known = || figures.iter().flatten().copied();
+    let (low, high) = (
+        known().fold(f64::INFINITY, f64::min),
+        known().fold(f64::NEG_INFINITY, f64::max),
+    );
+    let sign = |figure: f64| {
+        let share = if high > low {
+            (figure - low) / (high - low)
+        } else {
+            0.5
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of 0 to 1"
+        )]
+        let index = (share * 7.0).round() as usize;
+        SIGNS[index.min(7)]
+    };
+    let signs = figures.iter().map(|figure| figure.map_or('·', sign));
+    signs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sparkline_goes_from_the_lowest_to_the_highest() {
+        for (figures, signs) in [
+            (&[Some(1.0), Some(8.0), None, Some(4.5)][..], "▁█·▅"),
+            (&[Some(3.0), Some(3.0)], "▅▅"),
+            (&[None], "·"),
+            (&[], ""),
+        ] {
+            assert_eq!(sparkline(figures), signs);
+        }
+    }
+}
