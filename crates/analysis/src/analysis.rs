@@ -1,5 +1,6 @@
 //! What an experiment's runs amount to, contender by contender.
 
+use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
 use crate::comparison::{Comparison, Metric};
@@ -335,7 +336,7 @@ impl ContenderResult {
                 .map(|measurement| measurement.period)
                 .sum(),
             gates: Vec::new(),
-            precision: Precision::of(&measurements, &summary.total.response_times),
+            precision: Precision::of(&measurements, &summary.total.times[TimeKind::Response]),
             summary,
             cold_start: median(runs.iter().filter_map(|run| run.cold_start).collect()),
             cpu_seconds_per_1000_requests: cpu_seconds_per_1000_requests(&runs),

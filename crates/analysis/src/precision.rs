@@ -54,6 +54,7 @@ fn second_means(measurement: &Measurement) -> impl Iterator<Item = f64> {
 mod tests {
     use super::*;
     use bakeoff_record::fixture;
+    use bakeoff_record::times::TimeKind;
 
     #[test]
     fn percentiles_lie_in_their_intervals() {
@@ -65,7 +66,7 @@ mod tests {
         let measurements: Vec<&Measurement> = runs.map(|run| &run.measurement).collect();
         let mut times = Times::new();
         for measurement in &measurements {
-            times.merge(&measurement.requests[0].response_times);
+            times.merge(&measurement.requests[0].times[TimeKind::Response]);
         }
         let precision = Precision::of(&measurements, &times);
         assert!(precision.effective_requests <= times.count());
@@ -79,7 +80,7 @@ mod tests {
     #[test]
     fn few_requests_have_no_tail() {
         let measurement = fixture::measurement("/", &[10; 100], &[], 1);
-        let times = measurement.requests[0].response_times.clone();
+        let times = measurement.requests[0].times[TimeKind::Response].clone();
         let intervals = Precision::of(&[&measurement], &times).intervals;
         assert!(intervals[1].is_some());
         assert_eq!(intervals[2..], [None, None]);

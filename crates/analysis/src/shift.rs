@@ -1,5 +1,6 @@
 //! How a contender's response times lie against the baseline's, percentile by percentile.
 
+use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
 use crate::analysis::ContenderResult;
@@ -42,7 +43,8 @@ impl Shift {
         let times = |result: &ContenderResult, block| {
             let runs = whole_runs(runs, &result.contender.name, block);
             let measurements = runs.iter().map(|run| &run.measurement);
-            (!runs.is_empty()).then(|| Summary::of(measurements).total.response_times)
+            (!runs.is_empty())
+                .then(|| Summary::of(measurements).total.times[TimeKind::Response].clone())
         };
         let pairs: Vec<(Times, Times)> = contender
             .blocks
@@ -64,8 +66,8 @@ impl Shift {
             let seed = seed_of(seed, &contender.contender.name, &what);
             Some(Self {
                 quantile,
-                baseline: baseline.summary.total.response_times.quantile(quantile)?,
-                contender: contender.summary.total.response_times.quantile(quantile)?,
+                baseline: baseline.summary.total.times[TimeKind::Response].quantile(quantile)?,
+                contender: contender.summary.total.times[TimeKind::Response].quantile(quantile)?,
                 ratio: ratios.and_then(|ratios| estimate_ratio(&ratios, seed)),
             })
         };

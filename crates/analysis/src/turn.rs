@@ -1,5 +1,6 @@
 //! Outcome of each planned turn of a contender: measured, failed, or disturbed by something else on the machine. Pure.
 
+use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
 use crate::words;
@@ -161,7 +162,7 @@ impl TurnFailure {
         let summary = Summary::of([measurement]);
         let local = local_failures(&summary);
         let failures = (summary.total.failures() + summary.unfinished).saturating_sub(local);
-        if summary.total.response_times.count() == 0 && local == 0 {
+        if summary.total.times[TimeKind::Response].count() == 0 && local == 0 {
             return Some(Self::NoAnswers);
         }
         let requests = summary.total.requests() + summary.unfinished;
@@ -170,7 +171,8 @@ impl TurnFailure {
             return Some(Self::Requests { fail_ratio });
         }
         let user_time = measurement.user_time.filter(|time| !time.is_zero())?;
-        let lost = summary.total.failure_times.sum() + summary.total.unanswered_times.sum();
+        let lost = summary.total.times[TimeKind::Failure].sum()
+            + summary.total.times[TimeKind::Unanswered].sum();
         let lost_ratio = lost.as_secs_f64() / user_time.as_secs_f64();
         (local == 0 && lost_ratio > MOST_FAILURES_RATIO).then_some(Self::Time { lost_ratio })
     }

@@ -1,5 +1,6 @@
 //! Puts what all threads saw together, second by second.
 
+use bakeoff_record::times::{RequestTimes, TimeKind};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
@@ -48,10 +49,7 @@ impl Collector {
             requests.push(RequestStats {
                 method: planned.method.to_string(),
                 name: planned.name.clone(),
-                response_times: Times::new(),
-                service_times: Times::new(),
-                failure_times: Times::new(),
-                unanswered_times: Times::new(),
+                times: RequestTimes::default(),
                 completed_in_period: 0,
                 failed_in_period: 0,
                 body_bytes: 0,
@@ -93,10 +91,7 @@ impl Collector {
         measurement.failures.clear();
         measurement.arrivals = measurement.arrivals.map(|_| Arrivals::default());
         for stats in &mut measurement.requests {
-            stats.response_times.clear();
-            stats.service_times.clear();
-            stats.failure_times.clear();
-            stats.unanswered_times.clear();
+            stats.times.clear();
             (stats.completed_in_period, stats.failed_in_period) = (0, 0);
             stats.body_bytes = 0;
         }
@@ -130,10 +125,7 @@ impl Collector {
         }
         for (task, &entry) in recorder.requests.iter().zip(&self.entries) {
             let stats = &mut self.measurement.requests[entry];
-            stats.response_times.merge(&task.response_times);
-            stats.service_times.merge(&task.service_times);
-            stats.failure_times.merge(&task.failure_times);
-            stats.unanswered_times.merge(&task.unanswered_times);
+            stats.times.merge(&task.times);
             stats.completed_in_period += task.completed_in_period;
             stats.failed_in_period += task.failed_in_period;
             stats.body_bytes += task.body_bytes;
@@ -228,7 +220,7 @@ impl OpenSecondOfName {
     fn add(&mut self, task: &RequestRecord) {
         self.requests += task.requests;
         self.failures += task.failures;
-        self.response_times.merge(&task.response_times);
+        self.response_times.merge(&task.times[TimeKind::Response]);
         self.response_times.merge(&task.unmeasured_times);
     }
 

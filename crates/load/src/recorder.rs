@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bakeoff_record::Times;
+use bakeoff_record::{RequestTimes, TimeKind, Times};
 
 use crate::check::Cause;
 
@@ -74,12 +74,8 @@ pub(crate) struct RequestRecord {
     /// Requests over in this second, planned in the measured period or not.
     pub(crate) requests: u64,
     pub(crate) failures: u64,
-    /// Of the requests that were planned in the measured period and succeeded.
-    pub(crate) response_times: Times,
-    pub(crate) service_times: Times,
-    pub(crate) failure_times: Times,
-    /// Ages of the requests without an answer at the end of the load.
-    pub(crate) unanswered_times: Times,
+    /// Times of the requests that were planned in the measured period, by kind.
+    pub(crate) times: RequestTimes,
     /// Response times of the successes that were planned before or after the measured period.
     pub(crate) unmeasured_times: Times,
     pub(crate) completed_in_period: u64,
@@ -136,18 +132,16 @@ impl Recorder {
         record.body_bytes += finished.body_bytes;
         match finished.failure {
             None => {
-                record.response_times.record(time);
-                record
-                    .service_times
-                    .record(finished.done.saturating_sub(finished.sent));
+                record.times[TimeKind::Response].record(time);
+                record.times[TimeKind::Service].record(finished.done.saturating_sub(finished.sent));
             }
             Some(cause) => {
-                let times = if finished.unanswered {
-                    &mut record.unanswered_times
+                let kind = if finished.unanswered {
+                    TimeKind::Unanswered
                 } else {
-                    &mut record.failure_times
+                    TimeKind::Failure
                 };
-                times.record(time);
+                record.times[kind].record(time);
                 record.count(cause, finished.done);
             }
         }
@@ -168,10 +162,7 @@ impl RequestRecord {
     fn clear(&mut self) {
         (self.requests, self.failures, self.body_bytes) = (0, 0, 0);
         (self.completed_in_period, self.failed_in_period) = (0, 0);
-        self.response_times.clear();
-        self.service_times.clear();
-        self.failure_times.clear();
-        self.unanswered_times.clear();
+        self.times.clear();
         self.unmeasured_times.clear();
         self.causes.clear();
     }
@@ -238,8 +229,8 @@ mod tests {
         assert_eq!((task.completed_in_period, task.failed_in_period), (2, 1));
         assert_eq!(
             (
-                task.response_times.count(),
-                task.failure_times.count(),
+                task.times[TimeKind::Response].count(),
+                task.times[TimeKind::Failure].count(),
                 recorder.lag.count()
             ),
             (0, 0, 0)
@@ -260,8 +251,14 @@ mod tests {
             ..failed(String::new())
         });
         let task = &recorder.requests[0];
-        assert_eq!(task.response_times.max(), Some(Duration::from_millis(5)));
-        assert_eq!(task.service_times.max(), Some(Duration::from_millis(2)));
+        assert_eq!(
+            task.times[TimeKind::Response].max(),
+            Some(Duration::from_millis(5))
+        );
+        assert_eq!(
+            task.times[TimeKind::Service].max(),
+            Some(Duration::from_millis(2))
+        );
         assert_eq!(recorder.lag.max(), Some(Duration::from_millis(3)));
     }
 
@@ -273,8 +270,14 @@ mod tests {
             ..failed("no answer".to_owned())
         });
         let task = &recorder.requests[0];
-        assert_eq!((task.failures, task.failure_times.count()), (1, 0));
-        assert_eq!(task.unanswered_times.max(), Some(Duration::from_millis(5)));
+        assert_eq!(
+            (task.failures, task.times[TimeKind::Failure].count()),
+            (1, 0)
+        );
+        assert_eq!(
+            task.times[TimeKind::Unanswered].max(),
+            Some(Duration::from_millis(5))
+        );
         assert_eq!(task.causes[&Cause::from("no answer")].count, 1);
     }
 
@@ -291,7 +294,7 @@ mod tests {
             0
         );
         assert_eq!(
-            recorder.requests[0].failure_times.count() + recorder.lag.count(),
+            recorder.requests[0].times[TimeKind::Failure].count() + recorder.lag.count(),
             0
         );
         assert!(recorder.requests[0].causes.is_empty());

@@ -294,6 +294,7 @@ impl fmt::Display for Statistic {
 
 #[cfg(test)]
 mod tests {
+    use bakeoff_record::times::{RequestTimes, TimeKind};
     use std::time::SystemTime;
 
     use super::*;
@@ -303,20 +304,15 @@ mod tests {
         let mut stats = RequestStats {
             method: "GET".to_owned(),
             name: "/".to_owned(),
-            response_times: Times::new(),
-            service_times: Times::new(),
-            failure_times: Times::new(),
-            unanswered_times: Times::new(),
+            times: RequestTimes::default(),
             completed_in_period: 20,
             failed_in_period: 1,
             body_bytes: 0,
         };
         (1..20).for_each(|tens| {
-            stats
-                .response_times
-                .record(Duration::from_millis(10 * tens));
+            stats.times[TimeKind::Response].record(Duration::from_millis(10 * tens));
         });
-        stats.failure_times.record(Duration::from_secs(30));
+        stats.times[TimeKind::Failure].record(Duration::from_secs(30));
         Measurement {
             period: Duration::from_secs(10),
             users: 1,
@@ -410,8 +406,8 @@ mod tests {
         assert_eq!(none("failures").to_string(), "failures at most 0");
         let mut kept = measurement();
         for stats in &mut kept.requests {
-            stats.failure_times = Times::new();
-            stats.unanswered_times = Times::new();
+            stats.times[TimeKind::Failure] = Times::new();
+            stats.times[TimeKind::Unanswered] = Times::new();
         }
         assert!(none("failures").broken(&kept).is_none());
         assert!(none("fail_ratio").broken(&kept).is_none());

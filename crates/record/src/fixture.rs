@@ -1,5 +1,6 @@
 //! Synthetic measurements with known figures, for tests and for the sample report.
 
+use crate::times::{RequestTimes, TimeKind};
 use std::time::{Duration, SystemTime};
 
 use crate::{
@@ -37,10 +38,7 @@ pub fn measurement(
         requests: vec![RequestStats {
             method: "POST".to_owned(),
             name: name.to_owned(),
-            response_times: times(ok_ms),
-            service_times: times(ok_ms),
-            failure_times: times(failed_ms),
-            unanswered_times: Times::new(),
+            times: request_times(ok_ms, failed_ms),
             completed_in_period: ok_ms.len() as u64 + failures,
             failed_in_period: failures,
             body_bytes: 64 * (ok_ms.len() as u64 + failures),
@@ -62,6 +60,14 @@ pub fn measurement(
         connections_opened: 70,
         ..Measurement::nothing(SystemTime::UNIX_EPOCH)
     }
+}
+
+fn request_times(ok_ms: &[u64], failed_ms: &[u64]) -> RequestTimes {
+    let mut by_kind = RequestTimes::default();
+    by_kind[TimeKind::Response] = times(ok_ms);
+    by_kind[TimeKind::Service] = times(ok_ms);
+    by_kind[TimeKind::Failure] = times(failed_ms);
+    by_kind
 }
 
 fn times(milliseconds: &[u64]) -> Times {
@@ -371,8 +377,8 @@ fn add_arrivals(experiment: &mut Experiment, random: &mut StdRng) {
                 }
                 let planned = times.count();
                 let stats = &mut run.measurement.requests[0];
-                stats.response_times = times.clone();
-                stats.service_times = times;
+                stats.times[TimeKind::Response] = times.clone();
+                stats.times[TimeKind::Service] = times;
                 run.measurement.arrivals = Some(Arrivals {
                     planned,
                     not_sent: 0,
@@ -404,8 +410,8 @@ fn add_sweep(experiment: &mut Experiment, random: &mut StdRng) {
                 let completed = (rate * 5.0) as u64;
                 let mut measurement = measurement("/question_answering", &[], &[], 5);
                 let stats = &mut measurement.requests[0];
-                stats.response_times = times.clone();
-                stats.service_times = times;
+                stats.times[TimeKind::Response] = times.clone();
+                stats.times[TimeKind::Service] = times;
                 stats.completed_in_period = completed;
                 measurement.users = users;
                 measurement.timeline.clear();
@@ -468,8 +474,8 @@ fn plausible_measurement(rate: f64, spread: f64, random: &mut StdRng) -> Measure
     }
     let mut measurement = measurement("/question_answering", &[], &[], 5);
     let stats = &mut measurement.requests[0];
-    stats.response_times = merged.0.clone();
-    stats.service_times = merged.0;
+    stats.times[TimeKind::Response] = merged.0.clone();
+    stats.times[TimeKind::Service] = merged.0;
     stats.completed_in_period = completed;
     stats.body_bytes = 71 * completed;
     Measurement {
@@ -560,13 +566,13 @@ fn load_second(measurement: &mut Measurement, second: u64, rate: u64, random: &m
         if !measured {
             continue;
         }
-        stats.response_times.merge(&response_times);
-        stats.service_times.merge(&service_times);
+        stats.times[TimeKind::Response].merge(&response_times);
+        stats.times[TimeKind::Service].merge(&service_times);
         stats.completed_in_period += rate;
         stats.failed_in_period += failures;
         stats.body_bytes += 71 * rate;
         for _ in 0..failures {
-            stats.failure_times.record(Duration::from_millis(30));
+            stats.times[TimeKind::Failure].record(Duration::from_millis(30));
             count_failure(&mut measurement.failures, stats, second);
         }
         for _ in 0..rate {

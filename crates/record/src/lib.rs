@@ -38,4 +38,4 @@ pub use run::{
 pub use scenario::{DataFileFacts, ScenarioFacts};
 pub use stored::{Detail, Figures, RunId, RunState, StoredRun};
 pub use summary::{PERCENTILES, Percentile, Summary, SummaryRow};
-pub use times::{EncodedTimes, Times};
+pub use times::{EncodedTimes, RequestTimes, TimeKind, Times};

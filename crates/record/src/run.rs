@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use crate::experiment::Machine;
-use crate::times::{EncodedTimes, Times};
+use crate::times::{EncodedTimes, RequestTimes, TimeKind, Times};
 
 /// Prefixes of the causes of failures that lie on the machine that makes the load.
 pub const LOCAL_CAUSES: [&str; 2] = ["too many open files", "no local port"];
@@ -114,15 +114,8 @@ pub struct RequestStats {
     pub method: String,
     /// The name that requests are grouped under.
     pub name: String,
-    /// From the planned start to the last byte, of the requests that succeeded.
-    pub response_times: Times,
-    /// From the sent request to the last byte, of the same requests: without what the generator was late by.
-    pub service_times: Times,
-    /// From the planned start to the failure, of the requests that failed with an answer, an error or a time limit.
-    pub failure_times: Times,
-    /// Ages of the requests that had no answer when the load ended and waiting for them was given up: from the planned
-    /// start to that moment. They are failures, and their response times are at least these.
-    pub unanswered_times: Times,
+    /// Times of them, by kind.
+    pub times: RequestTimes,
     /// Requests, successful or not, that completed inside the measured period.
     pub completed_in_period: u64,
     /// Requests that failed inside the measured period.
@@ -134,23 +127,29 @@ pub struct RequestStats {
 impl RequestStats {
     /// Finished requests, successful or not.
     pub fn requests(&self) -> u64 {
-        self.response_times.count() + self.failures()
+        self.times.requests()
     }
 
     /// Requests that failed, those without an answer among them.
     pub fn failures(&self) -> u64 {
-        self.failure_times.count() + self.unanswered_times.count()
+        self.times.failures()
     }
 
     /// The times that percentiles are taken from: response times, and the ages of the requests without an answer, which are
     /// lower bounds of their response times.
     pub fn percentile_times(&self) -> Cow<'_, Times> {
-        percentile_times(&self.response_times, &self.unanswered_times)
+        percentile_times(
+            &self.times[TimeKind::Response],
+            &self.times[TimeKind::Unanswered],
+        )
     }
 
     /// The same for service times.
     pub fn service_percentile_times(&self) -> Cow<'_, Times> {
-        percentile_times(&self.service_times, &self.unanswered_times)
+        percentile_times(
+            &self.times[TimeKind::Service],
+            &self.times[TimeKind::Unanswered],
+        )
     }
 }
 

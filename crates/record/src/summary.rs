@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::experiment::Run;
 use crate::run::{Arrivals, FailureCause, Measurement, RequestStats, percentile_times};
-use crate::times::{LONGEST, Times};
+use crate::times::{LONGEST, RequestTimes, TimeKind, Times};
 
 /// The percentiles that every report shows, the ones that Locust prints at the end of a run.
 pub const PERCENTILES: [f64; 11] = [
@@ -58,14 +58,8 @@ pub struct SummaryRow {
     pub method: String,
     /// The name that requests are grouped under.
     pub name: String,
-    /// Response times of the requests that succeeded.
-    pub response_times: Times,
-    /// Service times of the same requests: from the sent request, not from the planned one.
-    pub service_times: Times,
-    /// Times to failure of the requests that failed, kept apart from the response times.
-    pub failure_times: Times,
-    /// Ages at the end of the load of the requests without an answer, which are failures.
-    pub unanswered_times: Times,
+    /// Times of all measurements, by kind.
+    pub times: RequestTimes,
     /// Requests, successful or not, that completed inside the measured periods.
     pub completed_in_period: u64,
     /// Requests that failed inside the measured periods.
@@ -174,7 +168,7 @@ impl Summary {
 
     /// Requests that had no answer when the load ended.
     pub fn unanswered(&self) -> u64 {
-        self.total.unanswered_times.count() + self.unfinished
+        self.total.times[TimeKind::Unanswered].count() + self.unfinished
     }
 
     /// Requests that failed or had no answer over all that were sent, 0 to 1.
@@ -219,12 +213,12 @@ impl Summary {
 impl SummaryRow {
     /// Finished requests, successful or not.
     pub fn requests(&self) -> u64 {
-        self.response_times.count().saturating_add(self.failures())
+        self.times.requests()
     }
 
     /// Requests that failed, those without an answer among them.
     pub fn failures(&self) -> u64 {
-        self.failure_times.count() + self.unanswered_times.count()
+        self.times.failures()
     }
 
     /// Failures over requests, 0 to 1; 0 without requests.
@@ -242,7 +236,7 @@ impl SummaryRow {
     /// end of the load. Requests that failed with an answer, an error or a time limit have no response time.
     pub fn percentile(&self, quantile: f64) -> Option<Percentile> {
         let time = self.percentile_times().quantile(quantile)?;
-        let shortest_age = self.unanswered_times.min();
+        let shortest_age = self.times[TimeKind::Unanswered].min();
         Some(Percentile {
             time,
             is_lower_bound: shortest_age.is_some_and(|age| time >= age.min(LONGEST)),
@@ -251,7 +245,10 @@ impl SummaryRow {
 
     /// The times that percentiles are taken from: response times, and the ages of the requests without an answer.
     pub fn percentile_times(&self) -> Cow<'_, Times> {
-        percentile_times(&self.response_times, &self.unanswered_times)
+        percentile_times(
+            &self.times[TimeKind::Response],
+            &self.times[TimeKind::Unanswered],
+        )
     }
 
     /// The median response time, as [`SummaryRow::percentile`] has it.
@@ -299,10 +296,7 @@ impl SummaryRow {
         Self {
             method: stats.method.clone(),
             name: stats.name.clone(),
-            response_times: stats.response_times.clone(),
-            service_times: stats.service_times.clone(),
-            failure_times: stats.failure_times.clone(),
-            unanswered_times: stats.unanswered_times.clone(),
+            times: stats.times.clone(),
             completed_in_period: stats.completed_in_period,
             failed_in_period: stats.failed_in_period,
             body_bytes: stats.body_bytes,
@@ -311,10 +305,7 @@ impl SummaryRow {
     }
 
     fn merge(&mut self, other: &Self) {
-        self.response_times.merge(&other.response_times);
-        self.service_times.merge(&other.service_times);
-        self.failure_times.merge(&other.failure_times);
-        self.unanswered_times.merge(&other.unanswered_times);
+        self.times.merge(&other.times);
         self.completed_in_period = self
             .completed_in_period
             .saturating_add(other.completed_in_period);
@@ -375,8 +366,14 @@ mod tests {
     fn failures_stay_out_of_response_times() {
         let row = Summary::of([&measurement("/a", &[10, 20], &[90_000], 1)]).total;
         assert_eq!((row.requests(), row.failures()), (3, 1));
-        assert_eq!(row.response_times.max(), Some(Duration::from_millis(20)));
-        assert_eq!(row.failure_times.max(), Some(Duration::from_secs(90)));
+        assert_eq!(
+            row.times[TimeKind::Response].max(),
+            Some(Duration::from_millis(20))
+        );
+        assert_eq!(
+            row.times[TimeKind::Failure].max(),
+            Some(Duration::from_secs(90))
+        );
         assert!((row.fail_ratio() - 1.0 / 3.0).abs() < 1e-12);
     }
 
@@ -404,7 +401,7 @@ mod tests {
     #[test]
     fn a_percentile_among_requests_without_an_answer_is_at_least_their_age() {
         let mut measurement = measurement("/a", &[10; 96], &[], 5);
-        let ages = &mut measurement.requests[0].unanswered_times;
+        let ages = &mut measurement.requests[0].times[TimeKind::Unanswered];
         (0..4).for_each(|_| ages.record(Duration::from_secs(5)));
         let row = Summary::of([&measurement]).total;
         let at = |quantile| {
@@ -415,7 +412,7 @@ mod tests {
         assert_eq!((at(0.97), at(1.0)), ((5000, true), (5000, true)));
         assert_eq!((row.requests(), row.failures()), (100, 4));
         // One that was given up early may have taken longer than all that were answered later.
-        let ages = &mut measurement.requests[0].unanswered_times;
+        let ages = &mut measurement.requests[0].times[TimeKind::Unanswered];
         ages.record(Duration::from_millis(1));
         let row = Summary::of([&measurement]).total;
         assert!(row.percentile(0.5).unwrap().is_lower_bound);
@@ -463,8 +460,8 @@ mod tests {
             let row = Summary::of([&measurement]).total;
             if let Some(percentiles) = row.percentiles() {
                 prop_assert!(percentiles.is_sorted_by_key(|percentile| percentile.time));
-                prop_assert!(row.response_times.min() <= Some(percentiles[0].time));
-                let max = row.response_times.max().unwrap();
+                prop_assert!(row.times[TimeKind::Response].min() <= Some(percentiles[0].time));
+                let max = row.times[TimeKind::Response].max().unwrap();
                 prop_assert!(percentiles[10].time == max || max > LONGEST);
             }
         }

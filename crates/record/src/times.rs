@@ -5,11 +5,15 @@
     reason = "the ranges that a histogram could refuse are constants here"
 )]
 
+mod request;
+
 use std::fmt;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
+
+pub use request::{RequestTimes, TimeKind};
 
 /// The longest time that is told apart, ten minutes; longer ones count as this long in percentiles.
 pub const LONGEST: Duration = Duration::from_mins(10);

@@ -5,6 +5,7 @@ use bakeoff_analysis::comparison::Metric;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
+use bakeoff_record::times::TimeKind;
 
 /// Who is better than the baseline, by how much, and what is not shown: in one sentence that follows from the verdicts.
 pub fn answer(experiment: &Experiment, analysis: &Analysis) -> String {
@@ -46,7 +47,10 @@ pub(super) fn closed_load(experiment: &Experiment, analysis: &Analysis) -> Optio
     let plan = &experiment.plan;
     let baseline = analysis.baseline().filter(|_| !plan.users_pause)?;
     let total = &baseline.summary.total;
-    let (rate, mean) = (total.successes_per_second()?, total.response_times.mean()?);
+    let (rate, mean) = (
+        total.successes_per_second()?,
+        total.times[TimeKind::Response].mean()?,
+    );
     let other_loads = if analysis.at_rates.is_empty() && analysis.sweeps.is_empty() {
         "; --open 50% shows response times at rates that every contender can take"
     } else {

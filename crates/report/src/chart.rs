@@ -1,5 +1,6 @@
 //! The figures behind the charts.
 
+use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
 use super::document::{Axis, Cell, Chart, Choice, Line, Mark, Table};
@@ -148,13 +149,13 @@ fn percentiles_of(measurement: &Measurement) -> Chart {
     let (mut response, mut service) = (Times::new(), Times::new());
     for stats in &measurement.requests {
         response.merge(&stats.percentile_times());
-        service.merge(&stats.service_times);
+        service.merge(&stats.times[TimeKind::Service]);
     }
     let choices = named(measurement).map(|(name, stats)| {
         let chart = percentile_chart(&curves(
             measurement,
             &stats.percentile_times(),
-            &stats.service_times,
+            &stats.times[TimeKind::Service],
         ));
         Choice {
             name,

@@ -7,6 +7,7 @@ use bakeoff_analysis::analysis::cpu_seconds_per_1000_requests;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Experiment, Run, RunLoad};
 use bakeoff_record::summary::Summary;
+use bakeoff_record::times::TimeKind;
 
 const HEADER: [&str; 26] = [
     "contender",
@@ -61,7 +62,7 @@ fn written(rows: impl Iterator<Item = [String; HEADER.len()]>) -> String {
 fn row(run: &Run, plan_users: u32) -> [String; HEADER.len()] {
     let measurement = &run.measurement;
     let summary = Summary::of([measurement]);
-    let (total, times) = (&summary.total, &summary.total.response_times);
+    let (total, times) = (&summary.total, &summary.total.times[TimeKind::Response]);
     let (load, users, arrivals) = match run.load {
         RunLoad::Users => ("users", plan_users.to_string(), String::new()),
         RunLoad::Sweep { users } => ("sweep", users.to_string(), String::new()),

@@ -5,6 +5,7 @@
 //! where Locust writes 0 for all but the percentiles.
 //! Nothing of a warm-up is in the statistics, as with Locust's `--reset-stats`.
 
+use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
 use crate::cell::harmless;
@@ -80,7 +81,7 @@ fn stats_row(row: &SummaryRow) -> Vec<String> {
         row.requests().to_string(),
         row.failures().to_string(),
     ];
-    let mut times = times_in_total(&row.response_times);
+    let mut times = times_in_total(&row.times[TimeKind::Response]);
     times[0] = optional_ms(row.median().map(|median| median.time));
     fields.extend(times);
     fields.extend([

@@ -6,6 +6,7 @@
 //! successes. The last request is known to the second alone, of which `last_request_timestamp` is the end.
 //! Nothing of a warm-up is counted, and `start_time` is its end, as with Locust's `--reset-stats`.
 
+use bakeoff_record::times::TimeKind;
 use serde::ser::{Serialize, Serializer};
 
 use bakeoff_analysis::words::{self, exact_ms};
@@ -55,7 +56,7 @@ struct Counts(Vec<(String, u64)>);
 
 impl Entry<'_> {
     fn of<'a>(measurement: &Measurement, index: usize, stats: &'a RequestStats) -> Entry<'a> {
-        let times = &stats.response_times;
+        let times = &stats.times[TimeKind::Response];
         let (mut requests, mut failures) = (Vec::new(), Vec::new());
         let measured = measurement
             .timeline

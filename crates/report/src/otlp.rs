@@ -2,6 +2,7 @@
 //!
 //! Counters begin with the measured period, and every message has all of them since then (cumulative).
 
+use bakeoff_record::times::TimeKind;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
@@ -64,7 +65,7 @@ impl Span {
     fn histogram(&self, name: &str, of: &[RequestStats]) -> Value {
         let points: Vec<Value> = of
             .iter()
-            .map(|stats| self.point(stats, distribution(&stats.response_times)))
+            .map(|stats| self.point(stats, distribution(&stats.times[TimeKind::Response])))
             .collect();
         json!({
             "name": name,

@@ -2,6 +2,7 @@
 //!
 //! Counters begin with the measured period: requests of a warm-up are in none of them but the connections.
 
+use bakeoff_record::times::TimeKind;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -79,7 +80,7 @@ fn of_requests(page: &mut Page, measurement: &Measurement) {
         page.summary(
             "response_time_seconds",
             &labels(stats),
-            &stats.response_times,
+            &stats.times[TimeKind::Response],
         );
     }
     page.family(
@@ -88,7 +89,11 @@ fn of_requests(page: &mut Page, measurement: &Measurement) {
         "From the sent request to the last byte, of the requests that succeeded.",
     );
     for stats in &measurement.requests {
-        page.summary("service_time_seconds", &labels(stats), &stats.service_times);
+        page.summary(
+            "service_time_seconds",
+            &labels(stats),
+            &stats.times[TimeKind::Service],
+        );
     }
 }
 

@@ -12,6 +12,7 @@ use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
 use bakeoff_record::run::{LoadTest, Measurement};
 use bakeoff_record::summary::Summary;
+use bakeoff_record::times::TimeKind;
 
 /// The answer in a sentence and a picture, then the verdict on each contender.
 pub(super) fn answered(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
@@ -262,7 +263,9 @@ pub(super) fn open_model(summary: &Summary) -> Vec<String> {
             total.percentile(quantile).map(words::percentile_ms)
         }),
         percentiles("Service time (ms):", &|quantile| {
-            total.service_times.quantile(quantile).map(words::ms)
+            total.times[TimeKind::Service]
+                .quantile(quantile)
+                .map(words::ms)
         }),
     ]
 }

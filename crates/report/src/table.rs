@@ -4,6 +4,7 @@ use super::current::{Current, Rates};
 use super::document::{Cell, Table};
 use bakeoff_analysis::words;
 use bakeoff_record::summary::{PERCENTILES, Summary, SummaryRow};
+use bakeoff_record::times::TimeKind;
 
 pub(super) mod manifest;
 pub(super) mod side_by_side;
@@ -25,7 +26,7 @@ pub(super) fn statistics(summary: &Summary) -> Table {
         "Avg size (bytes)",
     ];
     let row = |row: &SummaryRow| {
-        let times = &row.response_times;
+        let times = &row.times[TimeKind::Response];
         vec![
             Cell::words(&row.method),
             Cell::words(&row.name),
@@ -62,7 +63,7 @@ pub(super) fn in_short(summary: &Summary) -> Table {
         "Max",
     ];
     let row = |row: &SummaryRow| {
-        let times = &row.response_times;
+        let times = &row.times[TimeKind::Response];
         vec![
             Cell::words(&row.method),
             Cell::words(&row.name),
@@ -118,7 +119,7 @@ pub(super) fn live(summary: &Summary, current: &Current) -> Table {
     let rates = current.by_name.iter().chain([&current.total]);
     let rows = summary.rows.iter().chain([&summary.total]).zip(rates);
     let row = |(row, rates): (&SummaryRow, &Rates)| {
-        let times = &row.response_times;
+        let times = &row.times[TimeKind::Response];
         vec![
             Cell::words(&row.method),
             Cell::words(&row.name),
@@ -143,7 +144,11 @@ pub(super) fn live(summary: &Summary, current: &Current) -> Table {
 /// response times was the service, the rest being waiting to be sent.
 pub(super) fn percentiles(summary: &Summary) -> Vec<Table> {
     let response = |row: &SummaryRow, quantile| row.percentile(quantile).map(words::percentile_ms);
-    let service = |row: &SummaryRow, quantile| row.service_times.quantile(quantile).map(words::ms);
+    let service = |row: &SummaryRow, quantile| {
+        row.times[TimeKind::Service]
+            .quantile(quantile)
+            .map(words::ms)
+    };
     if summary.arrivals.is_none() {
         let caption = format!("Percentiles; {}", times_of(summary));
         return vec![percentiles_of(summary, &caption, response)];
@@ -161,7 +166,7 @@ pub(super) fn percentiles(summary: &Summary) -> Vec<Table> {
 
 /// What response times are of, for a caption.
 fn times_of(summary: &Summary) -> &'static str {
-    if summary.total.unanswered_times.count() == 0 {
+    if summary.total.times[TimeKind::Unanswered].count() == 0 {
         "response times of successful requests in ms"
     } else {
         "response times of successes in ms; in percentiles, requests without an answer count with at least their age"
@@ -179,7 +184,9 @@ fn percentiles_of(
     let row = |row: &SummaryRow| {
         let mut cells = vec![Cell::words(&row.method), Cell::words(&row.name)];
         cells.extend(PERCENTILES.map(|percentile| Cell::optional(time(row, percentile / 100.0))));
-        cells.push(Cell::figure(words::count(row.response_times.count())));
+        cells.push(Cell::figure(words::count(
+            row.times[TimeKind::Response].count(),
+        )));
         cells
     };
     Table {
@@ -217,7 +224,7 @@ pub(super) fn failures(summary: &Summary) -> Option<Table> {
 }
 
 fn failed_times(summary: &Summary) -> String {
-    let times = &summary.total.failure_times;
+    let times = &summary.total.times[TimeKind::Failure];
     match (times.quantile(0.5), times.max()) {
         (Some(median), Some(max)) => format!(
             "; failed requests took {} ms at the median and {} ms at most",

@@ -1,5 +1,6 @@
 //! How far the figures of one contender agree with each other.
 
+use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
 use super::Case;
@@ -22,7 +23,7 @@ pub(super) const MUCH_BETWEEN_BLOCKS: f64 = 0.1;
 pub(super) fn spread(case: &Case<'_>) -> Vec<String> {
     let sentence = |result: &ContenderResult| {
         let name = &result.contender.name;
-        let times = &result.summary.total.response_times;
+        let times = &result.summary.total.times[TimeKind::Response];
         let (Some(median), Some(p99)) = (times.quantile(0.5), times.quantile(0.99)) else {
             return format!(
                 "No request to {name} succeeded, so there is nothing to say about its response times."
@@ -58,7 +59,8 @@ fn spread_of(case: &Case<'_>, result: &ContenderResult) -> (Option<Estimate>, us
     let ratios = case.of_blocks(result, |runs| {
         let times = Summary::of(runs.iter().map(|run| &run.measurement))
             .total
-            .response_times;
+            .times[TimeKind::Response]
+            .clone();
         let (median, p99) = (times.quantile(0.5)?, times.quantile(0.99)?);
         has_quantile(&times, 0.99).then(|| p99.as_secs_f64() / median.as_secs_f64().max(1e-6))
     });

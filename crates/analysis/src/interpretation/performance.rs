@@ -9,6 +9,7 @@ use crate::statistics::ConfidenceInterval;
 use crate::verdict::{Gate, MOST_NOT_SENT_RATIO, Verdict};
 use crate::words;
 use bakeoff_record::experiment::RunLoad;
+use bakeoff_record::times::TimeKind;
 
 /// How far apart two percentiles of equal times may be: each is within a thousandth of what was recorded.
 pub(super) const RESOLUTION_RATIO: f64 = 0.002;
@@ -16,7 +17,7 @@ pub(super) const RESOLUTION_RATIO: f64 = 0.002;
 /// Mean, 95th percentile and maximum.
 pub(super) fn times(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let times = &result.summary.total.response_times;
+        let times = &result.summary.total.times[TimeKind::Response];
         let (mean, p95, max) = (times.mean()?, times.quantile(0.95)?, times.max()?);
         Some(format!(
             "{} took {} ms on average; 95 % of its answers took at most {} ms ({}), the longest {} ms.",
@@ -212,7 +213,7 @@ pub(super) fn at_rates(case: &Case<'_>) -> Vec<String> {
             .filter(|result| result.verdict != Verdict::Control && !result.blocks.is_empty());
         let parts: Vec<String> = shown
             .filter_map(|result| {
-                let times = &result.summary.total.response_times;
+                let times = &result.summary.total.times[TimeKind::Response];
                 let (median, p95) = (times.quantile(0.5)?, times.quantile(0.95)?);
                 let ratio = result
                     .comparison(Metric::P95ResponseTime)

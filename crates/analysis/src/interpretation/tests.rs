@@ -1,3 +1,4 @@
+use bakeoff_record::times::TimeKind;
 mod cases;
 mod rules;
 
@@ -141,7 +142,7 @@ fn middle_and_tail_in_opposite_directions_are_pointed_out() {
         .iter_mut()
         .filter(|run| run.contender == "new")
     {
-        let times = &mut run.measurement.requests[0].response_times;
+        let times = &mut run.measurement.requests[0].times[TimeKind::Response];
         times.clear();
         (0..950).for_each(|_| times.record(Duration::from_millis(20)));
         (0..50).for_each(|_| times.record(Duration::from_millis(900)));

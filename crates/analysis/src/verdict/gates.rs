@@ -3,6 +3,7 @@
 //! Each gate is read once for each contender. The verdict takes the first reading beyond its limit, and the table of a
 //! report prints all of them. Where figures differ from turn to turn, the worst turn counts.
 
+use bakeoff_record::times::TimeKind;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -276,7 +277,7 @@ impl Gates<'_> {
     fn lag(&self) -> Reading {
         let lags = self.runs.iter().filter_map(|run| {
             let summary = Summary::of([&run.measurement]);
-            let median = summary.total.response_times.quantile(0.5)?;
+            let median = summary.total.times[TimeKind::Response].quantile(0.5)?;
             Some((summary.lag_p99()?, lag_limit(median)))
         });
         let share = |(lag, limit): &(Duration, Duration)| lag.as_secs_f64() / limit.as_secs_f64();
@@ -348,9 +349,9 @@ fn implied_users(run: &Run) -> Option<f64> {
         return None;
     }
     let times = [
-        &total.response_times,
-        &total.failure_times,
-        &total.unanswered_times,
+        &total.times[TimeKind::Response],
+        &total.times[TimeKind::Failure],
+        &total.times[TimeKind::Unanswered],
     ];
     let in_flight: Duration = times.into_iter().map(Times::sum).sum();
     Some(rate * in_flight.as_secs_f64() / requests as f64)

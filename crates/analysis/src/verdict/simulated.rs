@@ -1,5 +1,6 @@
 //! Experiments whose truth is known, many of each, judged as real ones are.
 
+use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -103,7 +104,7 @@ fn equal_medians_with_different_tails_are_told_apart_by_the_tail_alone() {
     let mut experiment = fixture::experiment(&[("new", &[100; 10]), ("old", &[100; 10])], "old");
     for run in &mut experiment.runs {
         let is_new = run.contender == "new";
-        let times = &mut run.measurement.requests[0].response_times;
+        let times = &mut run.measurement.requests[0].times[TimeKind::Response];
         times.clear();
         (0..980).for_each(|index| times.record(Duration::from_micros(20_000 + index)));
         let tail = Duration::from_millis(if is_new { 600 } else { 60 });

@@ -1,3 +1,4 @@
+use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
 use super::*;
@@ -132,7 +133,7 @@ fn without_the_baseline_there_is_no_verdict() {
 #[test]
 fn a_contender_that_fails_is_not_faster() {
     let fail = |stats: &mut RequestStats, failures: u64| {
-        (0..failures).for_each(|_| stats.failure_times.record(Duration::from_millis(1)));
+        (0..failures).for_each(|_| stats.times[TimeKind::Failure].record(Duration::from_millis(1)));
     };
     for (failures, measurable) in [(20, true), (21, false)] {
         let mut experiment =
@@ -160,7 +161,7 @@ fn a_baseline_that_fails_is_named() {
         .iter_mut()
         .filter(|run| run.contender == "old")
     {
-        run.measurement.requests[0].response_times.clear();
+        run.measurement.requests[0].times[TimeKind::Response].clear();
         run.measurement.failures.push(FailureCause {
             method: "POST".to_owned(),
             name: "/answer".to_owned(),
@@ -381,7 +382,7 @@ fn users_rate_and_response_time_have_to_fit_each_other() {
         // In older records, failures take users whose time is in no response time.
         |experiment: &mut Experiment| {
             for run in &mut experiment.runs {
-                let failures = &mut run.measurement.requests[0].failure_times;
+                let failures = &mut run.measurement.requests[0].times[TimeKind::Failure];
                 failures.record(Duration::from_millis(1));
             }
         },

@@ -1,5 +1,6 @@
 //! Turns that failed, blocks that were disturbed, and turns that were too short.
 
+use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
 use super::*;
@@ -196,7 +197,7 @@ fn users_left_without_an_answer_are_not_diluted_by_fast_answers() {
     {
         run.measurement = fixture::measurement("/answer", &vec![3; 20_000], &[], 1);
         run.measurement.user_time = Some(Duration::from_secs(70));
-        let ages = &mut run.measurement.requests[0].unanswered_times;
+        let ages = &mut run.measurement.requests[0].times[TimeKind::Unanswered];
         (0..10).for_each(|_| ages.record(Duration::from_secs(1)));
     }
     let analysis = Analysis::of(&experiment);

@@ -1,5 +1,6 @@
 //! What goes wrong with contenders, and what is said of it.
 
+use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
 use bakeoff_analysis::{Analysis, Gate, Reason};
@@ -116,7 +117,7 @@ fn a_freeze_shows_in_the_response_times_of_all_who_arrive_meanwhile() {
         .runs
         .iter()
         .find(|run| run.contender == "freezing" && matches!(run.load, RunLoad::Arrivals { .. }));
-    let times = &frozen.unwrap().measurement.requests[0].response_times;
+    let times = &frozen.unwrap().measurement.requests[0].times[TimeKind::Response];
     assert!(times.max().unwrap() >= Duration::from_secs(1));
     // Those that arrived while it was frozen waited too: a user who asks one question after the other would have seen one.
     let waited = times.share_above(Duration::from_millis(200)) * times.count() as f64;

@@ -1,5 +1,6 @@
 //! The loads of an experiment: users until they have settled, sweeps, arrivals, on cores of their own.
 
+use bakeoff_record::times::TimeKind;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -46,9 +47,7 @@ fn a_server_that_does_nothing_is_measured_first() {
     assert!(floor.requests_per_second > 0.0, "{floor:?}");
     // Had it been the contender, each answer would have taken longer.
     assert!(
-        experiment.runs[0].measurement.requests[0]
-            .response_times
-            .min()
+        experiment.runs[0].measurement.requests[0].times[TimeKind::Response].min()
             >= Some(Duration::from_millis(20))
     );
     assert_eq!(experiment.floor_missing, None);

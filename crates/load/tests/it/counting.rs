@@ -1,5 +1,6 @@
 //! What is counted, in which period, and that nothing is lost.
 
+use bakeoff_record::times::TimeKind;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -57,14 +58,14 @@ fn every_request_is_counted_once_by_both_sides() {
         .timeline
         .iter()
         .for_each(|second| of_all_seconds.merge(&second.response_times.decode().unwrap()));
-    assert_eq!(of_all_seconds, stats.response_times);
+    assert_eq!(of_all_seconds, stats.times[TimeKind::Response]);
 }
 
 #[test]
 fn response_times_contain_the_servers_delay() {
     let (server, _) = server(millis(30));
     let measurement = measure(&scenario(ONE_TASK), &config(&server.url, 4, millis(500)));
-    let times = &measurement.requests[0].response_times;
+    let times = &measurement.requests[0].times[TimeKind::Response];
     assert!(times.min().unwrap() >= millis(30), "{times:?}");
     // Each user waits for its own answers, so it cannot have sent more than this.
     assert!(times.count() <= 4 * 17, "{}", times.count());
@@ -87,7 +88,7 @@ fn a_server_that_freezes_is_seen_by_every_user_that_waits() {
         ..config_of(&server.url, 1_000)
     };
     let measurement = measure(&scenario(ONE_TASK), &config);
-    let times = &measurement.requests[0].response_times;
+    let times = &measurement.requests[0].times[TimeKind::Response];
     let of_slowest = |rank: f64| {
         times
             .quantile(1.0 - (rank - 0.5) / times.count() as f64)

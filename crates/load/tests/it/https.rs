@@ -1,5 +1,6 @@
 //! Loads over TLS.
 
+use bakeoff_record::times::TimeKind;
 use std::sync::{Arc, Mutex};
 
 use bakeoff_load::{LoadError, NotCorrect, Scenario, check_once, check_requests};
@@ -294,7 +295,7 @@ fn the_handshake_belongs_to_the_request_that_needed_it() {
     let url = format!("https://{address}");
     let measurement = load(&url, &authority, "ca_file = \"ca.pem\"");
     assert_eq!(causes(&measurement), []);
-    let times = &measurement.requests[0].response_times;
+    let times = &measurement.requests[0].times[TimeKind::Response];
     assert!(times.max().unwrap() >= millis(80) && times.min().unwrap() < millis(80));
 }
 

@@ -1,5 +1,6 @@
 //! Servers that refuse, hang, break off, lie and die: counted failures, and nothing measured is lost.
 
+use bakeoff_record::times::TimeKind;
 use std::io::Read;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -22,7 +23,10 @@ fn check(expected: &str, serve: impl Fn(&mut std::net::TcpStream) + Send + Sync 
         (failures(&measurement), over(&measurement)),
         (requests(&measurement), requests(&measurement))
     );
-    assert!(requests(&measurement) >= 3 && measurement.requests[0].response_times.count() == 0);
+    assert!(
+        requests(&measurement) >= 3
+            && measurement.requests[0].times[TimeKind::Response].count() == 0
+    );
     assert_eq!(measurement.connections_opened, connections.count());
     assert_eq!(measurement.unfinished, 0);
     let failure = &measurement.failures[0];
@@ -108,7 +112,7 @@ fn a_server_that_hangs_is_given_up_after_the_timeout() {
         causes(&measurement),
         [("timed out after 100ms", requests(&measurement))]
     );
-    let times = &measurement.requests[0].failure_times;
+    let times = &measurement.requests[0].times[TimeKind::Failure];
     assert!(times.min().unwrap() >= millis(100), "{times:?}");
     assert_eq!(requests(&measurement), connections.count());
     assert_eq!(measurement.connections_opened, connections.count());
@@ -130,7 +134,7 @@ fn a_server_that_dies_keeps_what_it_did_before() {
     let measurement = measure(&scenario(ONE_TASK), &config(&url, 1, millis(500)));
     assert_eq!(
         (
-            measurement.requests[0].response_times.count(),
+            measurement.requests[0].times[TimeKind::Response].count(),
             answered.count()
         ),
         (10, 10)

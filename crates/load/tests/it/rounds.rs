@@ -1,5 +1,6 @@
 //! Rates from the time between completions, turns that last until every user has done enough, and what tells of the generator.
 
+use bakeoff_record::times::TimeKind;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -18,7 +19,9 @@ fn users_in_lockstep_have_the_rate_of_their_cycles() {
     let rate = requests(&measurement) as f64 * users / cycles;
     // Answers can only be late, and then every rate is lower.
     assert!(rate <= 4.0 / 0.3 && rate > 4.0 / 0.3 * 0.8, "{rate}");
-    let mean = measurement.requests[0].response_times.mean().unwrap();
+    let mean = measurement.requests[0].times[TimeKind::Response]
+        .mean()
+        .unwrap();
     let in_flight = rate * mean.as_secs_f64();
     assert!((in_flight / users - 1.0).abs() < 0.05, "{in_flight}");
 }

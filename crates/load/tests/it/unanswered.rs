@@ -1,5 +1,6 @@
 //! Requests without an answer are failures that percentiles, thresholds and causes know of.
 
+use bakeoff_record::times::TimeKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ fn requests_without_an_answer_are_failures_with_a_cause_of_their_own() {
     let measurement = measure(&scenario(ONE_TASK), &config);
     assert_eq!((requests(&measurement), failures(&measurement)), (5, 5));
     assert_eq!(causes(&measurement), [(NO_ANSWER, 5)]);
-    let ages = &measurement.requests[0].unanswered_times;
+    let ages = &measurement.requests[0].times[TimeKind::Unanswered];
     assert_eq!((ages.count(), measurement.unfinished), (5, 0));
     assert!(ages.min().unwrap() >= millis(350) && measurement.fewest_rounds == Some(0));
     // The timeline has them too, in the second in which they were given up.

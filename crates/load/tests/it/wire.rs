@@ -1,5 +1,6 @@
 //! Bytes that are sent, and bytes that are understood, as Python's requests has both.
 
+use bakeoff_record::times::TimeKind;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -299,7 +300,7 @@ fn the_measured_period_ends_with_the_last_answer() {
     let requests = &measurement.requests[0];
     assert_eq!(
         (
-            requests.response_times.count(),
+            requests.times[TimeKind::Response].count(),
             requests.completed_in_period
         ),
         (10, 10)

@@ -1,5 +1,6 @@
 //! Loads other than a steady number of users.
 
+use bakeoff_record::times::TimeKind;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,7 @@ fn arrivals(rate: f64, spacing: Spacing, max_in_flight: u32) -> Workload {
 }
 
 fn response_times(measurement: &Measurement) -> &Times {
-    &measurement.requests[0].response_times
+    &measurement.requests[0].times[TimeKind::Response]
 }
 
 #[test]

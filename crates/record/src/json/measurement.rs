@@ -8,7 +8,7 @@ use super::{RecordError, unit};
 use crate::run::{
     Arrivals, FailureCause, Mark, Measurement, RequestStats, Second, SecondOfName, Usage,
 };
-use crate::times::{EncodedTimes, Times};
+use crate::times::{EncodedTimes, RequestTimes, TimeKind, Times};
 
 /// [`Measurement`] at rest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -263,16 +263,17 @@ impl TryFrom<MarkRecord> for Mark {
 
 impl From<&RequestStats> for RequestStatsRecord {
     fn from(stats: &RequestStats) -> Self {
+        let encoded = |kind| (&stats.times[kind].encode()).into();
         Self {
             method: stats.method.clone(),
             name: stats.name.clone(),
             completed_in_period: stats.completed_in_period,
             failed_in_period: stats.failed_in_period,
             body_bytes: stats.body_bytes,
-            response_times: (&stats.response_times.encode()).into(),
-            service_times: (&stats.service_times.encode()).into(),
-            failure_times: (&stats.failure_times.encode()).into(),
-            unanswered_times: (&stats.unanswered_times.encode()).into(),
+            response_times: encoded(TimeKind::Response),
+            service_times: encoded(TimeKind::Service),
+            failure_times: encoded(TimeKind::Failure),
+            unanswered_times: encoded(TimeKind::Unanswered),
         }
     }
 }
@@ -281,17 +282,29 @@ impl TryFrom<RequestStatsRecord> for RequestStats {
     type Error = RecordError;
 
     fn try_from(record: RequestStatsRecord) -> Result<Self, RecordError> {
+        let mut times = RequestTimes::default();
+        for kind in TimeKind::ALL {
+            times[kind] = decoded(kind.name(), record.times(kind))?.1;
+        }
         Ok(Self {
-            response_times: decoded("response_times", &record.response_times)?.1,
-            service_times: decoded("service_times", &record.service_times)?.1,
-            failure_times: decoded("failure_times", &record.failure_times)?.1,
-            unanswered_times: decoded("unanswered_times", &record.unanswered_times)?.1,
+            times,
             method: record.method,
             name: record.name,
             completed_in_period: record.completed_in_period,
             failed_in_period: record.failed_in_period,
             body_bytes: record.body_bytes,
         })
+    }
+}
+
+impl RequestStatsRecord {
+    fn times(&self, kind: TimeKind) -> &TimesRecord {
+        match kind {
+            TimeKind::Response => &self.response_times,
+            TimeKind::Service => &self.service_times,
+            TimeKind::Failure => &self.failure_times,
+            TimeKind::Unanswered => &self.unanswered_times,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Summaries at rest.
 
+use crate::times::TimeKind;
 use serde::{Deserialize, Serialize};
 
 use super::{FailureCauseRecord, unit};
@@ -86,7 +87,7 @@ impl From<&Summary> for SummaryRecord {
 
 impl From<&SummaryRow> for SummaryRowRecord {
     fn from(row: &SummaryRow) -> Self {
-        let times = &row.response_times;
+        let times = &row.times[TimeKind::Response];
         Self {
             method: row.method.clone(),
             name: row.name.clone(),
@@ -101,8 +102,8 @@ impl From<&SummaryRow> for SummaryRowRecord {
             failures_per_second: row.failures_per_second(),
             average_body_bytes: row.average_body_bytes(),
             percentiles: row.percentiles().map(PercentilesRecord::from),
-            failed_median_ms: row.failure_times.quantile(0.5).map(unit::ms),
-            failed_max_ms: row.failure_times.max().map(unit::ms),
+            failed_median_ms: row.times[TimeKind::Failure].quantile(0.5).map(unit::ms),
+            failed_max_ms: row.times[TimeKind::Failure].max().map(unit::ms),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::chart;
 use bakeoff_analysis::analysis::Analysis;
 use bakeoff_record::experiment::{Experiment, RunLoad};
 use bakeoff_record::summary::Summary;
+use bakeoff_record::times::TimeKind;
 use bakeoff_record::times::Times;
 
 const TOP: f64 = 58.0;
@@ -31,18 +32,18 @@ pub(super) fn picture(
 ) -> Option<Picture> {
     let curves: Vec<Curve> = analysis
         .contenders()
-        .filter(|result| result.summary.total.response_times.count() > 0)
+        .filter(|result| result.summary.total.times[TimeKind::Response].count() > 0)
         .filter_map(|result| {
             let name = &result.contender.name;
             let runs = experiment.runs_under(RunLoad::Users);
             let blocks: Vec<Times> = runs
                 .filter(|run| run.contender == *name && !run.measurement.interrupted)
-                .map(|run| Summary::of([&run.measurement]).total.response_times)
+                .map(|run| Summary::of([&run.measurement]).total.times[TimeKind::Response].clone())
                 .collect();
             Some(Curve {
                 series: series.position(name)?,
                 name: name.clone(),
-                points: chart::percentile_points(&result.summary.total.response_times),
+                points: chart::percentile_points(&result.summary.total.times[TimeKind::Response]),
                 band: band(&blocks),
             })
         })
@@ -80,7 +81,7 @@ pub(super) fn picture(
     let times: Vec<(String, &Times)> = analysis
         .contenders()
         .map(|result| {
-            let times = &result.summary.total.response_times;
+            let times = &result.summary.total.times[TimeKind::Response];
             (result.contender.name.clone(), times)
         })
         .collect();

@@ -1,5 +1,6 @@
 //! Runs of the history side by side, with what such a comparison cannot know.
 
+use bakeoff_record::times::TimeKind;
 use std::time::{Duration, SystemTime};
 
 use super::super::document::{Cell, Piece, Table};
@@ -75,7 +76,8 @@ impl<'a> Side<'a> {
         let ours = match detail {
             Detail::Full(test) => {
                 let total = Summary::of([&test.measurement]).total;
-                let precision = Precision::of(&[&test.measurement], &total.response_times);
+                let precision =
+                    Precision::of(&[&test.measurement], &total.times[TimeKind::Response]);
                 Some((total, precision))
             }
             Detail::Coarse(_) => None,

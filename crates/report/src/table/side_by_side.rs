@@ -9,6 +9,7 @@ use bakeoff_analysis::sweep::SweepResult;
 use bakeoff_analysis::verdict::{Obstacle, Verdict};
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Experiment, Plan, Run, RunLoad};
+use bakeoff_record::times::TimeKind;
 
 /// All contenders' figures next to each other, a row for each, the best of each figure marked.
 pub(in super::super) fn figures(experiment: &Experiment, analysis: &Analysis) -> Table {
@@ -20,7 +21,12 @@ pub(in super::super) fn figures(experiment: &Experiment, analysis: &Analysis) ->
             result.figure(Metric::MedianResponseTime)
         }),
         Column::new("Average (ms)", Some(Best::Lowest), |result| {
-            Some(result.summary.total.response_times.mean()?.as_secs_f64() * 1e3)
+            Some(
+                result.summary.total.times[TimeKind::Response]
+                    .mean()?
+                    .as_secs_f64()
+                    * 1e3,
+            )
         }),
         Column::new("95 % (ms)", Some(Best::Lowest), |result| {
             result.figure(Metric::P95ResponseTime)
@@ -29,7 +35,12 @@ pub(in super::super) fn figures(experiment: &Experiment, analysis: &Analysis) ->
             result.figure(Metric::P99ResponseTime)
         }),
         Column::new("Max (ms)", Some(Best::Lowest), |result| {
-            Some(result.summary.total.response_times.max()?.as_secs_f64() * 1e3)
+            Some(
+                result.summary.total.times[TimeKind::Response]
+                    .max()?
+                    .as_secs_f64()
+                    * 1e3,
+            )
         }),
         Column::new("Failed (%)", None, |result| {
             Some(result.summary.total.fail_ratio() * 100.0)
@@ -133,7 +144,8 @@ fn may_be_best(result: &ContenderResult) -> bool {
 
 /// How well percentiles are known; `None` where nothing was measured.
 pub(in super::super) fn precision(analysis: &Analysis) -> Option<Table> {
-    let measured = |result: &&ContenderResult| result.summary.total.response_times.count() > 0;
+    let measured =
+        |result: &&ContenderResult| result.summary.total.times[TimeKind::Response].count() > 0;
     let header = [
         "Contender",
         "Successes",
@@ -144,7 +156,7 @@ pub(in super::super) fn precision(analysis: &Analysis) -> Option<Table> {
         "99.9 %",
     ];
     let rows = analysis.results.iter().filter(measured).map(|result| {
-        let times = &result.summary.total.response_times;
+        let times = &result.summary.total.times[TimeKind::Response];
         let mut cells = vec![
             Cell::words(&result.contender.name),
             Cell::figure(words::count(times.count())),

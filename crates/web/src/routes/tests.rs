@@ -17,6 +17,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::PageConfig;
+use bakeoff_record::TimeKind;
 
 const SCENARIO: &str = "name = \"<script>\"\n[[task]]\nname = \"/a\"\npath = \"/a\"\nweight = 3\n[[task]]\nname = \"/b\"\npath = \"/b\"\n";
 
@@ -88,6 +89,10 @@ fn page_of(scenario: &str, login: Option<&str>) -> TestPage {
 fn load_test(name: &str, ms: u64) -> LoadTest {
     let mut times = Times::new();
     times.record(Duration::from_millis(ms));
+    let mut by_kind = bakeoff_record::RequestTimes::default();
+    for kind in [TimeKind::Response, TimeKind::Service] {
+        by_kind[kind] = times.clone();
+    }
     LoadTest {
         name: name.to_owned(),
         host: "http://127.0.0.1:1".to_owned(),
@@ -107,10 +112,7 @@ fn load_test(name: &str, ms: u64) -> LoadTest {
             requests: vec![RequestStats {
                 method: "GET".to_owned(),
                 name: "/<script>".to_owned(),
-                response_times: times.clone(),
-                service_times: times.clone(),
-                failure_times: Times::new(),
-                unanswered_times: Times::new(),
+                times: by_kind,
                 completed_in_period: 1,
                 failed_in_period: 0,
                 body_bytes: 5,

@@ -1,5 +1,6 @@
 //! The answer to `GET /stats/requests`.
 
+use bakeoff_record::times::TimeKind;
 use std::time::{Duration, SystemTime};
 
 use bakeoff_record::summary::{Summary, SummaryRow};
@@ -118,7 +119,9 @@ impl Stats {
                 p50: times.quantile(0.5).map_or(0.0, ms),
                 p95: times.quantile(0.95).map_or(0.0, ms),
             },
-            total_avg_response_time: summary.total.response_times.mean().map_or(0.0, ms),
+            total_avg_response_time: summary.total.times[TimeKind::Response]
+                .mean()
+                .map_or(0.0, ms),
             state: "stopped",
             user_count: 0,
             host: String::new(),
@@ -194,11 +197,11 @@ impl Row {
             name: row.name.clone(),
             num_requests: row.requests(),
             num_failures: row.failures(),
-            min_response_time: row.response_times.min().map_or(0.0, ms),
-            max_response_time: row.response_times.max().map_or(0.0, ms),
+            min_response_time: row.times[TimeKind::Response].min().map_or(0.0, ms),
+            max_response_time: row.times[TimeKind::Response].max().map_or(0.0, ms),
             current_rps: current.requests_per_second,
             current_fail_per_sec: current.failures_per_second,
-            avg_response_time: row.response_times.mean().map_or(0.0, ms),
+            avg_response_time: row.times[TimeKind::Response].mean().map_or(0.0, ms),
             median_response_time: row.median().map_or(0.0, |median| ms(median.time)),
             total_rps: row.requests_per_second().unwrap_or(0.0),
             total_fail_per_sec: row.failures_per_second().unwrap_or(0.0),

@@ -1,5 +1,6 @@
 //! Experiments in which rules speak, and in which they are silent.
 
+use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
 use bakeoff_record::experiment::{Agreement, Experiment, Restart, RunLoad, Slo};
@@ -32,8 +33,8 @@ fn of_new(experiment: &mut Experiment, change: impl Fn(&mut bakeoff_record::Run)
 fn times_of(experiment: &mut Experiment, contender: &str, milliseconds: &[u64]) {
     let of_contender = |run: &&mut bakeoff_record::Run| run.contender == contender;
     for run in experiment.runs.iter_mut().filter(of_contender) {
-        let count = run.measurement.requests[0].response_times.count();
-        let times = &mut run.measurement.requests[0].response_times;
+        let count = run.measurement.requests[0].times[TimeKind::Response].count();
+        let times = &mut run.measurement.requests[0].times[TimeKind::Response];
         times.clear();
         for index in 0..count {
             let index = usize::try_from(index).unwrap() * milliseconds.len()
