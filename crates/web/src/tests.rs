@@ -269,6 +269,20 @@ async fn held_connections_do_not_keep_the_page_from_ending() {
 }
 
 #[tokio::test]
+async fn idle_connections_end_with_the_page() {
+    let page = serve(limits(), None).await;
+    let mut idle = page
+        .send("GET /logs HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    until_read(&mut idle, b"}").await;
+    let silent = page.connect().await;
+    page.end().await;
+    for connection in [idle, silent] {
+        assert_eq!(read_to_end(connection).await, "");
+    }
+}
+
+#[tokio::test]
 async fn silent_connections_give_way_to_new_ones() {
     let limits = Limits {
         connections: 2,
