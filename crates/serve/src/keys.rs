@@ -42,7 +42,7 @@ impl ApiKeys {
     pub(crate) async fn open(path: &Path) -> Result<Self, ServeError> {
         Ok(Self {
             path: path.to_owned(),
-            digests: RwLock::new(read_in_time(path, PATIENCE).await?),
+            digests: RwLock::new(in_time(PATIENCE, path, read).await?),
         })
     }
 
@@ -57,7 +57,11 @@ impl ApiKeys {
 
     /// Reads the file again. The keys stay as they are if that fails: a slip must not lock everybody out.
     pub(crate) async fn reload(&self) {
-        match read_in_time(&self.path, PATIENCE).await {
+        self.take(in_time(PATIENCE, &self.path, read).await);
+    }
+
+    fn take(&self, keys: Result<Vec<KeyDigest>, ServeError>) {
+        match keys {
             Ok(digests) => {
                 tracing::info!(keys = digests.len(), "API keys reloaded");
                 *self.digests.write().unwrap_or_else(PoisonError::into_inner) = digests;
@@ -80,8 +84,12 @@ impl ApiKeys {
     }
 }
 
-/// Reads the file on a thread of its own, which is left alone if it takes too long.
-async fn read_in_time(path: &Path, patience: Duration) -> Result<Vec<KeyDigest>, ServeError> {
+/// Reads the file with `read` on a thread of its own, which is left alone if it takes too long.
+async fn in_time(
+    patience: Duration,
+    path: &Path,
+    read: impl FnOnce(&Path) -> Result<Vec<KeyDigest>, ServeError> + Send + 'static,
+) -> Result<Vec<KeyDigest>, ServeError> {
     let failed = |source: io::Error| ServeError::ReadApiKeys {
         path: path.to_owned(),
         source,
@@ -170,7 +178,10 @@ fn digest(key: &[u8]) -> KeyDigest {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{error::Error, fs};
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use tokio::task;
 
     use super::*;
 
@@ -220,5 +231,47 @@ mod tests {
         fs::write(&path, "new").unwrap();
         keys.reload().await;
         assert!(keys.allow(b"new") && !keys.allow(b"old"));
+    }
+
+    /// A pipe stands for a file on a network that has gone; [`open`] would refuse it.
+    #[tokio::test]
+    async fn hanging_file_holds_nobody_up_and_keeps_the_former_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        fs::write(&path, "old").unwrap();
+        let keys = ApiKeys::open(&path).await.unwrap();
+        fs::remove_file(&path).unwrap();
+        let mode = Mode::RUSR | Mode::WUSR;
+        mknodat(CWD, &path, FileType::Fifo, mode, 0).unwrap();
+        let hanging = |path: &Path| {
+            let text = fs::read_to_string(path).unwrap();
+            parse(path, &text)
+        };
+
+        // This runtime has one thread, on which the test goes on while the other one hangs.
+        let ((), reloaded) = {
+            let reload = in_time(Duration::from_hours(1), &path, hanging);
+            let meanwhile = async {
+                for _ in 0..10 {
+                    task::yield_now().await;
+                    assert!(keys.allow(b"old") && !keys.allow(b"new"));
+                }
+                // Waits until the reader has opened the pipe.
+                let path = path.clone();
+                let write = task::spawn_blocking(move || fs::write(path, "new"));
+                write.await.unwrap().unwrap();
+            };
+            tokio::join!(meanwhile, reload)
+        };
+        keys.take(reloaded);
+        assert!(keys.allow(b"new") && !keys.allow(b"old"));
+
+        let reloaded = in_time(Duration::from_millis(10), &path, hanging).await;
+        let error = reloaded.as_ref().unwrap_err().source().unwrap().to_string();
+        assert_eq!(error, "it took longer than 0.01 s");
+        keys.take(reloaded);
+        assert!(keys.allow(b"new"));
+        // Lets the thread end.
+        fs::write(&path, "").unwrap();
     }
 }

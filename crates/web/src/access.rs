@@ -1,84 +1,25 @@
 //! Who may ask: this page and nobody else's, and visitors who know the login.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
-/// A user name and password. Kept as a digest, so that neither memory nor a debug line shows them.
-#[derive(Debug, Clone)]
-pub struct Login {
-    digest: [u8; 32],
-}
+mod gate;
+mod login;
 
-/// Why a text is no login.
-#[derive(Debug, thiserror::Error)]
-#[error("a login is USER:PASSWORD, with both")]
-pub struct InvalidLogin;
-
-impl std::str::FromStr for Login {
-    type Err = InvalidLogin;
-
-    fn from_str(text: &str) -> Result<Self, InvalidLogin> {
-        let (user, password) = text.split_once(':').ok_or(InvalidLogin)?;
-        if user.is_empty() || password.is_empty() {
-            return Err(InvalidLogin);
-        }
-        let digest = Sha256::digest(text).into();
-        Ok(Self { digest })
-    }
-}
-
-impl Login {
-    /// Whether the request names the user and password. Takes as long for nearly right ones as for any other.
-    fn allows(&self, headers: &HeaderMap) -> bool {
-        let offered = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
-        let encoded = offered.and_then(|offered| {
-            let (scheme, encoded) = offered.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("basic").then_some(encoded)
-        });
-        let Some(Ok(login)) = encoded.map(|encoded| STANDARD.decode(encoded.trim())) else {
-            return false;
-        };
-        let digest: [u8; 32] = Sha256::digest(login).into();
-        digest.ct_eq(&self.digest).into()
-    }
-}
-
-/// Refuses visitors without the login.
-pub(crate) async fn ask_for_login(
-    State(login): State<Option<Arc<Login>>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if login.is_none_or(|login| login.allows(request.headers())) {
-        return next.run(request).await;
-    }
-    let challenge = [(
-        header::WWW_AUTHENTICATE,
-        "Basic realm=\"Bakeoff\", charset=\"UTF-8\"",
-    )];
-    (
-        StatusCode::UNAUTHORIZED,
-        challenge,
-        "this page needs a login",
-    )
-        .into_response()
-}
+pub(crate) use gate::{Gate, Guesses, ask_for_login};
+pub use login::{InvalidLogin, Login};
 
 /// A page of another site must not be able to start a load from a visitor's browser, nor to read its results
 /// under a name of its own that it has pointed at this address.
 pub(crate) async fn refuse_other_sites(request: Request, next: Next) -> Response {
+    if !names_one_host(&request) {
+        return (StatusCode::BAD_REQUEST, "a request names one host").into_response();
+    }
     let headers = request.headers();
     if !host_is_ours(headers) {
         return (
@@ -129,14 +70,35 @@ fn host_is_ours(headers: &HeaderMap) -> bool {
     name == "localhost" || name.parse::<IpAddr>().is_ok()
 }
 
-/// Whether the request comes from this page, or from no page at all.
+/// `true` if the host is named once. HTTP/1.0 may leave it out, and a request line that is a whole URL must not name another one.
+fn names_one_host(request: &Request) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => {
+            let target = request.uri().authority();
+            target.is_none_or(|target| target.as_str().as_bytes() == host.as_bytes())
+        }
+        (None, _) => request.version() < Version::HTTP_11,
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// `true` if the request comes from this page, or from no page at all: programs send neither header.
 fn same_site(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else {
-        return true;
-    };
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
+    let site = headers.get("sec-fetch-site");
+    if site.is_some_and(|site| site != "same-origin" && site != "none") {
+        return false;
+    }
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    match (origins.next(), origins.next()) {
+        (None, _) => true,
+        (Some(origin), None) => is_ours(origin, headers.get(header::HOST)),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+fn is_ours(origin: &HeaderValue, host: Option<&HeaderValue>) -> bool {
+    let host = host.and_then(|host| host.to_str().ok());
     let authority = origin
         .to_str()
         .ok()

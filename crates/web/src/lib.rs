@@ -4,6 +4,8 @@
 //! for a login where one is set.
 
 mod access;
+mod body;
+mod connection;
 mod experiments;
 mod form;
 mod log;
@@ -12,10 +14,8 @@ mod routes;
 mod swarm;
 mod wire;
 
-use std::future::IntoFuture;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bakeoff_history::History;
 use bakeoff_load::{LoadConfig, Scenario};
@@ -24,12 +24,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use access::{InvalidLogin, Login};
+use connection::Limits;
 use experiments::Experiments;
 use routes::Page;
 use swarm::Swarm;
-
-/// How long open connections may take to end when the page does.
-const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Why there is no page.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +41,6 @@ pub enum WebError {
         #[source]
         source: std::io::Error,
     },
-    /// The page could be served no longer.
-    #[error("cannot serve the page")]
-    Serve(#[source] std::io::Error),
 }
 
 /// What a page is about.
@@ -96,14 +91,16 @@ impl WebPage {
 
     /// Serves the page until `stop` is cancelled.
     /// Returns what the last load measured, its requests in flight included.
-    ///
-    /// # Errors
-    /// [`WebError::Serve`].
-    pub async fn serve(
+    pub async fn serve(self, config: PageConfig, stop: CancellationToken) -> Option<Measurement> {
+        self.serve_within(&Limits::default(), config, stop).await
+    }
+
+    async fn serve_within(
         self,
+        limits: &Limits,
         mut config: PageConfig,
         stop: CancellationToken,
-    ) -> Result<Option<Measurement>, WebError> {
+    ) -> Option<Measurement> {
         let login = config.login.take();
         let experiments = Arc::new(Experiments::new(std::mem::take(&mut config.experiments)));
         let swarm = Arc::new(Swarm::new(config));
@@ -112,19 +109,16 @@ impl WebPage {
             experiments: Arc::clone(&experiments),
             stop: stop.clone(),
         };
-        let app = routes::router(page, login);
-        let stopped = stop.clone().cancelled_owned();
-        let serving = axum::serve(self.listener, app).with_graceful_shutdown(stopped);
-        let served = tokio::select! {
-            served = serving.into_future() => served.map_err(WebError::Serve),
-            // A visitor who keeps a connection open does not keep the program from ending.
-            () = async { stop.cancelled().await; tokio::time::sleep(GOODBYE).await } => Ok(()),
-        };
+        let app = routes::router(page, login, limits);
+        connection::serve(self.listener, app, limits, stop).await;
         let finish = move || {
             experiments.finish();
             swarm.finish()
         };
         let measured = tokio::task::spawn_blocking(finish).await;
-        served.map(|()| measured.ok().flatten())
+        measured.ok().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests;

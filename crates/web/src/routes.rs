@@ -13,7 +13,9 @@ use bakeoff_report::prometheus;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{self, Login};
+use crate::access::{self, Gate, Login};
+use crate::body;
+use crate::connection::Limits;
 use crate::experiments::Experiments;
 use crate::form::{self, SwarmForm};
 use crate::swarm::{Asked, Swarm, SwarmError, users_of};
@@ -36,8 +38,9 @@ pub(crate) struct Page {
     pub(crate) stop: CancellationToken,
 }
 
-pub(crate) fn router(page: Page, login: Option<Login>) -> Router {
-    let login = login.map(Arc::new);
+pub(crate) fn router(page: Page, login: Option<Login>, limits: &Limits) -> Router {
+    let gate = |login| Arc::new(Gate::new(login, limits.guesses, limits.all_guesses));
+    let gate = login.map(gate);
     Router::new()
         .merge(assets::router())
         .merge(download::router())
@@ -65,7 +68,8 @@ pub(crate) fn router(page: Page, login: Option<Login>) -> Router {
         )
         .route("/metrics", get(metrics))
         .route("/events", get(events::events))
-        .layer(middleware::from_fn_with_state(login, access::ask_for_login))
+        .layer(middleware::from_fn_with_state(limits.body, body::receive))
+        .layer(middleware::from_fn_with_state(gate, access::ask_for_login))
         .layer(middleware::from_fn(access::refuse_other_sites))
         .layer(middleware::from_fn(access::restrain_browsers))
         .with_state(page)

@@ -59,6 +59,6 @@ pub(crate) fn run(
             );
         }
         say(&format!("the page is at http://{address}"));
-        Ok(listening.serve(page, stop).await?)
+        Ok(listening.serve(page, stop).await)
     })
 }

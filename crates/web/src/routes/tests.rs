@@ -80,7 +80,11 @@ fn page_of(scenario: &str, login: Option<&str>) -> TestPage {
         stop: stop.clone(),
     };
     TestPage {
-        router: router(page, login.map(|login| login.parse().unwrap())),
+        router: router(
+            page,
+            login.map(|login| login.parse().unwrap()),
+            &Limits::default(),
+        ),
         stop,
         folder,
     }
