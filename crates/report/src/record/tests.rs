@@ -200,6 +200,12 @@ fn a_record_of_version_1_can_still_be_read() {
 }
 
 #[test]
+fn a_load_test_of_version_1_can_still_be_read() {
+    let record = LoadTestRecord::from_json(include_str!("../../tests/fixtures/run-v1.json"));
+    assert_eq!(LoadTest::try_from(record.unwrap()).unwrap(), load_test());
+}
+
+#[test]
 fn the_json_of_a_small_experiment() {
     insta::assert_snapshot!(crate::render::json::render_experiment(
         &fixture::experiment(&[("a", &[20; 2]), ("b", &[30; 2])], "a")
