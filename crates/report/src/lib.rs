@@ -17,6 +17,8 @@ pub mod analysis;
 pub mod coarse;
 pub mod comparison;
 pub mod experiment;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod history;
 pub mod import;
 pub mod interpretation;

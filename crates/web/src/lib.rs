@@ -6,6 +6,8 @@
 mod access;
 mod experiments;
 mod form;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod log;
 mod points;
 mod routes;
