@@ -42,11 +42,11 @@ deny: ## licences, sources and advisories of the dependencies, by cargo-deny
 		echo "skipped the check of dependencies: needs \`cargo install cargo-deny --locked\`"; \
 	fi
 
-test: ## all tests; BAKEOFF_REQUIRE=cgroup,chromium,clients,curl,docker,haproxy,python makes a missing tool a failure
+test: ## all tests; BAKEOFF_REQUIRE=cgroup,chromium,clients,curl,docker,haproxy,python,setpriv makes a missing tool a failure
 	cargo test --workspace --locked
 
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS := request_body tokenizer config onnx hub_answer
+FUZZ_TARGETS := request_body tokenizer config onnx hub_answer import record page_form scenario experiment_file
 
 # What is found goes to fuzz/found, which Git ignores; what fails lies in fuzz/artifacts.
 fuzz: ## look for bytes that do harm, FUZZ_SECONDS=60 a target; needs a nightly toolchain and cargo-fuzz

@@ -150,7 +150,7 @@ impl ExperimentFile {
         });
         Ok(Self {
             folder: folder.to_owned(),
-            scenario: folder.join(raw.scenario),
+            scenario: beside(folder, &raw.scenario),
             max_blocks: raw.max_blocks.max(blocks),
             blocks,
             extra_blocks: raw.extra_blocks,
@@ -242,6 +242,15 @@ impl ExperimentFile {
         }
         Ok(())
     }
+}
+
+/// The path of a file that is named relative to a folder. It is never empty, so that errors show it.
+fn beside(folder: &Path, file: &Path) -> PathBuf {
+    let path = folder.join(file);
+    if path.as_os_str().is_empty() {
+        return PathBuf::from(".");
+    }
+    path
 }
 
 /// The fewest blocks that can show a difference between so many contenders; `None` for one alone.

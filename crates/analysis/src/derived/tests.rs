@@ -233,6 +233,12 @@ fn an_experiment_of_the_first_version_gives_the_same_figures_to_the_last_byte() 
 }
 
 #[test]
+fn a_load_test_of_version_1_can_still_be_read() {
+    let record = LoadTestRecord::from_json(include_str!("../../tests/fixtures/run-v1.json"));
+    assert_eq!(LoadTest::try_from(record.unwrap()).unwrap(), load_test());
+}
+
+#[test]
 fn the_json_of_a_small_experiment() {
     insta::assert_snapshot!(
         experiment_record(&fixture::experiment(
