@@ -155,16 +155,6 @@ fn contenders_must_make_sense() {
             contender("name = \"a\"\nurl = \"http://x\"\nready_timeout = \"soon\""),
             "`soon` is not a time",
         ),
-        (contender("name = \"a\"\nprocess = []"), "is empty"),
-        (contender("name = \"a\"\nprocess = [\"\"]"), "is empty"),
-        (
-            contender("name = \"a\"\nprocess = [\"x\"]\nsetup = [[\"\"]]"),
-            "empty command",
-        ),
-        (
-            contender("name = \"a\"\nprocess = [\"x\"]\nversion = [\"\"]"),
-            "`version` of `a` is empty",
-        ),
         (
             contender("name = \"a\"\nurl = \"http://x\"\nready = \"health\""),
             "must begin with /",
@@ -201,6 +191,23 @@ fn contenders_must_make_sense() {
         ),
     ];
     for (text, expected) in cases {
+        let error = error_of(&text);
+        assert!(error.contains(expected), "{text} gave {error}");
+    }
+}
+
+#[test]
+fn commands_need_a_program() {
+    for (lines, expected) in [
+        ("process = []", "is empty"),
+        ("process = [\"\"]", "is empty"),
+        ("process = [\"x\"]\nsetup = [[\"\"]]", "empty command"),
+        (
+            "process = [\"x\"]\nversion = [\"\"]",
+            "`version` of `a` is empty",
+        ),
+    ] {
+        let text = format!("scenario = \"s.toml\"\n\n[[contender]]\nname = \"a\"\n{lines}\n");
         let error = error_of(&text);
         assert!(error.contains(expected), "{text} gave {error}");
     }
