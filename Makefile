@@ -36,10 +36,15 @@ invariants:
 	@echo "dependency invariants hold"
 
 deny: ## licences, sources and advisories of the dependencies, by cargo-deny
-	@if cargo deny --version > /dev/null 2>&1; then \
-		cargo deny --locked check; \
-	else \
+	@if ! cargo deny --version > /dev/null 2>&1; then \
 		echo "skipped the check of dependencies: needs \`cargo install cargo-deny --locked\`"; \
+	else \
+		cargo deny --locked --offline check bans licenses sources || exit 1; \
+		if cargo deny --locked fetch db > /dev/null 2>&1; then \
+			cargo deny --locked check advisories; \
+		else \
+			echo "skipped the advisories: their database cannot be fetched"; \
+		fi; \
 	fi
 
 test: ## all tests; BAKEOFF_REQUIRE=cgroup,chromium,clients,curl,docker,haproxy,python,setpriv makes a missing tool a failure
