@@ -1,7 +1,7 @@
 //! One contender against the baseline by one metric, block by block.
 
-use crate::analysis::{ContenderResult, cpu_seconds_per_1000_requests};
-use crate::statistics::{Estimate, estimate_ratio, sign_flip_p};
+use crate::measured::{Measured, cpu_seconds_per_1000_requests, whole_runs};
+use crate::statistics::{Estimate, estimate_ratio, seed_of, sign_flip_p};
 use bakeoff_record::experiment::{PrimaryMetric, Run};
 use bakeoff_record::summary::Summary;
 
@@ -108,15 +108,14 @@ impl From<PrimaryMetric> for Metric {
 impl Comparison {
     /// Compares within each block in which both were measured, so that what changed between blocks touches both.
     pub(crate) fn of(
-        contender: &ContenderResult,
-        baseline: &ContenderResult,
+        contender: &Measured,
+        baseline: &Measured,
         metric: Metric,
         runs: &[&Run],
         seed: u64,
     ) -> Self {
-        let figure = |result: &ContenderResult, block| {
-            metric.of_runs(&whole_runs(runs, &result.contender.name, block))
-        };
+        let figure =
+            |result: &Measured, block| metric.of_runs(&whole_runs(runs, result.name(), block));
         let blocks: Vec<BlockRatio> = contender
             .blocks
             .iter()
@@ -126,7 +125,7 @@ impl Comparison {
             })
             .collect();
         let ratios: Vec<f64> = blocks.iter().map(|block| block.ratio).collect();
-        let seed = seed_of(seed, &contender.contender.name, metric.name());
+        let seed = seed_of(seed, contender.name(), metric.name());
         let logs: Vec<f64> = ratios.iter().map(|ratio| ratio.ln()).collect();
         Self {
             metric,
@@ -150,25 +149,4 @@ impl Comparison {
             ratios().max_by(f64::total_cmp)?,
         ))
     }
-}
-
-/// The runs of a contender in one block that were measured to the end.
-pub(crate) fn whole_runs<'a>(runs: &[&'a Run], contender: &str, block: u32) -> Vec<&'a Run> {
-    let of_block = runs
-        .iter()
-        .filter(|run| run.contender == contender && run.block == block);
-    of_block
-        .filter(|run| !run.measurement.interrupted)
-        .copied()
-        .collect()
-}
-
-/// A seed of its own for every comparison, so that leaving a contender out changes no other's interval.
-///
-/// FNV-1a rather than the standard library's hasher, whose results may change with the compiler.
-pub(crate) fn seed_of(plan: u64, contender: &str, what: &str) -> u64 {
-    let text = contender.bytes().chain(what.bytes());
-    text.fold(plan ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

@@ -3,7 +3,7 @@
 //! A field is empty where there is no figure. Response times are those of the successes.
 
 use crate::cell::harmless;
-use bakeoff_analysis::analysis::cpu_seconds_per_1000_requests;
+use bakeoff_analysis::measured::cpu_seconds_per_1000_requests;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Experiment, Run, RunLoad};
 use bakeoff_record::summary::Summary;

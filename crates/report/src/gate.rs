@@ -4,8 +4,9 @@
 //! harder.
 
 use super::answer::is_judged;
-use bakeoff_analysis::analysis::{Analysis, ContenderResult};
+use bakeoff_analysis::analysis::Analysis;
 use bakeoff_analysis::comparison::Metric;
+use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::statistics::ConfidenceInterval;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
@@ -37,11 +38,11 @@ pub fn worse_than_baseline<'a>(
         .contenders()
         .filter(|result| is_judged(&result.verdict))
         .filter(|result| is_beyond(result, &experiment.plan, limit))
-        .map(|result| result.contender.name.as_str())
+        .map(|result| result.name())
         .collect()
 }
 
-fn is_beyond(result: &ContenderResult, plan: &Plan, limit: f64) -> bool {
+fn is_beyond(result: &Judged, plan: &Plan, limit: f64) -> bool {
     let metric = Metric::from(plan.primary);
     let estimate = result
         .comparison(metric)
@@ -73,7 +74,7 @@ pub fn in_doubt(
     };
     let doubts = compared().filter_map(|result| {
         let why = doubt(result, experiment, analysis, margin_ratio)?;
-        Some((result.contender.name.clone(), why))
+        Some((result.name().to_owned(), why))
     });
     let left_out = experiment
         .left_out
@@ -92,7 +93,7 @@ pub fn in_doubt(
 /// A test of non-inferiority by interval: the two-sided 95 % interval lies wholly on the good side of the margin, which is an
 /// error of at most 2.5 % (Piaggio et al., JAMA 308:24, 2012). Each contender has to pass, so that several need no correction.
 pub(super) fn doubt(
-    result: &ContenderResult,
+    result: &Judged,
     experiment: &Experiment,
     analysis: &Analysis,
     margin_ratio: f64,
@@ -132,7 +133,7 @@ pub(super) fn doubt(
     })
 }
 
-fn interval_of(result: &ContenderResult, metric: Metric) -> Option<ConfidenceInterval> {
+fn interval_of(result: &Judged, metric: Metric) -> Option<ConfidenceInterval> {
     result.comparison(metric)?.estimate?.confidence_interval
 }
 

@@ -1,21 +1,23 @@
 //! What may be concluded.
 
-use super::Case;
+use super::case::Case;
 use super::evidence::{interval, ratio};
-use crate::analysis::{Analysis, ContenderResult, Noise};
+use crate::analysis::Analysis;
 use crate::comparison::{Comparison, Metric};
+use crate::judged::Judged;
+use crate::noise::Noise;
 use crate::verdict::Verdict;
 use crate::words;
 use bakeoff_record::experiment::{Experiment, Plan};
 
 /// The verdict on one contender as a sentence, with the figures it rests on.
-pub fn verdict_sentence(result: &ContenderResult, plan: &Plan, analysis: &Analysis) -> String {
-    let (name, baseline) = (&result.contender.name, &plan.baseline);
+pub fn verdict_sentence(result: &Judged, plan: &Plan, analysis: &Analysis) -> String {
+    let (name, baseline) = (result.name(), &plan.baseline);
     let metric = Metric::from(plan.primary);
     let evidence = || {
         let comparison = result.comparison(metric);
         let ratio = comparison.map_or_else(String::new, |comparison| ratio(comparison, baseline));
-        match result.adjusted_p {
+        match result.compared.adjusted_p {
             Some(p) if comparison.is_some_and(Comparison::has_interval) => {
                 format!("{ratio}, p {}", words::probability(p))
             }
@@ -64,7 +66,7 @@ pub fn verdict_sentence(result: &ContenderResult, plan: &Plan, analysis: &Analys
         Verdict::Failed { failed, begun } => format!(
             "{name} failed: in {failed} of {} {}. It is not compared with {baseline} by its speed.",
             words::several(*begun as usize, "turn"),
-            result.turns.failures_in_words(),
+            result.measured().turns.failures_in_words(),
         ),
         Verdict::NoBaseline => {
             format!("{name} is compared with nothing: the baseline, {baseline}, was not measured.")
@@ -110,7 +112,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<String> {
         [] => vec!["No contender took part, so there is nothing to conclude.".to_owned()],
         [only] => vec![format!(
             "Only {} took part, so there is nothing to compare it with.",
-            only.contender.name
+            only.name()
         )],
         several => {
             let mut sentences = vec![format!(

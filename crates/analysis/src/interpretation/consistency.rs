@@ -3,11 +3,11 @@
 use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
-use super::Case;
+use super::case::Case;
 use super::conclusion::noise_sentence;
 use super::evidence::{about_percent, interval_over, percentile_interval};
-use crate::analysis::ContenderResult;
 use crate::comparison::Metric;
+use crate::judged::Judged;
 use crate::shift::has_quantile;
 use crate::statistics::Estimate;
 use crate::words;
@@ -21,9 +21,9 @@ pub(super) const MUCH_BETWEEN_BLOCKS: f64 = 0.1;
 
 /// How far the tail lies from the middle.
 pub(super) fn spread(case: &Case<'_>) -> Vec<String> {
-    let sentence = |result: &ContenderResult| {
-        let name = &result.contender.name;
-        let times = &result.summary.total.times[TimeKind::Response];
+    let sentence = |result: &Judged| {
+        let name = result.name();
+        let times = &result.measured().summary.total.times[TimeKind::Response];
         let (Some(median), Some(p99)) = (times.quantile(0.5), times.quantile(0.99)) else {
             return format!(
                 "No request to {name} succeeded, so there is nothing to say about its response times."
@@ -55,7 +55,7 @@ pub(super) fn spread(case: &Case<'_>) -> Vec<String> {
 }
 
 /// The 99th percentile over the median in blocks with enough requests for it, and how many these are.
-fn spread_of(case: &Case<'_>, result: &ContenderResult) -> (Option<Estimate>, usize) {
+fn spread_of(case: &Case<'_>, result: &Judged) -> (Option<Estimate>, usize) {
     let ratios = case.of_blocks(result, |runs| {
         let times = Summary::of(runs.iter().map(|run| &run.measurement))
             .total
@@ -78,7 +78,7 @@ pub(super) fn steadiest(case: &Case<'_>) -> Vec<String> {
         .filter_map(|result| {
             let estimate = spread_of(case, result).0?;
             let interval = estimate.confidence_interval?;
-            Some((estimate.point_estimate, interval, &result.contender.name))
+            Some((estimate.point_estimate, interval, result.name()))
         })
         .collect();
     let least = spreads.iter().min_by(|a, b| a.0.total_cmp(&b.0));
@@ -115,7 +115,7 @@ pub(super) fn blocks(case: &Case<'_>) -> Vec<String> {
             format!(
                 "From block to block, the {} of {} went from {} to {}, up to {} from the median block ({}){agree}.",
                 metric.name(),
-                result.contender.name,
+                result.name(),
                 words::figure(low),
                 words::figure(high),
                 about_percent(furthest),
@@ -128,11 +128,11 @@ pub(super) fn blocks(case: &Case<'_>) -> Vec<String> {
 /// From a start to the first correct answer.
 pub(super) fn cold_start(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let median = result.cold_start?;
+        let median = result.measured().cold_start?;
         let starts: Vec<Duration> = case
             .experiment
             .runs_under(RunLoad::Users)
-            .filter(|run| run.contender == result.contender.name)
+            .filter(|run| run.contender == result.name())
             .filter_map(|run| run.cold_start)
             .collect();
         let range = match (starts.iter().min(), starts.iter().max()) {
@@ -146,7 +146,7 @@ pub(super) fn cold_start(case: &Case<'_>) -> Vec<String> {
         };
         Some(format!(
             "{} gave its first correct answer {} after it was started ({range}).",
-            result.contender.name,
+            result.name(),
             words::seconds(median)
         ))
     })
@@ -155,11 +155,11 @@ pub(super) fn cold_start(case: &Case<'_>) -> Vec<String> {
 /// Warns of turns that went on changing, so that their figures depend on how long they were.
 pub(super) fn unsettled(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let (never, turns) = result.unsettled;
+        let (never, turns) = result.measured().unsettled;
         (never > 0).then(|| {
             format!(
                 "{} had not settled in {never} of {}: its requests per second still changed by more than 10 %.",
-                result.contender.name,
+                result.name(),
                 words::several(turns, "turn")
             )
         })
@@ -171,12 +171,13 @@ pub(super) fn answers(case: &Case<'_>) -> Vec<String> {
     case.contenders().filter_map(agreement).collect()
 }
 
-fn agreement(result: &ContenderResult) -> Option<String> {
+fn agreement(result: &Judged) -> Option<String> {
     let agreement = result
+        .measured()
         .agreement
         .as_ref()
         .filter(|agreement| agreement.compared > 0)?;
-    let (name, compared) = (&result.contender.name, agreement.compared);
+    let (name, compared) = (result.name(), agreement.compared);
     let of = words::several(compared as usize, "sampled request");
     let Some(example) = agreement.examples.first() else {
         return Some(format!("{name} answered all of {of} as the baseline did."));
@@ -205,21 +206,18 @@ pub(super) fn errors(case: &Case<'_>) -> Vec<String> {
     failures(&case.contenders().collect::<Vec<_>>())
 }
 
-fn failures(results: &[&ContenderResult]) -> Vec<String> {
-    let (faultless, faulty): (Vec<&ContenderResult>, Vec<_>) = results
+fn failures(results: &[&Judged]) -> Vec<String> {
+    let (faultless, faulty): (Vec<&Judged>, Vec<_>) = results
         .iter()
         .copied()
-        .filter(|result| result.summary.total.requests() > 0)
-        .partition(|result| result.summary.total.failures() == 0);
+        .filter(|result| result.measured().summary.total.requests() > 0)
+        .partition(|result| result.measured().summary.total.failures() == 0);
     let mut sentences = Vec::new();
     if !faultless.is_empty() {
-        let names: Vec<_> = faultless
-            .iter()
-            .map(|result| result.contender.name.as_str())
-            .collect();
+        let names: Vec<_> = faultless.iter().map(|result| result.name()).collect();
         let requests = faultless
             .iter()
-            .map(|result| result.summary.total.requests())
+            .map(|result| result.measured().summary.total.requests())
             .sum();
         sentences.push(format!(
             "None of the {} requests to {} failed.",
@@ -228,8 +226,9 @@ fn failures(results: &[&ContenderResult]) -> Vec<String> {
         ));
     }
     for result in faulty {
-        let total = &result.summary.total;
+        let total = &result.measured().summary.total;
         let most = result
+            .measured()
             .summary
             .failures
             .first()
@@ -244,21 +243,21 @@ fn failures(results: &[&ContenderResult]) -> Vec<String> {
             "{} of the {} requests to {} failed ({}){most}; they are not part of its response times.",
             words::count(total.failures()),
             words::count(total.requests()),
-            result.contender.name,
+            result.name(),
             words::percent(total.fail_ratio()),
         ));
     }
     for result in results
         .iter()
-        .filter(|result| result.summary.unanswered() > 0)
+        .filter(|result| result.measured().summary.unanswered() > 0)
     {
         sentences.push(format!(
             "{} to {} had no answer when the load ended.",
             words::several(
-                usize::try_from(result.summary.unanswered()).unwrap_or(usize::MAX),
+                usize::try_from(result.measured().summary.unanswered()).unwrap_or(usize::MAX),
                 "request"
             ),
-            result.contender.name
+            result.name()
         ));
     }
     sentences

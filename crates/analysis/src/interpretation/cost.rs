@@ -1,6 +1,6 @@
 //! What a request costs.
 
-use super::Case;
+use super::case::Case;
 use super::evidence::{comparable, interval_over, ratio};
 use crate::comparison::Metric;
 use crate::words;
@@ -8,8 +8,8 @@ use crate::words;
 /// Processor time of each contender, and against the baseline.
 pub(super) fn processor(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let seconds = result.cpu_seconds_per_1000_requests?;
-        let per_core = result.requests_per_core_second()?;
+        let seconds = result.measured().cpu_seconds_per_1000_requests?;
+        let per_core = result.measured().requests_per_core_second()?;
         let figures = case.of_blocks(result, |runs| {
             Metric::CpuSecondsPer1000Requests.of_runs(runs)
         });
@@ -22,7 +22,7 @@ pub(super) fn processor(case: &Case<'_>) -> Vec<String> {
         });
         Some(format!(
             "{} used {} s of processor time per 1,000 requests ({}), {} requests per second and core{compared}.",
-            result.contender.name,
+            result.name(),
             words::figure(seconds),
             interval_over(estimate.as_ref(), figures.len()),
             words::figure(per_core)
@@ -33,8 +33,8 @@ pub(super) fn processor(case: &Case<'_>) -> Vec<String> {
 /// The most memory of any turn.
 pub(super) fn memory(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let memory = words::bytes(result.peak_memory_bytes?);
-        let name = &result.contender.name;
+        let memory = words::bytes(result.measured().peak_memory_bytes?);
+        let name = result.name();
         Some(format!(
             "{name} held at most {memory} of memory in any turn (a maximum has no interval)."
         ))
@@ -45,8 +45,8 @@ pub(super) fn memory(case: &Case<'_>) -> Vec<String> {
 pub(super) fn not_seen(case: &Case<'_>) -> Vec<String> {
     let unseen: Vec<&str> = case
         .measured()
-        .filter(|result| result.cpu_seconds_per_1000_requests.is_none())
-        .map(|result| result.contender.name.as_str())
+        .filter(|result| result.measured().cpu_seconds_per_1000_requests.is_none())
+        .map(|result| result.name())
         .collect();
     if unseen.is_empty() {
         return Vec::new();
@@ -63,12 +63,8 @@ pub(super) fn money(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     };
     let prices: Vec<String> = case.of_each(|result| {
-        let price = result.price_per_million_requests(price)?;
-        Some(format!(
-            "{} for {}",
-            words::figure(price),
-            result.contender.name
-        ))
+        let price = result.measured().price_per_million_requests(price)?;
+        Some(format!("{} for {}", words::figure(price), result.name()))
     });
     if prices.is_empty() {
         return prices;

@@ -1,7 +1,7 @@
 //! Figures with what is known of them, as parts of sentences.
 
-use crate::analysis::ContenderResult;
 use crate::comparison::Comparison;
+use crate::judged::Judged;
 use crate::statistics::{CONFIDENCE, ConfidenceInterval, Estimate, FEWEST_BLOCKS};
 use crate::verdict::Verdict;
 use crate::words;
@@ -55,8 +55,14 @@ pub(super) fn interval_over(estimate: Option<&Estimate>, blocks: usize) -> Strin
 }
 
 /// Where a percentile of all requests lies; `index` is that of the percentile in `precision::QUANTILES`.
-pub(super) fn percentile_interval(result: &ContenderResult, index: usize) -> String {
-    let interval = result.precision.intervals.get(index).copied().flatten();
+pub(super) fn percentile_interval(result: &Judged, index: usize) -> String {
+    let interval = result
+        .measured()
+        .precision
+        .intervals
+        .get(index)
+        .copied()
+        .flatten();
     interval.map_or_else(
         || "no interval from so few requests".to_owned(),
         |(low, high)| {
@@ -90,7 +96,7 @@ fn too_few_blocks() -> String {
 }
 
 /// Whether speeds may be compared at all.
-pub(super) fn comparable(result: &ContenderResult) -> bool {
+pub(super) fn comparable(result: &Judged) -> bool {
     !matches!(
         result.verdict,
         Verdict::NotMeasurable(_) | Verdict::Failed { .. }

@@ -1,9 +1,9 @@
 //! Response times.
 
-use super::Case;
+use super::case::Case;
 use super::evidence::{about_percent, certainty, comparable, percentile_interval};
-use crate::analysis::ContenderResult;
 use crate::comparison::Metric;
+use crate::judged::Judged;
 use crate::shift::Shift;
 use crate::statistics::ConfidenceInterval;
 use crate::verdict::{Gate, MOST_NOT_SENT_RATIO, Verdict};
@@ -17,11 +17,11 @@ pub(super) const RESOLUTION_RATIO: f64 = 0.002;
 /// Mean, 95th percentile and maximum.
 pub(super) fn times(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let times = &result.summary.total.times[TimeKind::Response];
+        let times = &result.measured().summary.total.times[TimeKind::Response];
         let (mean, p95, max) = (times.mean()?, times.quantile(0.95)?, times.max()?);
         Some(format!(
             "{} took {} ms on average; 95 % of its answers took at most {} ms ({}), the longest {} ms.",
-            result.contender.name,
+            result.name(),
             words::ms(mean),
             words::ms(p95),
             percentile_interval(result, 1),
@@ -38,7 +38,7 @@ pub(super) fn against_baseline(case: &Case<'_>) -> Vec<String> {
 }
 
 /// The response times against the baseline's at the median, the 95th and the 99th percentile.
-fn compared_times(result: &ContenderResult, baseline: &str) -> Option<String> {
+fn compared_times(result: &Judged, baseline: &str) -> Option<String> {
     let places = [
         (Metric::MedianResponseTime, "the median"),
         (Metric::P95ResponseTime, "95 %"),
@@ -52,7 +52,7 @@ fn compared_times(result: &ContenderResult, baseline: &str) -> Option<String> {
             Some(format!("{point} at {place} ({})", certainty(comparison)))
         })
         .collect();
-    let name = &result.contender.name;
+    let name = result.name();
     (!ratios.is_empty()).then(|| {
         format!(
             "As a multiple of those of {baseline}, the response times of {name} were {}.",
@@ -71,7 +71,7 @@ pub(super) fn throughout(case: &Case<'_>) -> Vec<String> {
         };
         Some(format!(
             "The response times of {} are {which} than those of {} throughout: {}, all intervals without 1.",
-            result.contender.name,
+            result.name(),
             case.plan().baseline,
             shift.where_and_how_much(&shift.known),
         ))
@@ -87,7 +87,7 @@ pub(super) fn opposite(case: &Case<'_>) -> Vec<String> {
         Some(format!(
             "The response times of {} are shorter than those of {} {} and longer {}, by intervals without 1: \
              no single figure describes that.",
-            result.contender.name,
+            result.name(),
             case.plan().baseline,
             shift.where_and_how_much(&shift.shorter),
             shift.where_and_how_much(&shift.longer),
@@ -106,7 +106,7 @@ pub(super) fn partly(case: &Case<'_>) -> Vec<String> {
         };
         Some(format!(
             "The response times of {} are {which} than those of {} {}, by intervals without 1; at {} no difference is shown.",
-            result.contender.name,
+            result.name(),
             case.plan().baseline,
             shift.where_and_how_much(points),
             words::several(all - points.len(), "percentile"),
@@ -126,10 +126,10 @@ struct Sides<'a> {
 /// What is said of each contender whose shift function has intervals and whose speed may be compared.
 fn of_each_shift(
     case: &Case<'_>,
-    say: impl Fn(&ContenderResult, &Sides<'_>) -> Option<String>,
+    say: impl Fn(&Judged, &Sides<'_>) -> Option<String>,
 ) -> Vec<String> {
     case.of_each(|result| {
-        let sides = Sides::of(&result.shift);
+        let sides = Sides::of(&result.compared.shift);
         let enough = comparable(result) && sides.known.len() > 1;
         enough.then(|| say(result, &sides))?
     })
@@ -207,13 +207,12 @@ pub(super) fn at_rates(case: &Case<'_>) -> Vec<String> {
         let RunLoad::Arrivals { per_second } = at_rate.load else {
             continue;
         };
-        let shown = at_rate
-            .results
-            .iter()
-            .filter(|result| result.verdict != Verdict::Control && !result.blocks.is_empty());
+        let shown = at_rate.results.iter().filter(|result| {
+            result.verdict != Verdict::Control && !result.measured().blocks.is_empty()
+        });
         let parts: Vec<String> = shown
             .filter_map(|result| {
-                let times = &result.summary.total.times[TimeKind::Response];
+                let times = &result.measured().summary.total.times[TimeKind::Response];
                 let (median, p95) = (times.quantile(0.5)?, times.quantile(0.95)?);
                 let ratio = result
                     .comparison(Metric::P95ResponseTime)
@@ -228,7 +227,7 @@ pub(super) fn at_rates(case: &Case<'_>) -> Vec<String> {
                 });
                 Some(format!(
                     "{} answered half within {} ms ({}) and 95 % within {} ms ({}){}",
-                    result.contender.name,
+                    result.name(),
                     words::ms(median),
                     percentile_interval(result, 0),
                     words::ms(p95),
@@ -256,7 +255,7 @@ pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
             let RunLoad::Arrivals { per_second } = at_rate.load else {
                 return None;
             };
-            let arrivals = result.summary.arrivals?;
+            let arrivals = result.measured().summary.arrivals?;
             let not_sent_ratio = arrivals.not_sent_ratio();
             let too_many = not_sent_ratio > MOST_NOT_SENT_RATIO;
             let is_contenders = too_many && !is_generators(result);
@@ -264,7 +263,7 @@ pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
                 format!(
                     "{} could not keep up with {} requests per second: {} of the {} that were due were not sent ({}), since as many as \
                      allowed were unanswered; its response times there are those of the others only.",
-                    result.contender.name,
+                    result.name(),
                     words::figure(per_second),
                     words::count(arrivals.not_sent),
                     words::count(arrivals.planned),
@@ -277,7 +276,7 @@ pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
 }
 
 /// `true` if the load generator was held up itself, so that what it did not send says nothing about a contender.
-fn is_generators(result: &ContenderResult) -> bool {
+fn is_generators(result: &Judged) -> bool {
     let of_generator = [
         Gate::Stalls,
         Gate::Neighbours,

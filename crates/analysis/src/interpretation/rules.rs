@@ -1,6 +1,7 @@
 //! All rules, in the order in which they speak.
 
-use super::{Case, conclusion, consistency, cost, next, performance, throughput, turns, work};
+use super::case::Case;
+use super::{conclusion, consistency, cost, next, performance, throughput, turns, work};
 
 /// A rule: when it speaks, and what it then says.
 #[derive(Debug, Clone, Copy)]

@@ -19,7 +19,7 @@ pub fn render_so_far(experiment: &Experiment) -> Vec<String> {
         Some(format!(
             "after {}: {} {} times the {} of {}",
             words::several(comparison.blocks.len(), "block"),
-            result.contender.name,
+            result.name(),
             ratio(comparison)?,
             metric.name(),
             experiment.plan.baseline,

@@ -4,12 +4,13 @@ mod rules;
 
 use std::time::Duration;
 
+use super::interpret;
 use crate::analysis::Analysis;
 use bakeoff_record::experiment::{Contender, ContenderKind, Experiment, LeftOut, Problem};
 use bakeoff_record::fixture;
 
 fn text(experiment: &Experiment) -> String {
-    let paragraphs = Analysis::of(experiment).interpretation;
+    let paragraphs = interpret(experiment, &Analysis::of(experiment));
     let texts = paragraphs
         .iter()
         .map(|paragraph| paragraph.heading.clone() + "\n" + &paragraph.sentences.join("\n"));

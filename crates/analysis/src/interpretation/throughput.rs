@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Case;
+use super::case::Case;
 use super::evidence::{about_percent, comparable, interval, interval_over, ratio};
 use crate::comparison::Metric;
 use crate::sweep::{KNEE_RATIO, SweepResult, curve, is_saturated};
@@ -13,8 +13,8 @@ use bakeoff_record::experiment::{ContenderKind, Experiment, Run};
 pub(super) fn rates(case: &Case<'_>) -> Vec<String> {
     let mut sentences = Vec::new();
     for result in case.contenders() {
-        let name = &result.contender.name;
-        let Some(rate) = result.summary.total.successes_per_second() else {
+        let name = result.name();
+        let Some(rate) = result.measured().summary.total.successes_per_second() else {
             sentences.push(format!("{name} was not measured."));
             continue;
         };
@@ -29,7 +29,7 @@ pub(super) fn rates(case: &Case<'_>) -> Vec<String> {
         sentences.push(format!(
             "{name} answered {} requests per second successfully in {} of measuring ({}){compared}.",
             words::figure(rate),
-            words::seconds(result.measured),
+            words::seconds(result.measured().measured),
             interval_over(estimate.as_ref(), figures.len()),
         ));
     }
@@ -97,9 +97,9 @@ pub(super) fn queue(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     }
     case.of_each(|result| {
-        let (sweep, (knee, fewest, most)) = beyond_the_knee(case, &result.contender.name)?;
+        let (sweep, (knee, fewest, most)) = beyond_the_knee(case, result.name())?;
         let at_knee = sweep.knee_per_second?.point_estimate;
-        let rate = result.summary.total.successes_per_second()?;
+        let rate = result.measured().summary.total.successes_per_second()?;
         let between = if fewest == most {
             String::new()
         } else {
@@ -109,7 +109,7 @@ pub(super) fn queue(case: &Case<'_>) -> Vec<String> {
             format!(
                 "{} answers {} requests per second with {users} users and {} at its knee: by Little's law (requests in flight are rate \
                  times response time), all that the {} beyond the knee bring about is waiting in a queue{between}.",
-                result.contender.name,
+                result.name(),
                 words::figure(rate),
                 words::figure(at_knee),
                 words::several((users - knee) as usize, "user"),

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::Case;
+use super::case::Case;
 use super::evidence::about_percent;
-use crate::comparison::{Metric, seed_of};
-use crate::statistics::{Drift, TurnFigure};
+use crate::comparison::Metric;
+use crate::statistics::{Drift, TurnFigure, seed_of};
 use crate::turn::is_voided;
 use crate::words;
 use bakeoff_record::experiment::{Run, RunLoad};
@@ -17,9 +17,10 @@ pub(super) const DRIFT_P: f64 = 0.01;
 pub(super) fn failed(case: &Case<'_>) -> Vec<String> {
     // The baseline's second turns are turns of the baseline too.
     let results = case.analysis.results.iter();
-    let faulty = results.filter(|result| !result.turns.failed.is_empty());
+    let faulty = results.filter(|result| !result.measured().turns.failed.is_empty());
     let sentences = faulty.map(|result| {
         let blocks: Vec<String> = result
+            .measured()
             .turns
             .failed
             .iter()
@@ -27,11 +28,11 @@ pub(super) fn failed(case: &Case<'_>) -> Vec<String> {
             .collect();
         format!(
             "{} of {} of {} failed (block {}): {}.",
-            result.turns.failed.len(),
-            words::several(result.turns.begun as usize, "turn"),
-            result.contender.name,
+            result.measured().turns.failed.len(),
+            words::several(result.measured().turns.begun as usize, "turn"),
+            result.name(),
             words::list(&blocks),
-            result.turns.failures_in_words(),
+            result.measured().turns.failures_in_words(),
         )
     });
     sentences.collect()

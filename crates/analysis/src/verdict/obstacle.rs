@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::gates::{
+use super::limits::{
     FEWEST_ROUNDS, MOST_GENERATOR_CPU_RATIO, MOST_OF_FLOOR_RATIO, MOST_OFF_LITTLES_LAW_RATIO,
 };
 use crate::statistics::ConfidenceInterval;

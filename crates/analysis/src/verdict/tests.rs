@@ -94,7 +94,7 @@ fn only_blocks_in_which_both_were_measured_count() {
         .runs
         .retain(|run| (run.contender.as_str(), run.block) != ("old", 3));
     let result = &Analysis::of(&experiment).results[0];
-    let blocks: Vec<u32> = result.comparisons[0]
+    let blocks: Vec<u32> = result.compared.comparisons[0]
         .blocks
         .iter()
         .map(|block| block.block)
@@ -239,7 +239,7 @@ fn what_the_baseline_differs_from_itself_by_does_not_count() {
     assert_eq!(verdict(&quiet), Verdict::Worse);
     let analysis = Analysis::of(&quiet);
     assert_eq!(analysis.results[2].verdict, Verdict::Control);
-    assert_eq!(analysis.results[2].adjusted_p, None);
+    assert_eq!(analysis.results[2].compared.adjusted_p, None);
     assert!(analysis.noise.unwrap().floor_ratio < 0.001);
     // Off by 8 % on average, and by more and less in turn: that is no bias, but noise.
     let noisy = with_control(&slower, &[1010, 1200, 1020, 1210, 990, 1060]);

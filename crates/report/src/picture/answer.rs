@@ -6,8 +6,9 @@ use super::axis::Axis;
 use super::canvas::{self, Canvas, Drawn, Frame, LINE, MARGIN, Marker, Panel, color, shortened};
 use super::{Picture, WIDTH};
 use crate::document::{Cell, Table};
-use bakeoff_analysis::analysis::{Analysis, ContenderResult};
+use bakeoff_analysis::analysis::Analysis;
 use bakeoff_analysis::comparison::{Comparison, Metric};
+use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
@@ -25,7 +26,7 @@ struct Forest<'a> {
 }
 
 struct Row<'a> {
-    result: &'a ContenderResult,
+    result: &'a Judged,
     comparison: Option<&'a Comparison>,
 }
 
@@ -206,7 +207,7 @@ impl Forest<'_> {
     fn table(&self, title: &str) -> Table {
         let rows = self.rows.iter().map(|row| {
             vec![
-                Cell::words(&row.result.contender.name),
+                Cell::words(row.result.name()),
                 Cell::figure(row.figure()),
                 Cell::words(row.result.verdict.label()),
             ]
@@ -221,11 +222,7 @@ impl Forest<'_> {
 
 impl Row<'_> {
     fn label(&self) -> String {
-        format!(
-            "{}: {}",
-            self.result.contender.name,
-            self.result.verdict.label()
-        )
+        format!("{}: {}", self.result.name(), self.result.verdict.label())
     }
 
     fn figure(&self) -> String {

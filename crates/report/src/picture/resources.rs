@@ -3,7 +3,8 @@
 use super::canvas::{self, Canvas, Drawn, LINE, MARGIN, color, shortened};
 use super::{Picture, WIDTH};
 use crate::document::{Cell, Table};
-use bakeoff_analysis::analysis::{Analysis, ContenderResult};
+use bakeoff_analysis::analysis::Analysis;
+use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::words;
 
 const TOP: f64 = 36.0;
@@ -14,25 +15,25 @@ const ROW: f64 = 40.0;
 struct Cost {
     heading: &'static str,
     unit: &'static str,
-    figure: fn(&ContenderResult) -> Option<f64>,
+    figure: fn(&Judged) -> Option<f64>,
 }
 
 const COSTS: [Cost; 2] = [
     Cost {
         heading: "CPU seconds per 1,000 requests",
         unit: "s",
-        figure: |result| result.cpu_seconds_per_1000_requests,
+        figure: |result| result.measured().cpu_seconds_per_1000_requests,
     },
     Cost {
         heading: "Most memory held at once",
         unit: "MB",
-        figure: |result| Some(result.peak_memory_bytes? as f64 / 1e6),
+        figure: |result| Some(result.measured().peak_memory_bytes? as f64 / 1e6),
     },
 ];
 
 /// `None` where nothing of it was seen.
 pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
-    let results: Vec<&ContenderResult> = analysis
+    let results: Vec<&Judged> = analysis
         .contenders()
         .filter(|result| COSTS.iter().any(|cost| (cost.figure)(result).is_some()))
         .collect();
@@ -50,7 +51,7 @@ pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
     });
     let rows = results.iter().map(|result| {
         let figures = COSTS.iter().map(|cost| (cost.figure)(result));
-        [Cell::words(&result.contender.name)]
+        [Cell::words(result.name())]
             .into_iter()
             .chain(figures.map(|figure| Cell::optional(figure.map(words::figure))))
             .collect()
@@ -70,14 +71,14 @@ pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
     })
 }
 
-fn bars(canvas: &Canvas<'_>, cost: &Cost, results: &[&ContenderResult], top: f64) -> Drawn {
+fn bars(canvas: &Canvas<'_>, cost: &Cost, results: &[&Judged], top: f64) -> Drawn {
     canvas.text(cost.heading, (MARGIN, top + 14.0), color::QUIET)?;
     let figures = results.iter().filter_map(|result| (cost.figure)(result));
     let longest = figures.fold(f64::MIN_POSITIVE, f64::max);
     let width = WIDTH - 2.0 * MARGIN;
     for (result, index) in results.iter().zip(0..) {
         let top = top + HEADING + ROW * f64::from(index);
-        let name = shortened(&result.contender.name, WIDTH - 140.0);
+        let name = shortened(result.name(), WIDTH - 140.0);
         canvas.text(&name, (MARGIN, top + LINE / 2.0), color::INK)?;
         let figure = (cost.figure)(result);
         let text = figure.map_or_else(
