@@ -7,7 +7,8 @@ use crate::noise::Noise;
 use crate::sweep::SweepResult;
 use crate::turn::{VoidedBlock, is_voided, voided_blocks};
 use crate::verdict::{Gated, Gates, Judge, Verdict};
-use bakeoff_record::experiment::{Experiment, Plan, PrimaryMetric, Run, RunLoad};
+use bakeoff_record::experiment::{Experiment, Plan, Run, RunLoad};
+use bakeoff_record::metric::Metric;
 
 /// Conclusions from an experiment, computed once for all renderers.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +33,7 @@ pub struct UnderLoad {
     /// Load of the runs.
     pub load: RunLoad,
     /// Metric that the verdicts are about.
-    pub primary: PrimaryMetric,
+    pub primary: Metric,
     /// One per contender, in the order of the experiment.
     pub results: Vec<Judged>,
     /// Blocks that are not judged, since something on the machine disturbed them.
@@ -51,7 +52,7 @@ impl Analysis {
         let at_rates = arrival_rates(experiment).into_iter().map(|per_second| {
             // The rate is the same for every contender, so verdicts are by the response time.
             let load = RunLoad::Arrivals { per_second };
-            UnderLoad::of(experiment, load, PrimaryMetric::P95ResponseTime)
+            UnderLoad::of(experiment, load, Metric::P95_RESPONSE_TIME)
         });
         Self {
             results: under_users.results,
@@ -79,7 +80,7 @@ impl Analysis {
 
 impl UnderLoad {
     /// Results of the runs under `load`, with verdicts by `primary`.
-    pub fn of<'a>(experiment: &'a Experiment, load: RunLoad, primary: PrimaryMetric) -> Self {
+    pub fn of<'a>(experiment: &'a Experiment, load: RunLoad, primary: Metric) -> Self {
         let plan = Plan {
             primary,
             ..experiment.plan.clone()

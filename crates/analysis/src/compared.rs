@@ -1,10 +1,11 @@
 //! Second phase of an analysis: one contender's figures against the baseline's.
 
-use crate::comparison::{Comparison, Metric};
+use crate::comparison::Comparison;
 use crate::measured::Measured;
 use crate::shift::Shift;
 use crate::statistics::holm_adjusted;
 use bakeoff_record::experiment::{Plan, Run};
+use bakeoff_record::metric::Metric;
 
 /// Figures of one contender, and their ratios to the baseline's.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +14,7 @@ pub struct Compared {
     pub measured: Measured,
     /// Response times against the baseline's, percentile by percentile; empty for the baseline and without a baseline.
     pub shift: Vec<Shift>,
-    /// Ratios to the baseline, one for each [`Metric`]; empty for the baseline and without a baseline.
+    /// Ratios to the baseline, one for each of [`Metric::compared`]; empty for the baseline and without a baseline.
     pub comparisons: Vec<Comparison>,
     /// p-value of the comparison by the primary metric, adjusted for several contenders (Holm); `None` for the baseline,
     /// for its control, and without a block.
@@ -28,7 +29,7 @@ impl Compared {
             let baseline = baseline.filter(|baseline| baseline.name() != one.name())?;
             let compare = |metric| Comparison::of(one, baseline, metric, runs, plan.seed);
             let shift = Shift::all(one, baseline, runs, plan.seed);
-            Some((Vec::from(Metric::ALL.map(compare)), shift))
+            Some((Metric::compared().map(compare).collect(), shift))
         };
         let against: Vec<(Vec<Comparison>, Vec<Shift>)> = measured
             .iter()
@@ -41,7 +42,7 @@ impl Compared {
                 let is_control = plan.control.as_deref() == Some(one.name());
                 comparisons
                     .iter()
-                    .find(|comparison| comparison.metric == plan.primary.into() && !is_control)?
+                    .find(|comparison| comparison.metric == plan.primary && !is_control)?
                     .p_value
             });
         let adjusted = adjusted(&p_values.collect::<Vec<_>>());

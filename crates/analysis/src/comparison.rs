@@ -1,24 +1,9 @@
 //! One contender against the baseline by one metric, block by block.
 
-use crate::measured::{Measured, cpu_seconds_per_1000_requests, whole_runs};
+use crate::measured::{Measured, whole_runs};
 use crate::statistics::{Estimate, estimate_ratio, seed_of, sign_flip_p};
-use bakeoff_record::experiment::{PrimaryMetric, Run};
-use bakeoff_record::summary::Summary;
-
-/// What contenders are compared by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Metric {
-    /// Successful requests per second; more is better.
-    RequestsPerSecond,
-    /// Median response time; less is better.
-    MedianResponseTime,
-    /// 95th percentile of the response time; less is better.
-    P95ResponseTime,
-    /// 99th percentile of the response time; less is better.
-    P99ResponseTime,
-    /// Processor time per 1,000 completed requests; less is better.
-    CpuSecondsPer1000Requests,
-}
+use bakeoff_record::experiment::Run;
+use bakeoff_record::metric::Metric;
 
 /// The ratio of a contender's figures to the baseline's.
 ///
@@ -46,65 +31,6 @@ pub struct BlockRatio {
     pub ratio: f64,
 }
 
-impl Metric {
-    /// Every metric, in the order of the report.
-    pub const ALL: [Self; 5] = [
-        Self::RequestsPerSecond,
-        Self::MedianResponseTime,
-        Self::P95ResponseTime,
-        Self::P99ResponseTime,
-        Self::CpuSecondsPer1000Requests,
-    ];
-
-    /// Whether a higher figure is the better one.
-    pub fn more_is_better(self) -> bool {
-        self == Self::RequestsPerSecond
-    }
-
-    /// The metric in words, as in "6.2 times the …".
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::RequestsPerSecond => "successful requests per second",
-            Self::MedianResponseTime => "median response time",
-            Self::P95ResponseTime => "95th percentile of the response time",
-            Self::P99ResponseTime => "99th percentile of the response time",
-            Self::CpuSecondsPer1000Requests => "processor time per request",
-        }
-    }
-
-    /// The figure of a summary, times in milliseconds; `None` where it has none, and for processor time.
-    pub(crate) fn of_summary(self, summary: &Summary) -> Option<f64> {
-        let quantile =
-            |quantile| Some(summary.total.percentile(quantile)?.time.as_secs_f64() * 1e3);
-        match self {
-            Self::RequestsPerSecond => summary.total.successes_per_second(),
-            Self::MedianResponseTime => quantile(0.5),
-            Self::P95ResponseTime => quantile(0.95),
-            Self::P99ResponseTime => quantile(0.99),
-            Self::CpuSecondsPer1000Requests => None,
-        }
-    }
-
-    /// The figure of runs of one contender in one block.
-    pub fn of_runs(self, runs: &[&Run]) -> Option<f64> {
-        match self {
-            Self::CpuSecondsPer1000Requests => cpu_seconds_per_1000_requests(runs),
-            other => other.of_summary(&Summary::of_runs(runs.iter().copied())),
-        }
-    }
-}
-
-impl From<PrimaryMetric> for Metric {
-    fn from(primary: PrimaryMetric) -> Self {
-        match primary {
-            PrimaryMetric::RequestsPerSecond => Self::RequestsPerSecond,
-            PrimaryMetric::MedianResponseTime => Self::MedianResponseTime,
-            PrimaryMetric::P95ResponseTime => Self::P95ResponseTime,
-            PrimaryMetric::P99ResponseTime => Self::P99ResponseTime,
-        }
-    }
-}
-
 impl Comparison {
     /// Compares within each block in which both were measured, so that what changed between blocks touches both.
     pub(crate) fn of(
@@ -125,7 +51,7 @@ impl Comparison {
             })
             .collect();
         let ratios: Vec<f64> = blocks.iter().map(|block| block.ratio).collect();
-        let seed = seed_of(seed, contender.name(), metric.name());
+        let seed = seed_of(seed, contender.name(), &metric.name());
         let logs: Vec<f64> = ratios.iter().map(|ratio| ratio.ln()).collect();
         Self {
             metric,

@@ -11,12 +11,13 @@ mod gates;
 mod tests;
 
 use crate::analysis::Analysis;
-use crate::comparison::{Comparison, Metric};
+use crate::comparison::Comparison;
 use crate::interpretation::interpret;
 use crate::judged::Judged;
 use crate::shift::Shift;
 use crate::sweep::SweepResult;
 use crate::verdict::Verdict;
+use bakeoff_record::metric::Metric;
 pub use estimate::EstimateRecord;
 pub use gates::{
     FailedTurnRecord, GateRecord, NoiseRecord, PercentileIntervalRecord, VoidedBlockRecord,
@@ -247,8 +248,10 @@ impl ResultRecord {
             gates: gates::gates(result, experiment),
             percentile_intervals: gates::percentile_intervals(result),
             cold_start_ms: result.measured().cold_start.map(unit::ms),
-            cpu_seconds_per_1000_requests: result.measured().cpu_seconds_per_1000_requests,
-            requests_per_core_second: result.measured().requests_per_core_second(),
+            cpu_seconds_per_1000_requests: result
+                .measured()
+                .figure(Metric::CpuSecondsPer1000Requests),
+            requests_per_core_second: result.measured().figure(Metric::RequestsPerCoreSecond),
             price_per_million_requests: price
                 .and_then(|price| result.measured().price_per_million_requests(price)),
             unsettled_turns: result.measured().unsettled.0,
@@ -323,7 +326,7 @@ impl From<&Comparison> for ComparisonRecord {
             .estimate
             .and_then(|estimate| estimate.confidence_interval);
         Self {
-            metric: metric_name(comparison.metric).to_owned(),
+            metric: comparison.metric.descriptor().json_name,
             more_is_better: comparison.metric.more_is_better(),
             point_estimate_ratio: comparison.estimate.map(|estimate| estimate.point_estimate),
             low_ratio: interval.map(|interval| interval.low),
@@ -339,15 +342,5 @@ impl From<&Comparison> for ComparisonRecord {
                 })
                 .collect(),
         }
-    }
-}
-
-fn metric_name(metric: Metric) -> &'static str {
-    match metric {
-        Metric::RequestsPerSecond => "requests_per_second",
-        Metric::MedianResponseTime => "median_response_time",
-        Metric::P95ResponseTime => "p95_response_time",
-        Metric::P99ResponseTime => "p99_response_time",
-        Metric::CpuSecondsPer1000Requests => "cpu_per_request",
     }
 }

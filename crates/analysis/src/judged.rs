@@ -1,9 +1,10 @@
 //! Last phase of an analysis: the gates and the verdict on one contender.
 
 use crate::compared::Compared;
-use crate::comparison::{Comparison, Metric};
+use crate::comparison::Comparison;
 use crate::measured::Measured;
 use crate::verdict::{Gated, Obstacle, Reading, Verdict};
+use bakeoff_record::metric::Metric;
 
 /// Figures of one contender, their ratios to the baseline's, its gates and the verdict.
 #[derive(Debug, Clone, PartialEq)]

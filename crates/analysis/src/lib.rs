@@ -20,7 +20,7 @@ pub mod words;
 
 pub use analysis::{Analysis, UnderLoad};
 pub use compared::Compared;
-pub use comparison::{BlockRatio, Comparison, Metric};
+pub use comparison::{BlockRatio, Comparison};
 pub use interpretation::{Paragraph, interpret, verdict_sentence};
 pub use judged::Judged;
 pub use measured::Measured;

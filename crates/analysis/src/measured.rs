@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::comparison::Metric;
 use crate::precision::Precision;
 use crate::statistics::{Steadiness, steady_from};
 use crate::turn::Turns;
 use bakeoff_record::experiment::{Agreement, Contender, Experiment, Run, RunLoad};
+use bakeoff_record::metric::Metric;
 use bakeoff_record::run::Measurement;
 use bakeoff_record::summary::Summary;
 use bakeoff_record::times::TimeKind;
@@ -32,10 +32,10 @@ pub struct Measured {
     pub measured: Duration,
     /// Median over the runs of the time from start to first correct answer.
     pub cold_start: Option<Duration>,
-    /// CPU time per 1,000 completed requests, in seconds, over the runs where it was recorded.
-    pub cpu_seconds_per_1000_requests: Option<f64>,
     /// Largest memory use of any run, in bytes.
     pub peak_memory_bytes: Option<u64>,
+    /// Values of all metrics that reports show, in the unit of the reports.
+    figures: Vec<(Metric, Option<f64>)>,
 }
 
 impl Measured {
@@ -57,6 +57,8 @@ impl Measured {
         blocks.dedup();
         let measurements: Vec<&Measurement> = runs.iter().map(|run| &run.measurement).collect();
         let summary = Summary::of_runs(runs.iter().copied());
+        let figures = Metric::shown().map(|metric| (metric, metric.figure(&summary.total, &runs)));
+        let figures = figures.collect();
         let mut agreements = experiment.agreements.iter();
         Self {
             contender: contender.clone(),
@@ -73,12 +75,12 @@ impl Measured {
                 .map(|measurement| measurement.period)
                 .sum(),
             cold_start: median(runs.iter().filter_map(|run| run.cold_start).collect()),
-            cpu_seconds_per_1000_requests: cpu_seconds_per_1000_requests(&runs),
             peak_memory_bytes: runs
                 .iter()
                 .filter_map(|run| run.usage)
                 .map(|usage| usage.peak_memory_bytes)
                 .max(),
+            figures,
         }
     }
 
@@ -87,37 +89,21 @@ impl Measured {
         &self.contender.name
     }
 
-    /// Value of `metric` over all runs together, times in milliseconds; `None` if it was not measured.
+    /// Value of `metric` over all runs together, in the unit of the reports; `None` if it was not measured.
     pub fn figure(&self, metric: Metric) -> Option<f64> {
-        match metric {
-            Metric::CpuSecondsPer1000Requests => self.cpu_seconds_per_1000_requests,
-            timed_or_counted => timed_or_counted.of_summary(&self.summary),
+        let mut shown = self.figures.iter();
+        match shown.find(|(shown, _)| *shown == metric) {
+            Some((_, figure)) => *figure,
+            None => metric.figure(&self.summary.total, &[]),
         }
-    }
-
-    /// Requests, successful or not, that one core completes in a second; `None` if CPU time was not recorded.
-    pub fn requests_per_core_second(&self) -> Option<f64> {
-        let seconds = self.cpu_seconds_per_1000_requests?;
-        (seconds > 0.0).then(|| 1000.0 / seconds)
     }
 
     /// Price of the CPU time of a million requests, in the currency of `price_per_core_hour`.
     pub fn price_per_million_requests(&self, price_per_core_hour: f64) -> Option<f64> {
-        Some(self.cpu_seconds_per_1000_requests? * 1000.0 / 3600.0 * price_per_core_hour)
+        Some(
+            self.figure(Metric::CpuSecondsPer1000Requests)? * 1000.0 / 3600.0 * price_per_core_hour,
+        )
     }
-}
-
-/// CPU time of `runs` over the requests completed in the same measured periods.
-pub fn cpu_seconds_per_1000_requests(runs: &[&Run]) -> Option<f64> {
-    let seen = || {
-        runs.iter()
-            .filter_map(|run| Some((run.usage?, &run.measurement)))
-    };
-    let cpu: f64 = seen().map(|(usage, _)| usage.cpu.as_secs_f64()).sum();
-    let completed = Summary::of(seen().map(|(_, measurement)| measurement))
-        .total
-        .completed_in_period;
-    (completed > 0).then(|| cpu / completed as f64 * 1000.0)
 }
 
 /// Runs of a contender in one block that were measured to the end.

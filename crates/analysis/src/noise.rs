@@ -18,7 +18,7 @@ impl Noise {
     pub(crate) fn of(compared: &[Compared], plan: &Plan) -> Option<Self> {
         let control = plan.control.as_ref()?;
         let control = compared.iter().find(|one| one.name() == control)?;
-        let estimate = control.comparison(plan.primary.into())?.estimate?;
+        let estimate = control.comparison(plan.primary)?.estimate?;
         Some(Self {
             floor_ratio: estimate.point_estimate.ln().abs().exp_m1(),
             estimate,

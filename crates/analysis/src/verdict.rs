@@ -1,11 +1,11 @@
 //! What the comparison by the primary metric allows to say, and nothing beyond it.
 
 use crate::compared::Compared;
-use crate::comparison::Metric;
 use crate::noise::Noise;
 use crate::statistics::{CONFIDENCE, ConfidenceInterval, fewest_blocks};
 use crate::turn::VoidedBlock;
 use bakeoff_record::experiment::Plan;
+use bakeoff_record::metric::Metric;
 
 mod gates;
 mod limits;
@@ -111,7 +111,7 @@ impl Judge<'_> {
     }
 
     fn by_interval(&self, compared: &Compared) -> Verdict {
-        let metric = Metric::from(self.plan.primary);
+        let metric = self.plan.primary;
         let comparison = compared.comparison(metric);
         let blocks = comparison.map_or(0, |comparison| comparison.blocks.len());
         let blocks = if self.is_every_block_voided {

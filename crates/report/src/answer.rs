@@ -1,11 +1,11 @@
 //! The answer of an experiment in one sentence.
 
 use bakeoff_analysis::analysis::Analysis;
-use bakeoff_analysis::comparison::Metric;
 use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
+use bakeoff_record::metric::{Metric, Unit};
 use bakeoff_record::times::TimeKind;
 
 /// Who is better than the baseline, by how much, and what is not shown: in one sentence that follows from the verdicts.
@@ -27,7 +27,7 @@ pub fn answer(experiment: &Experiment, analysis: &Analysis) -> String {
     {
         return format!("Nothing can be compared: the baseline, {baseline}, was not measured.");
     }
-    let metric = Metric::from(experiment.plan.primary);
+    let metric = experiment.plan.primary;
     let clauses: Vec<String> = GROUPS
         .iter()
         .filter_map(|group| group.clause(&compared, metric, baseline))
@@ -169,7 +169,7 @@ impl Group {
                 let name = result.name();
                 match ratio(result, metric).filter(|_| self.with_figures) {
                     Some((_, figures)) => format!("{name} ({figures})"),
-                    None => name.clone(),
+                    None => name.to_owned(),
                 }
             })
             .collect();
@@ -209,8 +209,8 @@ fn ratio(result: &Judged, metric: Metric) -> Option<(f64, String)> {
 
 /// Much or many.
 fn comparative(metric: Metric) -> &'static str {
-    match metric {
-        Metric::RequestsPerSecond => "many",
+    match metric.unit() {
+        Unit::PerSecond => "many",
         _ => "long",
     }
 }
@@ -218,7 +218,7 @@ fn comparative(metric: Metric) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bakeoff_record::experiment::PrimaryMetric;
+
     use bakeoff_record::fixture;
 
     fn said(experiment: &Experiment) -> String {
@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn response_times_are_longer_rather_than_more() {
         let mut experiment = fixture::experiment(&[("new", &[500; 6]), ("old", &[1000; 6])], "old");
-        experiment.plan.primary = PrimaryMetric::MedianResponseTime;
+        experiment.plan.primary = Metric::MEDIAN_RESPONSE_TIME;
         assert_eq!(
             said(&experiment),
             "By median response time, new (2.00 times as long, 2.00 to 2.00) is worse than old."

@@ -5,12 +5,12 @@
 
 use super::answer::is_judged;
 use bakeoff_analysis::analysis::Analysis;
-use bakeoff_analysis::comparison::Metric;
 use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::statistics::ConfidenceInterval;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Experiment, Plan};
+use bakeoff_record::metric::Metric;
 
 /// Limits of an experiment; without any, only turns that failed fail it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -38,12 +38,12 @@ pub fn worse_than_baseline<'a>(
         .contenders()
         .filter(|result| is_judged(&result.verdict))
         .filter(|result| is_beyond(result, &experiment.plan, limit))
-        .map(|result| result.name())
+        .map(Judged::name)
         .collect()
 }
 
 fn is_beyond(result: &Judged, plan: &Plan, limit: f64) -> bool {
-    let metric = Metric::from(plan.primary);
+    let metric = plan.primary;
     let estimate = result
         .comparison(metric)
         .and_then(|comparison| comparison.estimate);
@@ -110,7 +110,7 @@ pub(super) fn doubt(
             words::percent((noise * 1000.0).round() / 1000.0)
         ));
     }
-    let metric = Metric::from(experiment.plan.primary);
+    let metric = experiment.plan.primary;
     let Some(interval) = interval_of(result, metric) else {
         return Some("there is no interval".to_owned());
     };
@@ -140,10 +140,10 @@ fn interval_of(result: &Judged, metric: Metric) -> Option<ConfidenceInterval> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bakeoff_record::experiment::{LeftOut, PrimaryMetric};
+    use bakeoff_record::experiment::LeftOut;
     use bakeoff_record::fixture;
 
-    fn worse(contender: [u64; 6], primary: PrimaryMetric, limit: f64) -> bool {
+    fn worse(contender: [u64; 6], primary: Metric, limit: f64) -> bool {
         let rates = [("new", &contender[..]), ("old", &[1000; 6])];
         let mut experiment = fixture::experiment(&rates, "old");
         experiment.plan.primary = primary;
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn worse_is_whose_whole_interval_is_beyond_the_limit() {
-        let rate = PrimaryMetric::RequestsPerSecond;
+        let rate = Metric::SuccessesPerSecond;
         assert!(worse([900; 6], rate, 0.05));
         assert!(!worse([900; 6], rate, 0.15));
         assert!(!worse([960; 6], rate, 0.05));
@@ -161,11 +161,11 @@ mod tests {
         assert!(!worse([990, 700, 980, 720, 990, 800], rate, 0.05));
         assert!(!worse([1200; 6], rate, 0.05));
         // Fewer requests per second of as many users take longer.
-        assert!(worse([900; 6], PrimaryMetric::MedianResponseTime, 0.05));
-        assert!(!worse([1200; 6], PrimaryMetric::MedianResponseTime, 0.05));
+        assert!(worse([900; 6], Metric::MEDIAN_RESPONSE_TIME, 0.05));
+        assert!(!worse([1200; 6], Metric::MEDIAN_RESPONSE_TIME, 0.05));
     }
 
-    fn doubts(contender: [u64; 6], primary: PrimaryMetric, margin: f64) -> Vec<(String, String)> {
+    fn doubts(contender: [u64; 6], primary: Metric, margin: f64) -> Vec<(String, String)> {
         let rates = [("new", &contender[..]), ("old", &[1000; 6])];
         let mut experiment = fixture::experiment(&rates, "old");
         experiment.plan.primary = primary;
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn no_worse_is_whose_whole_interval_is_on_the_good_side_of_the_margin() {
-        let rate = PrimaryMetric::RequestsPerSecond;
+        let rate = Metric::SuccessesPerSecond;
         let scattered = [470, 2890, 500, 2500, 600, 1900];
         assert!(doubts([1000; 6], rate, 0.1).is_empty());
         assert!(doubts([950; 6], rate, 0.1).is_empty());
@@ -184,7 +184,7 @@ mod tests {
         assert!(!worse(scattered, rate, 0.1));
         let doubt = doubts(scattered, rate, 0.1);
         assert!(doubt[0].1.contains("is not wholly above 0.91"), "{doubt:?}");
-        let median = PrimaryMetric::MedianResponseTime;
+        let median = Metric::MEDIAN_RESPONSE_TIME;
         assert!(doubts([950; 6], median, 0.1).is_empty());
         assert!(
             doubts([900; 6], median, 0.1)[0]

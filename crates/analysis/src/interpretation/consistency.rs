@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::case::Case;
 use super::conclusion::noise_sentence;
 use super::evidence::{about_percent, interval_over, percentile_interval};
-use crate::comparison::Metric;
 use crate::judged::Judged;
 use crate::shift::has_quantile;
 use crate::statistics::Estimate;
@@ -25,19 +24,17 @@ pub(super) fn spread(case: &Case<'_>) -> Vec<String> {
         let name = result.name();
         let times = &result.measured().summary.total.times[TimeKind::Response];
         let (Some(median), Some(p99)) = (times.quantile(0.5), times.quantile(0.99)) else {
-            return format!(
-                "No request to {name} succeeded, so there is nothing to say about its response times."
-            );
+            return format!("No request to {name} succeeded, so it has no response times.");
         };
         let (spread, blocks) = spread_of(case, result);
         let much = if low(spread.as_ref()).is_some_and(|low| low > MUCH_SPREAD) {
-            ", which is much"
+            ", a large spread"
         } else {
             ""
         };
         let apart = spread.map_or_else(String::new, |estimate| {
             format!(
-                "; within a block, that is {} times the median ({}){much}",
+                "; within a block, p99 is {} times p50 ({}){much}",
                 words::figure(estimate.point_estimate),
                 interval_over(Some(&estimate), blocks)
             )
@@ -90,7 +87,8 @@ pub(super) fn steadiest(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     }
     vec![format!(
-        "By that ratio {steadiest} varied less ({}) than {varying} ({}): their intervals lie apart.",
+        "The response times of {steadiest} vary less than those of {varying}: p99 is {} times p50 in place of {} times, and the \
+         confidence intervals do not overlap.",
         words::figure(*low),
         words::figure(*high)
     )]
@@ -98,7 +96,7 @@ pub(super) fn steadiest(case: &Case<'_>) -> Vec<String> {
 
 /// How the blocks of a contender agree with each other.
 pub(super) fn blocks(case: &Case<'_>) -> Vec<String> {
-    let metric = Metric::from(case.plan().primary);
+    let metric = case.plan().primary;
     case.of_each(|result| {
         let mut figures = case.of_blocks(result, |runs| metric.of_runs(runs));
         figures.sort_by(f64::total_cmp);
@@ -107,13 +105,16 @@ pub(super) fn blocks(case: &Case<'_>) -> Vec<String> {
         // Both ways alike: half as much is as far away as twice as much.
         let furthest = (high / middle).max(middle / low) - 1.0;
         let agree = if furthest > MUCH_BETWEEN_BLOCKS {
-            ": they do not agree, and the figures do not tell why"
+            format!(
+                ". The blocks differ by more than {}; the cause is not known",
+                about_percent(MUCH_BETWEEN_BLOCKS)
+            )
         } else {
-            ""
+            String::new()
         };
         (figures.len() > 1 && furthest.is_finite()).then(|| {
             format!(
-                "From block to block, the {} of {} went from {} to {}, up to {} from the median block ({}){agree}.",
+                "Between blocks, the {} of {} ranged from {} to {}, at most {} from the median block ({}){agree}.",
                 metric.name(),
                 result.name(),
                 words::figure(low),
@@ -137,7 +138,7 @@ pub(super) fn cold_start(case: &Case<'_>) -> Vec<String> {
             .collect();
         let range = match (starts.iter().min(), starts.iter().max()) {
             (Some(shortest), Some(longest)) if starts.len() > 1 => format!(
-                "the median of {} starts, {} to {}",
+                "median of {} starts, {} to {}",
                 starts.len(),
                 words::seconds(*shortest),
                 words::seconds(*longest)
@@ -180,10 +181,12 @@ fn agreement(result: &Judged) -> Option<String> {
     let (name, compared) = (result.name(), agreement.compared);
     let of = words::several(compared as usize, "sampled request");
     let Some(example) = agreement.examples.first() else {
-        return Some(format!("{name} answered all of {of} as the baseline did."));
+        return Some(format!(
+            "{name} gave the same answers as the baseline to all of {of}."
+        ));
     };
     Some(format!(
-        "{name} answered {} of {of} otherwise than the baseline ({}): to {}, for example, {} in place of {} ({}).",
+        "{name} answered {} of {of} differently from the baseline ({}). Example: to {}, {} in place of {} ({}).",
         agreement.differing,
         words::percent(agreement.differing_ratio()),
         example.request,

@@ -2,14 +2,15 @@
 
 use super::case::Case;
 use super::evidence::{comparable, interval_over, ratio};
-use crate::comparison::Metric;
+use crate::judged::Judged;
 use crate::words;
+use bakeoff_record::metric::Metric;
 
 /// Processor time of each contender, and against the baseline.
 pub(super) fn processor(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let seconds = result.measured().cpu_seconds_per_1000_requests?;
-        let per_core = result.measured().requests_per_core_second()?;
+        let seconds = result.measured().figure(Metric::CpuSecondsPer1000Requests)?;
+        let per_core = result.measured().figure(Metric::RequestsPerCoreSecond)?;
         let figures = case.of_blocks(result, |runs| {
             Metric::CpuSecondsPer1000Requests.of_runs(runs)
         });
@@ -21,7 +22,7 @@ pub(super) fn processor(case: &Case<'_>) -> Vec<String> {
             format!("; that is {}", ratio(compared, &case.plan().baseline))
         });
         Some(format!(
-            "{} used {} s of processor time per 1,000 requests ({}), {} requests per second and core{compared}.",
+            "{} used {} s of processor time per 1,000 requests ({}), or {} requests per second per core{compared}.",
             result.name(),
             words::figure(seconds),
             interval_over(estimate.as_ref(), figures.len()),
@@ -36,7 +37,7 @@ pub(super) fn memory(case: &Case<'_>) -> Vec<String> {
         let memory = words::bytes(result.measured().peak_memory_bytes?);
         let name = result.name();
         Some(format!(
-            "{name} held at most {memory} of memory in any turn (a maximum has no interval)."
+            "{name} used at most {memory} of memory in any turn (a maximum has no confidence interval)."
         ))
     })
 }
@@ -45,14 +46,19 @@ pub(super) fn memory(case: &Case<'_>) -> Vec<String> {
 pub(super) fn not_seen(case: &Case<'_>) -> Vec<String> {
     let unseen: Vec<&str> = case
         .measured()
-        .filter(|result| result.measured().cpu_seconds_per_1000_requests.is_none())
-        .map(|result| result.name())
+        .filter(|result| {
+            result
+                .measured()
+                .figure(Metric::CpuSecondsPer1000Requests)
+                .is_none()
+        })
+        .map(Judged::name)
         .collect();
     if unseen.is_empty() {
         return Vec::new();
     }
     vec![format!(
-        "What {} used of processor time and memory is not known.",
+        "Processor time and memory of {} were not recorded.",
         words::list(&unseen)
     )]
 }
@@ -70,7 +76,7 @@ pub(super) fn money(case: &Case<'_>) -> Vec<String> {
         return prices;
     }
     vec![format!(
-        "At {} per core and hour, the processor time of a million requests costs {}; cores that stand idle are not in it.",
+        "At {} per core and hour, the processor time of a million requests costs {}; idle cores are not included.",
         words::figure(price),
         words::list(&prices)
     )]

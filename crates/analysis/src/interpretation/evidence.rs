@@ -9,7 +9,7 @@ use crate::words;
 /// A ratio with its interval, or why it has none.
 pub(super) fn ratio(comparison: &Comparison, baseline: &str) -> String {
     let Some(estimate) = comparison.estimate else {
-        return "no block gave a ratio".to_owned();
+        return "no block has a ratio".to_owned();
     };
     let (point, metric) = (
         words::figure(estimate.point_estimate),
@@ -31,7 +31,7 @@ pub(super) fn certainty(comparison: &Comparison) -> String {
         (Some(interval), _) => bounds(interval),
         (None, Some((low, high))) if comparison.blocks.len() > 1 => {
             format!(
-                "{}, {} to {}",
+                "{}; range {} to {}",
                 too_few_blocks(),
                 words::figure(low),
                 words::figure(high)
@@ -64,11 +64,11 @@ pub(super) fn percentile_interval(result: &Judged, index: usize) -> String {
         .copied()
         .flatten();
     interval.map_or_else(
-        || "no interval from so few requests".to_owned(),
+        || "no confidence interval: too few requests".to_owned(),
         |(low, high)| {
             let confidence = words::percent(CONFIDENCE);
             format!(
-                "{confidence} interval {} to {}",
+                "{confidence} confidence interval {} to {}",
                 words::ms(low),
                 words::ms(high)
             )
@@ -83,7 +83,7 @@ pub(super) fn about_percent(ratio: f64) -> String {
 
 fn bounds(interval: ConfidenceInterval) -> String {
     format!(
-        "{} interval {} to {}",
+        "{} confidence interval {} to {}",
         words::percent(CONFIDENCE),
         words::figure(interval.low),
         words::figure(interval.high)
@@ -92,7 +92,7 @@ fn bounds(interval: ConfidenceInterval) -> String {
 
 /// Why there is no interval over blocks.
 fn too_few_blocks() -> String {
-    format!("no interval with fewer than {FEWEST_BLOCKS} blocks")
+    format!("no confidence interval with fewer than {FEWEST_BLOCKS} blocks")
 }
 
 /// Whether speeds may be compared at all.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::case::Case;
 use super::evidence::{about_percent, interval_over};
 use super::throughput::beyond_the_knee;
-use crate::comparison::Metric;
 use crate::judged::Judged;
 use crate::precision::QUANTILES;
 use crate::statistics::{CONFIDENCE, ConfidenceInterval, FEWEST_BLOCKS};
@@ -56,9 +55,9 @@ pub(super) fn waiting(case: &Case<'_>) -> Vec<String> {
             .map_or(waiting, |interval| 1.0 - interval.high);
         (least > MUCH_WAITING_RATIO).then(|| {
             format!(
-                "With {users} users, {} of the median response time of {name} ({}) is owed to the other users: it is {} ms, and {} ms with \
-                 one user. Beyond {}, its knee, more users only wait for longer: put no more on one instance. The figures do not tell \
-                 where they wait.",
+                "With {users} users, waiting for other users makes up {} of the median response time of {name} ({}): it is {} ms, and \
+                 {} ms with one user. Beyond the knee at {}, more users only wait longer: put no more on one instance. The cause of \
+                 the waiting was not measured.",
                 about_percent(waiting),
                 shares_interval(estimate.confidence_interval, shares.len()),
                 words::ms(together),
@@ -75,7 +74,7 @@ fn shares_interval(interval: Option<ConfidenceInterval>, blocks: usize) -> Strin
         return interval_over(None, blocks);
     };
     format!(
-        "{} interval {} to {} over {}",
+        "{} confidence interval {} to {} over {}",
         words::percent(CONFIDENCE),
         about_percent(1.0 - interval.high),
         about_percent(1.0 - interval.low),
@@ -115,9 +114,9 @@ pub(super) fn idle_cores(case: &Case<'_>) -> Vec<String> {
         let failing = result.measured().summary.total.fail_ratio() > MOST_FAILURES_RATIO;
         (most < FULL_USE_RATIO * available && !failing).then(|| {
             format!(
-                "{} used {} cores ({}) of the {} that there were for it, with {} requests in flight all the time, no process waited for a \
-                 processor for more than {} of the time, and more users bring no more requests: something other than processor \
-                 time limits it. The figures do not tell what.",
+                "{} used {} cores ({}) of the {} available, with {} requests in flight all the time. No process waited for a processor \
+                 for more than {} of the time, and more users add no throughput: something other than processor time limits it. The \
+                 cause was not measured.",
                 result.name(),
                 words::figure(used.point_estimate),
                 interval_over(Some(&used), per_block.len()),
@@ -205,8 +204,8 @@ pub(super) fn growing_memory(case: &Case<'_>) -> Vec<String> {
         let grew = peaks.len() >= FEWEST_BLOCKS && never_falls && last > first * (1.0 + GROWTH_RATIO);
         grew.then(|| {
             format!(
-                "{} held {} MB in the first and {} MB in the last of {}, and never less than before: run it for longer to see \
-                 whether that goes on.",
+                "The memory of {} grew from {} MB in the first to {} MB in the last of {}, and never fell: run it for longer to see \
+                 whether it keeps growing.",
                 result.name(),
                 words::figure(first / 1e6),
                 words::figure(last / 1e6),
@@ -250,7 +249,7 @@ pub(super) fn more_blocks(case: &Case<'_>) -> Vec<String> {
         } => Some((measured, more_blocks)),
         _ => None,
     });
-    let metric = Metric::from(case.plan().primary);
+    let metric = case.plan().primary;
     let not_shown = most(&|result| match result.verdict {
         Verdict::NotShown { more_blocks } => {
             let blocks = result.comparison(metric)?.blocks.len();
@@ -260,14 +259,14 @@ pub(super) fn more_blocks(case: &Case<'_>) -> Vec<String> {
     });
     let too_few = too_few.map(|(had, more)| {
         format!(
-            "Measure {} blocks at least (--blocks {0}): with {} nothing can be claimed about so many contenders.",
+            "Measure at least {} blocks (--blocks {0}): with {}, no verdict on so many contenders is possible.",
             had.saturating_add(more),
             words::several(had as usize, "block"),
         )
     });
     let not_shown = not_shown.map(|(had, more)| {
         format!(
-            "About {} would decide what is open, if they are like those measured: --blocks {}.",
+            "About {} would decide the open comparisons, if they are like those measured: --blocks {}.",
             words::several(more as usize, "more block"),
             had.saturating_add(more)
         )
@@ -281,7 +280,7 @@ pub(super) fn quieter_machine(case: &Case<'_>) -> Vec<String> {
     let loud = noise.filter(|noise| noise.floor_ratio > case.plan().same_ratio);
     let sentence = loud.map(|noise| {
         format!(
-            "Measure more blocks or longer turns{}: here {} differs from itself by {}, and {} was to be told apart.",
+            "Measure more blocks or longer turns{}: here {} differs from itself by {}, and differences of {} were to be detected.",
             if case.analysis.voided.is_empty() {
                 ""
             } else {
@@ -307,7 +306,7 @@ pub(super) fn longer_warm_up(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     }
     vec![format!(
-        "Give {} more than {} to warm up, or measure for longer: the rate had not settled, or went on changing. The figures do not tell why.",
+        "Give {} more than {} to warm up, or measure for longer: the rate had not settled, or kept changing. The cause was not measured.",
         words::list(&unsettled),
         words::seconds(case.plan().warm_up_limit)
     )]
@@ -341,9 +340,9 @@ pub(super) fn rare_percentile(case: &Case<'_>) -> Vec<String> {
     let sentence = furthest.min().map(|(effective, name)| {
         let measure = case.plan().measure.as_secs_f64();
         format!(
-            "For an interval of the {} percentile, measure {} s in every block in place of {} s: the requests to {name} count as {} \
+            "For a confidence interval of {}, measure {} s in every block in place of {} s: the requests to {name} count as {} \
              independent ones, and {} are needed.",
-            words::percentile((quantile * 1000.0).round() / 10.0),
+            words::short_percentile(*quantile),
             words::figure((measure * needed / effective as f64).ceil()),
             words::figure(measure),
             words::count(effective),

@@ -2,13 +2,13 @@
 
 use super::case::Case;
 use super::evidence::{about_percent, certainty, comparable, percentile_interval};
-use crate::comparison::Metric;
 use crate::judged::Judged;
 use crate::shift::Shift;
 use crate::statistics::ConfidenceInterval;
 use crate::verdict::{Gate, MOST_NOT_SENT_RATIO, Verdict};
 use crate::words;
 use bakeoff_record::experiment::RunLoad;
+use bakeoff_record::metric::Metric;
 use bakeoff_record::times::TimeKind;
 
 /// How far apart two percentiles of equal times may be: each is within a thousandth of what was recorded.
@@ -40,22 +40,25 @@ pub(super) fn against_baseline(case: &Case<'_>) -> Vec<String> {
 /// The response times against the baseline's at the median, the 95th and the 99th percentile.
 fn compared_times(result: &Judged, baseline: &str) -> Option<String> {
     let places = [
-        (Metric::MedianResponseTime, "the median"),
-        (Metric::P95ResponseTime, "95 %"),
-        (Metric::P99ResponseTime, "99 %"),
+        (Metric::MEDIAN_RESPONSE_TIME, "p50"),
+        (Metric::P95_RESPONSE_TIME, "p95"),
+        (Metric::P99_RESPONSE_TIME, "p99"),
     ];
     let ratios: Vec<String> = places
         .into_iter()
         .filter_map(|(metric, place)| {
             let comparison = result.comparison(metric)?;
             let point = words::figure(comparison.estimate?.point_estimate);
-            Some(format!("{point} at {place} ({})", certainty(comparison)))
+            Some(format!(
+                "{point} times as long at {place} ({})",
+                certainty(comparison)
+            ))
         })
         .collect();
     let name = result.name();
     (!ratios.is_empty()).then(|| {
         format!(
-            "As a multiple of those of {baseline}, the response times of {name} were {}.",
+            "Relative to {baseline}, the response times of {name} were {}.",
             words::list(&ratios)
         )
     })
@@ -70,7 +73,7 @@ pub(super) fn throughout(case: &Case<'_>) -> Vec<String> {
             _ => return None,
         };
         Some(format!(
-            "The response times of {} are {which} than those of {} throughout: {}, all intervals without 1.",
+            "The response times of {} are {which} than those of {} throughout: {}, and no confidence interval includes 1.",
             result.name(),
             case.plan().baseline,
             shift.where_and_how_much(&shift.known),
@@ -85,8 +88,8 @@ pub(super) fn opposite(case: &Case<'_>) -> Vec<String> {
             return None;
         }
         Some(format!(
-            "The response times of {} are shorter than those of {} {} and longer {}, by intervals without 1: \
-             no single figure describes that.",
+            "The response times of {} are shorter than those of {} {} and longer {}; these confidence intervals do not include 1. \
+             No single figure describes this difference.",
             result.name(),
             case.plan().baseline,
             shift.where_and_how_much(&shift.shorter),
@@ -105,7 +108,7 @@ pub(super) fn partly(case: &Case<'_>) -> Vec<String> {
             _ => return None,
         };
         Some(format!(
-            "The response times of {} are {which} than those of {} {}, by intervals without 1; at {} no difference is shown.",
+            "The response times of {} are {which} than those of {} {}; these confidence intervals do not include 1. At {}, no difference is shown.",
             result.name(),
             case.plan().baseline,
             shift.where_and_how_much(points),
@@ -151,11 +154,11 @@ impl<'a> Sides<'a> {
         }
     }
 
-    /// "at 9 of 11 percentiles (10 to 90 %: 0.34 to 0.55 times)".
+    /// "at 9 of 11 percentiles (p10 to p90: 0.34 to 0.55 times)".
     fn where_and_how_much(&self, points: &[&Shift]) -> String {
         let places: Vec<String> = points
             .iter()
-            .map(|point| words::percentile((point.quantile * 1000.0).round() / 10.0))
+            .map(|point| words::short_percentile(point.quantile))
             .collect();
         let first = points.first().and_then(|first| self.position(first));
         let last = points.last().and_then(|last| self.position(last));
@@ -163,7 +166,7 @@ impl<'a> Sides<'a> {
             matches!((first, last), (Some(first), Some(last)) if last - first + 1 == points.len());
         let places = match places.as_slice() {
             [first, .., last] if in_a_row => {
-                format!("{} to {last}", first.trim_end_matches(" %"))
+                format!("{first} to {last}")
             }
             several => words::list(several),
         };
@@ -194,8 +197,8 @@ pub(super) fn users_wait(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     }
     vec![format!(
-        "All response times so far are at the same number of users ({}), not at the same rate of requests: \
-         these users wait for an answer before they ask again, so a faster contender is asked more often.",
+        "All response times above are with the same number of users ({}), not at the same request rate. \
+         Each user waits for an answer before the next request, so a faster contender gets more requests.",
         case.plan().users
     )]
 }
@@ -215,13 +218,13 @@ pub(super) fn at_rates(case: &Case<'_>) -> Vec<String> {
                 let times = &result.measured().summary.total.times[TimeKind::Response];
                 let (median, p95) = (times.quantile(0.5)?, times.quantile(0.95)?);
                 let ratio = result
-                    .comparison(Metric::P95ResponseTime)
+                    .comparison(Metric::P95_RESPONSE_TIME)
                     .filter(|_| comparable(result));
                 let ratio = ratio.and_then(|comparison| {
                     let point = words::figure(comparison.estimate?.point_estimate);
                     let baseline = &case.plan().baseline;
                     Some(format!(
-                        ", {point} times the latter of {baseline} ({})",
+                        ", {point} times the p95 of {baseline} ({})",
                         certainty(comparison)
                     ))
                 });
@@ -238,7 +241,7 @@ pub(super) fn at_rates(case: &Case<'_>) -> Vec<String> {
             .collect();
         if !parts.is_empty() {
             sentences.push(format!(
-                "When {} requests per second arrived, whatever became of those before, {}.",
+                "At an arrival rate of {} requests per second, whether earlier requests were answered or not, {}.",
                 words::figure(per_second),
                 parts.join("; ")
             ));
@@ -261,8 +264,8 @@ pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
             let is_contenders = too_many && !is_generators(result);
             (is_contenders && result.verdict != Verdict::Control).then(|| {
                 format!(
-                    "{} could not keep up with {} requests per second: {} of the {} that were due were not sent ({}), since as many as \
-                     allowed were unanswered; its response times there are those of the others only.",
+                    "{} could not keep up with {} requests per second: {} of the {} planned requests were not sent ({}), since the \
+                     limit of requests in flight was reached. Its response times at this rate are those of the sent requests.",
                     result.name(),
                     words::figure(per_second),
                     words::count(arrivals.not_sent),

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use super::case::Case;
 use super::evidence::about_percent;
-use crate::comparison::Metric;
 use crate::statistics::{Drift, TurnFigure, seed_of};
 use crate::turn::is_voided;
 use crate::words;
 use bakeoff_record::experiment::{Run, RunLoad};
+use bakeoff_record::metric::Metric;
 
 /// The p below which an effect of a turn's place is pointed out.
 pub(super) const DRIFT_P: f64 = 0.01;
@@ -51,7 +51,7 @@ pub(super) fn voided(case: &Case<'_>) -> Vec<String> {
         ("were", "s")
     };
     vec![format!(
-        "Block{is_one} {} {are} disturbed and not judged: in block {}, while {} was measured, {}.",
+        "Block{is_one} {} {are} disturbed and left out of the verdict: in block {}, while {} was measured, {}.",
         words::list(&blocks),
         first.block,
         first.contender,
@@ -61,7 +61,7 @@ pub(super) fn voided(case: &Case<'_>) -> Vec<String> {
 
 /// Figures that depend on a turn's place in its block, or on the block.
 pub(super) fn drift(case: &Case<'_>) -> Vec<String> {
-    let metric = Metric::from(case.plan().primary);
+    let metric = case.plan().primary;
     let turns = turn_figures(case, metric);
     let seed = seed_of(case.plan().seed, "all contenders", "drift");
     let Some(drift) = Drift::of(&turns, seed) else {
@@ -70,8 +70,8 @@ pub(super) fn drift(case: &Case<'_>) -> Vec<String> {
     let mut sentences = Vec::new();
     if drift.position_p < DRIFT_P {
         sentences.push(format!(
-            "The {} changes with a turn's position within a block: by {} from the first to the last (p {}). Every contender takes every \
-             position about equally often, so that this makes intervals wider and favours nobody.",
+            "The {} changes with a turn's position within a block: by {} from the first to the last (p {}). Each contender takes each \
+             position about equally often, so this widens the confidence intervals and favours no contender.",
             metric.name(),
             about_percent(drift.position_ratio - 1.0),
             words::probability(drift.position_p),
@@ -80,7 +80,7 @@ pub(super) fn drift(case: &Case<'_>) -> Vec<String> {
     if drift.trend_p < DRIFT_P {
         sentences.push(format!(
             "The {} of all contenders changes from block to block by {} (p {}). The cause is not known. Contenders are \
-             compared within blocks, so that this touches all of them alike.",
+             compared within blocks, so this affects all of them equally.",
             metric.name(),
             about_percent(drift.trend_ratio_per_block - 1.0),
             words::probability(drift.trend_p),

@@ -31,8 +31,8 @@ pub(super) fn connections(case: &Case<'_>) -> Vec<String> {
             (baseline, result)
         };
         format!(
-            "{} opened {} for each request and {} kept its connections ({}): the time to open them is in the response times of the \
-             former, and clients with a connection pool would not see all of it.",
+            "{0} opened {1} for each request, and {2} kept its connections open ({3}). The time to open connections is part of the \
+             response times of {0}; clients with a connection pool would not see all of it.",
             closing.name(),
             words::figure(connections_per_request(case, closing)) + " connections",
             keeping.name(),
@@ -79,7 +79,7 @@ pub(super) fn bodies(case: &Case<'_>) -> Vec<String> {
         let apart = (actual.max(1.0) / expected.max(1.0)).ln().abs();
         (apart > OTHER_BODY_RATIO.ln_1p()).then(|| {
             format!(
-                "The answers of {} have {} bytes on average, and those of {} have {}; rules for `answers` would show whether it does the same work.",
+                "The answers of {} have {} bytes on average, and those of {} have {}; rules for `answers` would show whether both do the same work.",
                 result.name(),
                 words::figure(actual),
                 baseline.name(),
@@ -107,8 +107,8 @@ pub(super) fn repeats(case: &Case<'_>) -> Vec<String> {
             format!("each of {} different requests", words::count(distinct))
         };
         format!(
-            "Within a turn, {different} was sent up to {} times on average ({name}), warm-up included: a contender that caches \
-             answers would look faster than it is on new requests. `data = {{ order = \"distinct\" }}` with enough rows avoids that.",
+            "Within a turn, {different} was sent up to {} times on average ({name}), warm-up included. A contender that caches \
+             answers looks faster here than it is on new requests. `data = {{ order = \"distinct\" }}` with enough rows avoids that.",
             words::figure(repeats),
         )
     });

@@ -3,6 +3,7 @@
 //! Each gate is read once for each contender. The verdict takes the first reading beyond its limit, and the table of a
 //! report prints all of them. Where figures differ from turn to turn, the worst turn counts.
 
+use bakeoff_record::metric::Metric;
 use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
@@ -16,10 +17,10 @@ use crate::measured::Measured;
 use crate::noise::Noise;
 use crate::turn::{
     MOST_FAILURES_RATIO, MOST_NEIGHBOURS_RATIO, MOST_STALLED_RATIO, MOST_STEAL_RATIO,
-    MOST_WAKE_UP_DELAY, local_failures, stalled_ratio,
+    MOST_WAKE_UP_DELAY, generator_failures, stalled_ratio,
 };
 use crate::words;
-use bakeoff_record::experiment::{Agreement, Experiment, Floor, Plan, PrimaryMetric, Run, RunLoad};
+use bakeoff_record::experiment::{Agreement, Experiment, Floor, Plan, Run, RunLoad};
 use bakeoff_record::run::{Arrivals, GeneratorUse};
 use bakeoff_record::summary::Summary;
 use bakeoff_record::times::Times;
@@ -81,7 +82,7 @@ impl Gate {
             Self::Connections => "Connections that could not be opened",
             Self::NotSent => "Arrivals that were not sent",
             Self::Rounds => "Tasks of the slowest user, shortest turn",
-            Self::Stalls => "Generator stood still, worst turn",
+            Self::Stalls => "Generator stalled, worst turn",
             Self::Neighbours => "Other processes' processor time, worst turn",
             Self::Steal => "Other virtual machines' processor time, worst turn",
             Self::Lag => "Sent late (p99), worst turn",
@@ -89,7 +90,7 @@ impl Gate {
             Self::Floor => "Rate over the generator's own limit",
             Self::LittlesLaw => "Users by Little's law, worst turn",
             Self::Answers => "Answers other than the baseline's",
-            Self::Noise => "Noise: the baseline from itself",
+            Self::Noise => "Noise: difference of the baseline from itself",
             Self::Settled => "Turns that did not settle",
             Self::Pressure => "Time in which a process waited for a processor, worst turn",
         }
@@ -102,7 +103,7 @@ impl Gate {
             Self::FailedTurns | Self::Connections => "none".to_owned(),
             Self::Failures => format!("{}, or the turn fails", words::percent(MOST_FAILURES_RATIO)),
             Self::NotSent => words::percent(MOST_NOT_SENT_RATIO),
-            Self::Rounds if plan.primary == PrimaryMetric::RequestsPerSecond => {
+            Self::Rounds if plan.primary == Metric::SuccessesPerSecond => {
                 format!("at least {FEWEST_ROUNDS}")
             }
             Self::Rounds => "none, as the verdict is not by the rate".to_owned(),
@@ -134,14 +135,16 @@ impl Gate {
                 format!("none, as the {} users pause", plan.users)
             }
             Self::LittlesLaw => format!(
-                "{} around {} users",
+                "within {} of {} users",
                 words::percent(MOST_OFF_LITTLES_LAW_RATIO),
                 plan.users
             ),
             Self::Answers => words::percent(plan.other_answers_ratio),
-            Self::Noise => format!("{}, beyond doubt", words::percent(plan.same_ratio)),
-            Self::Settled => "none, but they are named".to_owned(),
-            Self::Pressure => "none, for information".to_owned(),
+            Self::Noise => format!(
+                "{}, with the whole confidence interval",
+                words::percent(plan.same_ratio)
+            ),
+            Self::Settled | Self::Pressure => "none, for information".to_owned(),
         }
     }
 }
@@ -198,7 +201,7 @@ impl Gates<'_> {
             self.not_sent(result),
             failed_turns(result),
             self.failures(),
-            self.rounds(plan.primary == PrimaryMetric::RequestsPerSecond && under_users),
+            self.rounds(plan.primary == Metric::SuccessesPerSecond && under_users),
             self.lag(),
             self.generator(),
             self.share(Gate::Stalls, stalled_ratio),
@@ -225,7 +228,7 @@ impl Gates<'_> {
     }
 
     fn connections(&self, result: &Measured) -> Reading {
-        let failures = local_failures(&result.summary);
+        let failures = generator_failures(&result.summary);
         Reading {
             gate: Gate::Connections,
             value: (!self.runs.is_empty()).then(|| words::count(failures)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::analysis::Analysis;
 use crate::turn::{Disturbance, TurnFailure};
-use bakeoff_record::experiment::{Experiment, PrimaryMetric, Problem, Run, RunLoad};
+use bakeoff_record::experiment::{Experiment, Problem, Run, RunLoad};
 use bakeoff_record::fixture;
 use bakeoff_record::run::GeneratorUse;
 
@@ -90,8 +90,8 @@ fn too_few_undisturbed_blocks_are_not_judged() {
     };
     assert_eq!(
         obstacle.to_string(),
-        "3 of 8 blocks were disturbed, and too few are left: other processes took 30 % of the machine's processor time in the \
-         first of them; measure when the machine is quiet"
+        "3 of 8 blocks were disturbed, and too few are left: in the first of them, other processes took 30 % of the machine's \
+         processor time; measure when the machine is quiet"
     );
 }
 
@@ -244,6 +244,6 @@ fn a_rate_of_too_few_rounds_is_refused_with_how_long_it_takes() {
     let expected = Reason::TooFewRounds { rounds: 4, turn };
     assert_eq!(obstacle.reason, expected);
     // Response times do not depend on how many of them fit into a turn.
-    experiment.plan.primary = PrimaryMetric::P95ResponseTime;
+    experiment.plan.primary = Metric::P95_RESPONSE_TIME;
     assert_eq!(verdict(&experiment), Verdict::Better);
 }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bakeoff_analysis::statistics::fewest_blocks;
-use bakeoff_analysis::{Analysis, Judged, Metric, SweepResult, UnderLoad, Verdict, voided_blocks};
+use bakeoff_analysis::{Analysis, Judged, SweepResult, UnderLoad, Verdict, voided_blocks};
+use bakeoff_record::Metric;
 use bakeoff_record::{Experiment, Plan, RunLoad};
 use tokio_util::sync::CancellationToken;
 
@@ -181,7 +182,7 @@ impl Comparison {
             .iter()
             .filter(|result| !matches!(result.verdict, Verdict::Baseline | Verdict::Control));
         let is_known = |result: &Judged| {
-            let estimate = result.comparison(primary.into())?.estimate?;
+            let estimate = result.comparison(primary)?.estimate?;
             let interval = estimate.confidence_interval?;
             // Half of its width on the scale of ratios: 1.03 for 3 % to either side.
             Some((interval.high / interval.low).sqrt() - 1.0 <= until_ratio)
@@ -238,7 +239,7 @@ fn lowest_capacity(experiment: &Experiment) -> Option<f64> {
         let rates = analysis
             .contenders()
             .filter(|result| !result.measured().turns.are_too_many_failed())
-            .filter_map(|result| result.measured().figure(Metric::RequestsPerSecond));
+            .filter_map(|result| result.measured().figure(Metric::SuccessesPerSecond));
         rates.filter(|rate| *rate > 0.0).reduce(f64::min)
     })
 }

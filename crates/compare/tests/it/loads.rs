@@ -144,6 +144,7 @@ fn requests_arrive_at_the_same_rates_for_every_contender() {
         .find(|result| result.name() == "slower");
     let capacity = slower
         .unwrap()
+        .measured()
         .summary
         .total
         .successes_per_second()

@@ -7,11 +7,12 @@ use super::canvas::{self, Canvas, Drawn, Frame, LINE, MARGIN, Marker, Panel, col
 use super::{Picture, WIDTH};
 use crate::document::{Cell, Table};
 use bakeoff_analysis::analysis::Analysis;
-use bakeoff_analysis::comparison::{Comparison, Metric};
+use bakeoff_analysis::comparison::Comparison;
 use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
+use bakeoff_record::metric::Metric;
 
 const TOP: f64 = 40.0;
 const ROW: f64 = 50.0;
@@ -33,7 +34,7 @@ struct Row<'a> {
 /// `None` where there is nobody to compare with the baseline.
 pub(super) fn picture(experiment: &Experiment, analysis: &Analysis) -> Option<Picture> {
     let plan = &experiment.plan;
-    let metric = Metric::from(plan.primary);
+    let metric = plan.primary;
     let compared = analysis.contenders().filter(|result| {
         !matches!(
             result.verdict,
@@ -57,7 +58,7 @@ pub(super) fn picture(experiment: &Experiment, analysis: &Analysis) -> Option<Pi
     }
     let title = format!(
         "{} relative to {}",
-        words::capitalised(metric.name()),
+        words::capitalised(&metric.name()),
         plan.baseline
     );
     let description = forest.description();

@@ -42,7 +42,7 @@ pub(super) fn picture(
                 .collect();
             Some(Curve {
                 series: series.position(name)?,
-                name: name.clone(),
+                name: name.to_owned(),
                 points: chart::percentile_points(
                     &result.measured().summary.total.times[TimeKind::Response],
                 ),

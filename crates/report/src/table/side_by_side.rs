@@ -2,7 +2,7 @@
 
 use crate::document::{Cell, Table};
 use bakeoff_analysis::analysis::{Analysis, UnderLoad};
-use bakeoff_analysis::comparison::{Comparison, Metric};
+use bakeoff_analysis::comparison::Comparison;
 use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::precision::QUANTILES;
 use bakeoff_analysis::statistics::Estimate;
@@ -10,65 +10,22 @@ use bakeoff_analysis::sweep::SweepResult;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Experiment, Plan, Run, RunLoad};
+use bakeoff_record::metric::Metric;
 use bakeoff_record::times::TimeKind;
 
 /// All contenders' figures next to each other, a row for each, the best of each figure marked.
 pub(in super::super) fn figures(experiment: &Experiment, analysis: &Analysis) -> Table {
-    let mut columns = vec![
-        Column::new("Requests/s", Some(Best::Highest), |result| {
-            result.measured().figure(Metric::RequestsPerSecond)
-        }),
-        Column::new("Median (ms)", Some(Best::Lowest), |result| {
-            result.measured().figure(Metric::MedianResponseTime)
-        }),
-        Column::new("Average (ms)", Some(Best::Lowest), |result| {
-            Some(
-                result.measured().summary.total.times[TimeKind::Response]
-                    .mean()?
-                    .as_secs_f64()
-                    * 1e3,
-            )
-        }),
-        Column::new("95 % (ms)", Some(Best::Lowest), |result| {
-            result.measured().figure(Metric::P95ResponseTime)
-        }),
-        Column::new("99 % (ms)", Some(Best::Lowest), |result| {
-            result.measured().figure(Metric::P99ResponseTime)
-        }),
-        Column::new("Max (ms)", Some(Best::Lowest), |result| {
-            Some(
-                result.measured().summary.total.times[TimeKind::Response]
-                    .max()?
-                    .as_secs_f64()
-                    * 1e3,
-            )
-        }),
-        Column::new("Failed (%)", None, |result| {
-            Some(result.measured().summary.total.fail_ratio() * 100.0)
-        }),
-        Column::new("CPU s per 1,000", Some(Best::Lowest), |result| {
-            result.measured().cpu_seconds_per_1000_requests
-        }),
-        Column::new("Requests/s per core", Some(Best::Highest), |result| {
-            result.measured().requests_per_core_second()
-        }),
-        Column::new("Memory (MB)", Some(Best::Lowest), |result| {
-            Some(result.measured().peak_memory_bytes? as f64 / 1e6)
-        }),
-        Column::new("First answer (ms)", Some(Best::Lowest), |result| {
-            Some(result.measured().cold_start?.as_secs_f64() * 1e3)
-        }),
-    ];
+    let mut columns: Vec<Column> = Metric::shown().map(Column::of_metric).collect();
     if let Some(price) = experiment.plan.price_per_core_hour {
         let of_million = move |result: &Judged| result.measured().price_per_million_requests(price);
-        columns.push(Column::new(
-            "Price per million",
-            Some(Best::Lowest),
-            of_million,
-        ));
+        columns.push(Column {
+            header: "Price per million".to_owned(),
+            best: Some(Best::Lowest),
+            figure: Box::new(of_million),
+        });
     }
     let mut header = vec!["Contender".to_owned(), "Verdict".to_owned()];
-    header.extend(columns.iter().map(|column| column.header.to_owned()));
+    header.extend(columns.iter().map(|column| column.header.clone()));
     let rows = analysis.results.iter().map(|result| {
         let mut cells = vec![
             Cell::words(result.name()),
@@ -93,7 +50,7 @@ type Figure = Box<dyn Fn(&Judged) -> Option<f64>>;
 
 /// One figure of every contender.
 struct Column {
-    header: &'static str,
+    header: String,
     best: Option<Best>,
     figure: Figure,
 }
@@ -105,15 +62,18 @@ enum Best {
 }
 
 impl Column {
-    fn new(
-        header: &'static str,
-        best: Option<Best>,
-        figure: impl Fn(&Judged) -> Option<f64> + 'static,
-    ) -> Self {
+    fn of_metric(metric: Metric) -> Self {
+        let descriptor = metric.descriptor();
+        let best = if descriptor.more_is_better {
+            Best::Highest
+        } else {
+            Best::Lowest
+        };
         Self {
-            header,
-            best,
-            figure: Box::new(figure),
+            header: descriptor.header,
+            // Most contenders fail in nothing, so that a mark would say nothing.
+            best: (metric != Metric::FailRatio).then_some(best),
+            figure: Box::new(move |result| result.measured().figure(metric)),
         }
     }
 
@@ -194,16 +154,10 @@ pub(in super::super) fn ratios(analysis: &Analysis, plan: &Plan) -> Option<Table
         .iter()
         .filter(|result| !result.compared.comparisons.is_empty())
         .collect();
-    let primary = Metric::from(plan.primary);
-    let header = [
-        "Contender",
-        "Requests/s",
-        "Median",
-        "95 %",
-        "99 %",
-        "CPU per request",
-        "Blocks",
-    ];
+    let primary = plan.primary;
+    let mut header = vec!["Contender".to_owned()];
+    header.extend(Metric::compared().map(|metric| metric.descriptor().ratio_header));
+    header.push("Blocks".to_owned());
     let rows = compared.iter().map(|result| {
         let mut cells = vec![Cell::words(result.name())];
         cells.extend(
@@ -226,7 +180,7 @@ pub(in super::super) fn ratios(analysis: &Analysis, plan: &Plan) -> Option<Table
             plan.baseline,
             primary.name()
         ),
-        header: header.map(str::to_owned).into(),
+        header,
         rows: rows.collect(),
     })
 }
@@ -268,7 +222,7 @@ fn rows_at_rate(under: &UnderLoad) -> Vec<Vec<Cell>> {
         .iter()
         .filter(|result| !result.measured().blocks.is_empty());
     let row = |result: &Judged| {
-        let comparison = result.comparison(under.primary.into());
+        let comparison = result.comparison(under.primary);
         let figure = |metric| Cell::optional(result.measured().figure(metric).map(words::figure));
         let not_sent = result
             .measured()
@@ -279,9 +233,9 @@ fn rows_at_rate(under: &UnderLoad) -> Vec<Vec<Cell>> {
             Cell::words(result.name()),
             Cell::figure(words::figure(per_second)),
             Cell::words(result.verdict.label()),
-            figure(Metric::MedianResponseTime),
-            figure(Metric::P95ResponseTime),
-            figure(Metric::P99ResponseTime),
+            figure(Metric::MEDIAN_RESPONSE_TIME),
+            figure(Metric::P95_RESPONSE_TIME),
+            figure(Metric::P99_RESPONSE_TIME),
             Cell::optional(comparison.map(ratio)),
             Cell::optional(not_sent.map(words::count)),
         ]
@@ -333,7 +287,7 @@ pub(in super::super) fn sweeps(experiment: &Experiment, analysis: &Analysis) -> 
 
 /// The primary figure of each block as a small picture of signs; `None` where nothing was measured.
 pub(in super::super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> Option<Table> {
-    let metric = Metric::from(experiment.plan.primary);
+    let metric = experiment.plan.primary;
     let mut blocks: Vec<u32> = analysis
         .results
         .iter()
@@ -363,7 +317,7 @@ pub(in super::super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> 
     (!blocks.is_empty()).then(|| Table {
         caption: format!(
             "{} block by block, each contender from its lowest to its highest",
-            words::capitalised(metric.name())
+            words::capitalised(&metric.name())
         ),
         header: header.map(str::to_owned).into(),
         rows: analysis.results.iter().map(row).collect(),
