@@ -256,7 +256,7 @@ mod tests {
             );
             assert!(
                 xml.contains(
-                    "<failure type=\"failed\" message=\"failed\">new failed: in 1 of 6 turns"
+                    "<failure type=\"failed\" message=\"failed\">new failed in 1 of 6 turns:"
                 ),
                 "{xml}"
             );

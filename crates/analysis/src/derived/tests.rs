@@ -196,11 +196,11 @@ fn a_record_of_version_1_can_still_be_read() {
     assert_eq!(experiment, expected);
 }
 
-/// Removes the sentences, which may change from version to version, and the field that older records do not have.
+/// Removes the sentences, which may change from version to version.
 fn without_sentences(document: &mut Value) {
     match document {
         Value::Object(fields) => {
-            for sentences in ["interpretation", "obstacle", "gates", "by", "how", "side"] {
+            for sentences in ["interpretation", "obstacle", "gates", "by", "how"] {
                 fields.remove(sentences);
             }
             fields.values_mut().for_each(without_sentences);

@@ -5,7 +5,7 @@ use super::evidence::{about_percent, certainty, comparable, percentile_interval}
 use crate::judged::Judged;
 use crate::shift::Shift;
 use crate::statistics::ConfidenceInterval;
-use crate::verdict::{Gate, MOST_NOT_SENT_RATIO, Verdict};
+use crate::verdict::{Gate, Verdict};
 use crate::words;
 use bakeoff_record::experiment::RunLoad;
 use bakeoff_record::metric::Metric;
@@ -14,7 +14,16 @@ use bakeoff_record::times::TimeKind;
 /// How far apart two percentiles of equal times may be: each is within a thousandth of what was recorded.
 pub(super) const RESOLUTION_RATIO: f64 = 0.002;
 
-/// Mean, 95th percentile and maximum.
+/// Gates that a load generator is beyond when it was delayed itself.
+const OF_GENERATOR: [Gate; 5] = [
+    Gate::Stalls,
+    Gate::Neighbours,
+    Gate::Steal,
+    Gate::Lag,
+    Gate::Generator,
+];
+
+/// Mean, p95 and maximum of the response times.
 pub(super) fn times(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
         let times = &result.measured().summary.total.times[TimeKind::Response];
@@ -259,9 +268,12 @@ pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
                 return None;
             };
             let arrivals = result.measured().summary.arrivals?;
-            let not_sent_ratio = arrivals.not_sent_ratio();
-            let too_many = not_sent_ratio > MOST_NOT_SENT_RATIO;
-            let is_contenders = too_many && !is_generators(result);
+            let is_beyond = |gate| {
+                let mut gates = result.gates.iter();
+                gates.any(|reading| reading.gate == gate && reading.beyond.is_some())
+            };
+            // What a delayed generator did not send says nothing about a contender.
+            let is_contenders = is_beyond(Gate::NotSent) && !OF_GENERATOR.into_iter().any(is_beyond);
             (is_contenders && result.verdict != Verdict::Control).then(|| {
                 format!(
                     "{} could not keep up with {} requests per second: {} of the {} planned requests were not sent ({}), since the \
@@ -270,23 +282,10 @@ pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
                     words::figure(per_second),
                     words::count(arrivals.not_sent),
                     words::count(arrivals.planned),
-                    about_percent(not_sent_ratio)
+                    about_percent(arrivals.not_sent_ratio())
                 )
             })
         })
     });
     at_rates.collect()
-}
-
-/// `true` if the load generator was held up itself, so that what it did not send says nothing about a contender.
-fn is_generators(result: &Judged) -> bool {
-    let of_generator = [
-        Gate::Stalls,
-        Gate::Neighbours,
-        Gate::Steal,
-        Gate::Lag,
-        Gate::Generator,
-    ];
-    let mut gates = result.gates.iter();
-    gates.any(|reading| of_generator.contains(&reading.gate) && reading.beyond.is_some())
 }

@@ -44,8 +44,8 @@ pub struct FailureCauseRecord {
     pub method: String,
     pub name: String,
     pub cause: String,
-    /// `None` in older records, whose side follows from the text of the cause.
-    #[serde(default)]
+    /// `None` if the side follows from the text of the cause, as it does in records from before sides were stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub side: Option<SideRecord>,
     pub occurrences: u64,
     pub first_seen_ms: f64,
@@ -81,11 +81,14 @@ impl AtRest for FailureCause {
     type Record = FailureCauseRecord;
 
     fn to_record(&self) -> FailureCauseRecord {
+        // The server's causes are written as they always were.
+        let usual = Side::Server;
+        let is_usual = self.side == usual && side_by_text(&self.cause) == usual;
         FailureCauseRecord {
             method: self.method.clone(),
             name: self.name.clone(),
             cause: self.cause.clone(),
-            side: Some(self.side.to_record()),
+            side: (!is_usual).then(|| self.side.to_record()),
             occurrences: self.occurrences,
             first_seen_ms: unit::ms(self.first_seen),
             last_seen_ms: unit::ms(self.last_seen),
@@ -95,7 +98,7 @@ impl AtRest for FailureCause {
     fn from_record(_: &'static str, record: FailureCauseRecord) -> Result<Self, RecordError> {
         let side = match record.side {
             Some(side) => side.try_into()?,
-            None => side_in_older_records(&record.cause),
+            None => side_by_text(&record.cause),
         };
         Ok(Self {
             method: record.method,
@@ -115,8 +118,8 @@ impl From<&FailureCause> for FailureCauseRecord {
     }
 }
 
-/// Side of a cause in a record from before sides were stored: the generator's causes began with these words.
-fn side_in_older_records(cause: &str) -> Side {
+/// Side of a cause in a record without sides: the generator's causes have always begun with these words.
+fn side_by_text(cause: &str) -> Side {
     let mut beginnings = ["too many open files", "no local port"].into_iter();
     if beginnings.any(|beginning| cause.starts_with(beginning)) {
         Side::Generator
@@ -186,5 +189,68 @@ impl<'de> Visitor<'de> for RequestTimesVisitor {
             };
         }
         Ok(RequestTimesRecord(times))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn a_record_without_sides_has_them_by_the_text_of_its_causes() {
+        for (cause, side) in [
+            (
+                "too many open files (limit 1,024) on the machine",
+                Side::Generator,
+            ),
+            ("no local port of 32768 to 60999 left", Side::Generator),
+            ("connection refused", Side::Server),
+        ] {
+            let mut failure = fixture::measurement("/", &[], &[1], 1).failures.remove(0);
+            failure.cause = cause.to_owned();
+            let record = FailureCauseRecord {
+                side: None,
+                ..failure.to_record()
+            };
+            assert_eq!(
+                FailureCause::from_record("failures", record).unwrap().side,
+                side
+            );
+        }
+    }
+
+    #[test]
+    fn sides_come_back_whatever_the_text_says() {
+        for side in [Side::Generator, Side::Server] {
+            for cause in ["no local port left", "connection refused"] {
+                let mut failure = fixture::measurement("/", &[], &[1], 1).failures.remove(0);
+                (failure.cause, failure.side) = (cause.to_owned(), side);
+                let json = serde_json::to_string(&failure.to_record()).unwrap();
+                let back =
+                    FailureCause::from_record("failures", serde_json::from_str(&json).unwrap());
+                assert_eq!(back.unwrap(), failure);
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_and_missing_kinds_of_times_are_refused() {
+        let stats = fixture::measurement("/", &[1], &[], 1).requests.remove(0);
+        let json = serde_json::to_value(stats.to_record()).unwrap();
+        let read = |json: serde_json::Value| serde_json::from_value::<RequestStatsRecord>(json);
+        assert_eq!(read(json.clone()).unwrap(), stats.to_record());
+        for kind in TimeKind::ALL {
+            let mut without = json.clone();
+            without.as_object_mut().unwrap().remove(kind.name());
+            assert_eq!(
+                read(without).is_err(),
+                kind.is_in_every_record(),
+                "{kind:?}"
+            );
+        }
+        let mut with = json;
+        with["surplus"] = serde_json::Value::Null;
+        assert!(read(with).is_err());
     }
 }
