@@ -10,8 +10,8 @@ use std::time::SystemTime;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use bakeoff_record::coarse::CoarseRun;
-use bakeoff_record::experiment::Machine;
 use bakeoff_record::json::{CoarseRecord, MachineRecord, MeasurementRecord};
+use bakeoff_record::machine::Machine;
 use bakeoff_record::run::{LoadTest, Measurement};
 use bakeoff_record::stored::{Detail, RunId, RunState, StoredRun};
 
@@ -238,7 +238,7 @@ impl History {
                 name,
                 host,
                 bakeoff_version,
-                machine: machine.into(),
+                machine: machine.try_into()?,
                 measurement: record.try_into()?,
             })
         };

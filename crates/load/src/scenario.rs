@@ -11,6 +11,7 @@ use crate::check::Checks;
 use crate::host::Host;
 use crate::threshold::failures_without_threshold;
 use crate::{Arrivals, Connecting, ScenarioError, Stage, Threshold, Workload};
+use bakeoff_record::Metric;
 
 mod body;
 mod check;
@@ -395,9 +396,8 @@ fn threshold(
     source: &Source<'_>,
     table: &file::ThresholdTable,
 ) -> Result<Threshold, ScenarioError> {
-    let metric = table.metric.get_ref().parse().map_err(|problem: String| {
-        source.wrong(&table.metric.span(), &format!("`metric` {problem}"))
-    })?;
+    let metric = Metric::of_threshold(table.metric.get_ref())
+        .map_err(|problem| source.wrong(&table.metric.span(), &format!("`metric` {problem}")))?;
     let limit = |key: &str, value: &Option<toml::Spanned<toml::Value>>| {
         let Some(value) = value else { return Ok(None) };
         let number = file::number(value.get_ref());
@@ -425,7 +425,7 @@ fn threshold(
     if let Some(value) = table
         .above
         .as_ref()
-        .filter(|_| above.is_some() && metric.most() == above)
+        .filter(|_| above.is_some() && Threshold::most(metric) == above)
     {
         let problem = "`above = 1` can never hold; write `at_least = 1`";
         return Err(source.wrong(&value.span(), problem));

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use bakeoff_record::experiment::{PrimaryMetric, RunLoad};
+use bakeoff_record::experiment::RunLoad;
 use bakeoff_record::fixture;
 use bakeoff_record::{ContenderKind, LoadTest, LoadTestRecord, Problem, RecordError, Run};
 
@@ -270,12 +270,7 @@ prop_compose! {
         name in ".*",
         since in 0_u64..1 << 37,
         nanoseconds in 0_u32..1_000_000_000,
-        primary in prop::sample::select(vec![
-            PrimaryMetric::RequestsPerSecond,
-            PrimaryMetric::MedianResponseTime,
-            PrimaryMetric::P95ResponseTime,
-            PrimaryMetric::P99ResponseTime,
-        ]),
+        primary in prop::sample::select(Metric::primary().collect::<Vec<_>>()),
         kind in prop::sample::select(vec![ContenderKind::Process, ContenderKind::Docker, ContenderKind::Url]),
         warm_up_ns in 0_u64..1 << 50,
         cold_start_ns in proptest::option::of(0_u64..1 << 50),

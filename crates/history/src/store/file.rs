@@ -11,7 +11,7 @@ use rusqlite::{
 };
 
 use super::{HistoryError, Owner, blob, unix_ms};
-use bakeoff_record::coarse::{CoarseRun, Source};
+use bakeoff_record::coarse::CoarseRun;
 use bakeoff_record::json::{CoarseRecord, MeasurementRecord, SecondRecord, SourceRecord};
 use bakeoff_record::run::Measurement;
 use bakeoff_record::stored::{Figures, RunId, RunState, StoredRun};
@@ -273,7 +273,7 @@ pub(super) fn insert_coarse(
         format!("imported from {}", run.source.title()),
         owner.process,
         owner.started,
-        SourceRecord::from(run.source).word(),
+        SourceRecord::from(&run.source).word(),
         run.started_at.map_or(UNKNOWN, unix_ms),
         known(figures.users.map(u64::from)),
         figures.period.map_or(UNKNOWN, us),
@@ -309,7 +309,7 @@ pub(super) fn stored_run(row: &Row<'_>) -> rusqlite::Result<StoredRun> {
         },
         source: source
             .and_then(|word| SourceRecord::of_word(&word))
-            .map(Source::from),
+            .and_then(|source| source.try_into().ok()),
         notes: row.get(6)?,
         tags: serde_json::from_str(row.get_ref(7)?.as_str()?).unwrap_or_default(),
         figures: Figures {

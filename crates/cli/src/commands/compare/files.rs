@@ -73,15 +73,15 @@ pub(super) fn is_any_beyond_a_limit(args: &CompareArgs, experiment: &Experiment)
 pub(super) fn has_any_failed(experiment: &Experiment) -> bool {
     let analysis = Analysis::of(experiment);
     let failed = analysis.contenders();
-    let failed = failed.filter(|result| result.turns.are_too_many_failed());
+    let failed = failed.filter(|result| result.measured().turns.are_too_many_failed());
     let mut any = false;
     for result in failed {
         any = true;
         say(&format!(
             "failed: {}: {} of {} turns",
-            result.contender.name,
-            result.turns.failed.len(),
-            result.turns.begun
+            result.name(),
+            result.measured().turns.failed.len(),
+            result.measured().turns.begun
         ));
     }
     any
