@@ -1,6 +1,5 @@
 //! The figures behind the charts.
 
-use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
 use super::document::{Axis, Cell, Chart, Choice, Line, Mark, Table};
@@ -8,11 +7,12 @@ use bakeoff_analysis::analysis::Analysis;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Experiment, RunLoad};
 use bakeoff_record::run::{Measurement, RequestStats};
-use bakeoff_record::times::Times;
+use bakeoff_record::timeline::Steps;
+use bakeoff_record::times::{TimeKind, Times};
 
-mod history;
+mod over_time;
 
-use history::{History, Moment, Value};
+use over_time::{Value, failures, line, quantile, requests, step_length, steps, users};
 
 /// One chart over time per quantity, with a line for each contender.
 pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec<Chart> {
@@ -24,28 +24,26 @@ pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec
     let Some(first) = runs().next() else {
         return Vec::new();
     };
-    let step = history::step(runs().map(|run| &run.measurement));
-    let histories: Vec<(String, History)> = measured
+    let length = step_length(runs().map(|run| &run.measurement));
+    let by_contender: Vec<(String, Steps)> = measured
         .iter()
         .map(|result| {
             let runs = runs().filter(|run| run.contender == result.contender.name);
             (
                 result.contender.name.clone(),
-                History::of_all(step, runs.map(|run| &run.measurement)),
+                steps(length, runs.map(|run| &run.measurement)),
             )
         })
         .collect();
-    let seconds = seconds(histories.iter().map(|(_, history)| history));
+    let seconds = seconds(by_contender.iter().map(|(_, steps)| steps));
     let over_time = |id, title: &str, unit, value: Value| {
-        let lines = histories.iter().map(|(name, history)| Line {
+        let lines = by_contender.iter().map(|(name, steps)| Line {
             name: name.clone(),
-            y: history.line(&seconds, value),
+            y: line(steps, None, &seconds, value),
         });
-        let chart = time_chart((id, title, unit), step, &seconds, lines.collect());
         Chart {
             measured: Some(period(&first.measurement)),
-            description: chart.description + " The runs of all blocks are put together.",
-            ..chart
+            ..time_chart((id, title, unit), length, &seconds, lines.collect())
         }
     };
     vec![
@@ -53,68 +51,60 @@ pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec
             "rate",
             "Requests per second over time",
             "requests/s",
-            Moment::requests,
+            requests,
         ),
-        over_time("median", "Median response time over time", "ms", |moment| {
-            moment.quantile_ms(0.5)
-        }),
+        over_time(
+            "median",
+            "Median response time over time",
+            "ms",
+            quantile::<0>,
+        ),
         over_time(
             "p95",
-            "95th percentile of the response time over time",
+            "p95 of the response time over time",
             "ms",
-            |moment| moment.quantile_ms(0.95),
+            quantile::<1>,
         ),
-        over_time("users", "Users over time", "users", Moment::users),
+        over_time("users", "Users over time", "users", users),
     ]
 }
 
-/// The same for one load test, with several quantities in one chart where they share a unit,
-/// and a choice of request names.
+/// Charts of one load test. Quantities with the same unit share a chart; each chart has a choice of request names.
 pub(super) fn of_measurement(measurement: &Measurement) -> Vec<Chart> {
-    let step = history::step([measurement]);
-    let all = History::of_all(step, [measurement]);
-    let by_name: Vec<(String, History)> = (0..)
-        .zip(named(measurement))
-        .map(|(entry, (name, _))| (name, History::of_entry(step, measurement, entry)))
-        .collect();
-    let seconds = seconds([&all]);
+    let length = step_length([measurement]);
+    let steps = steps(length, [measurement]);
+    let seconds = seconds([&steps]);
     let over_time = |id, title: &str, unit, values: &[(&str, Value)]| {
-        let y = |history: &History| -> Vec<_> {
+        let y = |entry| -> Vec<_> {
+            let values = values.iter();
             values
-                .iter()
-                .map(|(_, value)| history.line(&seconds, *value))
+                .map(|(_, value)| line(&steps, entry, &seconds, *value))
                 .collect()
         };
-        let lines = values.iter().zip(y(&all)).map(|((name, _), y)| Line {
+        let lines = values.iter().zip(y(None)).map(|((name, _), y)| Line {
             name: (*name).to_owned(),
             y,
         });
-        let choices = by_name.iter().map(|(name, history)| Choice {
-            name: name.clone(),
-            y: y(history),
-        });
+        let choices = (0..)
+            .zip(named(measurement))
+            .map(|(entry, (name, _))| Choice {
+                name,
+                y: y(Some(entry)),
+            });
         Chart {
             choices: choices.collect(),
             marks: marks(measurement),
             measured: Some(period(measurement)),
-            ..time_chart((id, title, unit), step, &seconds, lines.collect())
+            ..time_chart((id, title, unit), length, &seconds, lines.collect())
         }
     };
-    let rates: [(&str, Value); 2] = [
-        ("requests", Moment::requests),
-        ("failures", Moment::failures),
-    ];
+    let rates: [(&str, Value); 2] = [("requests", requests), ("failures", failures)];
     let times: [(&str, Value); 3] = [
-        ("median", |moment| moment.quantile_ms(0.5)),
-        ("95th percentile", |moment| moment.quantile_ms(0.95)),
-        ("99th percentile", |moment| moment.quantile_ms(0.99)),
+        ("p50 (median)", quantile::<0>),
+        ("p95", quantile::<1>),
+        ("p99", quantile::<2>),
     ];
-    let users = over_time(
-        "users",
-        "Users over time",
-        "users",
-        &[("users", Moment::users)],
-    );
+    let users = over_time("users", "Users over time", "users", &[("users", users)]);
     vec![
         over_time(
             "rate",
@@ -239,9 +229,10 @@ pub(super) const SHARES: [(f64, &str); 5] = [
     (4.0, "99.99 %"),
 ];
 
-/// Every second that a point of one of these begins with.
-fn seconds<'a>(histories: impl IntoIterator<Item = &'a History>) -> Vec<u64> {
-    let mut seconds: Vec<u64> = histories.into_iter().flat_map(History::seconds).collect();
+/// Start of every step of these timelines, in seconds.
+fn seconds<'a>(timelines: impl IntoIterator<Item = &'a Steps>) -> Vec<u64> {
+    let steps = timelines.into_iter().flat_map(Steps::iter);
+    let mut seconds: Vec<u64> = steps.map(|(second, _)| second).collect();
     seconds.sort_unstable();
     seconds.dedup();
     seconds
