@@ -1,4 +1,4 @@
-//! The figures behind the charts.
+//! Figures of the charts over time and of the percentile curves.
 
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ pub(super) fn of_measurement(measurement: &Measurement) -> Vec<Chart> {
     ]
 }
 
-/// The curve of the response times, and that of the service times where arrivals were planned.
+/// Response times, and service times if arrivals were planned; each with the name of its curve.
 fn curves<'a>(
     measurement: &Measurement,
     response: &'a Times,
@@ -134,7 +134,7 @@ fn curves<'a>(
     curves
 }
 
-/// Response times by percentile, and service times where they are something else.
+/// Response times by percentile, and service times if arrivals were planned.
 fn percentiles_of(measurement: &Measurement) -> Chart {
     let (mut response, mut service) = (Times::new(), Times::new());
     for stats in &measurement.requests {
@@ -158,7 +158,7 @@ fn percentiles_of(measurement: &Measurement) -> Chart {
     }
 }
 
-/// What a reader can choose instead of all requests; nothing where there is one name only.
+/// Entries of the measurement's `requests` that a reader can choose, by name; none if there is only one.
 fn named(measurement: &Measurement) -> impl Iterator<Item = (String, &RequestStats)> {
     let several = measurement.requests.len() > 1;
     measurement
@@ -179,7 +179,7 @@ fn marks(measurement: &Measurement) -> Vec<Mark> {
         .collect()
 }
 
-/// The chart's figures in full, or for a percentile curve at the percentiles named on its axis.
+/// Figures of a chart as a table: one row for each point, or, for a percentile curve, for each percentile named on its axis.
 pub(super) fn as_table(chart: &Chart) -> Table {
     let x_name = match chart.axis {
         Axis::Seconds => "Second",
@@ -220,13 +220,13 @@ fn of_all(chart: &Chart) -> &'static str {
     }
 }
 
-/// The percentiles named on the axis of a percentile curve, by their place on it.
+/// Percentiles named on the axis of a percentile curve, by their place on the axis.
 pub(super) const SHARES: [(f64, &str); 5] = [
-    (std::f64::consts::LOG10_2, "50 %"),
-    (1.0, "90 %"),
-    (2.0, "99 %"),
-    (3.0, "99.9 %"),
-    (4.0, "99.99 %"),
+    (std::f64::consts::LOG10_2, "p50"),
+    (1.0, "p90"),
+    (2.0, "p99"),
+    (3.0, "p99.9"),
+    (4.0, "p99.99"),
 ];
 
 /// Start of every step of these timelines, in seconds.
@@ -249,7 +249,7 @@ fn time_chart(
         id,
         title: title.to_owned(),
         description: format!(
-            "{title}, in {unit}, for {}, by seconds since the start of the load.",
+            "{title}, in {unit}, for {}. The axis shows seconds since the start of the load.",
             words::list(&names)
         ),
         axis: Axis::Seconds,
@@ -263,11 +263,11 @@ fn time_chart(
     }
 }
 
-/// Where each share of the requests stands on the axis of a percentile curve.
+/// Places of all points on the axis of a percentile curve, see [`Axis::Share`].
 fn shares() -> Vec<f64> {
     const STEPS_PER_DECADE: u32 = 20;
     let place = |step| {
-        // The step next to the median is put on it.
+        // The step next to p50 is moved onto p50.
         if step == 6 {
             std::f64::consts::LOG10_2
         } else {
@@ -277,16 +277,17 @@ fn shares() -> Vec<f64> {
     (0..=4 * STEPS_PER_DECADE).map(place).collect()
 }
 
-/// The response time in milliseconds that each share of requests does not exceed, as far as the requests tell.
+/// Percentile curve: places on the axis with the response time in milliseconds. The curve ends where the percentile is the
+/// last request.
 pub(super) fn percentile_points(times: &Times) -> Vec<(f64, f64)> {
-    // The last of n requests is at the share 1 − 1/n; nothing is known beyond it.
+    // The last of n requests is at the share 1 − 1/n. No percentile beyond that share is known.
     let end = (times.count() as f64).log10().min(4.0);
     let point = |x: f64| Some((x, milliseconds(times.quantile(1.0 - 10_f64.powf(-x))?)));
     let known = shares().into_iter().take_while(|x| *x <= end);
     known.filter_map(point).collect()
 }
 
-/// The response time that each share of requests does not exceed; a curve ends where its requests no longer tell.
+/// Chart of percentile curves, see [`percentile_points`].
 pub(super) fn percentile_chart(curves: &[(String, &Times)]) -> Chart {
     let x = shares();
     let lines = curves.iter().map(|(name, times)| {
@@ -303,7 +304,7 @@ pub(super) fn percentile_chart(curves: &[(String, &Times)]) -> Chart {
         id: "percentiles",
         title: "Response time by percentile".to_owned(),
         description: format!(
-            "The response time in ms that each share of the requests does not exceed, for {}; the lower the better.",
+            "Response time in ms at each percentile, for {}. Lower is better.",
             words::list(&names)
         ),
         axis: Axis::Share,
@@ -317,7 +318,7 @@ pub(super) fn percentile_chart(curves: &[(String, &Times)]) -> Chart {
     }
 }
 
-/// Where the measured period lies, in seconds from the start of the load.
+/// Start and end of the measured period, in seconds from the start of the load.
 fn period(measurement: &Measurement) -> (f64, f64) {
     let start = measurement.warm_up.as_secs_f64();
     (start, start + measurement.period.as_secs_f64())
@@ -327,7 +328,7 @@ fn milliseconds(time: Duration) -> f64 {
     rounded(time.as_secs_f64() * 1e3)
 }
 
-/// Three decimals, more than any screen shows.
+/// `value` with three decimals, more than a screen shows.
 fn rounded(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }

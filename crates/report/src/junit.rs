@@ -179,7 +179,10 @@ mod tests {
             xml.contains("skipped=\"0\" errors=\"0\" failures=\"1\""),
             "{xml}"
         );
-        assert!(xml.contains("<failure message=\"its interval, "), "{xml}");
+        assert!(
+            xml.contains("<failure message=\"its 95 % interval, "),
+            "{xml}"
+        );
         let rates: [(&str, &[u64]); 2] = [("new", &[980; 6]), ("old", &[1000; 6])];
         let xml = render_experiment(&fixture::experiment(&rates, "old"), not_worse(0.1));
         assert!(

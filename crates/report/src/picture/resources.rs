@@ -1,4 +1,4 @@
-//! What the work costs: processor time and memory, a bar for each contender.
+//! CPU time and memory, a bar for each contender.
 
 use super::canvas::{self, Canvas, Drawn, LINE, MARGIN, color, shortened};
 use super::{Picture, WIDTH};
@@ -24,13 +24,13 @@ const COSTS: [Cost; 2] = [
         figure: |result| result.cpu_seconds_per_1000_requests,
     },
     Cost {
-        heading: "Most memory held at once",
+        heading: "Peak memory",
         unit: "MB",
         figure: |result| Some(result.peak_memory_bytes? as f64 / 1e6),
     },
 ];
 
-/// `None` where nothing of it was seen.
+/// The picture; `None` if neither CPU time nor memory was measured.
 pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
     let results: Vec<&ContenderResult> = analysis
         .contenders()
@@ -39,9 +39,9 @@ pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
     if results.is_empty() {
         return None;
     }
-    let title = "Processor time and memory";
-    let description =
-        "Of each contender's processes or container, all blocks together; shorter is better.";
+    let title = "CPU time and memory";
+    let description = "CPU time and peak memory of each contender's processes or container, all blocks together. Shorter is \
+                       better.";
     let of_one = HEADING + ROW * results.len() as f64;
     let height = TOP + 2.0 * of_one + MARGIN;
     let svg = canvas::drawn((WIDTH, height), (title, description), |canvas| {
@@ -62,7 +62,7 @@ pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
         svg,
         table: Table {
             caption: title.to_owned(),
-            header: ["Contender", "CPU s per 1,000", "Memory (MB)"]
+            header: ["Contender", "CPU s per 1,000 requests", "Peak memory (MB)"]
                 .map(str::to_owned)
                 .into(),
             rows: rows.collect(),
@@ -81,7 +81,7 @@ fn bars(canvas: &Canvas<'_>, cost: &Cost, results: &[&ContenderResult], top: f64
         canvas.text(&name, (MARGIN, top + LINE / 2.0), color::INK)?;
         let figure = (cost.figure)(result);
         let text = figure.map_or_else(
-            || "not seen".to_owned(),
+            || "not measured".to_owned(),
             |figure| format!("{} {}", words::figure(figure), cost.unit),
         );
         canvas.text_to(&text, (WIDTH - MARGIN, top + LINE / 2.0), color::INK)?;

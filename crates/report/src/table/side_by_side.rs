@@ -1,5 +1,6 @@
-//! The tables that put contenders side by side.
+//! Tables of all contenders side by side.
 
+use super::percentile_name;
 use crate::document::{Cell, Table};
 use bakeoff_analysis::analysis::{Analysis, ContenderResult, UnderLoad};
 use bakeoff_analysis::comparison::{Comparison, Metric};
@@ -11,13 +12,13 @@ use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Experiment, Plan, Run, RunLoad};
 use bakeoff_record::times::TimeKind;
 
-/// All contenders' figures next to each other, a row for each, the best of each figure marked.
+/// Figures of all contenders, a row for each. The best of each figure is marked.
 pub(in super::super) fn figures(experiment: &Experiment, analysis: &Analysis) -> Table {
     let mut columns = vec![
         Column::new("Requests/s", Some(Best::Highest), |result| {
             result.figure(Metric::RequestsPerSecond)
         }),
-        Column::new("Median (ms)", Some(Best::Lowest), |result| {
+        Column::new("p50 (ms)", Some(Best::Lowest), |result| {
             result.figure(Metric::MedianResponseTime)
         }),
         Column::new("Average (ms)", Some(Best::Lowest), |result| {
@@ -28,10 +29,10 @@ pub(in super::super) fn figures(experiment: &Experiment, analysis: &Analysis) ->
                     * 1e3,
             )
         }),
-        Column::new("95 % (ms)", Some(Best::Lowest), |result| {
+        Column::new("p95 (ms)", Some(Best::Lowest), |result| {
             result.figure(Metric::P95ResponseTime)
         }),
-        Column::new("99 % (ms)", Some(Best::Lowest), |result| {
+        Column::new("p99 (ms)", Some(Best::Lowest), |result| {
             result.figure(Metric::P99ResponseTime)
         }),
         Column::new("Max (ms)", Some(Best::Lowest), |result| {
@@ -45,13 +46,13 @@ pub(in super::super) fn figures(experiment: &Experiment, analysis: &Analysis) ->
         Column::new("Failed (%)", None, |result| {
             Some(result.summary.total.fail_ratio() * 100.0)
         }),
-        Column::new("CPU s per 1,000", Some(Best::Lowest), |result| {
+        Column::new("CPU s per 1,000 requests", Some(Best::Lowest), |result| {
             result.cpu_seconds_per_1000_requests
         }),
         Column::new("Requests/s per core", Some(Best::Highest), |result| {
             result.requests_per_core_second()
         }),
-        Column::new("Memory (MB)", Some(Best::Lowest), |result| {
+        Column::new("Peak memory (MB)", Some(Best::Lowest), |result| {
             Some(result.peak_memory_bytes? as f64 / 1e6)
         }),
         Column::new("First answer (ms)", Some(Best::Lowest), |result| {
@@ -61,7 +62,7 @@ pub(in super::super) fn figures(experiment: &Experiment, analysis: &Analysis) ->
     if let Some(price) = experiment.plan.price_per_core_hour {
         let of_million = move |result: &ContenderResult| result.price_per_million_requests(price);
         columns.push(Column::new(
-            "Price per million",
+            "Price per million requests",
             Some(Best::Lowest),
             of_million,
         ));
@@ -81,7 +82,7 @@ pub(in super::super) fn figures(experiment: &Experiment, analysis: &Analysis) ->
         cells
     });
     Table {
-        caption: "All contenders; * marks the best figure measured, which is no verdict by itself"
+        caption: "All contenders. * marks the best figure; only the verdict says whether a difference is real"
             .to_owned(),
         header,
         rows: rows.collect(),
@@ -136,24 +137,25 @@ impl Column {
     }
 }
 
-/// A contender that answers quickly because it fails, or that the generator held back, sets no mark.
+/// `true` if the contender's figures may be marked as the best. A contender that fails may be fast because it fails, and a
+/// contender with an obstacle has figures that are not its own.
 fn may_be_best(result: &ContenderResult) -> bool {
     let may_be = !matches!(result.verdict, Verdict::Failed { .. } | Verdict::Control);
     may_be && Obstacle::of(result).is_none()
 }
 
-/// How well percentiles are known; `None` where nothing was measured.
+/// Percentiles with their confidence intervals; `None` without any successful request.
 pub(in super::super) fn precision(analysis: &Analysis) -> Option<Table> {
     let measured =
         |result: &&ContenderResult| result.summary.total.times[TimeKind::Response].count() > 0;
     let header = [
         "Contender",
         "Successes",
-        "Worth",
-        "50 %",
-        "95 %",
-        "99 %",
-        "99.9 %",
+        "Independent",
+        "p50",
+        "p95",
+        "p99",
+        "p99.9",
     ];
     let rows = analysis.results.iter().filter(measured).map(|result| {
         let times = &result.summary.total.times[TimeKind::Response];
@@ -166,7 +168,7 @@ pub(in super::super) fn precision(analysis: &Analysis) -> Option<Table> {
         cells.extend(quantiles.map(|(quantile, interval)| {
             Cell::optional(times.quantile(quantile).map(|value| {
                 let certainty = interval.map_or_else(
-                    || "too few requests".to_owned(),
+                    || "not enough data".to_owned(),
                     |(low, high)| format!("{} to {}", words::ms(low), words::ms(high)),
                 );
                 format!("{} ({certainty})", words::ms(value))
@@ -176,15 +178,15 @@ pub(in super::super) fn precision(analysis: &Analysis) -> Option<Table> {
     });
     let rows: Vec<_> = rows.collect();
     (!rows.is_empty()).then(|| Table {
-        caption: "Percentiles of the response time (ms) with their 95 % intervals, all blocks taken together; requests close in \
-                  time depend on each other, so they are worth fewer independent ones"
+        caption: "Percentiles of the response time (ms) with 95 % confidence intervals, all blocks together. Requests close in time \
+                  depend on each other, so they count as fewer independent ones"
             .to_owned(),
         header: header.map(str::to_owned).into(),
         rows,
     })
 }
 
-/// The ratio to the baseline by every metric; `None` without a baseline.
+/// Ratio to the baseline by every metric; `None` without a baseline.
 pub(in super::super) fn ratios(analysis: &Analysis, plan: &Plan) -> Option<Table> {
     let compared: Vec<_> = analysis
         .results
@@ -195,9 +197,9 @@ pub(in super::super) fn ratios(analysis: &Analysis, plan: &Plan) -> Option<Table
     let header = [
         "Contender",
         "Requests/s",
-        "Median",
-        "95 %",
-        "99 %",
+        "p50",
+        "p95",
+        "p99",
         "CPU per request",
         "Blocks",
     ];
@@ -217,8 +219,8 @@ pub(in super::super) fn ratios(analysis: &Analysis, plan: &Plan) -> Option<Table
     });
     (!compared.is_empty()).then(|| Table {
         caption: format!(
-            "Ratio to {}, with its 95 % interval over the blocks where there are enough; \
-             the verdict is about the {}, the other columns are exploratory",
+            "Ratios to {}, with 95 % confidence intervals over blocks. The verdict is about the {}; the other columns are \
+             exploratory",
             plan.baseline,
             primary.name()
         ),
@@ -233,22 +235,22 @@ fn ratio(comparison: &Comparison) -> String {
         .map_or_else(|| "–".to_owned(), words::with_interval)
 }
 
-/// Response times at each rate of arrivals; `None` where nothing arrived at a rate.
+/// Response times at each arrival rate; `None` without a run at an arrival rate.
 pub(in super::super) fn at_rates(analysis: &Analysis) -> Option<Table> {
     let header = [
         "Contender",
         "Arrivals/s",
         "Verdict",
-        "50 % (ms)",
-        "95 % (ms)",
-        "99 % (ms)",
-        "Ratio of the 95 %",
+        "p50 (ms)",
+        "p95 (ms)",
+        "p99 (ms)",
+        "Ratio of p95",
         "Not sent",
     ];
     let rows: Vec<_> = analysis.at_rates.iter().flat_map(rows_at_rate).collect();
     (!rows.is_empty()).then(|| Table {
-        caption: "Response times where requests arrive at the same rate at everybody, from the planned arrival; \
-                  apart from all figures above, and judged by their 95th percentile"
+        caption: "Response times at equal arrival rates, from the planned arrival. These runs are not part of the figures above. \
+                  Verdicts are about p95"
             .to_owned(),
         header: header.map(str::to_owned).into(),
         rows,
@@ -281,13 +283,13 @@ fn rows_at_rate(under: &UnderLoad) -> Vec<Vec<Cell>> {
     measured.map(row).collect()
 }
 
-/// How far each contender goes; `None` without a sweep.
+/// Knee and throughput of each contender for a rising number of users; `None` without a sweep.
 pub(in super::super) fn sweeps(experiment: &Experiment, analysis: &Analysis) -> Option<Table> {
     let slo = experiment.plan.slo;
     let objective = slo.map(|slo| {
-        let quantile = words::quantile(slo.quantile);
+        let percentile = percentile_name(slo.quantile);
         format!(
-            "Requests/s with a {quantile} below {} ms",
+            "Highest requests/s with {percentile} below {} ms",
             words::ms(slo.below)
         )
     });
@@ -307,7 +309,7 @@ pub(in super::super) fn sweeps(experiment: &Experiment, analysis: &Analysis) -> 
         ];
         cells.extend(slo.map(|_| match sweep.slo_never {
             (never, blocks) if never > 0 => {
-                Cell::figure(format!("never in {never} of {blocks} blocks"))
+                Cell::figure(format!("never reached in {never} of {blocks} blocks"))
             }
             _ => rate(sweep.slo_per_second),
         }));
@@ -315,15 +317,15 @@ pub(in super::super) fn sweeps(experiment: &Experiment, analysis: &Analysis) -> 
     };
     let header = ["Contender", "Knee (users)", "Requests/s at the knee"].map(str::to_owned);
     (!analysis.sweeps.is_empty()).then(|| Table {
-        caption: "With more and more users: the knee is the fewest users with 95 % of the highest rate, the middle of the blocks; \
-                  rates with their 95 % intervals over the blocks"
+        caption: "Rising number of users. The knee is the fewest users with 95 % of the highest rate (median and range over \
+                  blocks). Rates have 95 % confidence intervals over blocks"
             .to_owned(),
         header: header.into_iter().chain(objective).collect(),
         rows: analysis.sweeps.iter().map(row).collect(),
     })
 }
 
-/// The primary figure of each block as a small picture of signs; `None` where nothing was measured.
+/// Primary metric of each block as a sparkline; `None` without a measured block.
 pub(in super::super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> Option<Table> {
     let metric = Metric::from(experiment.plan.primary);
     let mut blocks: Vec<u32> = analysis
@@ -354,7 +356,7 @@ pub(in super::super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> 
     let header = ["Contender", "Blocks", "Lowest", "Highest"];
     (!blocks.is_empty()).then(|| Table {
         caption: format!(
-            "{} block by block, each contender from its lowest to its highest",
+            "{} in each block; the scale of each row is from its lowest to its highest block",
             words::capitalised(metric.name())
         ),
         header: header.map(str::to_owned).into(),
@@ -362,7 +364,7 @@ pub(in super::super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> 
     })
 }
 
-/// A sign for each figure, the higher the figure the higher the sign; a dot where there is none.
+/// A bar character for each figure, higher for higher figures; a dot for `None`.
 fn sparkline(figures: &[Option<f64>]) -> String {
     const SIGNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let known = || figures.iter().flatten().copied();
