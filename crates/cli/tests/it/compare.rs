@@ -130,7 +130,7 @@ fn two_processes_are_compared_and_reported_in_every_form() {
     let png = fs::read(folder.path().join("pictures/answer.png")).unwrap();
     assert!(png.starts_with(b"\x89PNG"));
     assert!(read("out.csv").starts_with("contender,block,load,"));
-    assert!(read("out.xml").contains("<testcase classname="));
+    assert!(read("out.xml").contains("<testcase name="));
     for report in [&ended.stdout, &markdown, &html] {
         for word in ["native", "again", "99.99", "block"] {
             assert!(report.contains(word), "no {word} in {report}");

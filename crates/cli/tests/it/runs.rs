@@ -56,7 +56,7 @@ fn runs_are_listed_shown_compared_carried_over_and_deleted() {
         &[
             "1 shop",
             "2 shop",
-            "differences are to run 1",
+            "differences in brackets are to run 1",
             "99.9",
             " %)",
         ],
@@ -107,7 +107,7 @@ fn what_is_missing_is_named_with_a_way_out() {
 fn copy_samples(folder: &Path) {
     let samples = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../report/tests/fixtures/import"
+        "/../history/tests/fixtures/import"
     );
     for sample in fs::read_dir(samples).unwrap() {
         let sample = sample.unwrap();
@@ -159,11 +159,11 @@ fn files_of_other_programs_are_imported_as_coarse_and_compared() {
         &[
             "not interleaved",
             "no verdict",
-            "run 3 over run 1",
-            "differences are to run 1",
+            "run 3 / run 1",
+            "differences in brackets are to run 1",
         ],
     );
-    assert!(compared.contains("not known of run"), "{compared}");
+    assert!(compared.contains("not known for run"), "{compared}");
     let page = fs::read_to_string(folder.path().join("out/c.html")).unwrap();
     assert!(page.contains("not interleaved"), "{page}");
     let markdown = fs::read_to_string(folder.path().join("out/c.md")).unwrap();
