@@ -1,7 +1,8 @@
 //! Weights of a model in the layout of the forward pass.
 
-use crate::config::{Config, Family};
+use crate::config::Config;
 use crate::error::LoadError;
+use crate::family::Family;
 use crate::isa::Dtype;
 use crate::kernels::Kernels;
 use crate::layers::attention::HEAD_ALIGNMENT;
@@ -108,6 +109,7 @@ impl Shape {
     }
 }
 
+<<<<<<< HEAD
 /// The weights' names within a layer.
 struct Names {
     layer: &'static str,
@@ -161,6 +163,15 @@ fn prefix(family: Family, tensors: &Tensors) -> &'static str {
     };
     if tensors.has(&format!("{prefix}embeddings.word_embeddings.weight")) {
         prefix
+=======
+/// Prefix of all weight names except the head's; empty if the model was saved without its head's class.
+fn prefix(family: &Family, tensors: &Tensors) -> &'static str {
+    if tensors.has(&format!(
+        "{}embeddings.word_embeddings.weight",
+        family.prefix
+    )) {
+        family.prefix
+>>>>>>> h-serve
     } else {
         ""
     }
@@ -198,7 +209,7 @@ impl Loader<'_> {
     }
 
     fn layer(&self, index: usize) -> Result<Layer, LoadError> {
-        let names = self.config.family.names();
+        let names = &self.config.family.names;
         let layer = format!("{}.{index}", names.layer);
         let name = |part: &str| format!("{layer}.{part}");
         let (hidden, intermediate) = (self.config.hidden, self.config.intermediate);
