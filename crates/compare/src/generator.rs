@@ -1,4 +1,4 @@
-//! Processor time of the load generator, and of others on the machine, while a contender is measured.
+//! Processor time of the load generator and of other processes on the machine while a contender is measured.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -8,21 +8,21 @@ use bakeoff_record::GeneratorUse;
 use procfs::process::Process;
 use procfs::{CpuPressure, CurrentSI, FromRead, KernelStats};
 
-mod comparisons;
+mod experiments;
 mod quota;
 
-pub(crate) use comparisons::others as other_comparisons;
+pub(crate) use experiments::others as other_experiments;
 
-/// Names of the processes by which a Docker engine runs containers and forwards their ports. What they do is done for a
-/// contender, so they are no neighbours. The kernel cuts names to 15 letters.
+/// Names of the processes of a Docker engine, cut to the kernel's 15 letters. They run the containers of contenders and forward
+/// their ports, so their processor time is not that of a neighbour.
 const ENGINE: [&str; 4] = ["dockerd", "docker-proxy", "containerd", "containerd-shim"];
 
-/// Follows this process and the machine over a measured period.
+/// Readings of this process and of the machine at the ends of a measured period.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     first: Option<Reading>,
     last: Option<Reading>,
-    comparisons: BTreeSet<i32>,
+    other_experiments: BTreeSet<i32>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -30,11 +30,11 @@ struct Reading {
     at: Instant,
     own_cpu: Duration,
     engine_cpu: Duration,
-    /// Time in which a processor ran a process, on all of them, without interrupts, which are nobody's.
+    /// Time in which processors ran processes, summed over all processors, without interrupts.
     busy: Duration,
     stolen_ticks: u64,
     all_ticks: u64,
-    /// Time in which some process waited for a processor; `None` where the kernel does not say.
+    /// Time in which a process waited for a processor; `None` if the kernel does not tell.
     pressure: Option<Duration>,
 }
 
@@ -43,21 +43,21 @@ impl Meter {
         let is_first = phase == Phase::Measuring && self.first.is_none();
         let is_last = phase == Phase::Draining && self.last.is_none();
         if is_first {
-            self.comparisons = other_comparisons();
+            self.other_experiments = other_experiments();
             self.first = Reading::now();
         } else if is_last {
             self.last = Reading::now();
-            self.comparisons.append(&mut other_comparisons());
+            self.other_experiments.append(&mut other_experiments());
         }
     }
 
-    /// The process ids of other comparisons that were there at the beginning or at the end of the measured period.
-    pub(crate) fn comparisons(&self) -> impl Iterator<Item = i32> {
-        self.comparisons.iter().copied()
+    /// Process ids of other experiments that ran at the beginning or at the end of the measured period.
+    pub(crate) fn other_experiments(&self) -> impl Iterator<Item = i32> {
+        self.other_experiments.iter().copied()
     }
 
-    /// Processor use between the beginning and the end of the measured period, in which the contender took
-    /// `contender_cpu` of processor time on this machine; `None` where that could not be seen.
+    /// Processor use in the measured period. `contender_cpu` is the processor time of the contender on this machine; without
+    /// it, that of neighbours is not known. `None` without both readings.
     pub(crate) fn used(&self, contender_cpu: Option<Duration>) -> Option<GeneratorUse> {
         let (first, last) = (self.first?, self.last?);
         let elapsed = last.at.duration_since(first.at).as_secs_f64();
@@ -108,7 +108,7 @@ impl Reading {
     }
 }
 
-/// Processor time of the Docker engine's processes.
+/// Processor time of the processes in [`ENGINE`].
 fn engine_cpu() -> Duration {
     let all = procfs::process::all_processes().into_iter().flatten();
     let stats = all.flatten().filter_map(|process| process.stat().ok());

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Said};
+use bakeoff_compare::{CompareError, Event, ExperimentFile, ExperimentRunner, Message};
+use bakeoff_load::with_causes;
 use bakeoff_record::Experiment;
 use tokio_util::sync::CancellationToken;
 
-use crate::swarm::{lock, with_causes};
+use crate::swarm::lock;
 
 /// Lines of news that are kept.
 const NEWS: usize = 200;
@@ -126,18 +127,18 @@ impl Experiments {
     }
 }
 
-fn open(path: &Path, quick: bool) -> Result<Comparison, ExperimentError> {
+fn open(path: &Path, quick: bool) -> Result<ExperimentRunner, ExperimentError> {
     let in_words = |error: CompareError| ExperimentError::Compare(with_causes(&error));
     let mut file = ExperimentFile::open(path).map_err(in_words)?;
     if quick {
         file.make_quick();
     }
     file.check_blocks().map_err(in_words)?;
-    Comparison::new(file).map_err(in_words)
+    ExperimentRunner::new(file).map_err(in_words)
 }
 
 /// Runs the experiment to its end and keeps the status true.
-fn conduct(mut comparison: Comparison, shared: &Mutex<Status>, stop: &CancellationToken) {
+fn conduct(mut comparison: ExperimentRunner, shared: &Mutex<Status>, stop: &CancellationToken) {
     // Whatever happens, nobody waits for it for ever.
     let _over = Over(shared);
     let mut observe = |event: Event<'_>| match event {
@@ -178,9 +179,9 @@ impl Status {
         if let Event::Starting(turn) | Event::Load(turn, _) | Event::Measured(turn, _) = event {
             self.done_ratio = f64::from(turn.turns_before) / f64::from(turn.turns.max(1));
         }
-        match event.said() {
-            Said::Now(now) => self.now = now,
-            Said::News(lines) => lines.into_iter().for_each(|line| self.tell(line)),
+        match event.message() {
+            Message::Status(now) => self.now = now,
+            Message::Lines(lines) => lines.into_iter().for_each(|line| self.tell(line)),
         }
     }
 

@@ -6,7 +6,7 @@ mod png;
 use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Said, Turn};
+use bakeoff_compare::{CompareError, Event, ExperimentFile, ExperimentRunner, Message, Turn};
 use bakeoff_record::Experiment;
 use bakeoff_report::terminal::Terminal;
 
@@ -25,7 +25,7 @@ const DEFAULT_WIDTH: u16 = 140;
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     let file = experiment_file(args)?;
     let turn_seconds = (file.warm_up.at_least + file.measure).as_secs_f64();
-    let mut comparison = Comparison::new(file)?;
+    let mut comparison = ExperimentRunner::new(file)?;
     let stop = stop_token()?;
     let mut preparing = Preparing::new();
     let prepared = comparison.prepare(&stop, &mut |event| preparing.show(&event));
@@ -178,9 +178,9 @@ impl Preparing {
     }
 
     fn show(&mut self, event: &Event<'_>) {
-        match event.said() {
-            Said::Now(step) => self.steps.set(&step),
-            Said::News(lines) => lines.iter().for_each(|line| self.steps.say(line)),
+        match event.message() {
+            Message::Status(step) => self.steps.set(&step),
+            Message::Lines(lines) => lines.iter().for_each(|line| self.steps.say(line)),
         }
     }
 }
@@ -206,9 +206,9 @@ impl Measuring {
         if let Some(turn) = turn {
             self.place(*turn, share);
         }
-        match event.said() {
-            Said::Now(what) => self.progress.set(self.position, &what),
-            Said::News(lines) => lines.iter().for_each(|line| self.progress.say(line)),
+        match event.message() {
+            Message::Status(what) => self.progress.set(self.position, &what),
+            Message::Lines(lines) => lines.iter().for_each(|line| self.progress.say(line)),
         }
     }
 

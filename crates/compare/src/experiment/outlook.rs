@@ -1,4 +1,4 @@
-//! The plan of an experiment in words, with the time that it takes.
+//! Plan of an experiment in words, with its duration.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -6,20 +6,20 @@ use std::time::Duration;
 use bakeoff_analysis::words;
 use bakeoff_record::{Plan, Restart, RunLoad};
 
-use super::Comparison;
-use super::turn::{LEAST_SPREAD, SWEEP_SPREAD};
-use crate::file::{Launch, WarmUp};
+use crate::experiment::ExperimentRunner;
+use crate::experiment::turn::{LEAST_SPREAD, SWEEP_SPREAD};
+use crate::file::WarmUp;
 use crate::sweep;
 
-/// The time from the first to the last turn: the least, and with warm-ups and sweeps that take as long as they may.
+/// Time from the first to the last turn: at least, and at most, with the longest warm-ups and sweeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Span {
     least: Duration,
     most: Duration,
 }
 
-impl Comparison {
-    /// The plan, line by line: the blocks of each load, then the time of all of them.
+impl ExperimentRunner {
+    /// Lines of the plan: the blocks of each load, and the time of all blocks.
     pub(super) fn outlook(&self, plan: &Plan) -> Vec<String> {
         let file = &self.file;
         let turns = self.turns_in_block(plan);
@@ -76,7 +76,7 @@ impl Comparison {
         let starts_any = self
             .contenders
             .iter()
-            .any(|contender| !matches!(contender.config.launch, Launch::Url(_)));
+            .any(|contender| contender.config.running_at().is_none());
         let starts = match (starts_any, self.file.restart) {
             (false, _) => "",
             (true, Restart::Once) => "one start of each contender",
@@ -102,7 +102,7 @@ impl Comparison {
         format!("plan: this takes about {}{upto}{more}", rounded(span.least))
     }
 
-    /// The time of all turns, without starts.
+    /// Time of all turns, without the starts of contenders.
     fn span(&self, plan: &Plan) -> Span {
         let file = &self.file;
         let turn = |warm_up: Duration, measure: Duration| LEAST_SPREAD + warm_up + measure;
@@ -141,7 +141,7 @@ impl Comparison {
     }
 }
 
-/// The users of each step that a sweep may take.
+/// Users of each step of a sweep.
 fn sweep_steps(most: NonZeroU32) -> Vec<u32> {
     sweep::steps()
         .take_while(|users| *users <= most.get())
@@ -164,7 +164,7 @@ fn short(time: Duration) -> String {
     humantime::format_duration(time).to_string()
 }
 
-/// In whole seconds, from a minute on in steps of five, and from an hour on in minutes.
+/// Time in whole seconds, above a minute in steps of five seconds, and above an hour in minutes; rounded up.
 fn rounded(time: Duration) -> String {
     let step: u32 = match time.as_secs() {
         0..60 => 1,

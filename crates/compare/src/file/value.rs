@@ -1,4 +1,4 @@
-//! Values of an experiment file, as people write them.
+//! Values of an experiment file: durations, percentages, objectives, answer rules.
 
 use std::time::Duration;
 

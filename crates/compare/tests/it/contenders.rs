@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile};
+use bakeoff_compare::{CompareError, Event, ExperimentFile, ExperimentRunner};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -148,7 +148,7 @@ fn server_elsewhere_that_misbehaves_is_a_problem_that_says_how() {
         (
             b"\x00\x01 no HTTP at all\r\n\r\n",
             "ready = \"/\"\n",
-            "GET / was not answered with 200 (the answer is no HTTP)",
+            "GET / was not answered with 200 (invalid HTTP answer)",
         ),
         (
             b"HTTP/1.1 503 Busy\r\n\r\n",
@@ -391,7 +391,7 @@ fn interruption_keeps_what_was_measured_and_leaves_nothing_behind() {
     );
     let file = ExperimentFile::parse(&text, &folder.path().join("bakeoff.toml")).unwrap();
     let stop = CancellationToken::new();
-    let mut comparison = Comparison::new(file).unwrap();
+    let mut comparison = ExperimentRunner::new(file).unwrap();
     let mut experiment = comparison.prepare(&stop, &mut |_| {}).unwrap();
     let mut observe = |event: Event<'_>| {
         if let Event::Measured(turn, _) = event

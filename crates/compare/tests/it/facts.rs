@@ -39,7 +39,7 @@ fn contenders_are_asked_for_what_they_tell_of_themselves() {
     assert_eq!(told(&experiment, "one again"), expected);
     assert_eq!(
         told(&experiment, "two"),
-        ["info = not told: the answer is no JSON object"]
+        ["info = not told: the answer is not a JSON object"]
     );
     assert_eq!(told(&experiment, "three"), [""; 0]);
 }

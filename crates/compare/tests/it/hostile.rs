@@ -102,7 +102,7 @@ fn second_comparison_in_a_folder_is_refused_with_the_name_of_the_first() {
     for second in [&mut same, &mut other] {
         let error = second.prepare(&stop, &mut |_| {}).unwrap_err();
         assert!(matches!(error, CompareError::Busy { .. }), "{error}");
-        let holder = format!("process {} is comparing there", std::process::id());
+        let holder = format!("process {} is running one there", std::process::id());
         assert!(error.to_string().ends_with(&holder), "{error}");
     }
     drop(first);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use bakeoff_compare::{CompareError, Comparison, ExperimentFile};
+use bakeoff_compare::{CompareError, ExperimentFile, ExperimentRunner};
 use bakeoff_record::Experiment;
 use tokio_util::sync::CancellationToken;
 
@@ -183,7 +183,10 @@ pub(crate) fn run_with(
     Ok(experiment)
 }
 
-pub(crate) fn comparison(folder: &Path, contenders: &str) -> Result<Comparison, CompareError> {
+pub(crate) fn comparison(
+    folder: &Path,
+    contenders: &str,
+) -> Result<ExperimentRunner, CompareError> {
     comparison_with(
         folder,
         "blocks = 2\nmeasure = \"300ms\"\nwarm_up = \"100ms\"\n",
@@ -195,7 +198,7 @@ pub(crate) fn comparison_with(
     folder: &Path,
     head: &str,
     contenders: &str,
-) -> Result<Comparison, CompareError> {
+) -> Result<ExperimentRunner, CompareError> {
     let scenario = folder.join("scenario.toml");
     if !scenario.exists() {
         fs::write(scenario, SCENARIO).unwrap();
@@ -208,7 +211,7 @@ pub(crate) fn comparison_with(
     };
     let text = format!("scenario = \"scenario.toml\"\n{extra}{head}{contenders}");
     let file = ExperimentFile::parse(&text, &folder.join("bakeoff.toml"))?;
-    Comparison::new(file)
+    ExperimentRunner::new(file)
 }
 
 /// The command lines of all processes that hold `word`.

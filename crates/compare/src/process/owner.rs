@@ -1,62 +1,68 @@
-//! Who started a contender: written on it, so that a later run can tell whether it was abandoned.
+//! Owner of a process or container: the Bakeoff process that started it, in a text that a later run can check.
+
+use std::io;
 
 use procfs::ProcError;
 use procfs::process::{Process, Stat};
 
-/// This process, told apart from every other of every machine that shares a Docker engine with this one:
-/// boot, process namespace, process id and the time it was started.
-pub(super) fn this_process() -> String {
+/// Identity of this process: boot, process namespace, process id and start time. It differs from that of every other
+/// process on every machine that shares a Docker engine with this one.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub(crate) fn this_process() -> io::Result<String> {
     let stat = Process::myself().and_then(|process| process.stat());
-    words_for(std::process::id(), stat.map_or(0, |stat| stat.starttime))
+    let stat = stat.map_err(io::Error::other)?;
+    Ok(identity(std::process::id(), stat.starttime))
 }
 
-fn words_for(pid: u32, started: u64) -> String {
+fn identity(pid: u32, started: u64) -> String {
     format!("{} {pid} {started}", place())
 }
 
-/// The process that wrote `owner`, if it is of this machine: its id, and when it began.
+/// Process id and start time in the identity `owner`; `None` for a process of another machine.
 fn process_in(owner: &str) -> Option<(i32, u64)> {
     let mut words = owner.strip_prefix(&place())?.split_whitespace();
     let pid = words.next()?.parse().ok()?;
     Some((pid, words.next()?.parse().ok()?))
 }
 
-/// The id of the process that wrote `owner`, if it runs here.
-pub(super) fn running(owner: &str) -> Option<i32> {
+/// Process id of `owner`; `None` unless it runs on this machine.
+pub(crate) fn running(owner: &str) -> Option<i32> {
     let (pid, started) = process_in(owner)?;
     let stat = Process::new(pid).and_then(|process| process.stat()).ok()?;
     (stat.starttime == started && !has_ended(&stat)).then_some(pid)
 }
 
-/// Whether the process that wrote `owner` ran here and is no more. What another machine wrote is none of our business.
-pub(super) fn is_gone(owner: &str) -> bool {
+/// `true` if `owner` ran on this machine and has ended. `false` for a process of another machine.
+pub(crate) fn is_gone(owner: &str) -> bool {
     let Some((pid, started)) = process_in(owner) else {
         return false;
     };
     match Process::new(pid).and_then(|process| process.stat()) {
         Ok(stat) => stat.starttime != started || has_ended(&stat),
         Err(ProcError::NotFound(_)) => true,
-        // Whom we may not look at, we may not call gone.
+        // A process that this one may not look at may be running.
         Err(_) => false,
     }
 }
 
-/// One that was killed keeps its id until its parent asks for it, which a parent that is killed with it never does.
-pub(super) fn has_ended(stat: &Stat) -> bool {
+/// `true` for a process that has ended and that its parent has not waited for yet. A parent that was killed never does.
+pub(crate) fn has_ended(stat: &Stat) -> bool {
     matches!(stat.state, 'Z' | 'X')
 }
 
-/// The boot of this machine and the namespace that process ids are counted in.
+/// The boot of this machine and the process namespace of this process.
 fn place() -> String {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
     format!("{} {}", boot.trim(), namespace.display())
 }
 
-/// What a process wrote that had this one's id before it.
+/// Identity of an ended process that had the process id of this one.
 #[cfg(test)]
-pub(super) fn gone_process() -> String {
-    words_for(std::process::id(), 1)
+pub(crate) fn gone_process() -> String {
+    identity(std::process::id(), 1)
 }
 
 #[cfg(test)]
@@ -69,9 +75,9 @@ mod tests {
 
     #[test]
     fn only_owners_that_ran_here_can_be_gone() {
-        assert!(!is_gone(&this_process()));
+        assert!(!is_gone(&this_process().unwrap()));
         assert_eq!(
-            running(&this_process()),
+            running(&this_process().unwrap()),
             i32::try_from(std::process::id()).ok()
         );
         assert_eq!(running(&gone_process()), None);
@@ -88,7 +94,7 @@ mod tests {
             .unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let started = Process::new(pid).unwrap().stat().unwrap().starttime;
-        let owner = words_for(child.id(), started);
+        let owner = identity(child.id(), started);
         assert!(!is_gone(&owner));
         drop(child.stdin.take());
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
