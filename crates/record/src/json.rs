@@ -241,7 +241,7 @@ pub struct ContenderRecord {
 }
 
 /// [`ContenderKind`] at rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(
     missing_docs,
@@ -251,6 +251,8 @@ pub enum ContenderKindRecord {
     Process,
     Docker,
     Url,
+    #[serde(untagged)]
+    Other(String),
 }
 
 /// [`LeftOut`] at rest.
@@ -435,7 +437,7 @@ impl From<&Contender> for ContenderRecord {
     fn from(contender: &Contender) -> Self {
         Self {
             name: contender.name.clone(),
-            kind: contender.kind.into(),
+            kind: contender.kind.clone().into(),
             detail: contender.detail.clone(),
             facts: contender.facts.iter().map(Into::into).collect(),
         }
@@ -565,4 +567,25 @@ same_fields!(
         what
     }
 );
-same_fields!(ContenderKind, ContenderKindRecord [Process, Docker, Url]);
+
+impl From<ContenderKind> for ContenderKindRecord {
+    fn from(kind: ContenderKind) -> Self {
+        match kind {
+            ContenderKind::Process => Self::Process,
+            ContenderKind::Docker => Self::Docker,
+            ContenderKind::Url => Self::Url,
+            ContenderKind::Other(name) => Self::Other(name),
+        }
+    }
+}
+
+impl From<ContenderKindRecord> for ContenderKind {
+    fn from(kind: ContenderKindRecord) -> Self {
+        match kind {
+            ContenderKindRecord::Process => Self::Process,
+            ContenderKindRecord::Docker => Self::Docker,
+            ContenderKindRecord::Url => Self::Url,
+            ContenderKindRecord::Other(name) => Self::Other(name),
+        }
+    }
+}

@@ -270,7 +270,12 @@ prop_compose! {
             PrimaryMetric::P95ResponseTime,
             PrimaryMetric::P99ResponseTime,
         ]),
-        kind in prop::sample::select(vec![ContenderKind::Process, ContenderKind::Docker, ContenderKind::Url]),
+        kind in prop::sample::select(vec![
+            ContenderKind::Process,
+            ContenderKind::Docker,
+            ContenderKind::Url,
+            ContenderKind::Other("ssh".to_owned()),
+        ]),
         warm_up_ns in 0_u64..1 << 50,
         cold_start_ns in proptest::option::of(0_u64..1 << 50),
         ok_ms in proptest::collection::vec(0_u64..700_000, 0..20),
