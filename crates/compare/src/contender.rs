@@ -99,7 +99,7 @@ pub(crate) trait Deployment: Debug + Send + Sync {
     /// Makes what every start needs, such as an image.
     ///
     /// # Errors
-    /// What cannot be made, and the way to find out why.
+    /// The reason, and the way to find out more.
     fn make_ready(
         &self,
         _contender: &ContenderConfig,

@@ -30,15 +30,15 @@ pub enum CompareError {
     /// The scenario has no number of users.
     #[error("{} has stages or an arrival rate; an experiment needs `users` in its scenario or in its own file", scenario.display())]
     NoUsers {
-        /// The scenario file.
+        /// Path of the scenario file.
         scenario: PathBuf,
     },
     /// A name on the command line belongs to no contender.
     #[error("no contender is named `{name}`; there are {known}")]
     UnknownContender {
-        /// The name given.
+        /// Name on the command line.
         name: String,
-        /// The names there are.
+        /// Names of the contenders.
         known: String,
     },
     /// The plan has fewer blocks than a verdict needs.
@@ -66,7 +66,7 @@ pub enum CompareError {
     /// Another experiment is running in a folder of this one.
     #[error("cannot run an experiment in {}: {holder} is running one there", folder.display())]
     Busy {
-        /// The folder.
+        /// Path of the folder.
         folder: PathBuf,
         /// Holder of the lock, such as `process 17`.
         holder: String,

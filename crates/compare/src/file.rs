@@ -85,7 +85,7 @@ impl ExperimentFile {
     /// Reads and validates the file at `path`.
     ///
     /// # Errors
-    /// [`CompareError::Read`], and [`CompareError::File`] with the line, the key and what would be right.
+    /// [`CompareError::Read`], and [`CompareError::File`] with the line, the key and the remedy.
     pub fn open(path: &Path) -> Result<Self, CompareError> {
         let text = std::fs::read_to_string(path).map_err(|source| CompareError::Read {
             path: path.to_owned(),
@@ -97,7 +97,7 @@ impl ExperimentFile {
     /// Validates `text` as the content of `path`.
     ///
     /// # Errors
-    /// [`CompareError::File`] with the line, the key and what would be right.
+    /// [`CompareError::File`] with the line, the key and the remedy.
     pub fn parse(text: &str, path: &Path) -> Result<Self, CompareError> {
         let text = TomlText { text, path };
         let wrong = |span: Range<usize>, problem: &str| mistake(text, text.error(&span, problem));

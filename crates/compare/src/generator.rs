@@ -59,29 +59,38 @@ impl Meter {
     /// Processor use in the measured period. `contender_cpu` is the processor time of the contender on this machine; without
     /// it, that of neighbours is not known. `None` without both readings.
     pub(crate) fn used(&self, contender_cpu: Option<Duration>) -> Option<GeneratorUse> {
-        let (first, last) = (self.first?, self.last?);
-        let elapsed = last.at.duration_since(first.at).as_secs_f64();
         let cores = std::thread::available_parallelism().ok()?.get() as f64;
         let cores = quota::cores().map_or(cores, |quota| quota.min(cores));
-        let own = last.own_cpu.saturating_sub(first.own_cpu);
-        let engine = last.engine_cpu.saturating_sub(first.engine_cpu);
-        let busy = last.busy.saturating_sub(first.busy);
-        let ticks = last.all_ticks.saturating_sub(first.all_ticks);
-        let stolen = last.stolen_ticks.saturating_sub(first.stolen_ticks);
-        let all = seconds(ticks).as_secs_f64();
-        let neighbours = contender_cpu.map(|contender| {
-            let others = busy.saturating_sub(own + engine + contender);
-            (others.as_secs_f64() / all).min(1.0)
-        });
-        let pressure = last.pressure.zip(first.pressure);
-        (elapsed > 0.0 && ticks > 0).then(|| GeneratorUse {
-            cpu_ratio: own.as_secs_f64() / (elapsed * cores),
-            steal_ratio: stolen as f64 / ticks as f64,
-            neighbour_ratio: neighbours,
-            pressure_ratio: pressure
-                .map(|(last, first)| (last.saturating_sub(first).as_secs_f64() / elapsed).min(1.0)),
-        })
+        used_between(&self.first?, &self.last?, cores, contender_cpu)
     }
+}
+
+/// Processor use between two readings of a process that may use `cores` cores. `None` if no time has passed between them.
+fn used_between(
+    first: &Reading,
+    last: &Reading,
+    cores: f64,
+    contender_cpu: Option<Duration>,
+) -> Option<GeneratorUse> {
+    let elapsed = last.at.duration_since(first.at).as_secs_f64();
+    let own = last.own_cpu.saturating_sub(first.own_cpu);
+    let engine = last.engine_cpu.saturating_sub(first.engine_cpu);
+    let busy = last.busy.saturating_sub(first.busy);
+    let ticks = last.all_ticks.saturating_sub(first.all_ticks);
+    let stolen = last.stolen_ticks.saturating_sub(first.stolen_ticks);
+    let all = seconds(ticks).as_secs_f64();
+    let neighbours = contender_cpu.map(|contender| {
+        let others = busy.saturating_sub(own + engine + contender);
+        (others.as_secs_f64() / all).min(1.0)
+    });
+    let pressure = last.pressure.zip(first.pressure);
+    (elapsed > 0.0 && ticks > 0).then(|| GeneratorUse {
+        cpu_ratio: own.as_secs_f64() / (elapsed * cores),
+        steal_ratio: stolen as f64 / ticks as f64,
+        neighbour_ratio: neighbours,
+        pressure_ratio: pressure
+            .map(|(last, first)| (last.saturating_sub(first).as_secs_f64() / elapsed).min(1.0)),
+    })
 }
 
 impl Reading {
@@ -125,24 +134,60 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_busy_process_is_seen_to_be_busy() {
+    fn shares_are_those_of_the_time_between_two_readings() {
+        let ticks = |seconds: u64| seconds * procfs::ticks_per_second();
+        let time = Duration::from_secs;
+        let first = Reading {
+            at: Instant::now(),
+            own_cpu: time(100),
+            engine_cpu: time(10),
+            busy: time(1_000),
+            stolen_ticks: ticks(50),
+            all_ticks: ticks(10_000),
+            pressure: Some(time(7)),
+        };
+        // Ten seconds of a machine with four cores, of which this process may use two.
+        let last = Reading {
+            at: first.at + time(10),
+            own_cpu: time(105),
+            engine_cpu: time(11),
+            busy: time(1_018),
+            stolen_ticks: ticks(52),
+            all_ticks: ticks(10_040),
+            pressure: Some(time(10)),
+        };
+        let expected = GeneratorUse {
+            cpu_ratio: 0.25,
+            steal_ratio: 0.05,
+            // 18 s busy, without 5 s of this process, 1 s of the engine and 8 s of the contender: 4 s of 40 s.
+            neighbour_ratio: Some(0.1),
+            pressure_ratio: Some(0.3),
+        };
+        assert_eq!(
+            used_between(&first, &last, 2.0, Some(time(8))),
+            Some(expected)
+        );
+        let unknown = used_between(&first, &last, 2.0, None).unwrap();
+        assert_eq!(unknown.neighbour_ratio, None);
+        assert_eq!(used_between(&first, &first, 2.0, None), None);
+    }
+
+    #[test]
+    fn meter_reads_at_both_ends_of_the_measured_period() {
+        let own_ticks = || Process::myself().unwrap().stat().unwrap().utime;
         let mut meter = Meter::default();
         meter.follow(Phase::WarmUp);
         assert_eq!(meter.used(None), None);
         meter.follow(Phase::Measuring);
-        let began = Instant::now();
-        let mut turns = 0_u64;
-        while began.elapsed() < Duration::from_millis(300) {
-            turns = std::hint::black_box(turns + 1);
+        let begun = own_ticks();
+        while own_ticks() < begun + 5 {
+            std::hint::black_box(begun);
         }
         meter.follow(Phase::Draining);
         let used = meter.used(Some(Duration::ZERO)).unwrap();
-        assert!(used.cpu_ratio > 0.05, "{used:?}");
-        assert!((0.0..=1.0).contains(&used.steal_ratio), "{used:?}");
         assert!(
-            (0.0..=1.0).contains(&used.neighbour_ratio.unwrap()),
+            used.cpu_ratio > 0.0 && used.neighbour_ratio.is_some(),
             "{used:?}"
         );
-        assert_eq!(meter.used(None).unwrap().neighbour_ratio, None);
     }
 }

@@ -1,4 +1,4 @@
-//! `bakeoff compare`: the main job.
+//! `bakeoff compare`: runs an experiment and reports it.
 
 mod files;
 mod png;
@@ -18,17 +18,17 @@ use crate::signals::stop_token;
 
 /// Steps of the progress bar in one turn.
 const STEPS: u64 = 100;
-/// Columns where there is no terminal to ask.
+/// Default width of the report in columns, without a terminal.
 const DEFAULT_WIDTH: u16 = 140;
 
-/// Runs the experiment and shows its report on stdout and in files, whatever ended it.
+/// Runs the experiment and writes its report to stdout and files, even after an interruption or a panic.
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     let file = experiment_file(args)?;
     let turn_seconds = (file.warm_up.at_least + file.measure).as_secs_f64();
-    let mut comparison = ExperimentRunner::new(file)?;
+    let mut runner = ExperimentRunner::new(file)?;
     let stop = stop_token()?;
     let mut preparing = Preparing::new();
-    let prepared = comparison.prepare(&stop, &mut |event| preparing.show(&event));
+    let prepared = runner.prepare(&stop, &mut |event| preparing.show(&event));
     let mut experiment = prepared.map_err(|error| match &error {
         CompareError::Unreachable { contender, .. } => {
             let hint =
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
         CompareError::Busy { .. } => hinted(
             Exit::Environment,
             error,
-            "wait until it has ended: each would take the other's processor time",
+            "wait until it has ended: each would take processor time from the other",
         ),
         _ => error.into(),
     })?;
@@ -55,12 +55,12 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
         position: 0,
         turn_seconds,
     };
-    // Whatever happens, even a bug of ours, what was measured is reported.
+    // Finished runs are reported even after a panic.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        comparison.run(&mut experiment, &stop, &mut |event| shown.show(&event));
+        runner.run(&mut experiment, &stop, &mut |event| shown.show(&event));
     }));
     drop(shown);
-    // A report of nothing would only take the place of the one before.
+    // A report without runs would overwrite the report of an earlier experiment.
     if !(experiment.runs.is_empty() && experiment.interrupted) {
         show_report(&experiment, args)?;
     }
@@ -86,19 +86,19 @@ fn require_everybody(experiment: &Experiment) -> anyhow::Result<()> {
     let names: Vec<_> = left_out.map(|left_out| left_out.name.as_str()).collect();
     Err(hinted(
         Exit::Environment,
-        anyhow::anyhow!("cannot take part: {}", names.join(", ")),
-        "the lines above say what would bring them in; without --strict the rest runs",
+        anyhow::anyhow!("cannot start {}", names.join(", ")),
+        "the lines above give the reasons; without --strict the other contenders run",
     ))
 }
 
-/// The experiment file with the command line's wishes.
+/// The experiment file with the settings of the command line.
 fn experiment_file(args: &CompareArgs) -> anyhow::Result<ExperimentFile> {
     let mut file = ExperimentFile::open(&args.experiment).map_err(|error| match &error {
         CompareError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             hinted(
                 Exit::Usage,
                 error,
-                "run it where bakeoff.toml lies, or name an experiment file",
+                "run it in the folder of bakeoff.toml, or name an experiment file",
             )
         }
         _ => error.into(),
@@ -122,8 +122,8 @@ fn experiment_file(args: &CompareArgs) -> anyhow::Result<ExperimentFile> {
     Ok(file)
 }
 
-/// Refuses a plan that cannot come to a verdict before anything is started. Whoever asks for so few blocks on the command line
-/// gets the figures, and is told that there will be no verdict.
+/// Refuses a plan with fewer blocks than a verdict needs before any contender is started. Such a number of blocks on the
+/// command line is a warning instead.
 fn check_blocks(file: &ExperimentFile, args: &CompareArgs) -> anyhow::Result<()> {
     let (Err(error), Some(fewest)) = (file.check_blocks(), file.blocks_missing()) else {
         return Ok(());
@@ -143,7 +143,7 @@ fn check_blocks(file: &ExperimentFile, args: &CompareArgs) -> anyhow::Result<()>
     Err(hinted(Exit::Usage, error, hint))
 }
 
-/// Writes every form of the report, the record first, and then says what came of it.
+/// Writes the report to every file, the record first, and then to stdout.
 fn show_report(experiment: &Experiment, args: &CompareArgs) -> anyhow::Result<()> {
     let written = files::write_all(args, experiment);
     data(&bakeoff_report::terminal::render_experiment(
@@ -153,7 +153,7 @@ fn show_report(experiment: &Experiment, args: &CompareArgs) -> anyhow::Result<()
     written
 }
 
-/// What `stream` can show: its width, and colours where it is a terminal and `NO_COLOR` does not forbid them.
+/// Width of `stream`, and colours if it is a terminal and `NO_COLOR` is not set.
 pub(crate) fn terminal(stream: &impl IsTerminal) -> Terminal {
     let colors_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let width = console::Term::stdout()
@@ -165,7 +165,7 @@ pub(crate) fn terminal(stream: &impl IsTerminal) -> Terminal {
     }
 }
 
-/// Shows how contenders are made ready.
+/// Progress of the preparation of contenders.
 struct Preparing {
     steps: Steps,
 }
@@ -185,7 +185,7 @@ impl Preparing {
     }
 }
 
-/// Shows the turns.
+/// Progress of the turns.
 struct Measuring {
     progress: Progress,
     position: u64,
@@ -212,7 +212,7 @@ impl Measuring {
         }
     }
 
-    /// Where in the experiment a turn is of which `share` is done.
+    /// Moves the progress bar to a turn of which `share` is done.
     fn place(&mut self, turn: Turn<'_>, share: f64) {
         #[expect(
             clippy::cast_possible_truncation,

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bakeoff_load::with_causes;
 use bakeoff_record::{ContenderKind, Fact};
-use bollard::models::{ContainerCreateBody, ContainerStatsResponse, HostConfig, PortBinding};
+use bollard::models::{
+    ContainerCreateBody, ContainerStatsResponse, HostConfig, ImageInspect, PortBinding,
+};
 use bollard::query_parameters::{
     CreateContainerOptions, CreateImageOptionsBuilder, LogsOptionsBuilder, StatsOptionsBuilder,
     StopContainerOptionsBuilder,
@@ -227,21 +229,16 @@ impl Deployment for Container {
     }
 
     fn facts(&self, contender: &ContenderConfig, stop: &CancellationToken) -> Vec<Fact> {
-        let image = self.engine().ok().and_then(|engine| {
-            let inspected = engine.wait(engine.client.inspect_image(self.image.name()));
-            inspected.ok()
+        let image = self.engine().and_then(|engine| {
+            let inspect = engine.client.inspect_image(self.image.name());
+            engine.wait(inspect)
         });
-        let image = image.unwrap_or_default();
-        let digests = image.repo_digests.unwrap_or_default();
-        let identity = [
-            image.id.map(|id| facts::fact("image", id)),
-            image
-                .created
-                .map(|created| facts::fact("image made", created)),
-            (!digests.is_empty()).then(|| facts::fact("image digest", digests.join(", "))),
-        ];
+        let of_image = image.map_or_else(
+            |error| vec![facts::fact("image", with_causes(&error))],
+            facts_of_image,
+        );
         let others = facts::of(contender, facts::Environment::OfItsOwn, stop);
-        identity.into_iter().flatten().chain(others).collect()
+        of_image.into_iter().chain(others).collect()
     }
 
     fn start(
@@ -271,6 +268,19 @@ impl Deployment for Container {
         running.address = format!("http://127.0.0.1:{port}");
         Ok(Box::new(running))
     }
+}
+
+/// Identity, date and digests of an image, as far as the engine tells them.
+fn facts_of_image(image: ImageInspect) -> Vec<Fact> {
+    let digests = image.repo_digests.unwrap_or_default();
+    let facts = [
+        image.id.map(|id| facts::fact("image", id)),
+        image
+            .created
+            .map(|created| facts::fact("image made", created)),
+        (!digests.is_empty()).then(|| facts::fact("image digest", digests.join(", "))),
+    ];
+    facts.into_iter().flatten().collect()
 }
 
 fn find_or_pull(engine: &Engine, image: &str, stop: &CancellationToken) -> Result<(), Missing> {

@@ -164,7 +164,7 @@ impl ExperimentRunner {
     /// Number of blocks with arrivals: the fewest that a verdict on the contenders needs, and at most `blocks` of the file.
     pub(super) fn arrival_blocks(&self) -> u32 {
         let fewest = fewest_blocks(self.contenders.len().saturating_sub(1));
-        let fewest = u32::try_from(fewest).unwrap_or(u32::MAX);
+        let fewest = u32::try_from(fewest).expect("a verdict needs few blocks");
         self.file.blocks.get().min(fewest)
     }
 
@@ -214,13 +214,13 @@ impl ExperimentRunner {
 /// `true` if one more block is needed to replace a disturbed one. `asked` blocks were asked for, up to `extra` may be added,
 /// and `voided` of the first `block` blocks were disturbed.
 fn replaces_voided(asked: u32, extra: u32, (block, voided): (u32, usize)) -> bool {
-    let voided = u32::try_from(voided).unwrap_or(u32::MAX);
+    let voided = u32::try_from(voided).expect("blocks are counted in 32 bits");
     let undisturbed = block.saturating_sub(voided);
     undisturbed < asked && block < asked.saturating_add(extra)
 }
 
 fn turns_of(arms: &[(String, &Prepared)]) -> u32 {
-    u32::try_from(arms.len()).unwrap_or(u32::MAX)
+    u32::try_from(arms.len()).expect("a file has few contenders")
 }
 
 /// The arms in the order of the next block.

@@ -111,13 +111,14 @@ impl ExperimentRunner {
         block.least += turn(file.warm_up.at_least, file.measure) * turns;
         block.most += turn(file.warm_up.at_most, file.measure) * turns;
         if file.sweep {
-            let steps = u32::try_from(sweep_steps(file.sweep_users).len()).unwrap_or(u32::MAX);
+            let steps = u32::try_from(sweep_steps(file.sweep_users).len())
+                .expect("a sweep has at most two steps per power of two");
             let swept = turns - u32::from(plan.control.is_some());
             // Two steps without a gain end a sweep.
             block.least += self.step_time() * steps.min(3) * swept;
             block.most += self.step_time() * steps * swept;
         }
-        let rates = u32::try_from(file.open_ratios.len()).unwrap_or(u32::MAX);
+        let rates = u32::try_from(file.open_ratios.len()).expect("a file has few rates");
         let arrivals = turn(file.warm_up.at_least, file.measure) * rates * turns;
         let arrivals = arrivals * if rates > 0 { self.arrival_blocks() } else { 0 };
         let most_blocks = match file.until_ratio {
@@ -136,7 +137,7 @@ impl ExperimentRunner {
     }
 
     fn turns_in_block(&self, plan: &Plan) -> u32 {
-        let contenders = u32::try_from(self.contenders.len()).unwrap_or(u32::MAX);
+        let contenders = u32::try_from(self.contenders.len()).expect("a file has few contenders");
         contenders.saturating_add(u32::from(plan.control.is_some()))
     }
 }

@@ -20,7 +20,7 @@ const SHORTEST_TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// A contender that runs and answers correctly.
 pub(super) struct Started {
-    /// Its process, container or server.
+    /// Process, container or server of the contender.
     pub(super) running: Box<dyn Running>,
     /// Time from its start to its first correct answer, until a run takes it; `None` for a server that ran already.
     pub(super) cold_start: Option<Duration>,

@@ -13,16 +13,16 @@ use procfs::process::{Process, Stat};
 pub(crate) fn this_process() -> io::Result<String> {
     let stat = Process::myself().and_then(|process| process.stat());
     let stat = stat.map_err(io::Error::other)?;
-    Ok(identity(std::process::id(), stat.starttime))
+    identity(std::process::id(), stat.starttime)
 }
 
-fn identity(pid: u32, started: u64) -> String {
-    format!("{} {pid} {started}", place())
+fn identity(pid: u32, started: u64) -> io::Result<String> {
+    Ok(format!("{} {pid} {started}", place()?))
 }
 
-/// Process id and start time in the identity `owner`; `None` for a process of another machine.
+/// Process id and start time in the identity `owner`; `None` unless it is certainly of this machine.
 fn process_in(owner: &str) -> Option<(i32, u64)> {
-    let mut words = owner.strip_prefix(&place())?.split_whitespace();
+    let mut words = owner.strip_prefix(&place().ok()?)?.split_whitespace();
     let pid = words.next()?.parse().ok()?;
     Some((pid, words.next()?.parse().ok()?))
 }
@@ -53,16 +53,16 @@ pub(crate) fn has_ended(stat: &Stat) -> bool {
 }
 
 /// The boot of this machine and the process namespace of this process.
-fn place() -> String {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    format!("{} {}", boot.trim(), namespace.display())
+fn place() -> io::Result<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let namespace = std::fs::read_link("/proc/self/ns/pid")?;
+    Ok(format!("{} {}", boot.trim(), namespace.display()))
 }
 
 /// Identity of an ended process that had the process id of this one.
 #[cfg(test)]
 pub(crate) fn gone_process() -> String {
-    identity(std::process::id(), 1)
+    identity(std::process::id(), 1).expect("tests run where /proc is mounted")
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
             .unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let started = Process::new(pid).unwrap().stat().unwrap().starttime;
-        let owner = identity(child.id(), started);
+        let owner = identity(child.id(), started).unwrap();
         assert!(!is_gone(&owner));
         drop(child.stdin.take());
         let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;

@@ -1,4 +1,4 @@
-//! What an experiment file may say, and what is said of one that may not.
+//! Experiment files: their values, and the errors for mistakes.
 
 use std::path::Path;
 
@@ -66,7 +66,7 @@ fn loads_and_costs_are_read() {
     assert!((slo.quantile - 0.999).abs() < 1e-12 && slo.below.as_millis() == 1500);
     assert!(file.sweep && file.cores == CoreAllocation::Split);
     assert_eq!(file.open_ratios, [0.5, 0.8]);
-    // Never fewer than the blocks asked for.
+    // `max_blocks` is at least `blocks`.
     assert_eq!((file.blocks.get(), file.max_blocks.get()), (10, 10));
     let fixed =
         ExperimentFile::parse(&format!("warm_up = \"3s\"\n{GOOD}"), Path::new("b")).unwrap();
@@ -244,7 +244,7 @@ fn every_file_that_comes_with_bakeoff_is_valid() {
     );
 }
 
-/// An experiment of so many contenders.
+/// An experiment file with this number of contenders.
 fn experiment_of(contenders: u32, head: &str) -> ExperimentFile {
     let contenders = (1..=contenders).map(|number| {
         format!("[[contender]]\nname = \"c{number}\"\nprocess = [\"serve\", \"{{port}}\"]\n")
@@ -303,10 +303,10 @@ fn one_that_runs_already_has_less_time_to_answer_than_one_that_is_started() {
     assert_eq!(timeouts(&format!("{url}ready_timeout = \"90s\"\n")), 90);
 }
 
-/// The page that documents the file.
+/// Page of the documentation about the file.
 const PAGE: &str = include_str!("../../../../docs/comparing.md");
 
-/// The keys of a table of the file, as the parser names them when it finds one that it does not know.
+/// Keys of a table of the file, from the parser's error about an unknown key.
 fn keys_of(table: &str) -> Vec<String> {
     let error = error_of(table);
     let (_, expected) = error.split_once("expected one of ").unwrap();

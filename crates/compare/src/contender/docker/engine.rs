@@ -93,6 +93,7 @@ impl Engine {
             .all(true)
             .filters(&filters)
             .build();
+        // Without a list, they stay until the next run.
         let containers = self.wait(self.client.list_containers(Some(options)));
         for container in containers.unwrap_or_default() {
             let labels = container.labels.unwrap_or_default();
