@@ -28,13 +28,13 @@ pub enum CompareError {
     #[error(transparent)]
     Scenario(#[from] bakeoff_load::ScenarioError),
     /// The scenario has no number of users.
-    #[error("{} has stages or an arrival rate; an experiment needs `users` in its scenario or in its own file", scenario.display())]
+    #[error("cannot use {} for an experiment: it has stages or an arrival rate; write `users` into it or into the experiment file", scenario.display())]
     NoUsers {
         /// Path of the scenario file.
         scenario: PathBuf,
     },
     /// A name on the command line belongs to no contender.
-    #[error("no contender is named `{name}`; there are {known}")]
+    #[error("no contender is named `{name}`; the contenders are {known}")]
     UnknownContender {
         /// Name on the command line.
         name: String,
@@ -64,7 +64,7 @@ pub enum CompareError {
         what: String,
     },
     /// Another experiment is running in a folder of this one.
-    #[error("cannot run an experiment in {}: {holder} is running one there", folder.display())]
+    #[error("cannot compare in {}: {holder} is running an experiment there", folder.display())]
     Busy {
         /// Path of the folder.
         folder: PathBuf,

@@ -23,8 +23,8 @@ impl ExperimentRunner {
     pub(super) fn outlook(&self, plan: &Plan) -> Vec<String> {
         let file = &self.file;
         let turns = self.turns_in_block(plan);
-        let again = plan.control.as_ref().map_or_else(String::new, |control| {
-            format!(", as {control} is a turn too")
+        let control = plan.control.as_ref().map_or_else(String::new, |control| {
+            format!(" ({control} is the control)")
         });
         let blocks = match (file.until_ratio, file.max_blocks.get()) {
             (Some(_), most) if most > plan.blocks => format!("{} to {most} blocks", plan.blocks),
@@ -32,14 +32,14 @@ impl ExperimentRunner {
         };
         let warm_up = in_words(file.warm_up);
         let mut lines = vec![format!(
-            "plan: {blocks} of {}{again}; in each, {} start, {warm_up} and {} measured",
+            "plan: {blocks} of {}{control}; each turn has {}, {warm_up} and {} of measuring",
             words::several(turns as usize, "turn"),
             words::several(self.users.get() as usize, "user"),
             short(file.measure),
         )];
         if file.sweep {
             lines.push(format!(
-                "plan: in each turn but the control's, a sweep of up to {} of {}",
+                "plan: in each turn except the control's, a sweep of up to {} of {}",
                 words::several(sweep_steps(file.sweep_users).len(), "step"),
                 short(self.step_time()),
             ));
@@ -51,7 +51,7 @@ impl ExperimentRunner {
                 .map(|r| words::percent(*r))
                 .collect();
             lines.push(format!(
-                "plan: then {} of {}, with arrivals at {} of what the slowest can do",
+                "plan: then {} of {} with arrivals at {} of the slowest contender's rate",
                 words::several(self.arrival_blocks() as usize, "block"),
                 words::several(turns as usize, "turn"),
                 words::list(&rates),
@@ -65,11 +65,11 @@ impl ExperimentRunner {
         let span = self.span(plan);
         let upto = if span.most > span.least {
             let reason = if self.file.sweep {
-                "warm-ups and sweeps take as long as they may"
+                "warm-ups and sweeps take longest"
             } else {
                 "rates settle late"
             };
-            format!(", up to {} where {reason}", rounded(span.most))
+            format!(", up to {} if {reason}", rounded(span.most))
         } else {
             String::new()
         };
@@ -80,12 +80,12 @@ impl ExperimentRunner {
         let starts = match (starts_any, self.file.restart) {
             (false, _) => "",
             (true, Restart::Once) => "one start of each contender",
-            (true, Restart::Block) => "a start of a contender in each turn",
+            (true, Restart::Block) => "a start in each turn",
         };
         let extra = self.extra_blocks(self.file.blocks.get());
         let extra = (extra > 0).then(|| {
             format!(
-                "up to {} in place of disturbed ones",
+                "up to {} that replace disturbed ones",
                 words::several(extra as usize, "block")
             )
         });
@@ -97,7 +97,7 @@ impl ExperimentRunner {
         let more = if more.is_empty() {
             String::new()
         } else {
-            format!("; {} come on top", words::list(&more))
+            format!(", plus {}", words::list(&more))
         };
         format!("plan: this takes about {}{upto}{more}", rounded(span.least))
     }

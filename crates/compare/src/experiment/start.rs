@@ -43,7 +43,7 @@ pub(super) enum NotStarted {
     Stopped,
     #[error(transparent)]
     Never(Unready),
-    #[error("{}; its last log lines:\n{lines}", with_causes(error))]
+    #[error("{}", with_log(&with_causes(error), lines))]
     WithLog { error: Box<Self>, lines: String },
 }
 
@@ -76,7 +76,10 @@ impl ExperimentRunner {
         let mut running = contender.start(self.cores.as_ref())?;
         let service_time = self
             .wait_until_correct(contender, running.as_mut(), stop, waiting)
-            .map_err(|error| with_log(error, running.as_mut()))?;
+            .map_err(|error| NotStarted::WithLog {
+                error: Box::new(error),
+                lines: running.last_lines(),
+            })?;
         let ran_already = contender.config.running_at().is_some();
         Ok(Started {
             running,
@@ -201,13 +204,10 @@ fn time_left(deadline: Instant) -> Duration {
     left.max(SHORTEST_TIME_LIMIT)
 }
 
-/// The error with the last lines of the contender's log, if it has any.
-fn with_log(error: NotStarted, running: &mut dyn Running) -> NotStarted {
-    match running.last_lines() {
-        lines if lines.is_empty() => error,
-        lines => NotStarted::WithLog {
-            error: Box::new(error),
-            lines,
-        },
+/// `what` with the last lines of the contender's log, if it has any.
+pub(super) fn with_log(what: &str, lines: &str) -> String {
+    if lines.is_empty() {
+        return what.to_owned();
     }
+    format!("{what}; its last log lines:\n{lines}")
 }

@@ -15,7 +15,7 @@ use crate::contender::prepared::Prepared;
 use crate::contender::{Consumption, Running};
 use crate::experiment::ExperimentRunner;
 use crate::experiment::event::{Event, Turn};
-use crate::experiment::start::Started;
+use crate::experiment::start::{Started, with_log};
 use crate::experiment::{info, state::ExperimentState};
 use crate::file::WarmUp;
 use crate::warm_up::WarmUpWatch;
@@ -101,13 +101,8 @@ impl ExperimentRunner {
         if let Some(how) = running.ended() {
             // The report shows the requests until then, and does not compare them.
             measurement.interrupted = true;
-            let lines = running.last_lines();
-            let log = if lines.is_empty() {
-                lines
-            } else {
-                format!("; its last log lines:\n{lines}")
-            };
-            state.problem(turn, &format!("{how} under load{log}"));
+            let what = with_log(&format!("{how} under load"), &running.last_lines());
+            state.problem(turn, &what);
         }
         own.other_experiments()
             .for_each(|process| state.note_other_experiment(turn, process));

@@ -239,11 +239,11 @@ fn the_plan_is_reported_with_its_duration() {
     assert_eq!(
         plan,
         [
-            "plan: 6 blocks of 3 turns, as one again is a turn too; in each, 2 users start, 1s to 10s of warm-up and 5s measured",
-            "plan: then 6 blocks of 3 turns, with arrivals at 50 % of what the slowest can do",
+            "plan: 6 blocks of 3 turns (one again is the control); each turn has 2 users, 1s to 10s of warm-up and 5s of measuring",
+            "plan: then 6 blocks of 3 turns with arrivals at 50 % of the slowest contender's rate",
             // 36 turns of 6.25 s; 18 of them with warm-ups of 10 s.
-            "plan: this takes about 3m 45s, up to 6m 30s where rates settle late; a start of a contender in each turn and \
-             up to 2 blocks in place of disturbed ones come on top",
+            "plan: this takes about 3m 45s, up to 6m 30s if rates settle late, plus a start in each turn and \
+             up to 2 blocks that replace disturbed ones",
         ]
     );
 }

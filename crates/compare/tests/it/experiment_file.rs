@@ -209,7 +209,10 @@ fn info_is_a_path() {
 fn only_keeps_the_named_and_knows_the_rest() {
     let mut file = ExperimentFile::parse(GOOD, Path::new("bakeoff.toml")).unwrap();
     let error = file.only(&["three".to_owned()]).unwrap_err().to_string();
-    assert_eq!(error, "no contender is named `three`; there are one, two");
+    assert_eq!(
+        error,
+        "no contender is named `three`; the contenders are one, two"
+    );
     file.only(&["one".to_owned()]).unwrap();
     assert_eq!((file.contenders.len(), file.baseline.as_str()), (1, "one"));
 }

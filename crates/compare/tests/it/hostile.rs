@@ -102,7 +102,10 @@ fn second_experiment_in_a_folder_is_refused_with_the_name_of_the_first() {
     for second in [&mut same, &mut other] {
         let error = second.prepare(&stop, &mut |_| {}).unwrap_err();
         assert!(matches!(error, CompareError::Busy { .. }), "{error}");
-        let holder = format!("process {} is running one there", std::process::id());
+        let holder = format!(
+            "process {} is running an experiment there",
+            std::process::id()
+        );
         assert!(error.to_string().ends_with(&holder), "{error}");
     }
     drop(first);
