@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bakeoff_analysis::statistics::fewest_blocks;
 use bakeoff_load::{TomlError, TomlText};
-use bakeoff_record::{PrimaryMetric, Restart, Slo};
+use bakeoff_record::metric::Metric;
+use bakeoff_record::{Restart, Slo};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -22,7 +23,7 @@ mod value;
 pub use value::{WarmUp, parse_percent, parse_slo};
 
 use contender::RawContender;
-use value::{Percent, PositiveDuration, Price, RawAnswerRule, RawMetric, RawSlo};
+use value::{Percent, PositiveDuration, Price, RawAnswerRule, RawMetric, RawSlo, beside};
 
 /// A parsed and validated experiment file. Its paths are resolved against its own folder.
 #[derive(Debug, Clone)]
@@ -48,7 +49,7 @@ pub struct ExperimentFile {
     /// Longest measured period of a run: it is extended until every user has finished enough rounds.
     pub measure_limit: Duration,
     /// Metric of the verdict.
-    pub primary: PrimaryMetric,
+    pub primary: Metric,
     /// Relative difference that does not matter, 0.05 for 5 %.
     pub same_ratio: f64,
     /// Name of the contender that the others are compared with.
@@ -144,7 +145,7 @@ impl ExperimentFile {
         });
         Ok(Self {
             folder: folder.to_owned(),
-            scenario: folder.join(raw.scenario),
+            scenario: beside(folder, &raw.scenario),
             max_blocks: raw.max_blocks.max(blocks),
             blocks,
             extra_blocks: raw.extra_blocks,
@@ -153,7 +154,7 @@ impl ExperimentFile {
             warm_up: raw.warm_up,
             measure_limit: raw.measure_limit.0.max(raw.measure.0),
             measure: raw.measure.0,
-            primary: raw.primary.into(),
+            primary: raw.primary.0,
             same_ratio: raw.same.0,
             baseline,
             answer_rules,

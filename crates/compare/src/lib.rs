@@ -10,6 +10,8 @@ mod error;
 mod experiment;
 mod file;
 mod floor;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod generator;
 mod hash;
 mod lock;

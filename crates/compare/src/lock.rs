@@ -4,10 +4,10 @@
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 use crate::error::CompareError;
 use crate::file::ExperimentFile;
+use crate::plain::full_path;
 
 /// Locked folders of one experiment. Their drop unlocks them. The folders themselves are locked, so that no file is left behind
 /// and a read-only folder can be locked.
@@ -45,7 +45,7 @@ impl LockedFolders {
                 Ok(()) => locked.push(opened),
                 Err(TryLockError::WouldBlock) => {
                     return Err(CompareError::Busy {
-                        folder: shown(folder),
+                        folder: full_path(folder),
                         holder: holder(metadata.ino()),
                     });
                 }
@@ -54,10 +54,6 @@ impl LockedFolders {
         }
         Ok(Self { _locked: locked })
     }
-}
-
-fn shown(folder: &Path) -> std::path::PathBuf {
-    std::path::absolute(folder.join(".")).unwrap_or_else(|_| folder.to_owned())
 }
 
 /// Description of the process that has locked the folder with this inode number.

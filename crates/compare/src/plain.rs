@@ -1,5 +1,7 @@
 //! Text from outside, such as a contender's log, made harmless for a terminal and a page. Pure.
 
+use std::path::{Path, PathBuf};
+
 /// `text` with control characters, such as those of escape sequences, written out: `\u{1b}` for the byte 27.
 /// Line feeds and tabs stay.
 pub(crate) fn plain(text: impl AsRef<str>) -> String {
@@ -19,6 +21,11 @@ pub(crate) fn plain(text: impl AsRef<str>) -> String {
 /// `true` for characters that change the direction of the text after them.
 fn turns_text(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Absolute path of a folder, for a message. The path of the current folder may be empty.
+pub(crate) fn full_path(folder: &Path) -> PathBuf {
+    std::path::absolute(folder.join(".")).unwrap_or_else(|_| folder.to_owned())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use bakeoff_report::terminal::Terminal;
 
 use crate::args::CompareArgs;
 use crate::exit::{Exit, hinted};
+use crate::files::all;
 use crate::output::{data, say};
 use crate::progress::{Progress, Steps};
 use crate::signals::stop_token;
@@ -146,11 +147,11 @@ fn check_blocks(file: &ExperimentFile, args: &CompareArgs) -> anyhow::Result<()>
 /// Writes the report to every file, the record first, and then to stdout.
 fn show_report(experiment: &Experiment, args: &CompareArgs) -> anyhow::Result<()> {
     let written = files::write_all(args, experiment);
-    data(&bakeoff_report::terminal::render_experiment(
+    let shown = data(&bakeoff_report::terminal::render_experiment(
         experiment,
         terminal(&io::stdout()),
-    ))?;
-    written
+    ));
+    all([written, shown])
 }
 
 /// Width of `stream`, and colours if it is a terminal and `NO_COLOR` is not set.

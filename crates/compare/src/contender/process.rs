@@ -29,7 +29,7 @@ impl CommandLine {
     pub(crate) fn new(words: Vec<String>) -> Option<Self> {
         let mut words = words.into_iter();
         Some(Self {
-            program: words.next()?,
+            program: words.next().filter(|program| !program.is_empty())?,
             arguments: words.collect(),
         })
     }

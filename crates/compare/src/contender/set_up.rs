@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::contender::{ContenderConfig, Missing, Preparation};
 use crate::hash::hexadecimal;
+use crate::plain::full_path;
 use crate::process::command::{Captured, Ended, Limits, command, run_to_end};
 use crate::process::log::short;
 
@@ -110,7 +111,7 @@ fn run_step(
         reason: format!("its set-up `{line}` failed ({status}): {why}"),
         remedy: format!(
             "run it by hand in {} to see all of its output",
-            directory.display()
+            full_path(directory).display()
         ),
     })
 }
@@ -180,6 +181,15 @@ fn is_in_hidden_folder(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_up_that_fails_in_the_current_folder_names_the_folder() {
+        let stop = CancellationToken::new();
+        let failed = run_step(&["false".to_owned()], Path::new(""), &stop).unwrap_err();
+        let here = std::env::current_dir().unwrap();
+        let expected = format!("run it by hand in {} to", here.display());
+        assert!(failed.remedy.starts_with(&expected), "{}", failed.remedy);
+    }
 
     #[test]
     fn inputs_are_all_files_but_those_in_hidden_folders() {

@@ -9,7 +9,8 @@ use bakeoff_load::{
     Arrivals, Control, Enough, LoadConfig, MAX_IN_FLIGHT, Phase, Rate, Spacing, Workload,
     with_causes,
 };
-use bakeoff_record::{PrimaryMetric, Restart, Run, RunLoad, Usage};
+use bakeoff_record::metric::Metric;
+use bakeoff_record::{Restart, Run, RunLoad, Usage};
 
 use crate::contender::prepared::Prepared;
 use crate::contender::{Consumption, Running};
@@ -166,7 +167,7 @@ impl ExperimentRunner {
 
     /// `true` if the measured period is extended until every user has finished enough rounds: if rates are compared.
     fn is_extended(&self, load: RunLoad) -> bool {
-        load == RunLoad::Users && self.file.primary == PrimaryMetric::RequestsPerSecond
+        load == RunLoad::Users && self.file.primary == Metric::SuccessesPerSecond
     }
 
     /// Settings of a load on a contender whose requests take about `service_time`.

@@ -11,7 +11,7 @@ use crate::contender::docker::{Container, EngineHandle, Image, Network};
 use crate::contender::process::CommandLine;
 use crate::contender::url::Address;
 use crate::contender::{ContenderConfig, Deployment};
-use crate::file::value::PositiveDuration;
+use crate::file::value::{PositiveDuration, beside};
 
 /// Longest `ready_timeout`.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
@@ -94,10 +94,10 @@ impl RawContender {
                 "contender `{name}` needs exactly one of `process`, `docker` and `url`"
             ));
         };
-        if self.version.as_ref().is_some_and(Vec::is_empty) {
+        if !self.version.as_deref().is_none_or(names_program) {
             return Err(format!("`version` of `{name}` is empty; name a program"));
         }
-        if self.setup.iter().any(Vec::is_empty) {
+        if !self.setup.iter().all(|command| names_program(command)) {
             return Err(format!(
                 "`setup` of `{name}` has an empty command; name a program"
             ));
@@ -126,7 +126,11 @@ impl RawContender {
         let directory = folder.join(self.directory.unwrap_or_default());
         Ok(ContenderConfig {
             deployment,
-            files: self.files.iter().map(|file| directory.join(file)).collect(),
+            files: self
+                .files
+                .iter()
+                .map(|file| beside(&directory, file))
+                .collect(),
             version: self.version,
             directory,
             has_directory,
@@ -139,6 +143,11 @@ impl RawContender {
             name,
         })
     }
+}
+
+/// `true` if a command has a program to run.
+fn names_program(command: &[String]) -> bool {
+    command.first().is_some_and(|program| !program.is_empty())
 }
 
 /// Checks the path in `key` of the contender `name`.
@@ -156,7 +165,7 @@ impl RawDocker {
         let image = match (self.image, self.build) {
             (Some(image), None) => Image::Named(image),
             (None, Some(context)) => Image::Build {
-                context: folder.join(context),
+                context: beside(folder, &context),
                 dockerfile: self.dockerfile.unwrap_or_else(|| "Dockerfile".into()),
                 copy: self.copy,
                 tag: format!("bakeoff-contender-{}:latest", name.to_lowercase()),

@@ -1,13 +1,23 @@
 //! Values of an experiment file: durations, percentages, objectives, answer rules.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bakeoff_load::parse_duration;
-use bakeoff_record::{PrimaryMetric, Slo};
+use bakeoff_record::{Metric, Slo};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::answers::AnswerRule;
+
+/// Path of a file that is named relative to a folder. It is never empty, so that errors show it.
+pub(super) fn beside(folder: &Path, file: &Path) -> PathBuf {
+    let path = folder.join(file);
+    if path.as_os_str().is_empty() {
+        return PathBuf::from(".");
+    }
+    path
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,27 +46,28 @@ impl RawAnswerRule {
     }
 }
 
-#[derive(Default, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum RawMetric {
-    #[default]
-    RequestsPerSecond,
-    #[serde(rename = "response_time.p50")]
-    MedianResponseTime,
-    #[serde(rename = "response_time.p95")]
-    P95ResponseTime,
-    #[serde(rename = "response_time.p99")]
-    P99ResponseTime,
+/// Name of a primary metric, such as `response_time.p95`.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct RawMetric(pub(super) Metric);
+
+impl Default for RawMetric {
+    fn default() -> Self {
+        Self(Metric::SuccessesPerSecond)
+    }
 }
 
-impl From<RawMetric> for PrimaryMetric {
-    fn from(metric: RawMetric) -> Self {
-        match metric {
-            RawMetric::RequestsPerSecond => Self::RequestsPerSecond,
-            RawMetric::MedianResponseTime => Self::MedianResponseTime,
-            RawMetric::P95ResponseTime => Self::P95ResponseTime,
-            RawMetric::P99ResponseTime => Self::P99ResponseTime,
-        }
+impl TryFrom<String> for RawMetric {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Metric::primary_of_key(&text).map(Self).ok_or_else(|| {
+            let keys = Metric::primary().map(|metric| format!("`{}`", metric.key()));
+            format!(
+                "unknown metric `{text}`, expected one of {}",
+                keys.collect::<Vec<_>>().join(", ")
+            )
+        })
     }
 }
 
