@@ -109,61 +109,6 @@ impl Shape {
     }
 }
 
-<<<<<<< HEAD
-/// The weights' names within a layer.
-struct Names {
-    layer: &'static str,
-    projections: [&'static str; 3],
-    attention_output: &'static str,
-    attention_norm: &'static str,
-    up: &'static str,
-    down: &'static str,
-    output_norm: &'static str,
-}
-
-const BERT: Names = Names {
-    layer: "encoder.layer",
-    projections: [
-        "attention.self.query",
-        "attention.self.key",
-        "attention.self.value",
-    ],
-    attention_output: "attention.output.dense",
-    attention_norm: "attention.output.LayerNorm",
-    up: "intermediate.dense",
-    down: "output.dense",
-    output_norm: "output.LayerNorm",
-};
-
-const DISTILBERT: Names = Names {
-    layer: "transformer.layer",
-    projections: ["attention.q_lin", "attention.k_lin", "attention.v_lin"],
-    attention_output: "attention.out_lin",
-    attention_norm: "sa_layer_norm",
-    up: "ffn.lin1",
-    down: "ffn.lin2",
-    output_norm: "output_layer_norm",
-};
-
-impl Family {
-    fn names(self) -> &'static Names {
-        match self {
-            Self::Bert | Self::Roberta => &BERT,
-            Self::DistilBert => &DISTILBERT,
-        }
-    }
-}
-
-/// Prefix of the names of all weights but the head's; empty if a model was saved without its head's class.
-fn prefix(family: Family, tensors: &Tensors) -> &'static str {
-    let prefix = match family {
-        Family::Bert => "bert.",
-        Family::DistilBert => "distilbert.",
-        Family::Roberta => "roberta.",
-    };
-    if tensors.has(&format!("{prefix}embeddings.word_embeddings.weight")) {
-        prefix
-=======
 /// Prefix of all weight names except the head's; empty if the model was saved without its head's class.
 fn prefix(family: &Family, tensors: &Tensors) -> &'static str {
     if tensors.has(&format!(
@@ -171,7 +116,6 @@ fn prefix(family: &Family, tensors: &Tensors) -> &'static str {
         family.prefix
     )) {
         family.prefix
->>>>>>> h-serve
     } else {
         ""
     }

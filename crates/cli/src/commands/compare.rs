@@ -1,4 +1,4 @@
-//! `bakeoff compare`: the main job.
+//! `bakeoff compare`: runs an experiment and reports it.
 
 mod files;
 mod png;
@@ -6,7 +6,7 @@ mod png;
 use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Said, Turn};
+use bakeoff_compare::{CompareError, Event, ExperimentFile, ExperimentRunner, Message, Turn};
 use bakeoff_record::Experiment;
 use bakeoff_report::terminal::Terminal;
 
@@ -19,17 +19,17 @@ use crate::signals::stop_token;
 
 /// Steps of the progress bar in one turn.
 const STEPS: u64 = 100;
-/// Columns where there is no terminal to ask.
+/// Default width of the report in columns, without a terminal.
 const DEFAULT_WIDTH: u16 = 140;
 
-/// Runs the experiment and shows its report on stdout and in files, whatever ended it.
+/// Runs the experiment and writes its report to stdout and files, even after an interruption or a panic.
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     let file = experiment_file(args)?;
     let turn_seconds = (file.warm_up.at_least + file.measure).as_secs_f64();
-    let mut comparison = Comparison::new(file)?;
+    let mut runner = ExperimentRunner::new(file)?;
     let stop = stop_token()?;
     let mut preparing = Preparing::new();
-    let prepared = comparison.prepare(&stop, &mut |event| preparing.show(&event));
+    let prepared = runner.prepare(&stop, &mut |event| preparing.show(&event));
     let mut experiment = prepared.map_err(|error| match &error {
         CompareError::Unreachable { contender, .. } => {
             let hint =
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
         CompareError::Busy { .. } => hinted(
             Exit::Environment,
             error,
-            "wait until it has ended: each would take the other's processor time",
+            "wait until it has ended: each would take processor time from the other",
         ),
         _ => error.into(),
     })?;
@@ -56,12 +56,12 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
         position: 0,
         turn_seconds,
     };
-    // Whatever happens, even a bug of ours, what was measured is reported.
+    // Finished runs are reported even after a panic.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        comparison.run(&mut experiment, &stop, &mut |event| shown.show(&event));
+        runner.run(&mut experiment, &stop, &mut |event| shown.show(&event));
     }));
     drop(shown);
-    // A report of nothing would only take the place of the one before.
+    // A report without runs would overwrite the report of an earlier experiment.
     if !(experiment.runs.is_empty() && experiment.interrupted) {
         show_report(&experiment, args)?;
     }
@@ -87,19 +87,19 @@ fn require_everybody(experiment: &Experiment) -> anyhow::Result<()> {
     let names: Vec<_> = left_out.map(|left_out| left_out.name.as_str()).collect();
     Err(hinted(
         Exit::Environment,
-        anyhow::anyhow!("cannot take part: {}", names.join(", ")),
-        "the lines above say what would bring them in; without --strict the rest runs",
+        anyhow::anyhow!("cannot start {}", names.join(", ")),
+        "the lines above give the reasons; without --strict the other contenders run",
     ))
 }
 
-/// The experiment file with the command line's wishes.
+/// The experiment file with the settings of the command line.
 fn experiment_file(args: &CompareArgs) -> anyhow::Result<ExperimentFile> {
     let mut file = ExperimentFile::open(&args.experiment).map_err(|error| match &error {
         CompareError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             hinted(
                 Exit::Usage,
                 error,
-                "run it where bakeoff.toml lies, or name an experiment file",
+                "run it in the folder of bakeoff.toml, or name an experiment file",
             )
         }
         _ => error.into(),
@@ -123,8 +123,8 @@ fn experiment_file(args: &CompareArgs) -> anyhow::Result<ExperimentFile> {
     Ok(file)
 }
 
-/// Refuses a plan that cannot come to a verdict before anything is started. Whoever asks for so few blocks on the command line
-/// gets the figures, and is told that there will be no verdict.
+/// Refuses a plan with fewer blocks than a verdict needs before any contender is started. Such a number of blocks on the
+/// command line is a warning instead.
 fn check_blocks(file: &ExperimentFile, args: &CompareArgs) -> anyhow::Result<()> {
     let (Err(error), Some(fewest)) = (file.check_blocks(), file.blocks_missing()) else {
         return Ok(());
@@ -144,7 +144,7 @@ fn check_blocks(file: &ExperimentFile, args: &CompareArgs) -> anyhow::Result<()>
     Err(hinted(Exit::Usage, error, hint))
 }
 
-/// Writes every form of the report, the record first, and then says what came of it.
+/// Writes the report to every file, the record first, and then to stdout.
 fn show_report(experiment: &Experiment, args: &CompareArgs) -> anyhow::Result<()> {
     let written = files::write_all(args, experiment);
     let shown = data(&bakeoff_report::terminal::render_experiment(
@@ -154,7 +154,7 @@ fn show_report(experiment: &Experiment, args: &CompareArgs) -> anyhow::Result<()
     all([written, shown])
 }
 
-/// What `stream` can show: its width, and colours where it is a terminal and `NO_COLOR` does not forbid them.
+/// Width of `stream`, and colours if it is a terminal and `NO_COLOR` is not set.
 pub(crate) fn terminal(stream: &impl IsTerminal) -> Terminal {
     let colors_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let width = console::Term::stdout()
@@ -166,7 +166,7 @@ pub(crate) fn terminal(stream: &impl IsTerminal) -> Terminal {
     }
 }
 
-/// Shows how contenders are made ready.
+/// Progress of the preparation of contenders.
 struct Preparing {
     steps: Steps,
 }
@@ -179,14 +179,14 @@ impl Preparing {
     }
 
     fn show(&mut self, event: &Event<'_>) {
-        match event.said() {
-            Said::Now(step) => self.steps.set(&step),
-            Said::News(lines) => lines.iter().for_each(|line| self.steps.say(line)),
+        match event.message() {
+            Message::Status(step) => self.steps.set(&step),
+            Message::Lines(lines) => lines.iter().for_each(|line| self.steps.say(line)),
         }
     }
 }
 
-/// Shows the turns.
+/// Progress of the turns.
 struct Measuring {
     progress: Progress,
     position: u64,
@@ -207,13 +207,13 @@ impl Measuring {
         if let Some(turn) = turn {
             self.place(*turn, share);
         }
-        match event.said() {
-            Said::Now(what) => self.progress.set(self.position, &what),
-            Said::News(lines) => lines.iter().for_each(|line| self.progress.say(line)),
+        match event.message() {
+            Message::Status(what) => self.progress.set(self.position, &what),
+            Message::Lines(lines) => lines.iter().for_each(|line| self.progress.say(line)),
         }
     }
 
-    /// Where in the experiment a turn is of which `share` is done.
+    /// Moves the progress bar to a turn of which `share` is done.
     fn place(&mut self, turn: Turn<'_>, share: f64) {
         #[expect(
             clippy::cast_possible_truncation,

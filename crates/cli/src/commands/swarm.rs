@@ -69,7 +69,7 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
         name: scenario.name().to_owned(),
         host: config.host,
         bakeoff_version: env!("CARGO_PKG_VERSION").into(),
-        machine: bakeoff_compare::describe_machine(),
+        machine: bakeoff_load::machine::describe(),
         measurement,
     };
     let outcomes = scenario.threshold_outcomes(&test.measurement);
@@ -93,7 +93,7 @@ fn new_run(scenario: &Scenario, config: &LoadConfig, profile: Option<&str>) -> N
         host: config.host.clone(),
         config: format!("{}{time}", config.workload),
         bakeoff_version: env!("CARGO_PKG_VERSION").into(),
-        machine: bakeoff_compare::describe_machine(),
+        machine: bakeoff_load::machine::describe(),
         tags: profile.into_iter().map(str::to_owned).collect(),
     }
 }

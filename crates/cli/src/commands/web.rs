@@ -32,7 +32,7 @@ pub(crate) fn run(
     let page = PageConfig {
         scenario,
         defaults: config,
-        machine: bakeoff_compare::describe_machine(),
+        machine: bakeoff_load::machine::describe(),
         bakeoff_version: env!("CARGO_PKG_VERSION").to_owned(),
         experiments: experiments(&args.experiment),
         history: history::open(args.store.as_deref())?,

@@ -299,10 +299,10 @@ fn comparisons_at_the_same_time_are_kept_apart_in_a_folder_and_named_on_a_machin
         .expect(3, &["error: cannot compare in ", &holder, "hint: wait"]);
     let second = experiment(NATIVE);
     let args = ["compare", "--blocks", "1", "--json", "out.json"];
-    let warning = format!("warning: another comparison is running on this machine ({holder})");
+    let warning = format!("warning: another experiment is running on this machine ({holder})");
     run(second.path(), &args).expect(0, &[&warning]);
     let facts = record(second.path())["contenders"][0]["facts"].to_string();
-    let fact = format!("measured beside another comparison ({holder})");
+    let fact = format!("measured beside another experiment ({holder})");
     assert!(facts.contains(&fact), "{facts}");
     send_signal(&child, "INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));

@@ -230,10 +230,11 @@ pub(in super::super) fn contenders(experiment: &Experiment, detail: Detail) -> T
             .collect()
     };
     let kind = |contender: &Contender| {
-        let kind = match contender.kind {
+        let kind = match &contender.kind {
             ContenderKind::Process => "process",
             ContenderKind::Docker => "Docker",
             ContenderKind::Url => "address",
+            ContenderKind::Other(name) => name,
         };
         Some(kind.to_owned())
     };

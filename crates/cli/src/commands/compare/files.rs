@@ -1,4 +1,4 @@
-//! The files that a comparison leaves behind.
+//! Files that an experiment writes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::args::CompareArgs;
 use crate::files::{add_to_job_summary, all, write};
 use crate::output::say;
 
-/// Writes every file that was asked for, the record first; one that cannot be written does not keep the others from being.
+/// Writes every file that the command line names, the record first. A file that cannot be written does not prevent the others.
 pub(super) fn write_all(args: &CompareArgs, experiment: &Experiment) -> anyhow::Result<()> {
     let analysis = Analysis::of(experiment);
     all([
@@ -43,8 +43,8 @@ fn gates(args: &CompareArgs) -> Gates {
     }
 }
 
-/// Says which contenders are worse than the baseline by more than the command line allows, and which are not shown to be no
-/// worse where it asks for that, and whether there are any.
+/// `true` if a contender is worse than the baseline by more than `--fail-if-worse`, or not shown to be within
+/// `--fail-unless-not-worse`. Prints the names of such contenders.
 pub(super) fn is_any_beyond_a_limit(args: &CompareArgs, experiment: &Experiment) -> bool {
     let Gates {
         worse_ratio,
@@ -69,7 +69,7 @@ pub(super) fn is_any_beyond_a_limit(args: &CompareArgs, experiment: &Experiment)
     !worse.is_empty() || !doubts.is_empty()
 }
 
-/// Says which contenders failed in too many turns, the baseline among them, and whether there are any.
+/// `true` if a contender failed in too many turns. Prints the names of such contenders.
 pub(super) fn has_any_failed(experiment: &Experiment) -> bool {
     let analysis = Analysis::of(experiment);
     let failed = analysis.contenders();
@@ -132,7 +132,7 @@ fn file(folder: &Path, picture: &Picture, ending: &str) -> PathBuf {
     folder.join(picture.name).with_extension(ending)
 }
 
-/// The report with the pictures that are written beside it, SVG before PNG.
+/// The report as Markdown, with links to the SVG files, or else to the PNG files, that are written with it.
 fn markdown(args: &CompareArgs, experiment: &Experiment) -> String {
     let folder = match (&args.svg, &args.png) {
         (Some(folder), _) => Some((folder, "svg")),
@@ -148,7 +148,7 @@ fn markdown(args: &CompareArgs, experiment: &Experiment) -> String {
     })
 }
 
-/// The path as seen from a folder.
+/// `path` relative to the folder `from`.
 fn relative(from: &Path, path: &Path) -> PathBuf {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let from = if from.as_os_str().is_empty() {

@@ -1,4 +1,4 @@
-//! Pictures as PNG, drawn without any font of the machine's, so that they are the same everywhere.
+//! Pictures as PNG files, drawn with an embedded font, so that they are the same on every machine.
 
 use std::sync::Arc;
 
@@ -6,16 +6,16 @@ use anyhow::Context;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
-/// Pixels of a PNG for each of the picture's: sharp on a dense screen and on paper.
+/// Pixels of a PNG per pixel of the picture, for dense screens and paper.
 const SCALE: f32 = 2.0;
 
-/// What draws pictures.
+/// Renderer of pictures.
 pub(super) struct Painter {
     options: Options<'static>,
 }
 
 impl Painter {
-    /// With a font whose licence, that of Bitstream Vera, lets it be embedded.
+    /// A renderer with an embedded font, whose licence (that of Bitstream Vera) permits embedding.
     pub(super) fn new() -> Self {
         let mut fonts = fontdb::Database::new();
         fonts.load_font_data(dejavu::sans::regular().to_vec());
