@@ -13,9 +13,9 @@ use crate::contender::{Missing, Preparation, Prepared, remove_abandoned};
 use crate::cores::Cores;
 use crate::error::CompareError;
 use crate::file::{ExperimentFile, Launch};
+use crate::generator;
 use crate::lock::Folders;
 use crate::plain::plain;
-use crate::{generator, machine};
 
 mod blocks;
 mod info;
@@ -208,7 +208,7 @@ impl Comparison {
             started_at,
             bakeoff_version: env!("CARGO_PKG_VERSION").into(),
             plan: self.plan(baseline, control),
-            machine: machine::describe(),
+            machine: bakeoff_load::describe_machine(),
             contenders,
             left_out,
             agreements: Vec::new(),

@@ -17,7 +17,7 @@ mod contender;
 mod value;
 
 pub use contender::{ContenderConfig, DockerConfig, Image, Launch, Network};
-pub use value::{WarmUp, parse_percent, parse_slo};
+pub use value::{WarmUp, parse_percent, parse_share, parse_slo};
 
 use contender::RawContender;
 use value::{Percent, PositiveDuration, Price, RawAnswerRule, RawMetric, RawSlo};

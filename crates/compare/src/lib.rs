@@ -13,7 +13,6 @@ mod file;
 mod floor;
 mod generator;
 mod lock;
-mod machine;
 mod manifest;
 mod plain;
 mod ready;
@@ -27,6 +26,5 @@ pub use error::CompareError;
 pub use experiment::{Comparison, Event, Said, Turn};
 pub use file::{
     ContenderConfig, DockerConfig, ExperimentFile, Image, Launch, Network, WarmUp, parse_percent,
-    parse_slo,
+    parse_share, parse_slo,
 };
-pub use machine::describe as describe_machine;

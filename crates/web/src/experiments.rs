@@ -1,4 +1,4 @@
-//! The one experiment that a page controls: started from a file that the page was told of, watched, stopped.
+//! The experiment of a page: start from a file of the command line, progress, stop.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -10,15 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::swarm::{lock, with_causes};
 
-/// Lines of news that are kept.
+/// Log lines that are kept.
 const NEWS: usize = 200;
 
-/// Why no experiment begins.
+/// Error at the start of an experiment.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExperimentError {
-    #[error(
-        "no experiment file of this page is named `{0}`; name it with --experiment when the page is started"
-    )]
+    #[error("cannot start `{0}`: the page was started without --experiment {0}")]
     UnknownFile(String),
     #[error("an experiment is running; stop it first")]
     Busy,
@@ -28,7 +26,7 @@ pub(crate) enum ExperimentError {
     Compare(String),
 }
 
-/// Experiment files, and what the last one started has come to.
+/// Experiment files, and the status of the last started experiment.
 #[derive(Debug)]
 pub(crate) struct Experiments {
     files: Vec<PathBuf>,
@@ -42,22 +40,22 @@ struct Running {
     thread: JoinHandle<()>,
 }
 
-/// How far an experiment is.
+/// Status of an experiment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Status {
-    /// The file that it was started from; empty before the first.
+    /// File of the experiment; empty before the first one.
     pub(crate) file: String,
-    /// Whether it is under way.
+    /// `true` while it is running.
     pub(crate) is_running: bool,
-    /// What is being done: `block 2/6  fastapi: 187 requests/s`.
+    /// Current step, such as `block 2/6  fastapi: 187 requests/s`.
     pub(crate) now: String,
-    /// How much of it is done, 0 to 1.
+    /// Finished part, 0 to 1.
     pub(crate) done_ratio: f64,
-    /// What has happened, oldest first.
+    /// Log lines, oldest first.
     pub(crate) news: Vec<String>,
-    /// What each contender has come to, as of the last block that is over.
+    /// Result of each contender after the last finished block.
     pub(crate) so_far: Vec<String>,
-    /// Everything measured, as of the last block that is over.
+    /// Measurements after the last finished block.
     pub(crate) experiment: Option<Arc<Experiment>>,
 }
 
@@ -70,7 +68,7 @@ impl Experiments {
         }
     }
 
-    /// The files that can be started, as they were named.
+    /// Paths of the experiment files, as on the command line.
     pub(crate) fn files(&self) -> Vec<String> {
         let files = self.files.iter();
         files.map(|file| file.display().to_string()).collect()
@@ -84,7 +82,7 @@ impl Experiments {
         lock(&self.shared).is_running
     }
 
-    /// Starts the experiment in `file`, with the fewest blocks that can show anything where it is to be quick.
+    /// Starts the experiment in `file`. A quick one has the fewest blocks that can show a difference.
     pub(crate) fn start(&self, file: &str, quick: bool) -> Result<(), ExperimentError> {
         let path = self
             .files
@@ -109,14 +107,14 @@ impl Experiments {
         Ok(())
     }
 
-    /// Ends the experiment that is running; what is measured is kept.
+    /// Stops the running experiment. Its measurements are kept.
     pub(crate) fn stop(&self) {
         if let Some(running) = &*lock(&self.running) {
             running.stop.cancel();
         }
     }
 
-    /// Ends it, and waits until every contender is gone.
+    /// Stops the experiment, and waits until every contender has ended.
     pub(crate) fn finish(&self) {
         self.stop();
         let running = lock(&self.running).take();
@@ -136,26 +134,29 @@ fn open(path: &Path, quick: bool) -> Result<Comparison, ExperimentError> {
     Comparison::new(file).map_err(in_words)
 }
 
-/// Runs the experiment to its end and keeps the status true.
+/// Runs the experiment to its end, and updates the status.
 fn conduct(mut comparison: Comparison, shared: &Mutex<Status>, stop: &CancellationToken) {
-    // Whatever happens, nobody waits for it for ever.
+    // The status becomes "ended" even after a panic.
     let _over = Over(shared);
     let mut observe = |event: Event<'_>| match event {
-        // Its lines have a place of their own.
+        // Results have their own list.
         Event::BlockOver(experiment) => keep(shared, experiment),
         event => lock(shared).follow(&event),
     };
     let mut experiment = match comparison.prepare(stop, &mut observe) {
         Ok(experiment) => experiment,
         Err(error) => {
-            return lock(shared).tell(format!("it cannot begin: {}", with_causes(&error)));
+            return lock(shared).tell(format!(
+                "cannot start the experiment: {}",
+                with_causes(&error)
+            ));
         }
     };
     comparison.run(&mut experiment, stop, &mut observe);
     keep(shared, &experiment);
 }
 
-/// Works out what an experiment has come to before the status is locked: visitors wait for that lock.
+/// Computes the results before the status is locked, since requests wait for that lock.
 fn keep(shared: &Mutex<Status>, experiment: &Experiment) {
     let so_far = bakeoff_analysis::interpretation::render_so_far(experiment);
     let experiment = Some(Arc::new(experiment.clone()));

@@ -147,7 +147,7 @@ fn redirections_end() {
                 }
             });
             hub.pull().expect(3, &[said, "hint: "]);
-            assert!(hub.asked().len() <= 12, "{:?}", hub.asked());
+            assert!((1..=12).contains(&hub.asked().len()), "{:?}", hub.asked());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What this machine is.
+//! Description of the machine that makes the load.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -14,7 +14,7 @@ use hypervisor::Signs;
 /// Where the system describes its processors.
 const CPU: &str = "/sys/devices/system/cpu";
 
-/// Reads the machine's description; what cannot be read is called unknown, or is `None`.
+/// Description of this machine. A part that cannot be read is "unknown" or `None`.
 pub fn describe() -> Machine {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let processor = cpuinfo::parse(&info);
