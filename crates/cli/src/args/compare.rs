@@ -39,7 +39,7 @@ pub(crate) struct PlanArgs {
     /// Fail if a contender cannot take part
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Blocks, each one turn of every contender; with fewer than a verdict needs, there is none [default: from the experiment]
+    /// Number of blocks; a block is one turn of every contender. Too few blocks give figures without a verdict [default: from the experiment]
     #[arg(long, value_name = "N")]
     pub(crate) blocks: Option<NonZeroU32>,
     /// Run the fewest blocks that can show a difference
@@ -111,7 +111,35 @@ pub(crate) struct GateArgs {
     /// Exit with 1 if a contender is shown to be worse than the baseline by more than this, such as 5%
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     pub(crate) fail_if_worse: Option<f64>,
-    /// Exit with 1 unless every contender is shown to be at most this much worse than the baseline, such as 10%. Without a verdict, nothing is shown
+    /// Exit with 1 unless every contender is shown to be at most this much worse than the baseline, such as 10%; a contender without a verdict fails this check
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     pub(crate) fail_unless_not_worse: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::args::{Cli, Command};
+
+    #[test]
+    fn every_flag_reads_percentages_alike() {
+        for text in ["5", "5%"] {
+            let flags = [
+                "--until",
+                "--open",
+                "--fail-if-worse",
+                "--fail-unless-not-worse",
+            ];
+            let flags = flags.into_iter().flat_map(|flag| [flag, text]);
+            let cli = Cli::try_parse_from(["bakeoff", "compare"].into_iter().chain(flags));
+            let Command::Compare(args) = cli.unwrap().command else {
+                panic!("another command");
+            };
+            assert_eq!(args.plan.until, Some(0.05), "{text}");
+            assert_eq!(args.load.open, [0.05], "{text}");
+            assert_eq!(args.gates.fail_if_worse, Some(0.05), "{text}");
+            assert_eq!(args.gates.fail_unless_not_worse, Some(0.05), "{text}");
+        }
+    }
 }

@@ -46,7 +46,7 @@ pub(crate) struct LoadArgs {
     /// Users started per second [default: from the scenario]
     #[arg(short = 'r', long, env = "LOCUST_SPAWN_RATE", value_name = "RATE", value_parser = rate)]
     pub(crate) spawn_rate: Option<f64>,
-    /// Open model in place of users: requests started per second, even if earlier ones have no answer yet
+    /// Open model, in place of users: requests started per second, even if earlier ones have no answer yet
     #[arg(long, env = "BAKEOFF_ARRIVAL_RATE", value_name = "RATE", value_parser = rate, conflicts_with_all = ["users", "spawn_rate"])]
     pub(crate) arrival_rate: Option<f64>,
     /// Most requests in flight in an open model; arrivals above it are counted, but not sent [default: from the scenario, else 1000]
@@ -125,7 +125,7 @@ pub(crate) struct PageArgs {
         hide_env_values = true
     )]
     pub(crate) web_login: Option<Login>,
-    /// Experiment file that the page can start, with the commands in it; may be repeated [default: bakeoff.toml, if it is in the current folder]
+    /// Experiment file that can be started from the page, which then runs the commands in the file; may be repeated [default: bakeoff.toml in the current folder, if it exists]
     #[arg(long, value_name = "FILE")]
     pub(crate) experiment: Vec<PathBuf>,
 }
@@ -182,7 +182,7 @@ pub(crate) struct OutcomeArgs {
     /// Print no statistics
     #[arg(short, long)]
     pub(crate) quiet: bool,
-    /// Exit code if requests failed that no threshold is about [default: 1]
+    /// Exit code if a request failed and no threshold is about failures [default: 1]
     #[arg(long, env = "LOCUST_EXIT_CODE_ON_ERROR", value_name = "CODE")]
     pub(crate) exit_code_on_error: Option<u8>,
 }

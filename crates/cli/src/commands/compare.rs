@@ -128,7 +128,7 @@ fn check_blocks(file: &ExperimentFile, args: &CompareArgs) -> anyhow::Result<()>
     if args.plan.blocks.is_some() {
         say(&format!("warning: {error}"));
         say(&format!(
-            "warning: the report will have figures, but no verdict; a verdict needs --blocks {fewest}"
+            "warning: the report will have figures, but no verdict; for a verdict, use --blocks {fewest}"
         ));
         return Ok(());
     }

@@ -169,8 +169,8 @@ fn users_mistakes_end_it_with_2_and_say_which() {
         ("-t", "30M", "write `m` for minutes"),
         (
             "-r",
-            "-1",
-            "'-1' for '--spawn-rate <RATE>': must be a number above zero",
+            "0",
+            "'0' for '--spawn-rate <RATE>': must be a number above zero",
         ),
         (
             "-u",
