@@ -18,11 +18,11 @@ use crate::output::say;
 /// An error if `store` is given and cannot be opened.
 pub(crate) fn open(store: Option<&Path>) -> anyhow::Result<Option<History>> {
     if let Some(path) = store {
-        let hint = "choose another file with --store";
         let opened = History::open(path);
-        return opened
-            .map(|history| Some(tell(history)))
-            .map_err(|error| hinted(Exit::Environment, error, hint));
+        return opened.map(|history| Some(tell(history))).map_err(|error| {
+            let hint = hint(&error);
+            hinted(Exit::Environment, error, hint)
+        });
     }
     let Some(path) = usual_path() else {
         say(
@@ -42,6 +42,19 @@ pub(crate) fn open(store: Option<&Path>) -> anyhow::Result<Option<History>> {
             ));
             Ok(None)
         }
+    }
+}
+
+/// Hint for an error of the history.
+pub(crate) fn hint(error: &HistoryError) -> &'static str {
+    match error {
+        HistoryError::ReadOnly { .. } => {
+            "make the file and its folder writable, or choose another file with --store"
+        }
+        HistoryError::Older { .. } => {
+            "make the file and its folder writable, or copy the file and choose the copy with --store"
+        }
+        _ => "choose another file with --store",
     }
 }
 

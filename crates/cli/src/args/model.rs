@@ -20,7 +20,7 @@ pub(crate) struct ModelArgs {
     /// Precision of the linear layers, for safetensors: int8, bf16 (if the CPU has it) or f32 [default: int8]
     #[arg(long, env = "BAKEOFF_DTYPE", value_name = "DTYPE")]
     pub(crate) dtype: Option<Dtype>,
-    /// Instruction set, for safetensors: avx512-bf16, avx512, avx-vnni, avx2, neon-dotprod or portable [default: the best of the CPU]
+    /// Instruction set, for safetensors: avx512-bf16, avx512, avx512-bw, avx-vnni, avx2, neon-dotprod, neon or portable [default: the best of the CPU]
     #[arg(long, env = "BAKEOFF_ISA", value_name = "ISA")]
     pub(crate) isa: Option<Isa>,
 }

@@ -11,6 +11,7 @@ use bakeoff_record::Experiment;
 
 use crate::args::CompareArgs;
 use crate::exit::{Exit, hinted};
+use crate::files::all;
 use crate::output::{data, say, terminal};
 use crate::progress::{Progress, Steps};
 use crate::signals::stop_token;
@@ -143,11 +144,11 @@ fn check_blocks(file: &ExperimentFile, args: &CompareArgs) -> anyhow::Result<()>
 /// Writes the files of the report, the record first, and then prints the report.
 fn show_report(experiment: &Experiment, args: &CompareArgs) -> anyhow::Result<()> {
     let written = files::write_all(args, experiment);
-    data(&bakeoff_report::terminal::render_experiment(
+    let shown = data(&bakeoff_report::terminal::render_experiment(
         experiment,
         terminal(&io::stdout()),
-    ))?;
-    written
+    ));
+    all([written, shown])
 }
 
 /// Shows the progress of the preparation.

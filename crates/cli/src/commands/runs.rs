@@ -11,7 +11,7 @@ use bakeoff_record::{CoarseRun, Detail, LoadTest, RunId, Source, StoredRun};
 
 use crate::args::{RunsArgs, RunsCommand};
 use crate::exit::{Exit, hinted};
-use crate::files::write;
+use crate::files::{all, write};
 use crate::history;
 use crate::output::{data, say, terminal};
 
@@ -33,7 +33,10 @@ pub(crate) fn run(args: &RunsArgs) -> anyhow::Result<Exit> {
             let runs = read_all(files, name.as_deref())?;
             Runs(store.history()?).import(files, &runs)
         }
-        RunsCommand::Rm { runs } => store.open()?.remove(runs),
+        RunsCommand::Rm { runs } => {
+            store.check_found()?;
+            Runs(store.history()?).remove(runs)
+        }
     }?;
     Ok(Exit::Done)
 }
@@ -73,8 +76,15 @@ impl Store {
         data(&bakeoff_report::runs::list(&runs, terminal(&io::stdout())))
     }
 
-    /// Opens an existing history, and never makes a new one.
+    /// Opens an existing history for reading, and never makes a new one.
     fn open(&self) -> anyhow::Result<Runs> {
+        self.check_found()?;
+        History::open_to_read(&self.path)
+            .map(Runs)
+            .map_err(with_hint)
+    }
+
+    fn check_found(&self) -> anyhow::Result<()> {
         if !self.path.exists() {
             let what = anyhow!(
                 "cannot open the history {}: no such file",
@@ -83,9 +93,10 @@ impl Store {
             let hint = "`bakeoff swarm` makes this file; choose another file with --store";
             return Err(hinted(Exit::Usage, what, hint));
         }
-        self.history().map(Runs)
+        Ok(())
     }
 
+    /// The runs to be added to or deleted from.
     fn history(&self) -> anyhow::Result<History> {
         History::open(&self.path).map_err(with_hint)
     }
@@ -123,15 +134,16 @@ impl Runs {
             &runs,
             terminal(&io::stdout()),
         ))?;
-        if let Some(path) = html {
-            write(path, &bakeoff_report::runs::compare_html(&runs))?;
+        let one = |path: Option<&Path>, render: fn(&[(StoredRun, Detail)]) -> String| {
+            let Some(path) = path else { return Ok(()) };
+            write(path, render(&runs))?;
             say(&format!("wrote {}", path.display()));
-        }
-        if let Some(path) = markdown {
-            write(path, &bakeoff_report::runs::compare_markdown(&runs))?;
-            say(&format!("wrote {}", path.display()));
-        }
-        Ok(())
+            Ok(())
+        };
+        all([
+            one(html, bakeoff_report::runs::compare_html),
+            one(markdown, bakeoff_report::runs::compare_markdown),
+        ])
     }
 
     fn export(&self, run: i64, file: Option<&Path>) -> anyhow::Result<()> {
@@ -263,6 +275,9 @@ fn with_hint(error: HistoryError) -> anyhow::Error {
             error,
             "`bakeoff runs rm` deletes the run",
         ),
-        _ => hinted(Exit::Environment, error, "choose another file with --store"),
+        error => {
+            let hint = history::hint(&error);
+            hinted(Exit::Environment, error, hint)
+        }
     }
 }

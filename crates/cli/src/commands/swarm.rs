@@ -15,6 +15,7 @@ use bakeoff_record::{LoadTest, Measurement, ThresholdOutcome};
 use self::config::SwarmConfig;
 use crate::args::{OutcomeArgs, SwarmArgs};
 use crate::exit::Exit;
+use crate::files::all;
 use crate::history::Recording;
 use crate::output::{data, say, terminal};
 use crate::signals::{Stopping, stopping};
@@ -57,7 +58,7 @@ pub(crate) fn run(args: SwarmArgs) -> anyhow::Result<Exit> {
     };
     let outcomes = config.scenario.threshold_outcomes(&test.measurement);
     show(&config.outcome, &test)?;
-    files::write_all(&config.files, &test, &outcomes).and(written)?;
+    all([files::write_all(&config.files, &test, &outcomes), written])?;
     let is_interrupted = test.measurement.interrupted && stop.is_cancelled();
     let failures = config
         .scenario

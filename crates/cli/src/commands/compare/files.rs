@@ -11,14 +11,14 @@ use bakeoff_report::picture::{self, Picture};
 
 use super::png;
 use crate::args::{CompareArgs, GateArgs, ReportArgs};
-use crate::files::{add_to_job_summary, write};
+use crate::files::{add_to_job_summary, all, write};
 use crate::output::say;
 
 /// Writes every requested file, the record first. An error for one file does not prevent the others.
 pub(super) fn write_all(args: &CompareArgs, experiment: &Experiment) -> anyhow::Result<()> {
     let analysis = Analysis::of(experiment);
     let (args, gates) = (&args.files, gates(&args.gates));
-    let written = [
+    all([
         one(args.json.as_deref(), || {
             bakeoff_report::json::render_experiment(experiment)
         }),
@@ -34,8 +34,7 @@ pub(super) fn write_all(args: &CompareArgs, experiment: &Experiment) -> anyhow::
             bakeoff_report::html::render_experiment(experiment)
         }),
         add_to_job_summary(|| bakeoff_report::markdown::render_experiment(experiment)),
-    ];
-    written.into_iter().collect()
+    ])
 }
 
 fn gates(args: &GateArgs) -> Gates {
@@ -75,15 +74,15 @@ pub(super) fn is_any_beyond_a_limit(args: &GateArgs, experiment: &Experiment) ->
 pub(super) fn has_any_failed(experiment: &Experiment) -> bool {
     let analysis = Analysis::of(experiment);
     let failed = analysis.contenders();
-    let failed = failed.filter(|result| result.turns.are_too_many_failed());
+    let failed = failed.filter(|result| result.measured().turns.are_too_many_failed());
     let mut any = false;
     for result in failed {
         any = true;
         say(&format!(
             "failed: {}: {} of {} turns",
-            result.contender.name,
-            result.turns.failed.len(),
-            result.turns.begun
+            result.name(),
+            result.measured().turns.failed.len(),
+            result.measured().turns.begun
         ));
     }
     any
@@ -91,30 +90,37 @@ pub(super) fn has_any_failed(experiment: &Experiment) -> bool {
 
 fn one(path: Option<&Path>, content: impl FnOnce() -> String) -> anyhow::Result<()> {
     let Some(path) = path else { return Ok(()) };
-    write(path, &content())?;
+    write(path, content())?;
     say(&format!("wrote {}", path.display()));
     Ok(())
 }
 
 fn pictures(args: &ReportArgs, pictures: &[Picture]) -> anyhow::Result<()> {
-    if let Some(folder) = &args.svg {
-        for picture in pictures {
-            write(&file(folder, picture, "svg"), &picture.svg)?;
-        }
-        say_written(folder, pictures);
-    }
-    if let Some(folder) = &args.png {
-        fs::create_dir_all(folder).with_context(|| format!("cannot write {}", folder.display()))?;
+    let svg = args.svg.as_deref().map_or(Ok(()), |folder| {
+        each(folder, pictures, |picture| {
+            write(&file(folder, picture, "svg"), &picture.svg)
+        })
+    });
+    let png = args.png.as_deref().map_or(Ok(()), |folder| {
         let painter = png::Painter::new();
-        for picture in pictures {
-            let path = file(folder, picture, "png");
-            let bytes = painter
-                .paint(&picture.svg)
-                .with_context(|| format!("cannot draw {}", picture.name))?;
-            fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        say_written(folder, pictures);
-    }
+        each(folder, pictures, |picture| {
+            let bytes = painter.paint(&picture.svg);
+            let bytes = bytes.with_context(|| format!("cannot draw {}", picture.name))?;
+            write(&file(folder, picture, "png"), bytes)
+        })
+    });
+    all([svg, png])
+}
+
+/// Writes every picture into a folder, which is the one to be named where it cannot be made.
+fn each(
+    folder: &Path,
+    pictures: &[Picture],
+    write: impl Fn(&Picture) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot write {}", folder.display()))?;
+    all(pictures.iter().map(write))?;
+    say_written(folder, pictures);
     Ok(())
 }
 
