@@ -2,9 +2,7 @@
 
 pub(crate) mod compare;
 pub(crate) mod eval;
-pub(crate) mod history;
 pub(crate) mod model;
 pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod swarm;
-pub(crate) mod web;

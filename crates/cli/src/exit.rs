@@ -1,4 +1,4 @@
-//! Exit codes, and how an error that ends the program is shown.
+//! Exit codes, and the text of the error that ends the program.
 
 use std::process::ExitCode;
 
@@ -11,27 +11,27 @@ use bakeoff_web::WebError;
 use crate::files::NotWritten;
 use crate::output::say;
 
-/// How the program ends. The numbers are documented in docs/exit-codes.md and do not change.
+/// Exit code of the program. The numbers are documented in docs/exit-codes.md and do not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Everything was done.
+    /// Success.
     Done,
-    /// The measured thing failed.
+    /// Failure of the measured server or contender.
     Failed,
-    /// The user's mistake.
+    /// Mistake of the user.
     Usage,
-    /// Something that the program needs is not there.
+    /// Missing part of the environment, such as a free port or Docker.
     Environment,
-    /// A bug in Bakeoff.
+    /// Bug in Bakeoff.
     Bug,
-    /// Ended by a signal; what was measured is saved.
+    /// End by a signal. The measurements so far are reported.
     Interrupted,
-    /// Requests failed, and the user has chosen the code for that.
+    /// Code that the user chose for failed requests.
     Chosen(u8),
 }
 
 impl Exit {
-    /// The documented number.
+    /// Documented number.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -44,7 +44,7 @@ impl Exit {
         }
     }
 
-    /// The end of a load in which so many requests failed; `chosen` is the code for any.
+    /// Exit code of a load test with this number of failures; `chosen` is the user's code for them.
     pub(crate) fn of_failures(failures: u64, chosen: Option<u8>) -> Self {
         match (failures, chosen) {
             (0, _) => Self::Done,
@@ -60,7 +60,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An error with an exit code of its own and what to do about it.
+/// Exit code of an error, and a hint for the user.
 #[derive(Debug)]
 pub(crate) struct Hinted {
     pub(crate) exit: Exit,
@@ -75,7 +75,7 @@ impl std::fmt::Display for Hinted {
 
 impl std::error::Error for Hinted {}
 
-/// `what` as an error that ends the program with `exit`, and `hint` as the way out.
+/// Adds an exit code and a hint to the error `what`.
 pub(crate) fn hinted(
     exit: Exit,
     what: impl Into<anyhow::Error>,
@@ -87,18 +87,18 @@ pub(crate) fn hinted(
     })
 }
 
-/// Prints `error` with all of its causes and its hint, and says which exit code it means.
+/// Prints `error` with its causes and its hint, and returns its exit code.
 pub(crate) fn report(error: &anyhow::Error) -> Exit {
     let hinted = error.downcast_ref::<Hinted>();
-    let mut said: Vec<String> = Vec::new();
+    let mut causes: Vec<String> = Vec::new();
     for cause in error.chain().map(ToString::to_string) {
-        // The hint is a link of the chain and has its own line; a transparent error repeats its cause.
+        // The hint is part of the chain, but has its own line. A transparent error repeats its cause.
         let is_hint = hinted.is_some_and(|hinted| hinted.hint == cause);
-        if !is_hint && said.last() != Some(&cause) {
-            said.push(cause);
+        if !is_hint && causes.last() != Some(&cause) {
+            causes.push(cause);
         }
     }
-    say(&format!("error: {}", said.join(": ")));
+    say(&format!("error: {}", causes.join(": ")));
     if let Some(hinted) = hinted {
         say(&format!("hint: {}", hinted.hint));
         return hinted.exit;
@@ -106,7 +106,7 @@ pub(crate) fn report(error: &anyhow::Error) -> Exit {
     exit_of(error)
 }
 
-/// The exit code of an error that the libraries define.
+/// Exit code of an error type of the libraries.
 fn exit_of(error: &anyhow::Error) -> Exit {
     let of_load = |error: &LoadError| match error {
         LoadError::Thread(_) | LoadError::NoAuthorities { .. } => Exit::Environment,

@@ -4,6 +4,8 @@ mod args;
 mod commands;
 mod exit;
 mod files;
+mod history;
+mod model;
 mod output;
 mod progress;
 mod signals;
@@ -22,7 +24,7 @@ fn main() -> ExitCode {
     };
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| match cli.command {
         Command::Serve(args) => commands::serve::run(&args),
-        Command::Swarm(args) => commands::swarm::run(&args),
+        Command::Swarm(args) => commands::swarm::run(*args),
         Command::Runs(args) => commands::runs::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Eval(args) => commands::eval::run(&args),
@@ -32,8 +34,8 @@ fn main() -> ExitCode {
         Ok(Ok(exit)) => exit.into(),
         Ok(Err(error)) => exit::report(&error).into(),
         Err(_) => {
-            say("error: Bakeoff itself failed; the lines above say where");
-            say("hint: please report them with the command line");
+            say("error: Bakeoff has a bug and stopped; the lines above show the place");
+            say("hint: please report these lines with the command line");
             Exit::Bug.into()
         }
     }

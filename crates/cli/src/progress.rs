@@ -1,4 +1,4 @@
-//! Progress of long work on stderr: a bar on a terminal, a line every few seconds elsewhere.
+//! Progress of long work on stderr: a bar on a terminal, else a line every few seconds.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use crate::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// How often a line is printed where there is no terminal.
+/// Time between two lines without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// The progress of steps whose number and length are unknown.
+/// Progress of steps whose number and length are unknown.
 #[derive(Debug)]
 pub(crate) struct Steps {
     spinner: ProgressBar,
@@ -17,7 +17,7 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// No step yet.
+    /// Starts a spinner without a step.
     pub(crate) fn new() -> Self {
         let spinner = ProgressBar::with_draw_target(None, target());
         spinner.enable_steady_tick(Duration::from_millis(100));
@@ -27,7 +27,7 @@ impl Steps {
         }
     }
 
-    /// Says what is being done.
+    /// Shows the current step.
     pub(crate) fn set(&mut self, step: &str) {
         if self.spinner.is_hidden() && self.last != step {
             output::say(step);
@@ -48,7 +48,7 @@ impl Drop for Steps {
     }
 }
 
-/// The progress of work whose total is known.
+/// Progress of work whose total is known.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
@@ -61,7 +61,7 @@ struct PlainLines {
 }
 
 impl Progress {
-    /// Work of `length` steps. `{pos}` and the time left come from [`Progress::set`].
+    /// Starts a bar for work of `length` steps.
     pub(crate) fn new(length: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(length), target());
         let style =
@@ -71,12 +71,12 @@ impl Progress {
         Self { bar, plain }
     }
 
-    /// The work is of so many steps after all.
+    /// Changes the number of steps.
     pub(crate) fn set_length(&self, length: u64) {
         self.bar.set_length(length);
     }
 
-    /// Says how far the work is, and what is being done.
+    /// Shows the number of finished steps and the current work.
     pub(crate) fn set(&mut self, position: u64, message: &str) {
         self.bar.set_position(position);
         self.bar.set_message(message.to_owned());
@@ -84,7 +84,7 @@ impl Progress {
             && plain.last.is_none_or(|last| last.elapsed() >= LINE_EVERY)
         {
             plain.last = Some(Instant::now());
-            let length = self.bar.length().unwrap_or(1).max(1);
+            let length = self.bar.length().expect("the bar has a length").max(1);
             let left = match self.bar.eta() {
                 Duration::ZERO => String::new(),
                 left => format!("  {} left", indicatif::FormattedDuration(left)),

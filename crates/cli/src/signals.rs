@@ -1,4 +1,4 @@
-//! Signals that ask the program to end.
+//! Signals that end the program.
 
 use std::sync::Arc;
 use std::thread;
@@ -11,23 +11,25 @@ use tokio_util::sync::CancellationToken;
 use crate::exit::Exit;
 use crate::output::say;
 
-/// Signals to a load test.
+/// Stop requests to a load test.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stopping {
-    /// The first ctrl-C, SIGTERM or SIGHUP: begin nothing more, and wait for what is under way.
+    /// Cancelled by the first ctrl-C, SIGTERM or SIGHUP: send no more requests, and wait for answers.
     pub(crate) stop: CancellationToken,
-    /// The second: wait no longer. What was measured is reported.
+    /// Cancelled by the second signal: do not wait for answers. The measurements so far are reported.
     pub(crate) give_up: CancellationToken,
 }
 
-/// A token that ctrl-C, SIGTERM and SIGHUP cancel. The second one ends the program as it is: contenders that an experiment
-/// has started are then ended by the next one.
+/// Returns a token that ctrl-C, SIGTERM and SIGHUP cancel. A second signal ends the program at once. The next experiment then
+/// ends the contenders that are still running.
 pub(crate) fn stop_token() -> anyhow::Result<CancellationToken> {
     let token = CancellationToken::new();
     let told = token.clone();
     in_thread(async move |mut signals| {
         signals.any().await;
-        say("stopping: what was measured is reported; press ctrl-C again to end without a report");
+        say(
+            "stopping: the measurements so far will be reported; press ctrl-C again to exit without a report",
+        );
         told.cancel();
         signals.any().await;
         end_at_once();
@@ -35,16 +37,16 @@ pub(crate) fn stop_token() -> anyhow::Result<CancellationToken> {
     Ok(token)
 }
 
-/// Listens to signals for a load test, and says what they do. The third one ends the program as it is.
+/// Listens to signals for a load test, and prints the effect of each. The third signal ends the program at once.
 pub(crate) fn stopping() -> anyhow::Result<Stopping> {
     let heard = Stopping::default();
     let told = heard.clone();
     in_thread(async move |mut signals| {
         signals.any().await;
-        say("stopping: waiting for answers; press ctrl-C again to wait no longer");
+        say("stopping: waiting for answers; press ctrl-C again to stop waiting");
         told.stop.cancel();
         signals.any().await;
-        say("stopping: waiting no longer; press ctrl-C again to end without a report");
+        say("stopping: not waiting for answers; press ctrl-C again to exit without a report");
         told.give_up.cancel();
         signals.any().await;
         end_at_once();
@@ -52,31 +54,28 @@ pub(crate) fn stopping() -> anyhow::Result<Stopping> {
     Ok(heard)
 }
 
-#[expect(
-    clippy::exit,
-    reason = "whoever asks for it twice does not want to wait"
-)]
+#[expect(clippy::exit, reason = "the user has asked twice")]
 fn end_at_once() -> ! {
     std::process::exit(Exit::Interrupted.code().into())
 }
 
-/// What a server hears of signals.
+/// Signals to a server.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ServerSignals {
-    /// The first ctrl-C or SIGTERM: finish what is there.
+    /// Cancelled by the first ctrl-C or SIGTERM: answer the requests in flight, then end.
     pub(crate) stop: CancellationToken,
-    /// The second: end at once.
+    /// Cancelled by the second one: end at once.
     pub(crate) end: CancellationToken,
-    /// SIGHUP.
+    /// Notified by SIGHUP.
     pub(crate) reload: Arc<Notify>,
 }
 
-/// What SIGHUP is for.
+/// Effect of SIGHUP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HangUp {
-    /// Nothing: the terminal may go, the server stays.
+    /// No effect: the server survives the end of its terminal.
     Ignored,
-    /// What was read at the start is read again.
+    /// The file with API keys is read again.
     Reloads,
 }
 
@@ -91,7 +90,7 @@ pub(crate) fn server_signals(hang_up: HangUp) -> anyhow::Result<ServerSignals> {
                 match hang_up {
                     HangUp::Reloads => told.reload.notify_one(),
                     HangUp::Ignored => {
-                        tracing::info!("SIGHUP ignored: there are no API keys to read again");
+                        tracing::info!("SIGHUP ignored: there is no file with API keys to reload");
                     }
                 }
             } else if told.stop.is_cancelled() {
@@ -104,7 +103,7 @@ pub(crate) fn server_signals(hang_up: HangUp) -> anyhow::Result<ServerSignals> {
     Ok(heard)
 }
 
-/// The signals that people and supervisors send, caught instead of ending the program.
+/// Signals of users and supervisors, caught so that they do not end the program.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -122,7 +121,7 @@ impl Signals {
     }
 }
 
-/// Runs `listen` in a thread of its own, for as long as the program lives.
+/// Runs `listen` on a thread of its own until the program ends.
 fn in_thread<F>(listen: impl FnOnce(Signals) -> F) -> anyhow::Result<()>
 where
     F: Future<Output = ()> + Send + 'static,
@@ -130,8 +129,8 @@ where
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("cannot start a runtime")?;
-    // Registered before the thread starts, so that no signal is missed from here on.
+        .context("cannot start the async runtime")?;
+    // Registered before the thread starts, so that no signal is missed.
     let signals = {
         let _inside = runtime.enter();
         Signals {
@@ -144,6 +143,6 @@ where
     thread::Builder::new()
         .name("signals".into())
         .spawn(move || runtime.block_on(listen))
-        .context("cannot start a thread")?;
+        .context("cannot start the thread for signals")?;
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::error::CompareError;
 mod contender;
 mod value;
 
-pub use value::{WarmUp, parse_percent, parse_slo};
+pub use value::{WarmUp, parse_percent, parse_share, parse_slo};
 
 use contender::RawContender;
 use value::{Percent, PositiveDuration, Price, RawAnswerRule, RawMetric, RawSlo, beside};

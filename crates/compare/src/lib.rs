@@ -28,4 +28,4 @@ pub use error::CompareError;
 pub use experiment::ExperimentRunner;
 pub use experiment::event::{Event, Turn};
 pub use experiment::message::Message;
-pub use file::{ExperimentFile, WarmUp, parse_percent, parse_slo};
+pub use file::{ExperimentFile, WarmUp, parse_percent, parse_share, parse_slo};

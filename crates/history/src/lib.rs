@@ -1,4 +1,4 @@
-//! History of runs: one `SQLite` file with every load test that was ever run, and the import of other programs' files.
+//! History of runs: one `SQLite` file with all load tests, and the import of other programs' files.
 
 pub mod import;
 pub mod store;

@@ -1,8 +1,8 @@
-//! The history of runs: every load test that was ever run, in one database file.
+//! History of runs: all load tests in one database file.
 //!
-//! The one module of this crate that is not a function of its arguments. A run is written as it proceeds, one row a
-//! second, so that a killed process loses at most its last second; saving costs the same in the tenth hour as in the
-//! first. Several processes may use the file at once.
+//! This is the only module of the crate with side effects. A run is written during the load, one row per second, so that
+//! a killed process loses at most its last second. The cost of a save does not grow with the run. Several processes can
+//! use the file at the same time.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -28,23 +28,23 @@ pub use entry::Entry;
 pub use error::{DamagedRun, HistoryError};
 use owner::Owner;
 
-/// Runs that a list shows at most.
+/// Maximum number of runs in a list.
 pub const MOST_LISTED: usize = 500;
 
-/// What is known of a run when it begins.
+/// A run at its start.
 #[derive(Debug, Clone)]
 pub struct NewRun {
-    /// The scenario's name.
+    /// Name of the scenario.
     pub name: String,
-    /// The address of the server.
+    /// Address of the server.
     pub host: String,
-    /// How the load was configured, for people: `70 users at 10/s for 1m`.
+    /// Description of the load for people, such as `70 users at 10/s for 1m`.
     pub config: String,
-    /// The version of Bakeoff that runs it.
+    /// Version of Bakeoff.
     pub bakeoff_version: String,
-    /// The machine that the load comes from.
+    /// Machine that makes the load.
     pub machine: Machine,
-    /// Words of the user, for finding it again.
+    /// Words of the user, for the search.
     pub tags: Vec<String>,
 }
 
@@ -58,9 +58,9 @@ pub struct History {
 }
 
 impl History {
-    /// Opens the history at `path`, and makes it and its folder where there is none.
+    /// Opens the history at `path`. Makes the file and its folder if they do not exist.
     ///
-    /// Runs that a dead process left unfinished are marked as cut short; [`History::cut_short`] lists them.
+    /// Unfinished runs of dead processes are marked as cut short; [`History::cut_short`] lists them.
     pub fn open(path: &Path) -> Result<Self, HistoryError> {
         let connection = file::open(path)?;
         let mut history = Self {
@@ -100,17 +100,17 @@ impl History {
         Ok(history)
     }
 
-    /// The file.
+    /// Path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The runs that were found cut short when the history was opened.
+    /// Runs that were found to be cut short when the history was opened.
     pub fn cut_short(&self) -> &[StoredRun] {
         &self.cut_short
     }
 
-    /// Enters a run that begins now.
+    /// Adds a run that starts now.
     pub fn begin(&self, run: &NewRun) -> Result<RunId, HistoryError> {
         let machine = blob::json(&MachineRecord::from(&run.machine));
         let sql = "INSERT INTO runs (name, host, config, bakeoff_version, machine, started_at_ms, owner, owner_started, tags) \
@@ -131,19 +131,19 @@ impl History {
         Ok(RunId(self.connection.last_insert_rowid()))
     }
 
-    /// Writes what `measurement` has more than when it was last saved. To be called about once a second.
+    /// Writes the part of `measurement` since the last save. Call this about once per second.
     ///
-    /// A measurement that began anew, as after a reset, replaces the former one.
+    /// A measurement with another start, as after a reset, replaces the earlier one.
     pub fn save(&mut self, run: RunId, measurement: &Measurement) -> Result<(), HistoryError> {
         self.write(run, measurement, RunState::Running)
     }
 
-    /// Writes the last of a run, which is over.
+    /// Writes the final measurement of a run, and marks the run as finished.
     pub fn finish(&mut self, run: RunId, measurement: &Measurement) -> Result<(), HistoryError> {
         self.write(run, measurement, RunState::Finished)
     }
 
-    /// Enters a run that was made elsewhere.
+    /// Adds a run from a record.
     pub fn import(&mut self, test: &LoadTest) -> Result<RunId, HistoryError> {
         let run = self.begin(&NewRun {
             name: test.name.clone(),
@@ -157,15 +157,15 @@ impl History {
         Ok(run)
     }
 
-    /// Enters a run of another program.
+    /// Adds a run of another program.
     pub fn import_coarse(&mut self, run: &CoarseRun) -> Result<RunId, HistoryError> {
         file::insert_coarse(&mut self.connection, self.owner, run)
             .map_err(|error| self.database(error))
     }
 
-    /// The runs in which every word of `search` is found, newest first, at most [`MOST_LISTED`].
+    /// Runs that contain every word of `search`, newest first, at most [`MOST_LISTED`].
     ///
-    /// Names, hosts, configurations, notes and tags are searched, whatever the case.
+    /// The search covers names, hosts, descriptions of the load, notes and tags, and ignores case.
     pub fn list(&self, search: &str) -> Result<Vec<StoredRun>, HistoryError> {
         let words: Vec<String> = search.split_whitespace().map(str::to_lowercase).collect();
         let found = |run: &StoredRun| {
@@ -177,7 +177,7 @@ impl History {
         self.select("ORDER BY id DESC", MOST_LISTED, found)
     }
 
-    /// One run as a list shows it.
+    /// One run, as in a list.
     pub fn run(&self, run: RunId) -> Result<StoredRun, HistoryError> {
         let sql = format!("SELECT {} FROM runs WHERE id = ?1", file::COLUMNS);
         let found = self
@@ -189,7 +189,7 @@ impl History {
         Ok(self.as_known(found))
     }
 
-    /// Everything that was saved of a run.
+    /// Full data of a run.
     pub fn detail(&self, run: RunId) -> Result<Detail, HistoryError> {
         if self.run(run)?.source.is_none() {
             let test = self.load_test(run)?;
@@ -211,7 +211,10 @@ impl History {
         }
     }
 
-    /// Everything that was saved of a run of ours; a coarse one is an error.
+    /// Full data of a run of Bakeoff.
+    ///
+    /// # Errors
+    /// [`HistoryError::Coarse`] for a run of another program.
     pub fn load_test(&self, run: RunId) -> Result<LoadTest, HistoryError> {
         if let Some(from) = self.run(run)?.source {
             return Err(HistoryError::Coarse { run, from });
@@ -251,7 +254,7 @@ impl History {
         self.change(run, self.connection.execute(sql, params![run.0, notes]))
     }
 
-    /// Sets the tags of a run; empty ones are left out.
+    /// Sets the tags of a run, without empty ones.
     pub fn set_tags(&self, run: RunId, tags: &[String]) -> Result<(), HistoryError> {
         let tags: Vec<&str> = tags
             .iter()
@@ -266,9 +269,9 @@ impl History {
         )
     }
 
-    /// Forgets a run.
+    /// Deletes a run.
     pub fn delete(&self, run: RunId) -> Result<(), HistoryError> {
-        // Its seconds go with it.
+        // The database deletes its seconds too.
         let sql = "DELETE FROM runs WHERE id = ?1";
         self.change(run, self.connection.execute(sql, [run.0]))
     }

@@ -1,4 +1,4 @@
-//! Parsing of the hub's answers. Nothing in them is trusted: only a hash becomes a path, and only an HTTP address is followed.
+//! Parsing of the hub's answers, which are not trusted: only hashes become paths, and only HTTP addresses are followed.
 
 use serde::Deserialize;
 use ureq::http::HeaderMap;
@@ -7,17 +7,17 @@ use url::Url;
 use crate::error::quoted;
 use crate::name::{Hash, Revision};
 
-/// The files of a commit.
+/// Files of a commit.
 #[derive(Debug)]
 pub(crate) struct Info {
-    /// The commit that a revision stands for.
+    /// Commit of the revision.
     pub(crate) commit: Hash,
-    /// Names of its files, as the hub says them.
+    /// Names of its files, as in the answer.
     pub(crate) files: Vec<String>,
 }
 
 impl Info {
-    /// Reads the answer to the question for `asked`, which is JSON.
+    /// Parses the JSON answer about the revision `asked`.
     pub(crate) fn read(body: &[u8], asked: &Revision) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Answer {
@@ -46,23 +46,23 @@ impl Info {
     }
 }
 
-/// Facts about a file.
+/// Hash and size of a file.
 #[derive(Debug)]
 pub(crate) struct About {
     pub(crate) hash: Hash,
-    /// Length of the file, where the hub says it.
+    /// Size of the file, if the answer has it.
     pub(crate) bytes: Option<u64>,
 }
 
 impl About {
-    /// `true` if a redirection with these headers has all facts, so that it need not be followed for them.
+    /// `true` if a redirection with these headers has the hash of the file, so that it need not be followed.
     ///
-    /// Large files are elsewhere, and only the hub knows their hashes.
+    /// Large files are on other hosts, and only the hub knows their hashes.
     pub(crate) fn is_in(headers: &HeaderMap, leads_elsewhere: bool) -> bool {
         headers.contains_key(LINKED_ETAG) || leads_elsewhere && headers.contains_key("etag")
     }
 
-    /// Reads the headers of an answer about a file of `commit`.
+    /// Parses the headers of an answer about a file of `commit`.
     pub(crate) fn read(headers: &HeaderMap, commit: &Hash) -> Result<Self, String> {
         if let Some(other) = text(headers, "x-repo-commit")?.filter(|it| *it != commit.as_str()) {
             return Err(format!(
@@ -81,7 +81,7 @@ impl About {
             .map_err(|what| format!("gives the ETag {what}"))?;
         let length = match number(headers, "x-linked-size")? {
             Some(length) => Some(length),
-            // The length of a redirection is that of a note to humans.
+            // The length of a redirection is that of its text.
             None if headers.contains_key("location") => None,
             None => number(headers, "content-length")?,
         };
@@ -94,17 +94,17 @@ impl About {
 
 const LINKED_ETAG: &str = "x-linked-etag";
 
-/// The part of a file that an answer holds.
+/// Part of a file in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Part {
     /// Offset of its first byte.
     pub(crate) start: u64,
-    /// Length of the whole file, where the answer says it.
+    /// Size of the whole file, if the answer has it.
     pub(crate) total: Option<u64>,
 }
 
 impl Part {
-    /// Reads the headers of an answer with a part of a file (status 206), or with all of it.
+    /// Parses the headers of an answer with a part of a file (status 206) or with the whole file.
     pub(crate) fn read(headers: &HeaderMap, is_partial: bool) -> Result<Self, String> {
         if !is_partial {
             let total = number(headers, "content-length")?;
@@ -132,7 +132,7 @@ impl Part {
     }
 }
 
-/// The address that a redirection of `from` leads to.
+/// Target of a redirection of `from`.
 pub(crate) fn redirected(from: &Url, headers: &HeaderMap) -> Result<Url, String> {
     let location = text(headers, "location")?.ok_or("redirects to nowhere")?;
     let mut to = from
@@ -147,7 +147,7 @@ pub(crate) fn redirected(from: &Url, headers: &HeaderMap) -> Result<Url, String>
         let scheme = to.scheme();
         return Err(format!("redirects from {} to {scheme}", from.scheme()));
     }
-    // A hub has no business with names and passwords of another.
+    // A redirection must not set a user and a password for another host.
     if to.set_username("").is_err() || to.set_password(None).is_err() {
         return Err(format!("redirects to {}", quoted(location)));
     }

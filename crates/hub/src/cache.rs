@@ -1,4 +1,4 @@
-//! The cache of one model, in the layout of `huggingface_hub`.
+//! Cache of one model, in the layout of `huggingface_hub`.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
@@ -9,11 +9,11 @@ use std::time::Duration;
 use crate::error::Cause;
 use crate::name::{Hash, ModelName, Revision};
 
-/// Number of tries for a lock that another process holds, and the wait between them.
+/// Number of tries to take a lock, and the wait between two tries.
 const TRIES: u32 = 50;
 const WAIT: Duration = Duration::from_millis(100);
 
-/// The folder of a model, whose paths are made of names that cannot leave it.
+/// Folder of a model. Its paths are made of names that cannot leave it.
 #[derive(Debug)]
 pub(crate) struct Cache {
     folder: PathBuf,
@@ -21,7 +21,7 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// The part of the cache at `path` that belongs to `model`.
+    /// Folder of `model` in the cache at `path`.
     pub(crate) fn of(path: &Path, model: &ModelName) -> Self {
         let name = format!("models--{}", model.to_string().replace('/', "--"));
         Self {
@@ -30,22 +30,22 @@ impl Cache {
         }
     }
 
-    /// The file that holds what has this hash.
+    /// File with this hash.
     pub(crate) fn blob(&self, hash: &Hash) -> PathBuf {
         self.folder.join("blobs").join(hash.as_str())
     }
 
-    /// The beginning of a blob whose transfer has not ended, which Python goes on with as well.
+    /// File of an incomplete download, which Python resumes too.
     pub(crate) fn incomplete(&self, hash: &Hash) -> PathBuf {
         self.blob(hash).with_extension("incomplete")
     }
 
-    /// The folder with the links of a commit.
+    /// Folder with the links of a commit.
     pub(crate) fn snapshot(&self, commit: &Hash) -> PathBuf {
         self.folder.join("snapshots").join(commit.as_str())
     }
 
-    /// The commit that a revision stood for when it was pulled.
+    /// Commit of a revision at the last pull.
     pub(crate) fn commit(&self, revision: &Revision) -> Option<Hash> {
         revision.commit().or_else(|| {
             let stored = fs::read_to_string(self.reference(revision)).ok()?;
@@ -53,7 +53,7 @@ impl Cache {
         })
     }
 
-    /// Lets a branch or tag mean `commit`; a commit means itself.
+    /// Stores `commit` as the commit of a branch or tag.
     pub(crate) fn refer(&self, revision: &Revision, commit: &Hash) -> Result<(), Cause> {
         if self.commit(revision).as_ref() == Some(commit) {
             return Ok(());
@@ -77,7 +77,10 @@ impl Cache {
         self.folder.join("refs").join(revision.as_str())
     }
 
-    /// Keeps other processes, Python's too, from pulling the same blob until the lock is dropped.
+    /// Locks a blob against other processes, including Python, until the file is dropped.
+    ///
+    /// # Errors
+    /// [`Cause::Busy`] if another process holds the lock.
     pub(crate) fn lock(&self, hash: &Hash) -> Result<File, Cause> {
         create(&self.locks)?;
         let path = self.locks.join(format!("{}.lock", hash.as_str()));
@@ -98,7 +101,7 @@ impl Cache {
         Err(Cause::Busy)
     }
 
-    /// Lets `file` of `commit` be the blob, by a relative link, so that the cache can be moved.
+    /// Links `file` of `commit` to its blob. The link is relative, so that the cache can be moved.
     pub(crate) fn link(&self, commit: &Hash, file: &str, hash: &Hash) -> Result<(), Cause> {
         let link = self.snapshot(commit).join(file);
         if let Some(folder) = link.parent() {
@@ -106,19 +109,19 @@ impl Cache {
         }
         let up = "../".repeat(2 + file.matches('/').count());
         let target = format!("{up}blobs/{}", hash.as_str());
-        // A link that leads nowhere any more.
+        // A link whose target was deleted.
         if link.is_symlink() && !link.exists() {
             fs::remove_file(&link).map_err(|source| Cause::disk(&link, source))?;
         }
         match symlink(target, &link) {
-            // Another process was faster.
+            // Another process made the same link.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && link.is_file() => Ok(()),
             made => made.map_err(|source| Cause::disk(&link, source)),
         }
     }
 }
 
-/// Makes a folder and those above it.
+/// Makes a folder and its parents.
 pub(crate) fn create(folder: &Path) -> Result<(), Cause> {
     fs::create_dir_all(folder).map_err(|source| Cause::disk(folder, source))
 }
@@ -128,14 +131,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_in_folders_lead_to_the_blob_and_replace_those_that_lead_nowhere() {
+    fn links_in_folders_lead_to_the_blob_and_replace_broken_links() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::of(folder.path(), &"ada/tiny".parse().unwrap());
         let (commit, hash) = ("0".repeat(40), "1".repeat(64));
         let (commit, hash) = (commit.parse().unwrap(), hash.parse().unwrap());
         create(&folder.path().join("models--ada--tiny/blobs")).unwrap();
         let file = "onnx/model.onnx";
-        // The blob is not there yet.
+        // The blob does not exist yet.
         cache.link(&commit, file, &hash).unwrap();
         fs::write(cache.blob(&hash), "graph").unwrap();
         let link = cache.snapshot(&commit).join(file);

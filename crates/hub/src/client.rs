@@ -1,4 +1,4 @@
-//! Requests to a hub, and to where it redirects. The token goes to the hub alone.
+//! Requests to a hub and to the targets of its redirections. The token is sent to the hub only.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -14,10 +14,10 @@ use crate::{Hub, MAX_INFO_BYTES};
 
 const MAX_REDIRECTIONS: usize = 10;
 
-/// Bytes per second below which a transfer counts as stalled.
+/// Rate in bytes per second below which a transfer fails.
 const MIN_RATE: u64 = 1024;
 
-/// Time limit for the description of a model, in timeouts.
+/// Time limit for the description of a model, as a multiple of the timeout.
 const INFO_TIMEOUTS: u32 = 10;
 
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// A client of the hub, with the proxy that the environment names.
+    /// Client of the hub, with the proxy of the environment.
     pub(crate) fn of(hub: &Hub) -> Result<Self, HubError> {
         let endpoint = Url::parse(&hub.endpoint).ok();
         let endpoint = endpoint.filter(|url| matches!(url.scheme(), "http" | "https"));
@@ -51,7 +51,7 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("bakeoff/", env!("CARGO_PKG_VERSION")))
-            // Parts of files are counted in bytes as they are stored.
+            // Offsets count the bytes of the stored file, so answers must not be compressed.
             .accept_encoding("identity")
             .timeout_resolve(Some(hub.timeout))
             .timeout_connect(Some(hub.timeout))
@@ -66,16 +66,16 @@ impl Client {
         })
     }
 
-    /// The address of the hub, without the name and password that it may have.
+    /// Address of the hub, without user and password.
     pub(crate) fn endpoint(&self) -> String {
         let mut url = self.endpoint.clone();
-        // Cannot fail for HTTP, and what fails leaves nothing worse than before.
+        // These calls cannot fail for HTTP addresses.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         url.as_str().trim_end_matches('/').to_owned()
     }
 
-    /// Asks which commit a revision is, and for the names of its files.
+    /// Requests the commit of a revision and the names of its files.
     pub(crate) fn info(&self, model: &ModelName, revision: &Revision) -> Result<Info, Cause> {
         let name = model.to_string();
         let path = ["api", "models"].into_iter().chain(name.split('/'));
@@ -94,14 +94,14 @@ impl Client {
         Info::read(&body, revision).map_err(Cause::Answer)
     }
 
-    /// The address of a file.
+    /// Address of a file.
     pub(crate) fn file(&self, model: &ModelName, commit: &Hash, file: &str) -> Url {
         let name = model.to_string();
         let path = name.split('/').chain(["resolve", commit.as_str()]);
         self.url(path.chain(file.split('/')))
     }
 
-    /// Asks for the facts about the file at `url`, and where it is.
+    /// Requests hash and size of the file at `url`, and returns them with the address of its content.
     pub(crate) fn about(&self, url: Url, commit: &Hash) -> Result<(About, Url), Cause> {
         let (response, at) = self.follow(&Method::HEAD, url, None, About::is_in)?;
         if !response.status().is_redirection() {
@@ -111,7 +111,7 @@ impl Client {
         Ok((about, at))
     }
 
-    /// Asks for the bytes of a file from `start`. The answer has a status of success, or says that there are none (416).
+    /// Requests the bytes of a file from `start`. The status of the answer is a success, or 416 if there are no such bytes.
     pub(crate) fn bytes(&self, url: Url, start: u64) -> Result<(Response<Body>, Url), Cause> {
         let range = (start > 0).then_some(start);
         let (response, at) = self.follow(&Method::GET, url, range, |_, _| false)?;
@@ -121,7 +121,7 @@ impl Client {
         Ok((response, at))
     }
 
-    /// Reads a body, unless it comes slower than [`MIN_RATE`] or takes longer than `limit`.
+    /// Reader of a body that fails below [`MIN_RATE`] or after `limit`.
     pub(crate) fn steady<'a>(
         &self,
         body: &'a mut Body,
@@ -136,7 +136,7 @@ impl Client {
         }
     }
 
-    /// A transfer from `at` that broke off.
+    /// Error of an interrupted transfer from `at`.
     pub(crate) fn broken(&self, at: &Url, error: io::Error) -> Cause {
         self.failed(at, ureq::Error::from(error))
     }
@@ -146,14 +146,14 @@ impl Client {
         url.set_query(None);
         url.set_fragment(None);
         if let Ok(mut segments) = url.path_segments_mut() {
-            // Encodes what is no part of a path, slashes too.
+            // `extend` also encodes slashes.
             segments.pop_if_empty().extend(path);
         }
         url
     }
 
-    /// Sends a request and follows redirections, but not one that is `enough`, given its headers and `true` if it leads to another host.
-    /// Returns the last answer, with the address that it came from or leads to.
+    /// Sends a request and follows redirections until `enough`, which gets the headers and `true` for a redirection to another host.
+    /// Returns the last answer with its address or, for a redirection, the address of its target.
     fn follow(
         &self,
         method: &Method,
@@ -196,13 +196,13 @@ impl Client {
             .map_err(|error| self.failed(url, error))
     }
 
-    /// The token, for an address of the hub itself: the same scheme, host and port.
+    /// Token for an address with the scheme, host and port of the hub; `None` for other addresses.
     pub(crate) fn token_for(&self, url: &Url) -> Option<&HeaderValue> {
         let is_hub = url.origin() == self.endpoint.origin();
         self.authorization.as_ref().filter(|_| is_hub)
     }
 
-    /// Fails unless the answer from `at` is one of success.
+    /// Fails unless the status of the answer from `at` is a success.
     fn expect(&self, response: &Response<Body>, at: &Url) -> Result<(), Cause> {
         let status = response.status();
         if status.is_success() {
@@ -239,17 +239,17 @@ impl Client {
     }
 }
 
-/// The host of an address; the rest can hold secrets, such as a signature.
+/// Host of an address, without the path and query, which may contain a signature.
 fn shown(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// A reader that gives up on a body that comes too slowly.
+/// Reader that fails if a body arrives too slowly.
 struct Steady<R> {
     inner: R,
     timeout: Duration,
     end: Option<Instant>,
-    /// Time spent in reads since the rate was last looked at, and the bytes that they gave.
+    /// Time spent in reads, and bytes read, since the last check of the rate.
     waited: Duration,
     bytes: u64,
 }

@@ -1,4 +1,4 @@
-//! Download of a commit's files: each is verified before it gets its place.
+//! Download of the files of a commit. Each file is verified before it gets its name in the cache.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -16,6 +16,7 @@ use crate::name::{Hash, ModelName};
 use crate::verify::has_hash;
 use crate::{MAX_SMALL_FILE_BYTES, Pulled};
 
+/// Download of the files of one commit.
 pub(crate) struct Download<'a> {
     pub(crate) client: &'a Client,
     pub(crate) cache: &'a Cache,
@@ -25,12 +26,12 @@ pub(crate) struct Download<'a> {
 }
 
 impl Download<'_> {
-    /// Pulls a file that is read into memory later, and so cannot have any length.
+    /// Pulls a file that is read into memory later, and is therefore limited in size.
     pub(crate) fn small_file(&mut self, file: &str) -> Result<(), Cause> {
         self.file(file, MAX_SMALL_FILE_BYTES)
     }
 
-    /// Pulls a file of any length.
+    /// Pulls a file of any size.
     pub(crate) fn weights(&mut self, file: &str) -> Result<(), Cause> {
         self.file(file, u64::MAX)
     }
@@ -43,7 +44,7 @@ impl Download<'_> {
         let (about, at) = self.client.about(url, self.commit)?;
         let lock = self.cache.lock(&about.hash)?;
         let blob = self.cache.blob(&about.hash);
-        // Another commit can have the same file.
+        // Another commit may have the same file.
         let is_there = blob.is_file() && is_verified(&blob, &about.hash)?;
         if !is_there {
             let source = Source {
@@ -80,11 +81,11 @@ impl Download<'_> {
                     hash: hash.as_str().to_owned(),
                 });
             }
-            // The fault may be in what an earlier transfer left. Without it there is one more try.
+            // The bytes of an earlier transfer may be wrong, so they are deleted and there is one more try.
         }
     }
 
-    /// Adds to `incomplete` what it lacks, and returns how many of its earlier bytes it kept.
+    /// Downloads the missing bytes of `incomplete`, and returns the number of earlier bytes that it kept.
     fn transfer(&mut self, source: &Source, incomplete: &Path) -> Result<u64, Cause> {
         let there = fs::metadata(incomplete).map_or(0, |file| file.len());
         let kept = match source.about.bytes {
@@ -94,7 +95,7 @@ impl Download<'_> {
         };
         let (mut response, at) = self.client.bytes(source.at.clone(), kept)?;
         if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
-            // There is nothing to add. All of it may be there, which its hash tells.
+            // The hub has no further bytes. The hash tells whether the file is complete.
             return Ok(kept);
         }
         let (start, total) = source.place_of(&response, kept)?;
@@ -144,17 +145,17 @@ fn is_verified(path: &Path, hash: &Hash) -> Result<bool, Cause> {
     has_hash(path, hash).map_err(|error| Cause::disk(path, error))
 }
 
-/// A file at the hub.
+/// File at the hub.
 struct Source<'a> {
     file: &'a str,
-    /// Its address.
+    /// Address of the content.
     at: Url,
     about: &'a About,
     max_bytes: u64,
 }
 
 impl Source<'_> {
-    /// The offset from which an answer holds the file, of which `kept` bytes are there, and the length of the whole file.
+    /// Offset of an answer in the file, of which `kept` bytes are stored, and size of the whole file.
     fn place_of(&self, response: &Response<Body>, kept: u64) -> Result<(u64, u64), Cause> {
         let is_partial = response.status() == StatusCode::PARTIAL_CONTENT;
         let part = Part::read(response.headers(), is_partial).map_err(Cause::Answer)?;

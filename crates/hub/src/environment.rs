@@ -1,4 +1,4 @@
-//! The variables that `huggingface_hub` reads.
+//! Environment variables of `huggingface_hub`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use crate::Hub;
 
 const HUB: &str = "https://huggingface.co";
 
-/// Timeout where `HF_HUB_DOWNLOAD_TIMEOUT` does not set one.
+/// Timeout without `HF_HUB_DOWNLOAD_TIMEOUT`.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The hub by `variable`, which gives a variable's value. Empty ones count as none.
+/// Hub of the environment. `variable` returns the value of a variable; empty values count as unset.
 pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Hub {
     let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
     let path = |name: &str| Some(expanded(&variable(name)?, &variable));
@@ -43,7 +43,7 @@ pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Hub {
     }
 }
 
-/// A path with `~` at its start, and `$NAME` and `${NAME}` within, as the places that they stand for. What stands for none stays.
+/// Expands `~` at the start of a path, and `$NAME` and `${NAME}` in it. Unknown names stay as they are.
 fn expanded(path: &str, variable: &impl Fn(&str) -> Option<String>) -> PathBuf {
     let home = match path.strip_prefix('~') {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => variable("HOME"),

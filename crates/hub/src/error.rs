@@ -1,4 +1,4 @@
-//! Failures between this machine and the hub.
+//! Errors between this machine and the hub.
 
 use std::error::Error;
 use std::io;
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::name::{ModelName, Revision};
 
-/// The reason for which a model is not in the cache.
+/// Error that prevents the download or the use of a model.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HubError {
-    /// The hub has no such model, or shows it to nobody without a token.
+    /// The hub has no such model, or shows it only with a token.
     #[error("cannot find {model} with the revision {revision} at {endpoint}")]
     NotFound {
         /// The model.
@@ -20,7 +20,7 @@ pub enum HubError {
         /// The hub.
         endpoint: String,
     },
-    /// The hub wants a token, or one that may see the model.
+    /// The hub requires a token that may read the model.
     #[error("cannot read {model} at {endpoint}: the hub refuses it with status {status}")]
     Refused {
         /// The model.
@@ -31,7 +31,7 @@ pub enum HubError {
         status: u16,
         /// `true` if the request carried a token.
         with_token: bool,
-        /// `true` if the hub says that the model's terms have to be accepted first.
+        /// `true` if the terms of the model must be accepted first.
         gated: bool,
     },
     /// `HF_HUB_OFFLINE` is set, and the model was never pulled.
@@ -42,7 +42,7 @@ pub enum HubError {
         /// The cache.
         cache: PathBuf,
     },
-    /// A file without which there is no model.
+    /// A required file is missing.
     #[error("cannot use {model}: it has no {file}")]
     NoFile {
         /// The model.
@@ -50,7 +50,7 @@ pub enum HubError {
         /// The missing file.
         file: &'static str,
     },
-    /// No weights in a form that can be read.
+    /// The model has no weights in a supported format.
     #[error(
         "cannot use {model}: it has none of model.safetensors, model.onnx, onnx/model.onnx and model_quantized.onnx"
     )]
@@ -58,22 +58,22 @@ pub enum HubError {
         /// The model.
         model: ModelName,
     },
-    /// The model was looked at and cannot be run.
+    /// The check of the model failed.
     #[error("cannot run {model}")]
     Unusable {
         /// The model.
         model: ModelName,
-        /// Why.
+        /// The cause.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// A file has other bytes than the hub says; it was removed.
-    #[error("cannot use {file} of {model}: its hash is not {hash}, as the hub says")]
+    /// A file does not have the hash that the hub states. The file was removed.
+    #[error("cannot use {file} of {model}: its hash is not {hash}, which the hub states")]
     Hash {
         /// The model.
         model: ModelName,
         /// The file.
         file: String,
-        /// The hash that the hub says.
+        /// The hash that the hub states.
         hash: String,
     },
     /// Another process pulls the same file.
@@ -89,10 +89,10 @@ pub enum HubError {
         model: ModelName,
         /// The hub.
         endpoint: String,
-        /// Why.
+        /// The cause.
         what: String,
     },
-    /// The hub's answer makes no sense, or is not that of a hub.
+    /// The answer of the hub is invalid, or is not from a hub.
     #[error("cannot pull {model} from {endpoint}: it {what}")]
     Answer {
         /// The model.
@@ -107,18 +107,18 @@ pub enum HubError {
     Cache {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// A variable has a value that cannot be used.
+    /// A variable has an invalid value.
     #[error("{0}")]
     Setting(String),
 }
 
-/// The failure of one step.
+/// Error of one step of a download.
 #[derive(Debug)]
 pub(crate) enum Cause {
-    /// The hub answered with a status that is not one of success.
+    /// The hub answered with an error status.
     Status {
         status: u16,
         with_token: bool,
@@ -126,11 +126,11 @@ pub(crate) enum Cause {
     },
     /// The connection, or a host that the hub redirected to, failed.
     Transfer(String),
-    /// The hub did something else than a hub does; begins with a verb.
+    /// Invalid answer of the hub; the text begins with a verb.
     Answer(String),
     /// The file system failed.
     Disk { path: PathBuf, source: io::Error },
-    /// A file has another hash.
+    /// A file has a wrong hash.
     Hash { file: String, hash: String },
     /// Another process holds a lock.
     Busy,
@@ -187,7 +187,7 @@ impl HubError {
     }
 }
 
-/// A text from outside between quotation marks, on one line, without control characters, and cut off where it is long.
+/// Text from outside in quotation marks, with control characters escaped, on one line of limited length.
 pub(crate) fn quoted(text: &str) -> String {
     const MAX_CHARS: usize = 80;
     let cut: String = text.chars().take(MAX_CHARS).collect();

@@ -1,6 +1,6 @@
-//! Body of this crate's fuzz target. It panics when something is wrong, and only then.
+//! Fuzz target of this crate. It panics if, and only if, a check fails.
 //!
-//! The test feeds it what earlier fuzzing found, so that a mended fault stays mended.
+//! A test runs it on the files that earlier fuzzing found.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
@@ -18,11 +18,11 @@ use crate::{Hub, MAIN};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// Reads `data` as an answer of a hub: lines with headers and, after the first NUL, a body, both as the description of a model and as
-/// the index of its weights. A line without a colon is a revision that a user asks for.
+/// Parses `data` as an answer of a hub: lines with headers and, after the first NUL, a body, both as the description of a model and as
+/// the index of its weights. A line without a colon is a revision.
 ///
 /// # Panics
-/// When the cache would be left, the token shown to another host, or another commit taken than the one that was asked for.
+/// If a path leaves the cache, the token would be sent to another host, or the commit is not the requested one.
 pub fn hub_answer(data: &[u8]) {
     let mut parts = data.splitn(2, |&byte| byte == 0);
     let head = parts.next().unwrap_or_default();
@@ -139,7 +139,7 @@ mod tests {
         let files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
         assert!(!files.is_empty(), "{} is empty", folder.display());
         for file in files {
-            // Shown when the test fails: the last one did it.
+            // On a failure, the last line names the file.
             println!("{}", file.display());
             hub_answer(&fs::read(&file).unwrap());
         }

@@ -1,7 +1,7 @@
-//! Models of the Hugging Face Hub: pulled, verified, and found again in the cache that Python's libraries share.
+//! Models of the Hugging Face Hub: download, verification, and search in the cache of `huggingface_hub`.
 //!
-//! The cache has the layout of `huggingface_hub`: `models--OWNER--NAME/` with `blobs/`, named by their hashes, `snapshots/`, which link to
-//! them, one folder a commit, and `refs/`, which say what commit a branch or tag is.
+//! The cache has the layout of `huggingface_hub`: `models--OWNER--NAME/` with `blobs/`, files named by their hashes; `snapshots/`, one
+//! folder of links to blobs per commit; and `refs/`, the commit of each branch and tag.
 
 mod answer;
 mod cache;
@@ -28,67 +28,67 @@ pub use crate::name::{ModelName, NotAName, NotARevision, Revision};
 pub use crate::wanted::Form;
 use crate::wanted::Wanted;
 
-/// The branch that is meant where none is named.
+/// Default branch.
 pub const MAIN: &str = "main";
 
-/// Length of the longest description of a model that is read.
+/// Maximum size of the description of a model, in bytes.
 const MAX_INFO_BYTES: u64 = 32 << 20;
 
-/// Length of the longest file but weights that is pulled: more than the largest tokenizers have.
+/// Maximum size of a file other than weights, in bytes. The largest tokenizers are smaller.
 const MAX_SMALL_FILE_BYTES: u64 = 200 << 20;
 
-/// Why a model is not worth pulling.
+/// Reason not to pull a model.
 pub type Objection = Box<dyn std::error::Error + Send + Sync>;
 
-/// A hub and a cache of it.
+/// A hub and its cache.
 #[derive(Debug)]
 pub struct Hub {
     cache: PathBuf,
     endpoint: String,
     token: Option<String>,
     offline: bool,
-    /// Time after which a hub that sends nothing is given up.
+    /// Time without data after which a transfer fails.
     timeout: Duration,
 }
 
-/// How far the pulling of one file is.
+/// Progress of the download of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulled {
-    /// The file's name in the repository.
+    /// Name of the file in the repository.
     pub file: String,
-    /// Bytes that are there, those of an earlier try included.
+    /// Downloaded bytes, including those of an earlier try.
     pub bytes: u64,
-    /// Bytes of the whole file.
+    /// Size of the whole file in bytes.
     pub of: u64,
 }
 
 impl Hub {
-    /// The one that the environment names, as `huggingface_hub` reads it: `HF_ENDPOINT`; `HF_HUB_CACHE` or `HF_HOME`; `HF_TOKEN` or the
-    /// token that `hf auth login` has stored; `HF_HUB_DOWNLOAD_TIMEOUT` in whole seconds; and `HF_HUB_OFFLINE`; also by their older names,
-    /// and with `~` in paths.
+    /// Reads the environment as `huggingface_hub` does: `HF_ENDPOINT`; `HF_HUB_CACHE` or `HF_HOME`; `HF_TOKEN` or the
+    /// token of `hf auth login`; `HF_HUB_DOWNLOAD_TIMEOUT` in whole seconds; and `HF_HUB_OFFLINE`. Older names of the variables
+    /// and `~` in paths are supported.
     pub fn from_env() -> Self {
         environment::read(|name| std::env::var(name).ok())
     }
 
-    /// The folder of the cache.
+    /// Folder of the cache.
     pub fn cache(&self) -> &Path {
         &self.cache
     }
 
-    /// The folder of a model that was pulled before: of the branch, tag or commit `revision`.
+    /// Folder of a pulled model at the branch, tag or commit `revision`; `None` if it is not complete.
     pub fn find(&self, model: &ModelName, revision: &Revision) -> Option<PathBuf> {
         let cache = Cache::of(&self.cache, model);
         let folder = cache.snapshot(&cache.commit(revision)?);
         Wanted::is_whole(&folder).then_some(folder)
     }
 
-    /// Brings what is missing of a model into the cache, and returns its folder. A file whose transfer broke off goes on where it did.
+    /// Downloads the missing files of a model into the cache, and returns its folder. Interrupted downloads are resumed.
     ///
-    /// `check` gets the folder when all is there but the weights, and says which of them are wanted where there are several, so that a
-    /// model which nobody can run is not pulled for nothing.
+    /// `check` gets the folder before the weights are downloaded. It returns the preferred form of weights, or refuses a model that
+    /// cannot run.
     ///
     /// # Errors
-    /// [`HubError`]. What was pulled stays, but for files whose hash is wrong.
+    /// [`HubError`]. Downloaded files stay in the cache, except files with a wrong hash.
     pub fn pull(
         &self,
         model: &ModelName,
@@ -135,7 +135,7 @@ impl Hub {
                 download.weights(&shard).map_err(failed)?;
             }
         }
-        // Only now, when all of it is there, does the branch mean this commit.
+        // The branch refers to this commit only when all files are complete.
         cache.refer(revision, &info.commit).map_err(failed)?;
         Ok(folder)
     }

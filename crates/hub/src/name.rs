@@ -1,17 +1,19 @@
-//! Names that become paths in the cache: of models, revisions and hashes.
+//! Names that become paths in the cache: models, revisions and hashes.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::error::quoted;
 
-/// `OWNER/NAME`, or `NAME` alone for the few models that belong to the hub itself.
+/// Name of a model: `OWNER/NAME`, or `NAME` for the few models without an owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelName(String);
 
-/// A text that cannot be a model's name.
+/// Error for a text that is not the name of a model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no model's name; they are OWNER/NAME, such as deepset/tinyroberta-squad2")]
+#[error(
+    "`{0}` is not the name of a model, which is OWNER/NAME, such as deepset/tinyroberta-squad2"
+)]
 pub struct NotAName(String);
 
 impl FromStr for ModelName {
@@ -41,22 +43,22 @@ impl fmt::Display for ModelName {
 
 /// Name of a branch or tag, or the hash of a commit.
 ///
-/// Each part between slashes is a file name that leads nowhere else, as git demands too.
+/// Each part between slashes is a plain file name, as git requires too, so that the path stays in its folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revision(String);
 
-/// A text that cannot be the name of a revision.
+/// Error for a text that is not the name of a revision.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no revision; it must be a branch, a tag or a commit, such as main or refs/pr/1")]
+#[error("`{0}` is not a revision, which is a branch, a tag or a commit, such as main or refs/pr/1")]
 pub struct NotARevision(String);
 
 impl Revision {
-    /// The branch that is meant where no revision is named.
+    /// Default revision, the branch `main`.
     pub fn main() -> Self {
         Self(crate::MAIN.to_owned())
     }
 
-    /// The commit, if the revision is the hash of one.
+    /// The commit, if the revision is the hash of a commit.
     pub(crate) fn commit(&self) -> Option<Hash> {
         self.0.parse().ok()
     }
@@ -93,7 +95,7 @@ impl fmt::Display for Revision {
     }
 }
 
-/// A hash in hexadecimal digits: the 40 of a SHA-1, by which git names commits and files, or the 64 of a SHA-256.
+/// Hash in hexadecimal digits: 40 of a SHA-1, which git uses for commits and files, or 64 of a SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hash(String);
 
@@ -118,7 +120,7 @@ impl FromStr for Hash {
     }
 }
 
-/// Whether `text` may be a part of a path without leaving it: letters, digits and `-_.`, not a dot first.
+/// `true` if `text` can be a file name in its folder: letters, digits and `-_.`, without a dot at the start.
 pub(crate) fn is_plain(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with('.')

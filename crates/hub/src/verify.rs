@@ -1,4 +1,4 @@
-//! Comparison of a file with its hash.
+//! Verification of a file by its hash.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::name::Hash;
 
-/// Reads the file and compares. The hub names large files by their SHA-256, and others by the hash that git gives them: a SHA-1 over
-/// their length and content.
+/// `true` if the file has the hash `expected`. The hub uses SHA-256 for large files, and the hash of git for others: a SHA-1 over
+/// length and content.
 pub(crate) fn has_hash(file: &Path, expected: &Hash) -> io::Result<bool> {
     let expected = expected.as_str();
     let found = if expected.len() == 64 {
@@ -22,7 +22,7 @@ pub(crate) fn has_hash(file: &Path, expected: &Hash) -> io::Result<bool> {
     Ok(found.eq_ignore_ascii_case(expected))
 }
 
-/// In hexadecimal digits.
+/// Hash of a file in hexadecimal digits.
 fn hash(mut digest: impl Digest, path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut buffer = vec![0; 1 << 16];

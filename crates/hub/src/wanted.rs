@@ -1,4 +1,4 @@
-//! Which files of a repository make a model.
+//! Files of a repository that belong to a model.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,10 +14,10 @@ const TOKENIZER: &str = "tokenizer.json";
 const SAFETENSORS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
-/// The files that stand in for `tokenizer.json`, of older models.
+/// Files of older models that replace `tokenizer.json`.
 const VOCABULARIES: [&[&str]; 2] = [&["vocab.txt"], &["vocab.json", "merges.txt"]];
 
-/// Places in which exporters put a graph, each with the files in which it keeps its weights when it does not hold them.
+/// Usual places of an ONNX graph, each with the names of the file for weights outside the graph.
 const GRAPHS: [[&str; 3]; 4] = [
     ["model.onnx", "model.onnx_data", "model.onnx.data"],
     [
@@ -37,7 +37,7 @@ const GRAPHS: [[&str; 3]; 4] = [
     ],
 ];
 
-/// What is pulled first, where it is there.
+/// Files that are pulled first, if they exist.
 const SMALL_FILES: [&str; 5] = [
     CONFIG,
     TOKENIZER,
@@ -46,28 +46,28 @@ const SMALL_FILES: [&str; 5] = [
     "added_tokens.json",
 ];
 
-/// A form of weights, and which of them is pulled where a model has both.
+/// Preferred form of weights for a model that has both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Safetensors, or a graph where there are none.
+    /// Safetensors, else an ONNX graph.
     SafetensorsFirst,
-    /// A graph, or safetensors where there is none.
+    /// ONNX graph, else safetensors.
     OnnxFirst,
 }
 
-/// The files of a model that are pulled.
+/// Files of a model to pull.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
-    /// Settings and the tokenizer, which are pulled first.
+    /// Configuration and tokenizer, which are pulled first.
     pub(crate) small: Vec<&'static str>,
-    /// Files with weights, but for those that `index` names.
+    /// Files with weights, without those that `index` names.
     pub(crate) weights: Vec<&'static str>,
-    /// The file that names the files with the weights.
+    /// File that names the files with the weights.
     pub(crate) index: Option<&'static str>,
 }
 
 impl Wanted {
-    /// Of the files `there`: the settings and the tokenizer.
+    /// Selects files from the files `there` of a repository.
     pub(crate) fn of(there: &[String], model: &ModelName) -> Result<Self, HubError> {
         let has = |name: &str| there.iter().any(|file| file == name);
         let no_file = |file| HubError::NoFile {
@@ -96,7 +96,7 @@ impl Wanted {
         Ok(wanted)
     }
 
-    /// Takes the weights of another form, if they are `there`.
+    /// Selects the weights of `form`, if they are `there`.
     pub(crate) fn prefer(&mut self, form: Form, there: &[String]) {
         match form {
             Form::SafetensorsFirst => self.take_safetensors(there),
@@ -124,7 +124,7 @@ impl Wanted {
         true
     }
 
-    /// Whether `folder` has everything that a model needs.
+    /// `true` if `folder` has all files of a model.
     pub(crate) fn is_whole(folder: &Path) -> bool {
         let has = |file: &str| folder.join(file).is_file();
         let sharded = || {
@@ -139,7 +139,7 @@ impl Wanted {
     }
 }
 
-/// The files that an index names, which all have to be `there`.
+/// Files that an index names. All of them must be `there`.
 pub(crate) fn shards(index: &Path, there: &[String]) -> Result<BTreeSet<String>, String> {
     let shards = shards_of(index)?;
     match shards.iter().find(|shard| !there.contains(shard)) {
@@ -156,7 +156,7 @@ fn shards_of(index: &Path) -> Result<BTreeSet<String>, String> {
     shards_in(&text)
 }
 
-/// Names of the files in the text of an index, each a file beside it.
+/// Files in the text of an index, all in its own folder.
 pub(crate) fn shards_in(index: &[u8]) -> Result<BTreeSet<String>, String> {
     #[derive(Deserialize)]
     struct Index {

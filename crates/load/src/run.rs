@@ -55,6 +55,15 @@ pub struct LoadConfig {
     pub threads: NonZeroUsize,
 }
 
+impl LoadConfig {
+    /// Description of the load for people, such as `70 users at 10/s for 1m`.
+    pub fn describe(&self) -> String {
+        let time = self.run_time.map(humantime::format_duration);
+        let time = time.map_or_else(String::new, |time| format!(" for {time}"));
+        format!("{}{time}", self.workload)
+    }
+}
+
 /// How much has to be measured for a load to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Enough {

@@ -1,12 +1,11 @@
-// Talks to the program. An answer that is no success, by its status or by what it says, is an error with what the
-// program said.
+// Requests to the program. An answer without success, by its status or its `success`, is an error with its message.
 
 async function ask(path, options) {
   const answer = await fetch(path, options);
   const text = await answer.text();
   let body = null;
   try { body = JSON.parse(text); } catch { /* An error may be plain text. */ }
-  if (!answer.ok || body?.success === false) throw new Error(body?.message ?? (text || `the page answered ${answer.status}`));
+  if (!answer.ok || body?.success === false) throw new Error(body?.message ?? (text || `the program answered with status ${answer.status}`));
   return body;
 }
 

@@ -1,4 +1,4 @@
-// Puts the page together: the header and its buttons, the views, and what is shown of each message.
+// Entry point of the page: the header with its buttons, the views, and the update by each message.
 
 import { post, read } from "./api.js";
 import { chartsOfOne } from "./charts.js";
@@ -24,7 +24,7 @@ function clear() {
   by("message").hidden = true;
 }
 
-// Does what a button is for, and shows what went wrong.
+// Runs `action` on a click, and shows its error.
 function on(id, action) {
   by(id).addEventListener("click", async () => {
     clear();
@@ -38,7 +38,7 @@ function on(id, action) {
 
 function showHeader({ stats }) {
   const active = ACTIVE.includes(stats.state);
-  // Said by screen readers only when it changes.
+  // Set only on a change, because screen readers announce every update.
   if (by("state").textContent !== stats.state) by("state").textContent = stats.state;
   by("state").dataset.state = stats.state;
   by("users").textContent = number(stats.user_count);

@@ -1,4 +1,4 @@
-// The charts: what a load did over time, and several loads over each other. Zoom and cursor of one are those of all.
+// Charts over time, of one load or of several loads on one axis. All charts share zoom and cursor.
 
 import { make } from "./dom.js";
 import { figure } from "./words.js";
@@ -6,10 +6,10 @@ import { figure } from "./words.js";
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 export const dashes = [[], [8, 4], [3, 3], [12, 4, 3, 4], [6, 2], [2, 4]];
 
-// What is drawn of one load: title, unit, and its lines as [label, column].
+// Charts of one load: title, and lines as [label, column, colour].
 export const kinds = [
   { title: "Requests per second", lines: [["requests/s", "requests_per_second"], ["failures/s", "failures_per_second", "--bad"]] },
-  { title: "Response times (ms)", lines: [["median", "p50_ms"], ["95 %", "p95_ms"], ["99 %", "p99_ms"]] },
+  { title: "Response times (ms)", lines: [["p50", "p50_ms"], ["p95", "p95_ms"], ["p99", "p99_ms"]] },
   { title: "Users", lines: [["users", "users"]] },
 ];
 
@@ -51,7 +51,7 @@ class Chart {
     this.plot?.destroy();
     this.plot = null;
     const width = this.box.clientWidth;
-    // A chart that is not seen is drawn when it is.
+    // A hidden chart is drawn once it is visible.
     if (width > 0) this.plot = new uPlot(this.options(width), this.data, this.box);
   }
 
@@ -62,7 +62,7 @@ class Chart {
     else if (Math.abs(this.plot.width - width) > 1) this.plot.setSize({ width, height: 200 });
   }
 
-  // The arrow keys move the cursor, Escape shows everything again.
+  // The arrow keys move the cursor. Escape resets the zoom.
   key(event) {
     const plot = this.plot;
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -140,7 +140,7 @@ export class Charts {
     addEventListener("themechange", this.redraw);
   }
 
-  // One table of columns for each chart: the times, then each line.
+  // `tables` has the columns of each chart: the times, then each line.
   set(tables, marks) {
     this.marks = marks;
     this.charts.forEach((chart, index) => chart.set(tables[index]));

@@ -1,13 +1,13 @@
-// Several runs over each other: charts on one time axis, percentiles side by side.
+// Comparison of several runs: charts on one time axis, percentiles side by side.
 
 import { read } from "./api.js";
 import { Charts, dashes } from "./charts.js";
 import { make } from "./dom.js";
 import { fill } from "./tables.js";
-import { figure, moment, number, percent } from "./words.js";
+import { figure, moment, number, percent, percentileName } from "./words.js";
 
 const ALL = "All requests";
-const drawn = [["Requests per second", "requests_per_second"], ["Failures per second", "failures_per_second"], ["Median response time (ms)", "p50_ms"], ["95 % of response times (ms)", "p95_ms"], ["99 % of response times (ms)", "p99_ms"], ["Users", "users"]];
+const drawn = [["Requests per second", "requests_per_second"], ["Failures per second", "failures_per_second"], ["p50 response time (ms)", "p50_ms"], ["p95 response time (ms)", "p95_ms"], ["p99 response time (ms)", "p99_ms"], ["Users", "users"]];
 
 export async function compareRuns(ids, failed) {
   const ask = (series) => read("/compare", { ids: ids.join(","), series });
@@ -39,7 +39,7 @@ export async function compareRuns(ids, failed) {
       make("div", { className: "row" }, make("label", { className: "inline" }, "Requests ", select)),
       make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "The runs side by side" }, table),
       place,
-      make("section", { className: "card" }, make("h2", {}, "What this comparison cannot know, and what differs"), make("ul", {}, ...caveats.map((caveat) => make("li", {}, caveat)))),
+      make("section", { className: "card" }, make("h2", {}, "Limits of this comparison, and differences between the runs"), make("ul", {}, ...caveats.map((caveat) => make("li", {}, caveat)))),
     ],
     fill() {
       charts = new Charts(place, drawn.map(([title]) => ({
@@ -69,11 +69,11 @@ function rows(runs) {
     row("Requests, all names", ({ run }) => number(run.requests)),
     measured("Requests/s, all names", ({ run }) => run.requests_per_second),
     row("Failures, all names", ({ run }) => percent(run.failures == null ? null : run.requests ? run.failures / run.requests : 0)),
-    ...percentiles.map((percentile) => measured(`${percentile} % within (ms)`, ({ percentiles }) => percentiles.find(([known]) => known === percentile)?.[1])),
+    ...percentiles.map((percentile) => measured(`${percentileName(percentile)} (ms)`, ({ percentiles }) => percentiles.find(([known]) => known === percentile)?.[1])),
   ];
 }
 
-// Difference of a figure from that of the first run: in percent, or from ten times on as the ratio that it is.
+// Difference of a figure to that of the first run, in percent; from ten times on, the ratio.
 function difference(value, first) {
   if (value == null || !(first > 0)) return "";
   if (value / first >= 10) return ` (${figure(value / first)} times)`;
@@ -81,7 +81,7 @@ function difference(value, first) {
   return ` (${percents < 0 ? "−" : "+"}${number(Math.abs(percents), 1)} %)`;
 }
 
-// One time axis for all, with gaps where a run has no point.
+// Columns on one time axis, with gaps where a run has no point.
 function joined(all, column) {
   const seconds = [...new Set(all.flatMap((points) => points.seconds))].sort((a, b) => a - b);
   const lines = all.map((points) => {

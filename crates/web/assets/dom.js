@@ -1,4 +1,4 @@
-// Makes and finds elements. Whatever comes from a server is set as text, never as markup.
+// Makes and finds elements. Data of a server is set as text, never as markup.
 
 export const by = (id) => document.getElementById(id);
 

@@ -1,4 +1,4 @@
-// Experiments: one is started from a file that the program was told of, watched, and its report opened.
+// Experiments: start of a file that the command line names, progress, and link to the report.
 
 import { post, read } from "./api.js";
 import { by, make } from "./dom.js";
@@ -28,9 +28,9 @@ export function experimentsView({ failed }) {
     by("experiment-form").hidden = status.files.length === 0 || status.running;
     by("experiment-stop").hidden = !status.running;
     by("experiment-report").hidden = !status.has_report;
-    by("experiment-report").textContent = status.running ? "Report so far" : "Open the report";
+    by("experiment-report").textContent = status.running ? "Open the report so far" : "Open the report";
     by("experiment-status").hidden = !status.file;
-    by("experiment-title").textContent = status.running ? `${status.file} is running` : `${status.file} is over`;
+    by("experiment-title").textContent = status.running ? `${status.file} is running` : `${status.file} has ended`;
     by("experiment-progress").hidden = !status.running;
     by("experiment-progress").value = status.done_ratio;
     by("experiment-now").textContent = status.now;

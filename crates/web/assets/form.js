@@ -1,9 +1,9 @@
-// The form that starts a load and changes a running one.
+// Form that starts a load and changes a running one.
 
 import { post } from "./api.js";
 import { by } from "./dom.js";
 
-// A box for each class of users to take part; none where there is nothing to choose.
+// Checkbox for each user class; hidden if there is only one class.
 function showClasses(names) {
   const boxes = names.map((name) => {
     const box = Object.assign(document.createElement("input"), { type: "checkbox", name: "user_classes", value: name, checked: true });
@@ -15,7 +15,7 @@ function showClasses(names) {
   by("classes").parentElement.hidden = names.length < 2;
 }
 
-// Calls `done` after a success, and `failed` with an error.
+// Calls `done` after success, and `failed` with an error.
 export function startForm({ settings, done, failed }) {
   const form = by("form");
   const fields = form.elements;
@@ -49,13 +49,13 @@ export function startForm({ settings, done, failed }) {
     by("start").hidden = true;
   }
 
-  // Shows the form, for a new load or for the running one, which has the host `host`.
+  // Shows the form for a new load or, if `isEdit`, for the running load on `host`.
   function show(isEdit, host) {
     editing = isEdit;
     if (host) fields.host.value = host;
     by("host-hint").hidden = !isEdit;
     by("start").hidden = false;
-    by("start-title").textContent = isEdit ? "Change the running load" : "Start a load test";
+    by("start-title").textContent = isEdit ? "Change the running test" : "Start a load test";
     by("go").textContent = isEdit ? "Apply" : "Start";
     by("cancel").hidden = false;
     for (const field of form.querySelectorAll(".starts")) {

@@ -1,11 +1,11 @@
-// The history: every run ever made, found again by its words, with notes and tags.
+// History: list of all runs with search, notes and tags.
 
 import { patch, read, remove } from "./api.js";
 import { chartsOfOne } from "./charts.js";
 import { compareRuns } from "./compare.js";
 import { by, make } from "./dom.js";
 import { fill, showFailures, showStatistics } from "./tables.js";
-import { duration, figure, moment, number, percent } from "./words.js";
+import { duration, figure, moment, number, percent, percentileName } from "./words.js";
 
 export function historyView({ failed }) {
   const chosen = new Set();
@@ -17,14 +17,14 @@ export function historyView({ failed }) {
     { title: "Run", text: true, long: true, sort: (run) => run.name.toLowerCase(), cell: title },
     { title: "Started", text: true, sort: (run) => run.started_at, cell: (run) => moment(run.started_at) },
     { title: "State", text: true, sort: (run) => run.state, cell: (run) => run.state, bad: (run) => run.state === "cut short" },
-    { title: "Time", sort: (run) => run.period_seconds, cell: (run) => duration(run.period_seconds) },
+    { title: "Duration", sort: (run) => run.period_seconds, cell: (run) => duration(run.period_seconds) },
     { title: "Users", sort: (run) => run.users, cell: (run) => number(run.users) },
     { title: "#\u00a0Requests", sort: (run) => run.requests, cell: (run) => number(run.requests) },
     { title: "Failures", sort: failRatio, cell: (run) => percent(failRatio(run)), bad: (run) => run.failures > 0 },
     { title: "Requests/s", sort: (run) => run.requests_per_second, cell: (run) => figure(run.requests_per_second) },
-    { title: "Median (ms)", sort: (run) => run.median_ms, cell: (run) => figure(run.median_ms) },
-    { title: "95%ile (ms)", sort: (run) => run.p95_ms, cell: (run) => figure(run.p95_ms) },
-    { title: "99%ile (ms)", sort: (run) => run.p99_ms, cell: (run) => figure(run.p99_ms) },
+    { title: "p50 / median (ms)", sort: (run) => run.median_ms, cell: (run) => figure(run.median_ms) },
+    { title: "p95 / 95%ile (ms)", sort: (run) => run.p95_ms, cell: (run) => figure(run.p95_ms) },
+    { title: "p99 / 99%ile (ms)", sort: (run) => run.p99_ms, cell: (run) => figure(run.p99_ms) },
   ];
 
   function choice(run) {
@@ -54,7 +54,7 @@ export function historyView({ failed }) {
     const mine = ++asked;
     try {
       const { runs } = await read("/history", { search: by("search").elements.search.value });
-      // An answer to an older search may come later.
+      // The answer to an older search may arrive later.
       if (mine !== asked) return;
       by("no-runs").hidden = runs.length > 0;
       by("runs-scroll").hidden = runs.length === 0;
@@ -110,12 +110,12 @@ export function historyView({ failed }) {
 
 const failRatio = (run) => run.failures == null ? null : (run.requests ? run.failures / run.requests : 0);
 
-// One run with its notes, tables and charts.
+// Page of one run: notes, tables and charts.
 function runView(detail, { failed, gone }) {
   const { run } = detail;
   const facts = [
     ["Started", moment(run.started_at)], ["State", run.state], ["Host", run.host || "–"], ["Load", run.config],
-    ["Measured", duration(run.period_seconds)], ["Requests", number(run.requests)], ["Failures", percent(failRatio(run))],
+    ["Duration", duration(run.period_seconds)], ["Requests", number(run.requests)], ["Failures", percent(failRatio(run))],
     ["Requests/s", figure(run.requests_per_second)],
   ].map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value)));
   const card = make("section", { className: "card" }, make("h2", {}, `Run ${run.id} · ${run.name}`), make("dl", { className: "facts" }, ...facts), annotations(run, failed, gone));
@@ -138,16 +138,16 @@ function runView(detail, { failed, gone }) {
   };
 }
 
-// A run of another program: what its file tells of the response times, and no course over time.
+// Page of an imported run: the known percentiles, without charts over time.
 function coarseView(card, { run, percentiles }) {
-  const table = make("table", {}, make("caption", { className: "unseen" }, "Known response times of this run"));
+  const table = make("table", {}, make("caption", { className: "unseen" }, "Known percentiles of this run"));
   const note = make("p", { className: "note" }, run.coarse);
   const columns = [
-    { title: "Share of requests", text: true, cell: ([percentile]) => `${percentile} %` },
-    { title: "Within (ms)", cell: ([, ms]) => figure(ms) },
+    { title: "Percentile", text: true, cell: ([percentile]) => percentileName(percentile) },
+    { title: "Response time (ms)", cell: ([, ms]) => figure(ms) },
   ];
   return {
-    content: [card, note, make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Known response times of this run" }, table)],
+    content: [card, note, make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Known percentiles of this run" }, table)],
     fill: () => fill(table, columns, percentiles),
     close: () => {},
   };
@@ -155,7 +155,7 @@ function coarseView(card, { run, percentiles }) {
 
 function annotations(run, failed, gone) {
   const notes = make("textarea", { name: "notes", rows: 1, value: run.notes });
-  const tags = make("input", { name: "tags", value: run.tags.join(", "), placeholder: "with commas between them" });
+  const tags = make("input", { name: "tags", value: run.tags.join(", "), placeholder: "separated by commas" });
   const save = make("button", { className: "main" }, "Save");
   const forget = make("button", { type: "button", className: "danger" }, "Delete");
   const form = make("form", { className: "annotate" }, make("label", {}, "Notes", notes), make("label", {}, "Tags", tags), make("div", { className: "row" }, save, forget));
@@ -170,7 +170,7 @@ function annotations(run, failed, gone) {
   });
   form.addEventListener("input", () => { save.textContent = "Save"; });
   forget.addEventListener("click", async () => {
-    if (!confirm(`Delete run ${run.id} for good?`)) return;
+    if (!confirm(`Delete run ${run.id} permanently?`)) return;
     try {
       await remove(`/history/${run.id}`);
       gone();

@@ -1,9 +1,9 @@
-// Follows the load. The program sends the whole load once, thinned, and then each new second; when too many seconds
-// have come, the page asks anew, so that it does not grow with the length of a run.
+// Live updates. The program first sends the whole load with fewer points, and then each new second. After too many
+// seconds the page connects again, so that its memory does not grow with the run.
 
 const MOST_POINTS = 1200;
 
-// Calls `changed` with { stats, names, points, marks } after every message and `lost` when the program is not there.
+// Calls `changed` with { stats, names, points, marks } after every message, and `lost` if the program cannot be reached.
 export function follow({ changed, lost }) {
   let source = null;
   let series = "";
@@ -21,7 +21,7 @@ export function follow({ changed, lost }) {
     };
     source.onerror = () => {
       lost();
-      // A browser gives up where the answer is an error; this does not.
+      // After an error status a browser does not connect again, so this does.
       if (source.readyState === EventSource.CLOSED) setTimeout(open, 2000);
     };
   }
@@ -33,7 +33,7 @@ export function follow({ changed, lost }) {
       points = null;
       open();
     },
-    // Sees at once what an action has changed.
+    // Shows the effect of an action at once.
     refresh: open,
   };
 }

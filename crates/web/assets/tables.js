@@ -1,4 +1,4 @@
-// The tables. A column says how its header reads and what its cells show; a header that can be clicked sorts.
+// Tables. A column has a header and a function for its cells. A click on a header sorts the table.
 
 import { by, make } from "./dom.js";
 import { figure, number, percent, unixMoment } from "./words.js";
@@ -55,7 +55,7 @@ function line(columns, row, last) {
 
 const text = (title, key, more = {}) => ({ title, cell: (row) => row[key], sort: (row) => row[key].toLowerCase(), text: true, ...more });
 const value = (title, key, shown = number) => ({ title, cell: (row) => shown(row[key]), sort: (row) => row[key] });
-// Locust's keys have zero where no request has succeeded.
+// Locust's keys are zero if no request has succeeded.
 const time = (title, key) => {
   const known = (row) => (row.num_requests > row.num_failures ? row[key] : null);
   return { title, cell: (row) => figure(known(row)), sort: known };
@@ -69,9 +69,9 @@ const statisticsColumns = (active) => [
   text("Name", "name", { long: true }),
   value("#\u00a0Requests", "num_requests"),
   { ...value("#\u00a0Fails", "num_failures"), bad: (row) => row.num_failures > 0 },
-  time("Median (ms)", "median_response_time"),
-  time("95%ile (ms)", "response_time_percentile_0.95"),
-  time("99%ile (ms)", "response_time_percentile_0.99"),
+  time("p50 / median (ms)", "median_response_time"),
+  time("p95 / 95%ile (ms)", "response_time_percentile_0.95"),
+  time("p99 / 99%ile (ms)", "response_time_percentile_0.99"),
   time("Average (ms)", "avg_response_time"),
   time("Min (ms)", "min_response_time"),
   time("Max (ms)", "max_response_time"),

@@ -1,8 +1,8 @@
-// The tabs: one for each view. The arrow keys go from one to the next, and the address names the one that is open.
+// Tabs, one for each view. The arrow keys move between them, and the address names the open one.
 
 import { by, make } from "./dom.js";
 
-// Calls `opened` with the view's id whenever one is opened.
+// Calls `opened` with the id of each view that is opened.
 export function tabs(opened) {
   const list = document.querySelector("[role=tablist]");
   const views = [...document.querySelectorAll("[role=tabpanel]")];

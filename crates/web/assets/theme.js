@@ -1,4 +1,4 @@
-// Sets the theme before anything is painted: what was chosen here last, else what the system prefers.
+// Sets the theme before the first paint: the last choice, else the preference of the system.
 (() => {
   "use strict";
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -10,7 +10,7 @@
   dark.addEventListener("change", apply);
   addEventListener("DOMContentLoaded", () => document.getElementById("theme").addEventListener("click", () => {
     const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
-    try { localStorage.setItem("theme", next); } catch { /* It holds until the page is left. */ }
+    try { localStorage.setItem("theme", next); } catch { /* Without storage, the choice lasts until the page is closed. */ }
     document.documentElement.dataset.theme = next;
     dispatchEvent(new Event("themechange"));
   }));

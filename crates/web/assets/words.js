@@ -1,13 +1,16 @@
-// Figures as a reader sees them.
+// Figures as text.
 
 export const number = (value, digits = 0) =>
   value == null ? "–" : value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-// Three digits that matter.
+// Three significant digits.
 export const figure = (value) =>
   value == null ? "–" : number(value, value === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2);
 
 export const percent = (ratio) => ratio == null ? "–" : `${number(ratio * 100, ratio > 0 && ratio < 1 ? 2 : 0)} %`;
+
+// Name of a percentile, such as p95; the 100th is the maximum.
+export const percentileName = (percentile) => percentile === 100 ? "Maximum" : `p${percentile}`;
 
 export function duration(seconds) {
   if (seconds == null) return "–";

@@ -1,4 +1,4 @@
-//! Who may ask: this page and nobody else's, and visitors who know the login.
+//! Access control: only requests of this page, and only users with the login.
 
 use std::net::IpAddr;
 
@@ -14,27 +14,35 @@ mod login;
 pub(crate) use gate::{Gate, Guesses, ask_for_login};
 pub use login::{InvalidLogin, Login};
 
-/// A page of another site must not be able to start a load from a visitor's browser, nor to read its results
-/// under a name of its own that it has pointed at this address.
+/// Refuses requests of other sites. Another site must not start a load from a user's browser, and must not read results
+/// through a name of its own that points to this address (DNS rebinding).
 pub(crate) async fn refuse_other_sites(request: Request, next: Next) -> Response {
     if !names_one_host(&request) {
-        return (StatusCode::BAD_REQUEST, "a request names one host").into_response();
+        return (
+            StatusCode::BAD_REQUEST,
+            "a request must name exactly one host",
+        )
+            .into_response();
     }
     let headers = request.headers();
     if !host_is_ours(headers) {
         return (
             StatusCode::FORBIDDEN,
-            "this page is reached by its address or as localhost",
+            "this page can be used by its IP address or as localhost only",
         )
             .into_response();
     }
     if request.method().is_safe() || same_site(headers) {
         return next.run(request).await;
     }
-    (StatusCode::FORBIDDEN, "cross-site requests are refused").into_response()
+    (
+        StatusCode::FORBIDDEN,
+        "requests from other sites are refused",
+    )
+        .into_response()
 }
 
-/// Tells browsers to load nothing from elsewhere, to run nothing that is written into the page, and to keep nothing.
+/// Adds headers by which browsers load nothing from other hosts, run no inline scripts, and store nothing.
 pub(crate) async fn restrain_browsers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -58,7 +66,7 @@ fn set_default(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
         .or_insert(HeaderValue::from_static(value));
 }
 
-/// Whether the request names this machine by an address or as localhost, which nobody else can point here.
+/// `true` if the request names this machine by an IP address or as localhost, which another site cannot point here.
 fn host_is_ours(headers: &HeaderMap) -> bool {
     let host = headers
         .get(header::HOST)
@@ -70,7 +78,7 @@ fn host_is_ours(headers: &HeaderMap) -> bool {
     name == "localhost" || name.parse::<IpAddr>().is_ok()
 }
 
-/// `true` if the host is named once. HTTP/1.0 may leave it out, and a request line that is a whole URL must not name another one.
+/// `true` if the request names exactly one host. HTTP/1.0 may omit it. A URL in the request line must name the same host.
 fn names_one_host(request: &Request) -> bool {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -83,7 +91,7 @@ fn names_one_host(request: &Request) -> bool {
     }
 }
 
-/// `true` if the request comes from this page, or from no page at all: programs send neither header.
+/// `true` if the request comes from this page or from a program, which sends neither header.
 fn same_site(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site");
     if site.is_some_and(|site| site != "same-origin" && site != "none") {

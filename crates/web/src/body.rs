@@ -1,4 +1,4 @@
-//! Receives the body of a request, with limits on its size and time.
+//! Body of a request, received with limits on size and time.
 
 use std::error::Error;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::LengthLimitError;
 
-/// The largest body, in bytes. Forms and notes are far smaller.
+/// Largest body, in bytes. Forms and notes are far smaller.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
 
-/// Hands on a request once its whole body is there; answers 408 if that takes longer than the limit.
+/// Receives the whole body before the request is handled; answers 408 if that takes longer than the limit.
 pub(crate) async fn receive(
     State(limit): State<Duration>,
     request: Request,
@@ -24,7 +24,7 @@ pub(crate) async fn receive(
         Ok(Ok(bytes)) => next.run(Request::from_parts(head, Body::from(bytes))).await,
         Ok(Err(error)) => unreadable(&error),
         Err(_) => {
-            let message = format!("the body took longer than {} s", limit.as_secs_f64());
+            let message = format!("the body was not received within {} s", limit.as_secs_f64());
             (StatusCode::REQUEST_TIMEOUT, message).into_response()
         }
     }
@@ -35,8 +35,8 @@ fn unreadable(error: &axum::Error) -> Response {
         .source()
         .is_some_and(<dyn Error>::is::<LengthLimitError>);
     if is_too_large {
-        let message = format!("a body has at most {MOST_BYTES} bytes");
+        let message = format!("the body is larger than {MOST_BYTES} bytes");
         return (StatusCode::PAYLOAD_TOO_LARGE, message).into_response();
     }
-    (StatusCode::BAD_REQUEST, "the body broke off").into_response()
+    (StatusCode::BAD_REQUEST, "the body is incomplete").into_response()
 }

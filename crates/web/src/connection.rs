@@ -1,9 +1,8 @@
-//! Accepts the connections of a page and ends those whose clients are too slow.
+//! Connections of a page, with limits on their number and on slow clients.
 //!
-//! So many connections may be open at once. Where all places are taken, a new connection takes the place of the one that
-//! has been open longest without a request, and waits for a place if every one has asked something. Connections that are
-//! refused (no login, another site) are closed after the answer. So a client that holds connections without being let in
-//! cannot keep others from the page.
+//! The number of open connections is limited. At the limit, a new connection replaces the one that has been open longest
+//! without a request. If all have sent a request, the new one waits for a free place. A connection is closed after a
+//! refusal (no login, another site), so that a client without access cannot lock out others.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -31,28 +30,28 @@ use tower::ServiceExt;
 
 use crate::access::Guesses;
 
-/// Time for which nothing is accepted after the system refused to, such as for want of open files.
+/// Pause of accepting after an error of the system, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The largest head of a request, in bytes.
+/// Largest head of a request, in bytes.
 const MOST_HEAD_BYTES: usize = 32 * 1024;
 
-/// Limits on what clients of a page may take.
+/// Limits of the clients of a page.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
-    /// Time for the head of a request, from the moment when the connection is open or the request before was answered.
+    /// Time limit for the head of a request, from the start of the connection or from the previous answer.
     pub(crate) head: Duration,
-    /// Time for the whole body of a request.
+    /// Time limit for the whole body of a request.
     pub(crate) body: Duration,
-    /// Time in which a client must take some part of an answer.
+    /// Time limit for a client to receive any part of an answer.
     pub(crate) write: Duration,
-    /// Time that open connections have to end when the page does.
+    /// Time limit for open connections at the end of the page.
     pub(crate) goodbye: Duration,
-    /// Open connections at once.
+    /// Maximum number of open connections.
     pub(crate) connections: usize,
-    /// Wrong logins of one client.
+    /// Limit of wrong logins of one client.
     pub(crate) guesses: Guesses,
-    /// Wrong logins of all addresses together.
+    /// Limit of wrong logins of all addresses together.
     pub(crate) all_guesses: Guesses,
 }
 
@@ -70,7 +69,7 @@ impl Default for Limits {
     }
 }
 
-/// Answers with `app` until `stop` is cancelled; what is being answered then has `limits.goodbye` to end.
+/// Serves `app` until `stop` is cancelled. Requests in flight then have `limits.goodbye` to end.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Router,
@@ -102,11 +101,11 @@ pub(crate) async fn serve(
     }
     drop(listener);
     let ended = async { while open.join_next().await.is_some() {} };
-    // A visitor who keeps a connection open does not keep the program from ending: the rest are cut off.
+    // A client that keeps a connection open must not prevent the end of the program.
     let _ = tokio::time::timeout(limits.goodbye, ended).await;
 }
 
-/// The places for open connections.
+/// Places for open connections.
 #[derive(Debug)]
 struct Places {
     free: Arc<Semaphore>,
@@ -121,14 +120,18 @@ impl Places {
         }
     }
 
-    /// The next connection, once there is a place for it.
+    /// Accepts the next connection, and waits for a free place.
     async fn next(&self, listener: &TcpListener) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
         let (stream, address) = accept(listener).await;
         if self.free.available_permits() == 0 {
             self.silent.end_oldest();
         }
         let place = Arc::clone(&self.free).acquire_owned().await;
-        (stream, address, place.expect("is never closed"))
+        (
+            stream,
+            address,
+            place.expect("the semaphore is never closed"),
+        )
     }
 }
 
@@ -142,7 +145,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// `true` if an error concerns only the connection that was about to be accepted.
+/// `true` if an error concerns only the connection that would have been accepted.
 fn is_of_the_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -152,7 +155,7 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Connections that have not asked anything yet, the oldest first, and what tells each to end.
+/// Connections without a request so far, oldest first, each with the token that ends it.
 #[derive(Debug, Default)]
 struct Silent(Mutex<BTreeMap<u64, CancellationToken>>);
 
@@ -173,13 +176,13 @@ impl Silent {
         }
     }
 
-    /// No code panics while it holds the lock, so a poisoned one is as good as any.
+    /// Locks the map. No code panics with the lock, so a poisoned lock is usable.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, CancellationToken>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One connection and what it needs.
+/// One connection and its settings.
 #[derive(Debug)]
 struct Connection {
     app: Router,
@@ -190,14 +193,14 @@ struct Connection {
 }
 
 impl Connection {
-    /// Answers until either side closes the connection, a limit is over or it is told to end.
+    /// Answers until a side closes the connection, a limit is reached, or a token ends it.
     async fn serve(
         &self,
         stream: TcpStream,
         told_to_end: CancellationToken,
         stop: CancellationToken,
     ) {
-        // Answers are written at once: nothing is gained by waiting for more to send.
+        // Without a delay, since an answer is written at once.
         let _ = stream.set_nodelay(true);
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.limits.write));
@@ -211,7 +214,7 @@ impl Connection {
         tokio::select! {
             biased;
             () = told_to_end.cancelled() => return,
-            // A connection that breaks concerns its client only.
+            // A broken connection concerns its client only.
             _ = connection.as_mut() => return,
             () = stop.cancelled() => {}
         }
@@ -237,7 +240,7 @@ impl Drop for Connection {
     }
 }
 
-/// `true` for answers to clients that were not let in or did not send their request in full.
+/// `true` for answers to clients without access or with an incomplete request.
 fn closes(status: StatusCode) -> bool {
     matches!(
         status,

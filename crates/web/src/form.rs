@@ -1,4 +1,4 @@
-//! The form of `POST /swarm`, as the page and scripts written for Locust send it.
+//! Form of `POST /swarm`, as the page and scripts for Locust send it.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -13,27 +13,30 @@ mod fields;
 
 pub(crate) use fields::fields;
 
-/// The form's values. What is left empty keeps its default; fields that are not known are ignored, as Locust does.
+/// Values of the form. An empty field keeps its default. Unknown fields are ignored, as in Locust.
 #[derive(Debug, Default)]
 pub(crate) struct SwarmForm {
-    /// Zero sends the users of a running load home.
+    /// Number of users. Zero stops all users of a running load.
     pub(crate) users: Option<u32>,
     pub(crate) spawn_rate: Option<f64>,
     pub(crate) host: Option<String>,
     pub(crate) run_time: Option<Duration>,
-    /// Stages or arrivals, in place of a steady number of users.
+    /// Stages or arrivals, in place of a constant number of users.
     pub(crate) workload: Option<Workload>,
-    /// Locust's label that groups runs; here a tag of the run.
+    /// Label of the run, as in Locust; a tag in the history.
     pub(crate) profile: Option<String>,
-    /// The classes of users that take part; all of them where none is named.
+    /// User classes that take part; all classes if empty.
     pub(crate) user_classes: Vec<String>,
 }
 
-/// Fields that a form has beside Locust's.
+/// Fields that Locust's form does not have.
 pub(crate) const ADVANCED: [&str; 3] = ["stages", "arrival_rate", "user_classes"];
 
 impl SwarmForm {
-    /// The form of these pairs; the error says what is wrong with which field.
+    /// Parses the fields of a form.
+    ///
+    /// # Errors
+    /// [`SwarmError::Form`] with the name of the wrong field.
     pub(crate) fn parse(pairs: &[(String, String)]) -> Result<Self, SwarmError> {
         Self::read(pairs).map_err(SwarmError::Form)
     }
@@ -60,7 +63,7 @@ impl SwarmForm {
         Ok(form)
     }
 
-    /// A load with the form's values over the defaults.
+    /// Configuration of a load: the values of the form over the defaults.
     pub(crate) fn over(self, defaults: &LoadConfig) -> Result<LoadConfig, SwarmError> {
         let mut config = defaults.clone();
         let asked = self.users.is_some() || self.spawn_rate.is_some();
@@ -81,7 +84,7 @@ impl SwarmForm {
     }
 }
 
-/// Checks that the machine has room for `users`.
+/// Checks that the machine has enough memory for `users`.
 pub(crate) fn fit(users: u32) -> Result<(), SwarmError> {
     check_users(users).map_err(|error| SwarmError::Form(error.to_string()))
 }
@@ -89,7 +92,7 @@ pub(crate) fn fit(users: u32) -> Result<(), SwarmError> {
 fn users(value: &str) -> Result<u32, String> {
     value
         .parse()
-        .map_err(|_| "user_count must be a whole number, zero or above".to_owned())
+        .map_err(|_| "user_count must be a whole number of at least 0".to_owned())
 }
 
 fn spawn_rate(value: &str) -> Result<f64, String> {
@@ -100,9 +103,10 @@ fn spawn_rate(value: &str) -> Result<f64, String> {
     rate.ok_or_else(|| "spawn_rate must be a number above zero".to_owned())
 }
 
-/// Stages, one a line such as `1m 50 10`: how long, how many users and, if not 1, how many of them start per second.
+/// Parses stages, one per line such as `1m 50 10`: duration, users, and the spawn rate, 1 by default.
 fn stages(value: &str) -> Result<Workload, String> {
-    let wrong = || "stages must be lines such as `1m 50 10`: time, users, spawn rate".to_owned();
+    let wrong =
+        || "stages must be lines such as `1m 50 10`: duration, users, spawn rate".to_owned();
     let stage = |text: &str| {
         let mut parts = text.split_whitespace();
         let (duration, users) = (parts.next()?, parts.next()?);

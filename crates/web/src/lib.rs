@@ -1,7 +1,7 @@
-//! The web page of a load test and its HTTP API, with Locust's paths and JSON keys.
+//! Web page of a load test and its HTTP API, with Locust's paths and JSON keys.
 //!
-//! Safe by default: meant for the loopback address, refuses cross-site requests, answers no other origin, and asks
-//! for a login where one is set.
+//! Safe by default: it is made for the loopback address, refuses cross-site requests, gives no answers to other
+//! origins, and asks for a login if one is set.
 
 mod access;
 mod body;
@@ -31,40 +31,40 @@ use experiments::Experiments;
 use routes::Page;
 use swarm::Swarm;
 
-/// Why there is no page.
+/// Error at the start of the page.
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
-    /// The address is taken or not ours.
+    /// The address is in use or is not one of this machine.
     #[error("cannot listen on {address}")]
     Listen {
-        /// The address that was asked for.
+        /// The requested address.
         address: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
 }
 
-/// What a page is about.
+/// Configuration of a page.
 #[derive(Debug)]
 pub struct PageConfig {
-    /// What visitors start.
+    /// Scenario of the loads.
     pub scenario: Scenario,
-    /// What their form holds before they change it.
+    /// Default values of the form.
     pub defaults: LoadConfig,
-    /// The machine that the load comes from.
+    /// Machine that makes the load.
     pub machine: Machine,
-    /// The version of Bakeoff.
+    /// Version of Bakeoff.
     pub bakeoff_version: String,
-    /// Where every run is kept; `None` keeps none.
+    /// History of all runs; `None` keeps no runs.
     pub history: Option<History>,
-    /// Experiment files that visitors can start, which runs the commands in them.
+    /// Experiment files that users of the page can start, with the commands in them.
     pub experiments: Vec<PathBuf>,
-    /// What visitors must know; `None` lets everybody in.
+    /// Required login; `None` for access without a login.
     pub login: Option<Login>,
 }
 
-/// A page that listens and is not served yet.
+/// A page that listens, but is not served yet.
 #[derive(Debug)]
 pub struct WebPage {
     listener: TcpListener,
@@ -86,13 +86,13 @@ impl WebPage {
         Ok(Self { listener, address })
     }
 
-    /// Where it listens.
+    /// Address that the page listens on.
     pub fn address(&self) -> std::net::SocketAddr {
         self.address
     }
 
     /// Serves the page until `stop` is cancelled.
-    /// Returns what the last load measured, its requests in flight included.
+    /// Returns the measurement of the last load, after its requests in flight have ended.
     pub async fn serve(self, config: PageConfig, stop: CancellationToken) -> Option<Measurement> {
         self.serve_within(&Limits::default(), config, stop).await
     }

@@ -1,13 +1,13 @@
-//! The last lines of what happened, for the page's Logs.
+//! Log lines for the page's tab Logs.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// Lines that are kept, as many as Locust does.
+/// Lines that are kept, as many as in Locust.
 const MOST_LINES: usize = 500;
 
-/// Lines with their time; the oldest ones go.
+/// Newest log lines with their time.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     lines: Mutex<VecDeque<String>>,

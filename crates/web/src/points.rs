@@ -40,7 +40,7 @@ impl Points {
         points
     }
 
-    /// Seconds that the points cover.
+    /// Number of seconds in the points.
     pub(crate) fn seconds(&self) -> usize {
         self.seconds
     }
@@ -115,7 +115,11 @@ mod tests {
             .collect();
         let thinned = Points::of(&timeline);
         let points = thinned.points(Some(0));
-        assert!(points.len() <= MOST, "{}", points.len());
+        assert!(
+            (MOST / 2..=MOST).contains(&points.len()),
+            "{}",
+            points.len()
+        );
         assert_eq!(thinned.seconds(), 4000);
         for point in &points {
             assert!((point.requests_per_second - 4.0).abs() < 1e-9);

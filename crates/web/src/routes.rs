@@ -1,4 +1,4 @@
-//! The paths of the page. Those that Locust has are Locust's.
+//! Routes of the page. Paths that Locust has are Locust's.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ mod history;
 #[cfg(test)]
 mod tests;
 
-/// What every route knows.
+/// State of every route.
 #[derive(Debug, Clone)]
 pub(crate) struct Page {
     pub(crate) swarm: Arc<Swarm>,
@@ -61,7 +61,7 @@ pub(crate) fn router(page: Page, login: Option<Login>, limits: &Limits) -> Route
             "/worker-count",
             get(|| async { Json(json!({"worker_count": 0})) }),
         )
-        // Whoever gets here is let in already.
+        // The login was checked before.
         .route(
             "/login",
             get(|| async { (StatusCode::FOUND, [(header::LOCATION, "/")]) }),
@@ -75,7 +75,7 @@ pub(crate) fn router(page: Page, login: Option<Login>, limits: &Limits) -> Route
         .with_state(page)
 }
 
-/// What the page has to know before a load runs.
+/// Settings that the page needs before a load runs.
 async fn settings(State(page): State<Page>) -> Json<Value> {
     let swarm = &page.swarm;
     let defaults = swarm.defaults();
@@ -94,7 +94,7 @@ async fn settings(State(page): State<Page>) -> Json<Value> {
     }))
 }
 
-/// Starts a load or, where one is running, changes it. As in Locust, `success` tells whether it was done, not the status.
+/// Starts a load or changes the running one. As in Locust, `success` tells the outcome, and the status is always 200.
 async fn swarm(State(page): State<Page>, request: Request) -> Json<Outcome> {
     let fields = form::fields(request).await;
     let form = fields.and_then(|pairs| SwarmForm::parse(&pairs));
@@ -148,7 +148,7 @@ async fn stats(State(page): State<Page>) -> Json<Stats> {
     Json(page.swarm.status(Stats::of))
 }
 
-/// The last load in Prometheus' text format.
+/// Metrics of the last load in the text format of Prometheus.
 async fn metrics(State(page): State<Page>) -> Response {
     let text = page.swarm.status(|live| {
         let measurement = live.measurement.as_ref()?;
@@ -159,8 +159,8 @@ async fn metrics(State(page): State<Page>) -> Response {
     (content_type, text.unwrap_or_default()).into_response()
 }
 
-/// Locust's shape: the classes of users, and what they do how often. Shares are by weight; classes of a fixed number
-/// have none of their own.
+/// Shares of user classes and of their tasks, in Locust's format. Shares are by weight. Classes with a fixed number of
+/// users have a share of zero.
 async fn tasks(State(page): State<Page>) -> Json<Value> {
     let classes = page.swarm.scenario().users();
     let weight = |class: &UserClass| match class.fixed_count() {
@@ -181,7 +181,7 @@ async fn tasks(State(page): State<Page>) -> Json<Value> {
     Json(json!({ "per_class": shares(true), "total": shares(false) }))
 }
 
-/// How often the users of a class do each of its tasks, of `whole`.
+/// Share of each task of a class; the shares add up to `whole`.
 fn task_ratios(class: &UserClass, whole: f64) -> Map<String, Value> {
     let weight = |task: &Task| f64::from(task.weight().get());
     let total: f64 = class.tasks().iter().map(weight).sum();
@@ -190,7 +190,7 @@ fn task_ratios(class: &UserClass, whole: f64) -> Map<String, Value> {
         let ratio = ratios
             .entry(task.name())
             .or_insert_with(|| json!({ "ratio": 0.0 }));
-        let known = ratio["ratio"].as_f64().unwrap_or_default();
+        let known = ratio["ratio"].as_f64().expect("a ratio is a number");
         ratio["ratio"] = json!(known + whole * weight(task) / total);
     }
     ratios

@@ -1,4 +1,4 @@
-//! The one load that a page controls. Nothing else in this crate starts or steers a load.
+//! The load of a page. Only this module starts or changes a load.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,20 +21,20 @@ mod recording;
 pub(crate) use live::{Live, State};
 use load::Load;
 
-/// How long figures may take to begin anew: far more than a load needs that does not end just then.
+/// Longest wait for a reset of the statistics. A load needs far less, unless it ends at that moment.
 const RESET_PATIENCE: Duration = Duration::from_secs(1);
 
-/// A scenario that can be started and stopped again and again, and what its last load measured.
+/// A scenario that can be started and stopped repeatedly, and the measurement of its last load.
 #[derive(Debug)]
 pub(crate) struct Swarm {
     about: Arc<About>,
-    /// The history for reading; each load writes through a handle of its own.
+    /// History for reading. Each load writes through its own handle.
     history: Option<Mutex<History>>,
     shared: Arc<Shared>,
     running: Mutex<Option<Running>>,
 }
 
-/// What every load of a page has in common.
+/// Data of a page that all of its loads share.
 #[derive(Debug, Clone)]
 struct About {
     scenario: Scenario,
@@ -43,11 +43,11 @@ struct About {
     bakeoff_version: String,
 }
 
-/// What the load's thread and the page's visitors have in common.
+/// State that the thread of the load and the requests share.
 #[derive(Debug)]
 struct Shared {
     live: Mutex<Live>,
-    /// Counts changes, for those who wait for one.
+    /// Number of changes, for requests that wait for one.
     changes: watch::Sender<u64>,
     log: Log,
 }
@@ -55,7 +55,7 @@ struct Shared {
 #[derive(Debug)]
 struct Running {
     control: Control,
-    /// The load as it was asked for last.
+    /// Configuration with the latest changes.
     config: LoadConfig,
     thread: JoinHandle<()>,
 }
@@ -66,7 +66,7 @@ impl Running {
     }
 }
 
-/// The users of a load, and how fast they start; `None` where requests arrive by themselves.
+/// Users and spawn rate of a load; `None` for an arrival rate.
 pub(crate) fn users_of(workload: &Workload) -> Option<(NonZeroU32, f64)> {
     match workload {
         Workload::Users { users, spawn_rate } => Some((*users, *spawn_rate)),
@@ -89,14 +89,14 @@ pub(crate) fn users_of(workload: &Workload) -> Option<(NonZeroU32, f64)> {
     }
 }
 
-/// Why the load is not as asked for.
+/// Error of a request to start or change a load.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SwarmError {
-    #[error("stages and arrival_rate are of a load that begins; stop this one first")]
+    #[error("cannot change stages or arrival_rate of a running test; stop it first")]
     Fixed,
-    #[error("user_count must be above zero for a load to begin")]
+    #[error("cannot start a test without users: user_count must be above zero")]
     NobodyToStart,
-    #[error("requests arrive by themselves; there are no users to change")]
+    #[error("cannot change the users of a test that has an arrival rate")]
     NoUsers,
     #[error("an experiment is running; stop it first")]
     ExperimentIsRunning,
@@ -104,12 +104,12 @@ pub(crate) enum SwarmError {
     Form(String),
 }
 
-/// What became of a form.
+/// Effect of a form.
 #[derive(Debug)]
 pub(crate) enum Asked {
-    /// A load begins, at once or after the one that is ending.
+    /// A new load, which starts at once or after the end of the current one.
     Started(LoadConfig),
-    /// The running load goes on with other users.
+    /// The running load, with changed users.
     Changed(LoadConfig),
 }
 
@@ -119,7 +119,7 @@ impl Swarm {
         let log = Log::default();
         for run in history.iter().flat_map(History::cut_short) {
             log.error(&format!(
-                "run {} of {} was cut short; what it measured is in the history",
+                "run {} of {} was cut short; its measurements are in the history",
                 run.id, run.name
             ));
         }
@@ -139,7 +139,7 @@ impl Swarm {
         }
     }
 
-    /// Whether a load is under way.
+    /// `true` while a load is running.
     pub(crate) fn is_running(&self) -> bool {
         lock(&self.running).as_ref().is_some_and(Running::is_alive)
     }
@@ -160,27 +160,27 @@ impl Swarm {
         &self.shared.log
     }
 
-    /// The history, which nobody else reads meanwhile.
+    /// History, locked for reading.
     pub(crate) fn history(&self) -> Option<MutexGuard<'_, History>> {
         self.history.as_ref().map(lock)
     }
 
-    /// Looks at the load as it is now. The load waits meanwhile.
+    /// Reads the current state of the load. The load is blocked meanwhile.
     pub(crate) fn status<Seen>(&self, look: impl FnOnce(&Live) -> Seen) -> Seen {
         look(&lock(&self.shared.live))
     }
 
-    /// Is told of every change of the status.
+    /// Receiver of every change of the state.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
     }
 
-    /// The last load as it is reported; `None` before the first.
+    /// Last load; `None` before the first one.
     pub(crate) fn load_test(&self) -> Option<LoadTest> {
         self.status(|live| Some(self.test_of(live, live.measurement.clone()?)))
     }
 
-    /// A load before its first second.
+    /// Load without measurements.
     pub(crate) fn nothing_measured(&self) -> LoadTest {
         let nothing = Measurement::nothing(SystemTime::now());
         self.status(|live| self.test_of(live, nothing))
@@ -196,9 +196,9 @@ impl Swarm {
         }
     }
 
-    /// Starts a load or, where one is running, changes that one.
+    /// Starts a load, or changes the running one.
     ///
-    /// A run has one host: another host ends it, and the next begins once its requests in flight are over.
+    /// A run has one host. Another host ends the run, and a new one starts after its requests in flight.
     pub(crate) fn ask(&self, form: SwarmForm) -> Result<Asked, SwarmError> {
         let mut running = lock(&self.running);
         let alive = running.as_mut().filter(|running| running.is_alive());
@@ -227,13 +227,13 @@ impl Swarm {
         Ok(Asked::Started(begun.config.clone()))
     }
 
-    /// Whether a load only waits for its requests in flight.
+    /// `true` if the load only waits for its requests in flight.
     fn is_ending(&self, running: &Running) -> bool {
         running.control.stopped().is_cancelled()
             || self.status(|live| live.state == State::Stopping)
     }
 
-    /// A load that begins when the thread that `before` gives has ended; nothing is ended for a form that is wrong.
+    /// Starts a load after the end of the thread that `before` returns. `before` is not called for a wrong form.
     fn launch(
         &self,
         mut form: SwarmForm,
@@ -260,7 +260,7 @@ impl Swarm {
         })
     }
 
-    /// What a load is about in which these classes of users alone take part, or all of them without any named.
+    /// Data of a load with these user classes only, or with all classes if `names` is empty.
     fn about_classes(&self, names: &[String]) -> Result<Arc<About>, SwarmError> {
         if names.is_empty() {
             return Ok(Arc::clone(&self.about));
@@ -292,12 +292,12 @@ impl Swarm {
         Ok(())
     }
 
-    /// Forgets what was measured so far; a load that is over is forgotten, but for its entry in the history.
+    /// Resets the statistics of a running load, or deletes those of an ended one. The history keeps its entry.
     ///
-    /// Who asks for the figures after this gets those that began anew.
+    /// Statistics that are read after the return are those after the reset.
     pub(crate) async fn reset(&self) {
         if let Some(done) = self.ask_for_reset() {
-            // A load that ends just now does not answer.
+            // A load that ends at this moment does not answer.
             let _ = tokio::time::timeout(RESET_PATIENCE, done).await;
         }
         self.shared.log.info("statistics reset");
@@ -305,7 +305,7 @@ impl Swarm {
     }
 
     fn ask_for_reset(&self) -> Option<oneshot::Receiver<()>> {
-        // A load that is over may still be on its way into the history.
+        // The thread of a stopped load may still write to the history.
         let is_over = self.status(|live| live.state == State::Stopped);
         match &*lock(&self.running) {
             Some(running) if !is_over && running.is_alive() => Some(running.control.reset()),
@@ -316,19 +316,19 @@ impl Swarm {
         }
     }
 
-    /// Asks the load to end; its requests in flight are waited for in its own thread.
+    /// Stops the load. Its own thread waits for its requests in flight.
     pub(crate) fn stop(&self) {
         if let Some(running) = &*lock(&self.running) {
             running.control.stop();
         }
     }
 
-    /// Ends the load, waits for its end, and returns what the last one measured.
+    /// Stops the load, waits for its end, and returns the measurement of the last one.
     pub(crate) fn finish(&self) -> Option<Measurement> {
         let running = lock(&self.running).take();
         if let Some(running) = running {
             running.control.stop();
-            // A panic of the load was printed; what it measured until then is in the status.
+            // A panic of the load was printed. Its measurements until then are in the state.
             let _ = running.thread.join();
         }
         lock(&self.shared.live).measurement.take()
@@ -341,7 +341,7 @@ impl Shared {
     }
 }
 
-/// What the mutex holds is whole even if a thread panicked with it: every change is one assignment.
+/// Locks the mutex, also after a panic of its holder. Every change is one assignment, so the value is consistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -26,26 +26,30 @@ const SCENARIO: &str = "[[task]]\nname = \"/a\"\npath = \"/a\"\n";
 fn config(login: Option<&str>) -> PageConfig {
     PageConfig {
         scenario: Scenario::parse(SCENARIO, Path::new("s.toml")).unwrap(),
-        defaults: LoadConfig {
-            // Nothing listens there.
-            host: "http://127.0.0.1:1".to_owned(),
-            workload: Workload::Users {
-                users: NonZeroU32::MIN,
-                spawn_rate: 1.0,
-            },
-            iterations: None,
-            run_time: None,
-            warm_up: None,
-            stop_timeout: Duration::ZERO,
-            enough: None,
-            seed: 1,
-            threads: NonZeroUsize::MIN,
-        },
+        defaults: defaults(),
         machine: Machine::default(),
         bakeoff_version: "0.1.0".to_owned(),
         history: None,
         experiments: Vec::new(),
         login: login.map(|login| login.parse().unwrap()),
+    }
+}
+
+/// One user on an address where nothing listens.
+pub(crate) fn defaults() -> LoadConfig {
+    LoadConfig {
+        host: "http://127.0.0.1:1".to_owned(),
+        workload: Workload::Users {
+            users: NonZeroU32::MIN,
+            spawn_rate: 1.0,
+        },
+        iterations: None,
+        run_time: None,
+        warm_up: None,
+        stop_timeout: Duration::ZERO,
+        enough: None,
+        seed: 1,
+        threads: NonZeroUsize::MIN,
     }
 }
 

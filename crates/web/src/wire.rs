@@ -1,4 +1,4 @@
-//! The JSON that the page and scripts written for Locust read. Where Locust has a key, it is Locust's.
+//! JSON of the HTTP API. Keys that Locust has are Locust's, so that scripts for Locust can read it.
 
 mod chart;
 mod history;
@@ -12,14 +12,14 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-/// The answer to `POST /swarm` and `POST /stop`.
+/// Answer to `POST /swarm` and `POST /stop`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Outcome {
     pub(crate) success: bool,
     pub(crate) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) host: Option<String>,
-    /// In seconds.
+    /// Run time in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) run_time: Option<u64>,
 }

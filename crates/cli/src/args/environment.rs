@@ -1,4 +1,4 @@
-//! The variables that stand for flags: which of them count, and which of them an error is about.
+//! Environment variables that set flags: variables to ignore, and the variables that caused an error.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -6,13 +6,13 @@ use std::ffi::{OsStr, OsString};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command, Error};
 
-/// `command` without the variables that say nothing: empty ones, and those by which Kubernetes tells where a service is, which for a
-/// service called `bakeoff` are named like ours.
-pub(crate) fn without_idle_variables(command: Command) -> Command {
-    idle_out(command, &|name| env::var_os(name))
+/// Returns `command` without the variables to ignore: empty ones, and those that Kubernetes sets for a service. For a service called
+/// `bakeoff`, Kubernetes sets `BAKEOFF_PORT`, the name of our own variable.
+pub(crate) fn without_ignored_variables(command: Command) -> Command {
+    without_ignored(command, &|name| env::var_os(name))
 }
 
-/// The variables that `error` is about: those of the arguments that it names, where no flag on the command line stands in for them.
+/// Names of the variables that caused `error`: those of the arguments in it, except arguments whose flag is on the command line.
 pub(crate) fn named_by(error: &Error, command: &Command) -> Vec<String> {
     let given: Vec<OsString> = env::args_os().skip(1).collect();
     let named: Vec<&str> = [ContextKind::InvalidArg, ContextKind::PriorArg]
@@ -24,7 +24,7 @@ pub(crate) fn named_by(error: &Error, command: &Command) -> Vec<String> {
             _ => Vec::new(),
         })
         .collect();
-    // Commands may have flags of the same name that take different variables.
+    // Two commands may have a flag of the same name with different variables.
     let mut subcommands = given
         .iter()
         .filter_map(|given| command.find_subcommand(given));
@@ -33,7 +33,7 @@ pub(crate) fn named_by(error: &Error, command: &Command) -> Vec<String> {
         .filter(|arg| named.iter().any(|name| is_name_of(name, arg)) && !is_given(arg, &given))
         .filter_map(|arg| {
             let name = arg.get_env()?;
-            env::var_os(name).filter(|value| !is_idle(name, value))?;
+            env::var_os(name).filter(|value| !is_ignored(name, value))?;
             Some(name.to_string_lossy().into_owned())
         })
         .collect();
@@ -42,23 +42,23 @@ pub(crate) fn named_by(error: &Error, command: &Command) -> Vec<String> {
     variables
 }
 
-fn idle_out(command: Command, variable: &dyn Fn(&OsStr) -> Option<OsString>) -> Command {
-    let is_idle = |arg: &Arg| {
+fn without_ignored(command: Command, variable: &dyn Fn(&OsStr) -> Option<OsString>) -> Command {
+    let has_ignored = |arg: &Arg| {
         let name = arg.get_env();
-        name.is_some_and(|name| variable(name).is_some_and(|value| is_idle(name, &value)))
+        name.is_some_and(|name| variable(name).is_some_and(|value| is_ignored(name, &value)))
     };
     command
         .mut_args(|arg| {
-            if is_idle(&arg) {
+            if has_ignored(&arg) {
                 arg.env(None::<&str>)
             } else {
                 arg
             }
         })
-        .mut_subcommands(|command| idle_out(command, variable))
+        .mut_subcommands(|command| without_ignored(command, variable))
 }
 
-fn is_idle(name: &OsStr, value: &OsStr) -> bool {
+fn is_ignored(name: &OsStr, value: &OsStr) -> bool {
     let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
     let of_kubernetes = ["tcp://", "udp://", "sctp://"];
     value.is_empty()
@@ -70,7 +70,7 @@ fn all_arguments(command: &Command) -> Box<dyn Iterator<Item = &Arg> + '_> {
     Box::new(command.get_arguments().chain(inner))
 }
 
-/// `true` if an error calls the argument `name`, such as `--port <PORT>`, or `[FILE]` for one without a flag.
+/// `true` if `name` is the name of the argument in errors, such as `--port <PORT>`, or `[FILE]` for one without a flag.
 fn is_name_of(name: &str, arg: &Arg) -> bool {
     if let Some(long) = arg.get_long() {
         let flag = name.split([' ', '=', '[']).next().unwrap_or_default();
@@ -81,7 +81,7 @@ fn is_name_of(name: &str, arg: &Arg) -> bool {
     names.any(|name| name.as_str() == bare)
 }
 
-/// `true` if the command line has the flag.
+/// `true` if the flag is on the command line.
 fn is_given(arg: &Arg, given: &[OsString]) -> bool {
     let long = arg.get_long().map(|long| format!("--{long}"));
     let short = arg.get_short().map(|short| format!("-{short}"));
@@ -106,8 +106,8 @@ mod tests {
     use crate::args::Cli;
 
     #[test]
-    fn empty_variables_and_those_of_kubernetes_do_not_count() {
-        let read = |name: &str, value: &str| is_idle(name.as_ref(), value.as_ref());
+    fn empty_variables_and_those_of_kubernetes_are_ignored() {
+        let read = |name: &str, value: &str| is_ignored(name.as_ref(), value.as_ref());
         assert!(read("BAKEOFF_PORT", "tcp://10.0.171.239:8000"));
         assert!(read("LOCUST_WEB_PORT", "udp://10.0.171.239:8089"));
         assert!(read("BAKEOFF_MODEL", ""));
@@ -117,9 +117,9 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_count_is_taken_out_of_every_command() {
+    fn ignored_variables_are_removed_from_every_command() {
         let set = |name: &OsStr| (name == "BAKEOFF_THREADS").then(OsString::new);
-        let command = idle_out(Cli::command(), &set);
+        let command = without_ignored(Cli::command(), &set);
         let left = all_arguments(&command).filter_map(Arg::get_env);
         let left: Vec<&OsStr> = left.collect();
         assert!(!left.contains(&OsStr::new("BAKEOFF_THREADS")));

@@ -1,20 +1,18 @@
-//! Numbers on the command line that are none, in words.
+//! Plain error messages for arguments that are not numbers.
 
 use std::error::Error;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, Error as ClapError};
 
-/// `error`, or where it is about a number that the standard library did not take, one that says what it has to be.
+/// Replaces an error of the standard library about a number by one that says what is expected. Returns other errors unchanged.
 pub(super) fn in_words(error: ClapError, command: &mut Command) -> ClapError {
     let problem = error.source().map(ToString::to_string);
     let problem = match problem.as_deref() {
         Some("invalid digit found in string" | "cannot parse integer from empty string") => {
-            "it has to be a whole number"
+            "it must be a whole number"
         }
-        Some("number would be zero for non-zero type") => {
-            "it has to be a whole number of at least 1"
-        }
+        Some("number would be zero for non-zero type") => "it must be a whole number of at least 1",
         Some("number too large to fit in target type") => "it is too large",
         _ => return error,
     };

@@ -1,4 +1,4 @@
-//! The command line of `bakeoff runs`.
+//! Arguments of `bakeoff runs`.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunsArgs {
-    /// File that keeps the runs [default: bakeoff/history.sqlite in the user's data folder]
+    /// File that keeps all runs [default: bakeoff/history.sqlite in the user's data folder]
     #[arg(long, env = "BAKEOFF_STORE", value_name = "FILE", global = true)]
     pub(crate) store: Option<PathBuf>,
     #[command(subcommand)]
@@ -17,50 +17,50 @@ pub(crate) struct RunsArgs {
 pub(crate) enum RunsCommand {
     /// List runs, newest first
     List {
-        /// Only runs with each of these words in name, host, load, notes or tags
+        /// List only runs that have all of these words in their name, host, load, notes or tags
         #[arg(value_name = "WORD")]
         words: Vec<String>,
     },
-    /// Print the statistics of a run, as swarm did at its end
+    /// Print the statistics of a run, as at the end of swarm
     Show {
-        /// Number of the run, as list shows it
+        /// Number of the run in the list
         #[arg(value_name = "RUN")]
         run: i64,
     },
-    /// Print runs side by side, with the differences to the first and what they cannot tell
+    /// Print runs side by side, with differences to the first run and the limits of the comparison
     Compare {
         /// Numbers of the runs
         #[arg(value_name = "RUN", num_args = 2.., required = true)]
         runs: Vec<i64>,
-        /// Write the comparison as an HTML page as well
+        /// Also write the comparison as an HTML page
         #[arg(long, value_name = "FILE")]
         html: Option<PathBuf>,
-        /// Write the comparison as Markdown as well
+        /// Also write the comparison as Markdown
         #[arg(long, value_name = "FILE")]
         markdown: Option<PathBuf>,
     },
-    /// Write the record of a run as JSON
+    /// Export the record of a run as JSON
     Export {
         /// Number of the run
         #[arg(value_name = "RUN")]
         run: i64,
-        /// Where to [default: stdout]
+        /// File to write [default: stdout]
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
-    /// Add runs from files: records of export or swarm --record, and what Locust, k6 and wrk wrote
+    /// Import runs from records of Bakeoff and from output files of Locust, k6 and wrk
     ///
-    /// Read are Locust's PREFIX_stats.csv, with the files beside it, and its --json; k6's --summary-export; wrk's text.
-    /// They hold less than a record does, so their runs are marked as coarse.
+    /// Records are files of `runs export` and `swarm --record`. Other formats are Locust's PREFIX_stats.csv, with the files beside it,
+    /// Locust's --json, k6's --summary-export and the text of wrk. They have less detail than a record, so these runs are marked as coarse.
     Import {
-        /// Files, each told by what is in it
+        /// Files to import; their content tells their format
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
-        /// Name of the run, where there is one file [default: that in the record, else the name of the file]
+        /// Name of the run, if there is only one file [default: the name in the record, else the file name]
         #[arg(long)]
         name: Option<String>,
     },
-    /// Delete runs for good
+    /// Delete runs permanently
     Rm {
         /// Numbers of the runs
         #[arg(value_name = "RUN", required = true)]

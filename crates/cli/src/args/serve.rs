@@ -1,4 +1,4 @@
-//! What `bakeoff serve` can be told. The defaults are those of the library.
+//! Arguments of `bakeoff serve`, in the groups of its help. The defaults are those of the library.
 
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -16,9 +16,9 @@ use super::ModelArgs;
 
 static DEFAULTS: LazyLock<ServeConfig> = LazyLock::new(ServeConfig::default);
 
-/// The arguments of `bakeoff serve`.
+/// Arguments of `bakeoff serve`.
 ///
-/// Every flag has a variable, named in brackets; the flag wins.
+/// Every flag has an environment variable, named in brackets; the flag wins.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
@@ -29,10 +29,10 @@ pub(crate) struct ServeArgs {
     /// Port to listen on; 0 picks a free one
     #[arg(long, env = "BAKEOFF_PORT", default_value_t = 8000)]
     pub(crate) port: u16,
-    /// Inference workers, each one thread [default: one per physical core]
+    /// Inference workers, with one thread each [default: one per physical core]
     #[arg(long, env = "BAKEOFF_THREADS", value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
-    /// Version of transformers whose answers are given; the older one keeps equal texts apart
+    /// Version of transformers whose answers are reproduced; 4.52 does not merge answers with equal text
     #[arg(long, env = "BAKEOFF_COMPAT", value_name = "VERSION", default_value = "4.57",
         value_parser = PossibleValuesParser::new(["4.57", "4.52"]).map(|version| compat(&version)))]
     pub(crate) compat: Compat,
@@ -52,13 +52,13 @@ pub(crate) struct ServeArgs {
 #[command(next_help_heading = "Capacity")]
 #[expect(clippy::struct_field_names, reason = "they are the names of the flags")]
 struct CapacityArgs {
-    /// Tokens that a worker puts before the model at once; a single longer window goes alone
+    /// Largest batch of a worker, in tokens; a longer window is a batch of its own
     #[arg(long, env = "BAKEOFF_MAX_BATCH_TOKENS", value_name = "N", default_value_t = DEFAULTS.max_batch_tokens)]
     max_batch_tokens: NonZeroUsize,
-    /// Tokens that may wait for a worker; requests beyond them are refused with 429
+    /// Longest queue, in tokens; requests that do not fit are rejected with 429
     #[arg(long, env = "BAKEOFF_MAX_QUEUE_TOKENS", value_name = "N", default_value_t = DEFAULTS.admission.max_queue_tokens)]
     max_queue_tokens: NonZeroUsize,
-    /// The longest that a question may have to wait for a worker, by the pace so far; requests beyond are refused with 429
+    /// Longest expected time in the queue, at the current throughput; requests that would wait longer are rejected with 429
     #[arg(long, env = "BAKEOFF_MAX_QUEUE_DELAY", value_name = "TIME", default_value_t = Time(DEFAULTS.admission.max_queue_delay))]
     max_queue_delay: Time,
 }
@@ -66,40 +66,40 @@ struct CapacityArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 struct LimitArgs {
-    /// How long a request may take from its arrival to its answer; then it is answered with 504
+    /// Time limit from the arrival of a request to its answer; beyond it, the answer is 504
     #[arg(long, env = "BAKEOFF_TIMEOUT", value_name = "TIME", value_parser = positive, default_value_t = Time(DEFAULTS.limits.timeout))]
     timeout: Time,
-    /// How long the head of a request may take to arrive, and then its body, even if bytes keep coming; 408
+    /// Time limit to receive the head of a request, and again to receive its body; beyond it, the answer is 408
     #[arg(long, env = "BAKEOFF_READ_TIMEOUT", value_name = "TIME", value_parser = positive, default_value_t = Time(DEFAULTS.limits.read_timeout))]
     read_timeout: Time,
-    /// How long a connection stays open without a request; let load balancers keep theirs for less
+    /// Time after which a connection without a request is closed; load balancers should use a shorter time
     #[arg(long, env = "BAKEOFF_IDLE_TIMEOUT", value_name = "TIME", value_parser = positive, default_value_t = Time(DEFAULTS.limits.idle_timeout))]
     idle_timeout: Time,
-    /// The longest request body; longer ones are refused with 413
+    /// Largest request body, in bytes; larger ones are rejected with 413
     #[arg(long, env = "BAKEOFF_MAX_BODY_BYTES", value_name = "N", default_value_t = DEFAULTS.limits.max_body_bytes)]
     max_body_bytes: usize,
-    /// All request bodies together that are being read or wait to be parsed, beside 16 KiB for each; those beyond are refused with 503
+    /// Memory for all request bodies together until they are parsed, in bytes, beyond 16 KiB for each; without room, requests are rejected with 503
     #[arg(long, env = "BAKEOFF_BODY_MEMORY_BYTES", value_name = "N", default_value_t = DEFAULTS.limits.body_memory_bytes)]
     body_memory_bytes: usize,
-    /// The largest answer to a request; larger ones are refused with 413 before they are made
+    /// Largest answer to a request, in bytes; requests whose answer would be larger are rejected with 413
     #[arg(long, env = "BAKEOFF_MAX_ANSWER_BYTES", value_name = "N", default_value_t = DEFAULTS.limits.max_answer_bytes)]
     max_answer_bytes: usize,
-    /// All answers together that are made or wait for their clients, beside 16 KiB for each; those beyond are refused with 503
+    /// Memory for all answers together until they are sent, in bytes, beyond 16 KiB for each; without room, requests are rejected with 503
     #[arg(long, env = "BAKEOFF_ANSWER_MEMORY_BYTES", value_name = "N", default_value_t = DEFAULTS.limits.answer_memory_bytes)]
     answer_memory_bytes: usize,
-    /// Questions in one request; more are refused with 422
+    /// Most questions in one request; requests with more are rejected with 422
     #[arg(long, env = "BAKEOFF_MAX_ITEMS", value_name = "N", default_value_t = DEFAULTS.limits.max_items)]
     max_items: NonZeroUsize,
-    /// The longest question in characters; longer ones are refused with 422
+    /// Longest question, in characters; longer ones are rejected with 422
     #[arg(long, env = "BAKEOFF_MAX_QUESTION_CHARS", value_name = "N", default_value_t = DEFAULTS.limits.max_question_chars)]
     max_question_chars: NonZeroUsize,
-    /// The longest context in characters; longer ones are refused with 422
+    /// Longest context, in characters; longer ones are rejected with 422
     #[arg(long, env = "BAKEOFF_MAX_CONTEXT_CHARS", value_name = "N", default_value_t = DEFAULTS.limits.max_context_chars)]
     max_context_chars: NonZeroUsize,
-    /// The largest head of a request; larger ones, and those with over 100 header lines, are refused with 431
+    /// Largest head of a request, in bytes; larger ones, and those with over 100 header lines, are rejected with 431
     #[arg(long, env = "BAKEOFF_MAX_HEADER_BYTES", value_name = "N", default_value_t = DEFAULTS.limits.max_header_bytes)]
     max_header_bytes: NonZeroUsize,
-    /// Connections at once; more wait to be accepted, probes included: see --metrics-port. Fewer where the system gives fewer open files, which is logged
+    /// Most open connections; further ones wait to be accepted. Probes wait too, unless they use --metrics-port. A lower limit of open files lowers this one, with a warning in the log
     #[arg(long, env = "BAKEOFF_MAX_CONNECTIONS", value_name = "N", default_value_t = DEFAULTS.limits.max_connections)]
     max_connections: NonZeroU32,
 }
@@ -107,10 +107,10 @@ struct LimitArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Access")]
 struct AccessArgs {
-    /// Regular file with one API key a line, any of which clients must send as `Authorization: Bearer KEY`; probes and /docs need none. # starts a comment. SIGHUP has it read again
+    /// File with one API key per line; clients must send one of them as `Authorization: Bearer KEY`. Probes and /docs need no key. Lines that start with # are comments. SIGHUP reloads the file
     #[arg(long, env = "BAKEOFF_API_KEY_FILE", value_name = "FILE")]
     api_key_file: Option<PathBuf>,
-    /// Web origin, such as http://localhost:3000, whose pages may ask, or * for all; may be repeated [default: none]
+    /// Web origin, such as http://localhost:3000, whose pages may read answers, or * for all; may be repeated [default: none]
     #[arg(
         long = "cors-origin",
         env = "BAKEOFF_CORS_ORIGIN",
@@ -121,9 +121,9 @@ struct AccessArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Watching")]
+#[command(next_help_heading = "Metrics and logs")]
 pub(crate) struct WatchArgs {
-    /// Port of a private listener for /metrics, which leaves the public one; it also answers /health and /ready, even when all connections are taken. 0 picks a free one [default: none]
+    /// Port of a private listener for /metrics, which is then not on the public port. It also answers /health and /ready, even if all public connections are in use. 0 picks a free port [default: none]
     #[arg(long, env = "BAKEOFF_METRICS_PORT", value_name = "PORT")]
     pub(crate) metrics_port: Option<u16>,
     /// Address of the private listener
@@ -135,7 +135,7 @@ pub(crate) struct WatchArgs {
         requires = "metrics_port"
     )]
     pub(crate) metrics_host: String,
-    /// How log lines look; what is logged is set with BAKEOFF_LOG, such as warn or bakeoff::request=off
+    /// Format of log lines. The variable BAKEOFF_LOG sets the level, such as warn or bakeoff::request=off
     #[arg(
         long,
         env = "BAKEOFF_LOG_FORMAT",
@@ -146,27 +146,29 @@ pub(crate) struct WatchArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Shutdown by SIGTERM or ctrl-C; a second one ends at once")]
+#[command(
+    next_help_heading = "Shutdown by SIGTERM or ctrl-C (a second signal ends the server at once)"
+)]
 struct ShutdownArgs {
-    /// How long requests are still taken while /ready says 503 and responses close their connections; behind a load balancer, longer than it takes to notice
+    /// Time for which requests are still accepted while /ready already answers 503. Set it to longer than the load balancer needs to notice
     #[arg(long, env = "BAKEOFF_DRAIN_DELAY", value_name = "TIME", default_value_t = Time(DEFAULTS.drain_delay))]
     drain_delay: Time,
-    /// How long after that requests in flight may take; those that take longer are cut off [default: --timeout and a second, within which every request is answered]
+    /// Time after that for requests in flight; beyond it, connections are closed [default: --timeout plus one second, in which every request is answered]
     #[arg(long, env = "BAKEOFF_DRAIN_TIME", value_name = "TIME")]
     drain_time: Option<Time>,
 }
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 impl ServeArgs {
-    /// What the library is told.
+    /// Configuration of the server.
     pub(crate) fn config(&self) -> ServeConfig {
         let (capacity, limits, access) = (&self.capacity, &self.limits, &self.access);
         ServeConfig {
@@ -209,7 +211,7 @@ fn compat(version: &str) -> Compat {
     }
 }
 
-/// A time, as people write and read it.
+/// A time such as `1m 15s`.
 #[derive(Debug, Clone, Copy)]
 struct Time(Duration);
 
@@ -217,14 +219,14 @@ impl FromStr for Time {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match super::duration(text)? {
+        match super::value::duration(text)? {
             time if time > LONGEST => Err("must be at most a year".into()),
             time => Ok(Self(time)),
         }
     }
 }
 
-/// Far from where clocks overflow.
+/// Longest accepted time, far below the overflow of clocks.
 const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 fn positive(text: &str) -> Result<Time, String> {

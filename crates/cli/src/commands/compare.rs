@@ -1,28 +1,25 @@
-//! `bakeoff compare`: runs an experiment and reports it.
+//! `bakeoff compare`: runs an experiment and reports its result.
 
 mod files;
 mod png;
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use bakeoff_compare::{CompareError, Event, ExperimentFile, ExperimentRunner, Message, Turn};
 use bakeoff_record::Experiment;
-use bakeoff_report::terminal::Terminal;
 
 use crate::args::CompareArgs;
 use crate::exit::{Exit, hinted};
 use crate::files::all;
-use crate::output::{data, say};
+use crate::output::{data, say, terminal};
 use crate::progress::{Progress, Steps};
 use crate::signals::stop_token;
 
-/// Steps of the progress bar in one turn.
+/// Steps of the progress bar for one turn.
 const STEPS: u64 = 100;
-/// Default width of the report in columns, without a terminal.
-const DEFAULT_WIDTH: u16 = 140;
 
-/// Runs the experiment and writes its report to stdout and files, even after an interruption or a panic.
+/// Runs the experiment, and writes its report to stdout and files even if it was interrupted.
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     let file = experiment_file(args)?;
     let turn_seconds = (file.warm_up.at_least + file.measure).as_secs_f64();
@@ -39,7 +36,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
         CompareError::Busy { .. } => hinted(
             Exit::Environment,
             error,
-            "wait until it has ended: each would take processor time from the other",
+            "wait until that experiment has ended: both would share the CPU, which changes the results",
         ),
         _ => error.into(),
     })?;
@@ -47,7 +44,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     if stop.is_cancelled() {
         return Ok(Exit::Interrupted);
     }
-    if args.strict {
+    if args.plan.strict {
         require_everybody(&experiment)?;
     }
     let turns = u64::from(experiment.plan.blocks) * experiment.contenders.len() as u64;
@@ -56,12 +53,12 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
         position: 0,
         turn_seconds,
     };
-    // Finished runs are reported even after a panic.
+    // The measurements are reported even after a panic, which is a bug of ours.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         runner.run(&mut experiment, &stop, &mut |event| shown.show(&event));
     }));
     drop(shown);
-    // A report without runs would overwrite the report of an earlier experiment.
+    // A report without runs must not replace an earlier one.
     if !(experiment.runs.is_empty() && experiment.interrupted) {
         show_report(&experiment, args)?;
     }
@@ -69,7 +66,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     let failed = files::has_any_failed(&experiment);
     Ok(if experiment.interrupted {
         Exit::Interrupted
-    } else if files::is_any_beyond_a_limit(args, &experiment)
+    } else if files::is_any_beyond_a_limit(&args.gates, &experiment)
         || failed
         || !experiment.problems.is_empty()
     {
@@ -87,64 +84,64 @@ fn require_everybody(experiment: &Experiment) -> anyhow::Result<()> {
     let names: Vec<_> = left_out.map(|left_out| left_out.name.as_str()).collect();
     Err(hinted(
         Exit::Environment,
-        anyhow::anyhow!("cannot start {}", names.join(", ")),
-        "the lines above give the reasons; without --strict the other contenders run",
+        anyhow::anyhow!("cannot run these contenders: {}", names.join(", ")),
+        "the lines above say what is missing; without --strict, the other contenders run",
     ))
 }
 
-/// The experiment file with the settings of the command line.
+/// Opens the experiment file and puts the values of the command line over its own.
 fn experiment_file(args: &CompareArgs) -> anyhow::Result<ExperimentFile> {
     let mut file = ExperimentFile::open(&args.experiment).map_err(|error| match &error {
         CompareError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
             hinted(
                 Exit::Usage,
                 error,
-                "run it in the folder of bakeoff.toml, or name an experiment file",
+                "run the command in the folder of bakeoff.toml, or give the path of an experiment file",
             )
         }
         _ => error.into(),
     })?;
-    file.only(&args.only)?;
-    file.blocks = args.blocks.unwrap_or(file.blocks);
-    if args.quick {
+    let (plan, load) = (&args.plan, &args.load);
+    file.only(&plan.only)?;
+    file.blocks = plan.blocks.unwrap_or(file.blocks);
+    if plan.quick {
         file.make_quick();
     }
-    file.measure = args.measure.unwrap_or(file.measure);
-    file.users = args.users.or(file.users);
-    file.sweep |= args.sweep;
-    file.slo = args.slo.or(file.slo);
-    if !args.open.is_empty() {
-        file.open_ratios.clone_from(&args.open);
+    file.measure = load.measure.unwrap_or(file.measure);
+    file.users = load.users.or(file.users);
+    file.sweep |= load.sweep;
+    file.slo = load.slo.or(file.slo);
+    if !load.open.is_empty() {
+        file.open_ratios.clone_from(&load.open);
     }
-    file.until_ratio = args.until.or(file.until_ratio);
-    file.max_blocks = args.max_blocks.unwrap_or(file.max_blocks);
-    file.seed = args.seed.unwrap_or(file.seed);
+    file.until_ratio = plan.until.or(file.until_ratio);
+    file.max_blocks = plan.max_blocks.unwrap_or(file.max_blocks);
+    file.seed = plan.seed.unwrap_or(file.seed);
     check_blocks(&file, args)?;
     Ok(file)
 }
 
-/// Refuses a plan with fewer blocks than a verdict needs before any contender is started. Such a number of blocks on the
-/// command line is a warning instead.
+/// Refuses an experiment file with too few blocks for a verdict. Too few blocks on the command line are only a warning.
 fn check_blocks(file: &ExperimentFile, args: &CompareArgs) -> anyhow::Result<()> {
     let (Err(error), Some(fewest)) = (file.check_blocks(), file.blocks_missing()) else {
         return Ok(());
     };
-    if args.blocks.is_some() {
+    if args.plan.blocks.is_some() {
         say(&format!("warning: {error}"));
         say(&format!(
-            "warning: there will be figures and no verdict; for one, use --blocks {fewest}"
+            "warning: the report will have figures, but no verdict; for a verdict, use --blocks {fewest}"
         ));
         return Ok(());
     }
     let hint = format!(
-        "use --blocks {fewest}, or write `blocks = {fewest}` into {}; --blocks {} gives the figures without a verdict",
+        "use --blocks {fewest}, or set `blocks = {fewest}` in {}; --blocks {} gives figures without a verdict",
         args.experiment.display(),
         file.blocks
     );
     Err(hinted(Exit::Usage, error, hint))
 }
 
-/// Writes the report to every file, the record first, and then to stdout.
+/// Writes the files of the report, the record first, and then prints the report.
 fn show_report(experiment: &Experiment, args: &CompareArgs) -> anyhow::Result<()> {
     let written = files::write_all(args, experiment);
     let shown = data(&bakeoff_report::terminal::render_experiment(
@@ -154,19 +151,7 @@ fn show_report(experiment: &Experiment, args: &CompareArgs) -> anyhow::Result<()
     all([written, shown])
 }
 
-/// Width of `stream`, and colours if it is a terminal and `NO_COLOR` is not set.
-pub(crate) fn terminal(stream: &impl IsTerminal) -> Terminal {
-    let colors_wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let width = console::Term::stdout()
-        .size_checked()
-        .map_or(DEFAULT_WIDTH, |(_, columns)| columns);
-    Terminal {
-        width,
-        color: stream.is_terminal() && colors_wanted,
-    }
-}
-
-/// Progress of the preparation of contenders.
+/// Shows the progress of the preparation.
 struct Preparing {
     steps: Steps,
 }
@@ -186,7 +171,7 @@ impl Preparing {
     }
 }
 
-/// Progress of the turns.
+/// Shows the progress of the turns.
 struct Measuring {
     progress: Progress,
     position: u64,
@@ -213,7 +198,7 @@ impl Measuring {
         }
     }
 
-    /// Moves the progress bar to a turn of which `share` is done.
+    /// Moves the bar to `share` of `turn`.
     fn place(&mut self, turn: Turn<'_>, share: f64) {
         #[expect(
             clippy::cast_possible_truncation,

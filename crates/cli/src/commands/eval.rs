@@ -1,4 +1,4 @@
-//! `bakeoff eval`: how good a model's answers are.
+//! `bakeoff eval`: quality of a model's answers on a SQuAD file.
 
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
@@ -12,8 +12,8 @@ use bakeoff_qa::{AnswerError, Options, Question, QuestionAnswering};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::EvalArgs;
-use crate::commands::serve::open_model;
 use crate::exit::{Exit, hinted};
+use crate::model;
 use crate::output::{data, say};
 use crate::progress::Progress;
 use crate::signals::stop_token;
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<Exit> {
     let hint = "--data takes a SQuAD file, as JSON or gzipped JSON";
     let examples = squad::read(&args.data).map_err(|error| hinted(Exit::Usage, error, hint))?;
     let threads = args.threads.unwrap_or_else(bakeoff_serve::physical_cores);
-    let model = open_model(&args.model, threads)?;
+    let model = model::open(&args.model, threads)?;
     let stop = stop_token()?;
     let totals = evaluate(&model, &examples, threads, &stop)?;
     if totals.questions() == 0 {
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &EvalArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Answers `examples` on `threads` threads, showing how far it is.
+/// Answers `examples` on `threads` threads, and shows the progress.
 fn evaluate(
     model: &QuestionAnswering,
     examples: &[Example],
@@ -62,7 +62,7 @@ fn evaluate(
             .filter(|_| !stop.is_cancelled())
         {
             let scored = score(model, example).map_err(|error| {
-                let hint = "take it out of the file, or evaluate another model";
+                let hint = "remove the question from the file, or evaluate another model";
                 hinted(Exit::Usage, error, hint).context(format!("question {}", example.id))
             });
             let mut totals = shared

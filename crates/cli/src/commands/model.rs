@@ -1,8 +1,6 @@
 //! `bakeoff model`: models from the Hugging Face Hub.
 
-use std::path::{Path, PathBuf};
-
-use bakeoff_hub::{Form, Hub, HubError, ModelName, Revision};
+use bakeoff_hub::{Form, Hub, HubError, Revision};
 use bakeoff_qa::{ModelFiles, ModelOptions, QuestionAnswering};
 
 use crate::args::{ModelCommand, ModelCommandArgs};
@@ -10,7 +8,7 @@ use crate::exit::{Exit, hinted};
 use crate::output::{data, say};
 use crate::progress::Progress;
 
-/// Pulls a model, looks whether it runs, and prints its folder.
+/// Pulls a model, checks that it runs, and prints its folder.
 pub(crate) fn run(args: &ModelCommandArgs) -> anyhow::Result<Exit> {
     let ModelCommand::Pull { name, revision } = &args.command;
     let hub = Hub::from_env();
@@ -43,34 +41,14 @@ pub(crate) fn run(args: &ModelCommandArgs) -> anyhow::Result<Exit> {
     drop(bar);
     QuestionAnswering::open_with(&folder, &ModelOptions::default())?;
     data(&format!("{}\n", folder.display()))?;
-    // A name means the main branch.
+    // A name without a revision means the main branch.
     let model = if *revision == Revision::main() {
         name.to_string()
     } else {
         folder.display().to_string()
     };
-    say(&format!("it runs: bakeoff serve --model {model}"));
+    say(&format!("ready to serve: bakeoff serve --model {model}"));
     Ok(Exit::Done)
-}
-
-/// The folder that `model` names: itself, or where a model of that name was pulled to.
-pub(crate) fn folder_of(model: &Path) -> anyhow::Result<PathBuf> {
-    let name = model
-        .to_str()
-        .and_then(|text| text.parse::<ModelName>().ok());
-    let Some(name) = name.filter(|_| !model.exists()) else {
-        return Ok(model.to_owned());
-    };
-    let hub = Hub::from_env();
-    hub.find(&name, &Revision::main()).ok_or_else(|| {
-        let cache = hub.cache().display();
-        let what = anyhow::anyhow!("`{name}` is neither a folder nor a model in the cache {cache}");
-        hinted(
-            Exit::Usage,
-            what,
-            format!("bring it there with `bakeoff model pull {name}`"),
-        )
-    })
 }
 
 fn with_hint(error: HubError) -> anyhow::Error {
@@ -98,51 +76,54 @@ fn plain_hint(error: &HubError) -> (Exit, &'static str) {
     match error {
         HubError::NotFound { .. } => (
             Exit::Usage,
-            "look at the name and the revision; a model that is not public needs HF_TOKEN",
+            "check the name and the revision; a private model needs HF_TOKEN",
         ),
         HubError::Setting(_) => (Exit::Usage, "correct the variable, or unset it"),
         HubError::NoFile { .. } => (
             Exit::Usage,
-            "save it again with transformers: model.save_pretrained and, with a fast tokenizer, tokenizer.save_pretrained",
+            "save the model again with transformers: model.save_pretrained and, for a fast tokenizer, tokenizer.save_pretrained",
         ),
         HubError::NoWeights { .. } => (
             Exit::Usage,
-            "save it again with transformers, model.save_pretrained(…, safe_serialization=True), and serve that folder",
+            "save the model again with transformers, model.save_pretrained(…, safe_serialization=True), and serve that folder",
         ),
         HubError::Unusable { .. } => (
             Exit::Usage,
-            "bakeoff runs models for extractive question answering; docs/serving.md has the kinds",
+            "Bakeoff runs models for extractive question answering; docs/serving.md lists the architectures",
         ),
         HubError::Refused {
             with_token: false, ..
         } => (
             Exit::Environment,
-            "look at the name; if the model is private or gated, set HF_TOKEN to a token that may read it, or run `hf auth login`",
+            "check the name; for a private or gated model, set HF_TOKEN to a token that may read it, or run `hf auth login`",
         ),
         HubError::Refused { .. } => (
             Exit::Environment,
-            "look at the name, and set HF_TOKEN to a valid token that may read the model; the one that is set may not",
+            "check the name, and set HF_TOKEN to a valid token that may read the model; the current token may not",
         ),
-        HubError::Offline { .. } => (Exit::Environment, "unset HF_HUB_OFFLINE and pull it once"),
+        HubError::Offline { .. } => (
+            Exit::Environment,
+            "unset HF_HUB_OFFLINE and pull the model once",
+        ),
         HubError::Hash { .. } => (
             Exit::Environment,
-            "the file was removed; pull it again, and if that does not help, set HF_ENDPOINT to another mirror",
+            "the file was removed; pull the model again, or set HF_ENDPOINT to another mirror",
         ),
         HubError::Busy { .. } => (
             Exit::Environment,
-            "wait until the other one is done, and pull it again",
+            "wait until the other process ends, then pull again",
         ),
         HubError::Cache { .. } => (
             Exit::Environment,
-            "free disk space, make the folder writable, or set HF_HOME to another folder; bytes that have arrived are kept",
+            "free disk space, make the folder writable, or set HF_HOME to another folder; downloaded bytes are kept",
         ),
         HubError::Answer { .. } => (
             Exit::Environment,
-            "check that HF_ENDPOINT is a hub and that no proxy changes its answers; bytes that have arrived are kept",
+            "check that HF_ENDPOINT is a hub and that no proxy changes its answers; downloaded bytes are kept",
         ),
         _ => (
             Exit::Environment,
-            "check the network, HTTPS_PROXY and HF_ENDPOINT, and pull it again; bytes that have arrived are kept",
+            "check the network, HTTPS_PROXY and HF_ENDPOINT, and pull again; downloaded bytes are kept",
         ),
     }
 }

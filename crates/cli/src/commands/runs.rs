@@ -1,4 +1,4 @@
-//! `bakeoff runs`: what the history knows.
+//! `bakeoff runs`: the history of load tests.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,13 @@ use bakeoff_history::{History, HistoryError};
 use bakeoff_record::json::LoadTestRecord;
 use bakeoff_record::{CoarseRun, Detail, LoadTest, RunId, Source, StoredRun};
 
-use super::compare::terminal;
-use super::history;
 use crate::args::{RunsArgs, RunsCommand};
 use crate::exit::{Exit, hinted};
 use crate::files::{all, write};
-use crate::output::{data, say};
+use crate::history;
+use crate::output::{data, say, terminal};
 
-/// Does what is asked for with the runs of the history.
+/// Lists, shows, compares, exports, imports or deletes runs of the history.
 pub(crate) fn run(args: &RunsArgs) -> anyhow::Result<Exit> {
     let store = Store::find(args)?;
     match &args.command {
@@ -42,10 +41,10 @@ pub(crate) fn run(args: &RunsArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Where the history is.
+/// Path of the history.
 struct Store {
     path: PathBuf,
-    /// Whether the user named it.
+    /// `true` if the user named the file.
     is_named: bool,
 }
 
@@ -54,11 +53,11 @@ impl Store {
         let is_named = args.store.is_some();
         let path = args.store.clone().or_else(history::usual_path);
         let path = path.ok_or_else(|| {
-            let what = anyhow!("neither XDG_DATA_HOME nor HOME is set");
+            let what = anyhow!("cannot find the history: neither XDG_DATA_HOME nor HOME is set");
             hinted(
                 Exit::Usage,
                 what,
-                "name the file of the history with --store",
+                "choose the file of the history with --store",
             )
         })?;
         Ok(Self { path, is_named })
@@ -66,27 +65,32 @@ impl Store {
 
     fn list(&self, words: &str) -> anyhow::Result<()> {
         if !self.path.exists() && !self.is_named {
-            say("no run is kept yet; `bakeoff swarm` keeps every run");
+            say("the history has no runs yet; `bakeoff swarm` adds every run");
             return Ok(());
         }
-        let runs = self.open()?.0.list(words).map_err(told)?;
+        let runs = self.open()?.0.list(words).map_err(with_hint)?;
         if runs.is_empty() {
-            say("no run is found");
+            say("no run found");
             return Ok(());
         }
         data(&bakeoff_report::runs::list(&runs, terminal(&io::stdout())))
     }
 
-    /// The runs that are there, to be read; none are made where there is no history.
+    /// Opens an existing history for reading, and never makes a new one.
     fn open(&self) -> anyhow::Result<Runs> {
         self.check_found()?;
-        History::open_to_read(&self.path).map(Runs).map_err(told)
+        History::open_to_read(&self.path)
+            .map(Runs)
+            .map_err(with_hint)
     }
 
     fn check_found(&self) -> anyhow::Result<()> {
         if !self.path.exists() {
-            let what = anyhow!("there is no history {}", self.path.display());
-            let hint = "`bakeoff swarm` makes one; name another file with --store";
+            let what = anyhow!(
+                "cannot open the history {}: no such file",
+                self.path.display()
+            );
+            let hint = "`bakeoff swarm` makes this file; choose another file with --store";
             return Err(hinted(Exit::Usage, what, hint));
         }
         Ok(())
@@ -94,7 +98,7 @@ impl Store {
 
     /// The runs to be added to or deleted from.
     fn history(&self) -> anyhow::Result<History> {
-        History::open(&self.path).map_err(told)
+        History::open(&self.path).map_err(with_hint)
     }
 }
 
@@ -102,12 +106,12 @@ struct Runs(History);
 
 impl Runs {
     fn test(&self, run: i64) -> anyhow::Result<LoadTest> {
-        self.0.load_test(RunId(run)).map_err(told)
+        self.0.load_test(RunId(run)).map_err(with_hint)
     }
 
     fn show(&self, run: i64) -> anyhow::Result<()> {
         let shown = terminal(&io::stdout());
-        data(&match self.0.detail(RunId(run)).map_err(told)? {
+        data(&match self.0.detail(RunId(run)).map_err(with_hint)? {
             Detail::Full(test) => {
                 bakeoff_report::terminal::render_measurement(&test.measurement, shown)
             }
@@ -122,8 +126,8 @@ impl Runs {
         markdown: Option<&Path>,
     ) -> anyhow::Result<()> {
         let runs = runs.iter().map(|run| {
-            let stored = self.0.run(RunId(*run)).map_err(told)?;
-            Ok((stored, self.0.detail(RunId(*run)).map_err(told)?))
+            let stored = self.0.run(RunId(*run)).map_err(with_hint)?;
+            Ok((stored, self.0.detail(RunId(*run)).map_err(with_hint)?))
         });
         let runs = runs.collect::<anyhow::Result<Vec<(StoredRun, Detail)>>>()?;
         data(&bakeoff_report::runs::compare(
@@ -157,11 +161,11 @@ impl Runs {
             let file = file.display();
             match run {
                 Detail::Full(test) => {
-                    let run = self.0.import(test).map_err(told)?;
+                    let run = self.0.import(test).map_err(with_hint)?;
                     say(&format!("{file} is run {run}"));
                 }
                 Detail::Coarse(coarse) => {
-                    let run = self.0.import_coarse(coarse).map_err(told)?;
+                    let run = self.0.import_coarse(coarse).map_err(with_hint)?;
                     say(&format!("{file} is run {run}, {}", coarse.source.caveat()));
                 }
             }
@@ -169,24 +173,28 @@ impl Runs {
         Ok(())
     }
 
-    /// Deletes nothing unless every run is there.
+    /// Deletes the runs, or none of them if one does not exist.
     fn remove(&self, runs: &[i64]) -> anyhow::Result<()> {
         for run in runs {
-            self.0.run(RunId(*run)).map_err(told)?;
+            self.0.run(RunId(*run)).map_err(with_hint)?;
         }
         for run in runs {
-            self.0.delete(RunId(*run)).map_err(told)?;
+            self.0.delete(RunId(*run)).map_err(with_hint)?;
             say(&format!("deleted run {run}"));
         }
         Ok(())
     }
 }
 
-/// Reads every file before the first run is added.
+/// Reads every file, so that an error prevents all imports.
 fn read_all(files: &[PathBuf], name: Option<&str>) -> anyhow::Result<Vec<Detail>> {
     if name.is_some() && files.len() > 1 {
-        let what = anyhow!("--name is given for {} files", files.len());
-        return Err(hinted(Exit::Usage, what, "import the files one by one"));
+        let what = anyhow!("cannot give one name to {} runs", files.len());
+        return Err(hinted(
+            Exit::Usage,
+            what,
+            "with --name, import the files one by one",
+        ));
     }
     files.iter().map(|file| read(file, name)).collect()
 }
@@ -213,7 +221,7 @@ fn read(file: &Path, name: Option<&str>) -> anyhow::Result<Detail> {
         .map_err(|error| hinted(Exit::Usage, error, HINT))
 }
 
-/// Reads a file of another program, with what Locust wrote beside it.
+/// Reads a file of another program, with Locust's other CSV files from the same folder.
 fn read_foreign(
     file: &Path,
     text: &str,
@@ -237,9 +245,9 @@ fn read_foreign(
     };
     let run = import::read(source, &texts);
     run.with_context(|| match (&history, &failures) {
-        (None, None) => format!("it looks like a {}", source.title()),
+        (None, None) => format!("the file looks like a {}", source.title()),
         _ => format!(
-            "it looks like a {}, read with the files beside it",
+            "the file looks like a {}, read with the files beside it",
             source.title()
         ),
     })
@@ -249,24 +257,24 @@ fn text_of(file: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-const HINT: &str = "import takes the JSON of `bakeoff runs export` or `bakeoff swarm --record`, Locust's PREFIX_stats.csv or --json, \
-     k6's --summary-export and wrk's output";
+const HINT: &str = "supported files are the JSON of `bakeoff runs export` and `bakeoff swarm --record`, Locust's PREFIX_stats.csv and --json, \
+     k6's --summary-export, and the output of wrk";
 
-fn told(error: HistoryError) -> anyhow::Error {
+fn with_hint(error: HistoryError) -> anyhow::Error {
     match error {
-        HistoryError::NoSuchRun { .. } => hinted(
-            Exit::Usage,
-            error,
-            "`bakeoff runs list` shows which there are",
-        ),
+        HistoryError::NoSuchRun { .. } => {
+            hinted(Exit::Usage, error, "`bakeoff runs list` lists all runs")
+        }
         HistoryError::Coarse { .. } => hinted(
             Exit::Usage,
             error,
-            "such a run has no record; keep the file that it came from",
+            "such a run has no record; keep the file that was imported",
         ),
-        HistoryError::Damaged { .. } => {
-            hinted(Exit::Environment, error, "`bakeoff runs rm` deletes it")
-        }
+        HistoryError::Damaged { .. } => hinted(
+            Exit::Environment,
+            error,
+            "`bakeoff runs rm` deletes the run",
+        ),
         error => {
             let hint = history::hint(&error);
             hinted(Exit::Environment, error, hint)

@@ -1,20 +1,19 @@
-//! `bakeoff serve`: answers questions until it is asked to end.
+//! `bakeoff serve`: answers questions until a signal ends it.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::Context;
-use bakeoff_qa::{ModelOptions, QuestionAnswering};
+use bakeoff_qa::QuestionAnswering;
 use bakeoff_serve::{Drained, ServeError, Server, Signals};
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{LogFormat, ModelArgs, ServeArgs};
-use crate::commands::model::folder_of;
+use crate::args::{LogFormat, ServeArgs};
 use crate::exit::{Exit, hinted};
+use crate::model;
 use crate::output::say;
 use crate::signals::{HangUp, ServerSignals, server_signals};
 
-/// Serves the model of `args` until a signal, and answers what is in flight before it returns.
+/// Serves the model of `args` until a signal, and answers the requests in flight before it returns.
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     log_to_stderr(args.watch.log_format);
     log_panics();
@@ -23,13 +22,13 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
         Some(_) => HangUp::Reloads,
         None => HangUp::Ignored,
     })?;
-    let model = open_model(&args.model, config.threads)?;
+    let model = model::open(&args.model, config.threads)?;
     warn_of_unknown_tokens(&model);
-    // Connections are cheap beside inference: one thread carries them, the cores are the workers'.
+    // Connections cost little compared with inference: one thread serves them, and the workers use the cores.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("cannot start a runtime")?;
+        .context("cannot start the async runtime")?;
     let ServerSignals { stop, end, reload } = signals;
     let served = async {
         let mut server = Server::bind(&args.host, args.port)
@@ -42,7 +41,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
         };
         let drained = server.run(&config, Arc::new(model), asked).await;
         if drained.map_err(with_hint)? == Drained::CutShort {
-            tracing::warn!("some requests were still unanswered when the time to drain was over");
+            tracing::warn!("the time for draining ended before all requests were answered");
         }
         Ok(Exit::Done)
     };
@@ -54,10 +53,10 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     })
 }
 
-/// The variable that says what is logged.
+/// Environment variable with the filter of log lines.
 const LOG_FILTER: &str = "BAKEOFF_LOG";
 
-/// Lines for what happens, as much as `BAKEOFF_LOG` asks for.
+/// Starts logging to stderr, filtered by `BAKEOFF_LOG`.
 fn log_to_stderr(format: LogFormat) {
     let asked = std::env::var(LOG_FILTER).unwrap_or_default();
     let default = || EnvFilter::new("info");
@@ -75,11 +74,11 @@ fn log_to_stderr(format: LogFormat) {
         LogFormat::Json => lines.json().flatten_event(true).init(),
     }
     if let Some(error) = wrong {
-        tracing::warn!(%error, "cannot use the variable {LOG_FILTER}, it is taken for info");
+        tracing::warn!(%error, "cannot use the value of {LOG_FILTER}; the level is info instead");
     }
 }
 
-/// Has panics logged by their place alone: what they say may hold a request's text.
+/// Logs panics with their place only, because their message may contain the text of a request.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -88,20 +87,20 @@ fn log_panics() {
     }));
 }
 
-/// Says which texts the model cannot answer questions about.
+/// Warns of tokens that the model does not know.
 fn warn_of_unknown_tokens(model: &QuestionAnswering) {
     let unknown = model.unknown_tokens();
     if !unknown.is_empty() {
-        // One of them is enough to see what they are.
+        // One example shows their kind.
         tracing::warn!(
             tokens = unknown.len(),
             first = unknown.first(),
-            "the tokenizer knows tokens that the model does not; texts with one of them are refused"
+            "the tokenizer has tokens that the model does not have; texts with one of them are rejected"
         );
     }
 }
 
-/// Opens the private listener, if there is to be one, and says where the server is.
+/// Opens the private listener, if it is configured, and prints the addresses of the server.
 async fn announce(
     args: &ServeArgs,
     server: &mut Server,
@@ -125,7 +124,7 @@ async fn announce(
                 say(&format!("metrics are at http://{metrics}/metrics"));
             }
         }
-        // Whoever reads objects gets nothing else.
+        // With JSON, stderr has JSON lines only.
         LogFormat::Json => {
             let metrics = metrics.map(|metrics| format!("http://{metrics}/metrics"));
             tracing::info!(
@@ -139,49 +138,29 @@ async fn announce(
     Ok(())
 }
 
-/// The model that `args` name, or the bundled one, for calls from up to `threads` threads.
-pub(crate) fn open_model(
-    args: &ModelArgs,
-    threads: NonZeroUsize,
-) -> anyhow::Result<QuestionAnswering> {
-    let options = ModelOptions {
-        weights: args.weights.map(Into::into),
-        dtype: args.dtype,
-        isa: args.isa,
-        threads,
-    };
-    Ok(match args.model.as_deref() {
-        Some(model) => QuestionAnswering::open_with(&folder_of(model)?, &options)?,
-        #[cfg(feature = "bundled-model")]
-        None => QuestionAnswering::embedded_with(&options)?,
-        #[cfg(not(feature = "bundled-model"))]
-        None => QuestionAnswering::open_with(std::path::Path::new("."), &options)?,
-    })
-}
-
 fn with_hint(error: ServeError) -> anyhow::Error {
     match error {
         ServeError::Listen { .. } => hinted(
             Exit::Environment,
             error,
-            "another server may be running; choose a port with --port, or --metrics-port",
+            "another server may use the port; choose another one with --port or --metrics-port",
         ),
         ServeError::ReadApiKeys { .. }
         | ServeError::InvalidApiKey { .. }
         | ServeError::NoApiKey { .. } => hinted(
             Exit::Usage,
             error,
-            "--api-key-file names a file with one key a line; `openssl rand -hex 32` makes a good one",
+            "--api-key-file takes a file with one key per line; `openssl rand -hex 32` makes a good key",
         ),
         ServeError::InvalidOrigin { .. } => hinted(
             Exit::Usage,
             error,
-            "--cors-origin takes scheme, host and maybe port, as browsers send them: no path, no slash at the end",
+            "--cors-origin takes a scheme, a host and an optional port, as browsers send them, without a path or a final slash",
         ),
         ServeError::WarmUp(_) => hinted(
             Exit::Usage,
             error,
-            "weights and tokenizer of the model folder may not belong together",
+            "check that the weights and the tokenizer in the folder belong to the same model",
         ),
         other => other.into(),
     }
@@ -195,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    /// What was logged.
+    /// Logged lines.
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
 

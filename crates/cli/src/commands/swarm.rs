@@ -1,39 +1,32 @@
 //! `bakeoff swarm`: puts a load on a server.
 
+mod config;
 mod files;
 mod otlp;
+mod page;
 
 use std::io;
-use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::{Duration, Instant};
 
-use anyhow::anyhow;
 use bakeoff_history::NewRun;
-use bakeoff_load::{
-    Arrivals, Connecting, Control, HttpVersion, LoadConfig, MAX_IN_FLIGHT, Progress, Rate,
-    Scenario, Spacing, Workload, make_room,
-};
+use bakeoff_load::{Control, Progress, make_room};
 use bakeoff_record::{LoadTest, Measurement, ThresholdOutcome};
 
-use crate::args::SwarmArgs;
-use crate::commands::compare::terminal;
-use crate::commands::history;
-use crate::exit::{Exit, hinted};
+use self::config::SwarmConfig;
+use crate::args::{OutcomeArgs, SwarmArgs};
+use crate::exit::Exit;
 use crate::files::all;
-use crate::output::{data, say};
-use crate::signals::stopping;
+use crate::history::Recording;
+use crate::output::{data, say, terminal};
+use crate::signals::{Stopping, stopping};
 
-/// How often the live table is printed, as Locust does.
+/// Time between two live tables, as in Locust.
 const TABLE_EVERY: Duration = Duration::from_secs(2);
 
-/// Runs the scenario and prints what its users saw.
-pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
-    let mut scenario = Scenario::open(&args.scenario)?;
-    scenario.select_users(&args.user_classes)?;
-    scenario.select(&args.tags, &args.exclude_tags)?;
-    connect_as_asked(args, scenario.connecting_mut());
-    let config = load_config(args, &scenario)?;
-    if let Err(too_few) = make_room(&config.workload) {
+/// Runs a load test and reports what its users measured.
+pub(crate) fn run(args: SwarmArgs) -> anyhow::Result<Exit> {
+    let config = SwarmConfig::resolve(args)?;
+    if let Err(too_few) = make_room(&config.load.workload) {
         say(&format!("warning: {too_few}"));
         say(&format!(
             "hint: raise the limit with `ulimit -n {}` before the start",
@@ -42,124 +35,62 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
     }
     let stopping = stopping()?;
     let stop = stopping.stop.clone();
-    // What could not be written while it ran is told last, after all that was measured.
+    // An error of the CSV files is reported last, after the results.
     let mut written = Ok(());
-    if !args.headless && otlp::endpoint(args).is_some() {
-        let what = anyhow!("metrics are sent of loads with --headless alone");
-        let hint = "add --headless; the page has GET /metrics for Prometheus";
-        return Err(hinted(Exit::Usage, what, hint));
-    }
-    let measurement = if args.headless {
-        let run = new_run(&scenario, &config, args.profile.as_deref());
-        let mut live = Live::new(args, run)?;
-        let control = Control::from(stop.clone()).giving_up(stopping.give_up);
-        let outcome = bakeoff_load::run(&scenario, &config, &control, &mut |progress| {
-            live.show(progress);
-        })?;
-        written = live.end(&outcome);
-        Some(outcome)
+    let measurement = if config.page.headless {
+        let mut live = Live::new(&config)?;
+        let measurement = run_headless(&config, stopping, &mut live)?;
+        written = live.end(&measurement);
+        Some(measurement)
     } else {
-        super::web::run(args, scenario.clone(), config.clone(), stop.clone())?
+        page::run(&config, stop.clone())?
     };
-    // A page that nobody started a load from has measured nothing.
+    // Without a start, a page has no measurement.
     let Some(measurement) = measurement else {
         return Ok(Exit::Done);
     };
     let test = LoadTest {
-        name: scenario.name().to_owned(),
-        host: config.host,
+        name: config.scenario.name().to_owned(),
+        host: config.load.host.clone(),
         bakeoff_version: env!("CARGO_PKG_VERSION").into(),
         machine: bakeoff_load::machine::describe(),
         measurement,
     };
-    let outcomes = scenario.threshold_outcomes(&test.measurement);
-    show(args, &test)?;
-    all([files::write_all(args, &test, &outcomes), written])?;
-    let untold = scenario.failures_without_threshold(&test.measurement);
-    let failed = Exit::of_failures(untold, args.exit_code_on_error);
-    Ok(judge(
-        &outcomes,
-        failed,
-        test.measurement.interrupted && stop.is_cancelled(),
-    ))
+    let outcomes = config.scenario.threshold_outcomes(&test.measurement);
+    show(&config.outcome, &test)?;
+    all([files::write_all(&config.files, &test, &outcomes), written])?;
+    let is_interrupted = test.measurement.interrupted && stop.is_cancelled();
+    let failures = config
+        .scenario
+        .failures_without_threshold(&test.measurement);
+    let failed = Exit::of_failures(failures, config.outcome.exit_code_on_error);
+    Ok(judge(&outcomes, failed, is_interrupted))
 }
 
-/// The entry of this load in the history.
-fn new_run(scenario: &Scenario, config: &LoadConfig, profile: Option<&str>) -> NewRun {
-    let time = config.run_time.map(humantime::format_duration);
-    let time = time.map_or_else(String::new, |time| format!(" for {time}"));
+fn run_headless(
+    config: &SwarmConfig,
+    stopping: Stopping,
+    live: &mut Live,
+) -> anyhow::Result<Measurement> {
+    let control = Control::from(stopping.stop).giving_up(stopping.give_up);
+    let mut observe = |progress: &Progress<'_>| live.show(progress);
+    let measured = bakeoff_load::run(&config.scenario, &config.load, &control, &mut observe);
+    Ok(measured?)
+}
+
+/// Entry of the load in the history.
+fn new_run(config: &SwarmConfig) -> NewRun {
     NewRun {
-        name: scenario.name().to_owned(),
-        host: config.host.clone(),
-        config: format!("{}{time}", config.workload),
+        name: config.scenario.name().to_owned(),
+        host: config.load.host.clone(),
+        config: config.load.describe(),
         bakeoff_version: env!("CARGO_PKG_VERSION").into(),
         machine: bakeoff_load::machine::describe(),
-        tags: profile.into_iter().map(str::to_owned).collect(),
+        tags: config.history.profile.iter().cloned().collect(),
     }
 }
 
-/// The command line's wishes over the scenario's `[connection]`.
-fn connect_as_asked(args: &SwarmArgs, connecting: &mut Connecting) {
-    connecting.insecure |= args.insecure;
-    if args.http2 {
-        connecting.http = HttpVersion::Http2;
-    }
-}
-
-/// The command line's wishes over the scenario's.
-fn load_config(args: &SwarmArgs, scenario: &Scenario) -> anyhow::Result<LoadConfig> {
-    let host = args.host.as_deref().or(scenario.host()).ok_or_else(|| {
-        let what = anyhow!("{} names no host", args.scenario.display());
-        hinted(
-            Exit::Usage,
-            what,
-            "give one with --host http://127.0.0.1:8000, or as `host` in the scenario",
-        )
-    })?;
-    Ok(LoadConfig {
-        host: host.to_owned(),
-        workload: workload(args, &scenario.load().workload),
-        iterations: args.iterations.or(scenario.load().iterations),
-        run_time: args.run_time.or(scenario.load().run_time),
-        warm_up: args.reset_stats.then_some(Duration::ZERO),
-        stop_timeout: args.stop_timeout,
-        enough: None,
-        seed: args.seed,
-        threads: args
-            .threads
-            .or_else(|| std::thread::available_parallelism().ok())
-            .unwrap_or(NonZeroUsize::MIN),
-    })
-}
-
-/// What the command line asks for, over what the scenario does: a rate of arrivals, or users.
-fn workload(args: &SwarmArgs, of_scenario: &Workload) -> Workload {
-    if let Some(rate) = args.arrival_rate {
-        return Workload::Arrivals(Arrivals {
-            rates: vec![Rate::constant(rate)],
-            spacing: Spacing::Poisson,
-            max_in_flight: args.max_in_flight.unwrap_or(MAX_IN_FLIGHT),
-        });
-    }
-    let asked = args.users.is_some() || args.spawn_rate.is_some();
-    match of_scenario.clone() {
-        Workload::Users { users, spawn_rate } => Workload::Users {
-            users: args.users.unwrap_or(users),
-            spawn_rate: args.spawn_rate.unwrap_or(spawn_rate),
-        },
-        _ if asked => Workload::Users {
-            users: args.users.unwrap_or(NonZeroU32::MIN),
-            spawn_rate: args.spawn_rate.unwrap_or(1.0),
-        },
-        Workload::Arrivals(arrivals) => Workload::Arrivals(Arrivals {
-            max_in_flight: args.max_in_flight.unwrap_or(arrivals.max_in_flight),
-            ..arrivals
-        }),
-        other @ (Workload::Stages(_) | Workload::Spread { .. }) => other,
-    }
-}
-
-fn show(args: &SwarmArgs, test: &LoadTest) -> anyhow::Result<()> {
+fn show(args: &OutcomeArgs, test: &LoadTest) -> anyhow::Result<()> {
     let tables =
         |terminal| bakeoff_report::terminal::render_measurement(&test.measurement, terminal);
     if args.json {
@@ -172,7 +103,7 @@ fn show(args: &SwarmArgs, test: &LoadTest) -> anyhow::Result<()> {
     }
 }
 
-/// A broken threshold makes a failed run, and so do failed requests that no threshold speaks of.
+/// Exit code of a load test: 1 for a broken threshold, else `failed`, the code of failures that no threshold is about.
 fn judge(outcomes: &[ThresholdOutcome], failed: Exit, interrupted: bool) -> Exit {
     let mut broken = false;
     for outcome in outcomes {
@@ -191,29 +122,28 @@ fn judge(outcomes: &[ThresholdOutcome], failed: Exit, interrupted: bool) -> Exit
     }
 }
 
-/// What is shown and written while it runs: the statistics so far, every few seconds on stderr, and the CSV files.
+/// Output during a load test: live tables on stderr, CSV files, the entry in the history and metrics.
 struct Live {
     quiet: bool,
     last: Option<Instant>,
     csv: Option<files::Csv>,
-    entry: Option<history::Recording>,
+    entry: Option<Recording>,
     exporter: Option<otlp::Exporter>,
     problem: Option<anyhow::Error>,
 }
 
 impl Live {
-    fn new(args: &SwarmArgs, run: NewRun) -> anyhow::Result<Self> {
-        let csv = args.csv.as_ref();
+    fn new(config: &SwarmConfig) -> anyhow::Result<Self> {
+        let files = &config.files;
+        let csv = files.csv.as_deref();
+        let csv = csv.map(|prefix| files::Csv::new(prefix, files.csv_full_history));
+        let collector = config.collector.clone();
         Ok(Self {
-            quiet: args.quiet || args.only_summary,
+            quiet: config.outcome.quiet || config.outcome.only_summary,
             last: None,
-            csv: csv
-                .map(|prefix| files::Csv::new(prefix, args.csv_full_history))
-                .transpose()?,
-            exporter: otlp::endpoint(args)
-                .map(|endpoint| otlp::Exporter::start(&endpoint))
-                .transpose()?,
-            entry: history::Recording::new(args.store.as_deref(), run)?,
+            csv: csv.transpose()?,
+            exporter: collector.map(otlp::Exporter::start),
+            entry: Recording::new(config.history.store.as_deref(), new_run(config))?,
             problem: None,
         })
     }
@@ -222,7 +152,7 @@ impl Live {
         if let Some(csv) = &mut self.csv
             && let Err(problem) = csv.update(progress.so_far)
         {
-            // Said once; the load goes on, and its end tells that they are not whole.
+            // The load goes on; the error is reported once, at the end.
             self.csv = None;
             self.problem = Some(problem);
         }
@@ -241,7 +171,7 @@ impl Live {
         }
     }
 
-    /// Writes the last of the files.
+    /// Writes the final state of the files and of the entry, and sends the last metrics.
     fn end(self, measurement: &Measurement) -> anyhow::Result<()> {
         if let Some(entry) = self.entry {
             entry.finish(measurement);

@@ -9,17 +9,22 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// The binary, without the environment's wishes.
+/// The binary, without variables that change its behaviour.
 pub(crate) fn bakeoff(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bakeoff"));
     command
         .args(args)
         .env_remove("BAKEOFF_THREADS")
-        // The history of whoever runs the tests stays as it is.
+        // The history of the user who runs the tests must not change.
         .env("XDG_DATA_HOME", env!("CARGO_TARGET_TMPDIR"))
         .env("NO_COLOR", "1")
         .stdin(Stdio::null());
     command
+}
+
+/// Command of `bakeoff serve` on a free port with one worker.
+pub(crate) fn serve(more: &[&str]) -> Command {
+    bakeoff(&[&["serve", "--port", "0", "--threads", "1"], more].concat())
 }
 
 /// Runs the binary in `folder` to its end.
@@ -38,7 +43,7 @@ pub(crate) fn read_head(stream: &mut impl BufRead) -> std::io::Result<String> {
     Ok(head)
 }
 
-/// How the binary ended.
+/// Output and exit code of the binary.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -69,13 +74,23 @@ impl Ended {
 pub(crate) struct Server {
     pub(crate) child: Child,
     pub(crate) authority: String,
-    /// Read all the time, so that a server that says much never has to wait.
+    /// Lines of stderr, read all the time, so that the server never waits for its reader.
     stderr: mpsc::Receiver<String>,
 }
 
 impl Server {
     pub(crate) fn start(args: &[&str]) -> Self {
         Self::spawn(&mut bakeoff(args))
+    }
+
+    /// Starts `bakeoff serve` with the bundled model and one worker.
+    pub(crate) fn serve() -> Self {
+        Self::serve_with(&[])
+    }
+
+    /// Starts the same with further arguments.
+    pub(crate) fn serve_with(more: &[&str]) -> Self {
+        Self::spawn(&mut serve(more))
     }
 
     /// Starts a command that becomes a server.
@@ -118,7 +133,7 @@ impl Server {
         }
     }
 
-    /// The next line on stderr that contains `words`; those before are forgotten.
+    /// Next line on stderr that contains `words`. Earlier lines are dropped.
     #[track_caller]
     pub(crate) fn line_with(&self, words: &str) -> String {
         loop {
@@ -166,13 +181,13 @@ impl Server {
         }
     }
 
-    /// Asks it to end, and returns how it did.
+    /// Sends a signal, and returns output and exit code.
     pub(crate) fn end(self, signal: &str) -> Ended {
         send_signal(&self.child, signal);
         self.ended()
     }
 
-    /// Waits for its end, and returns how it was.
+    /// Waits for its end, and returns output and exit code.
     pub(crate) fn ended(mut self) -> Ended {
         let stderr: Vec<String> = self.stderr.iter().collect();
         let mut stdout = String::new();
@@ -223,7 +238,7 @@ pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// Fails unless `json` keeps to the checked-in schema `name`.
+/// Fails unless `json` is valid against the checked-in schema `name`.
 #[track_caller]
 pub(crate) fn assert_schema(json: &Value, name: &str) {
     let schema = root().join("crates/record/schema").join(name);
@@ -236,7 +251,10 @@ pub(crate) fn assert_schema(json: &Value, name: &str) {
     assert_eq!(errors, Vec::<String>::new());
 }
 
-/// Whether a test that needs `tool` can run. A missing tool skips it with a line, or fails it where `BAKEOFF_REQUIRE` names it.
+/// `true` if a test that needs `tool` can run. A missing tool skips the test with a line on stderr.
+///
+/// # Panics
+/// If the tool is missing and `BAKEOFF_REQUIRE` names it.
 pub(crate) fn available(tool: &str, found: Result<(), String>) -> bool {
     let Err(why) = found else { return true };
     let required = std::env::var("BAKEOFF_REQUIRE").unwrap_or_default();
@@ -245,7 +263,7 @@ pub(crate) fn available(tool: &str, found: Result<(), String>) -> bool {
         "{tool} is required: {why}"
     );
     let test = std::thread::current().name().unwrap_or_default().to_owned();
-    // Unlike eprintln, this is shown for tests that pass.
+    // Unlike eprintln, this is shown for passing tests.
     let _ = writeln!(std::io::stderr(), "skipped {test}: needs {tool}: {why}");
     false
 }

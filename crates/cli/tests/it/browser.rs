@@ -1,4 +1,4 @@
-//! The web page, as a visitor uses it: in headless Chromium, through its driver.
+//! The web page in headless Chromium, through its driver.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -12,8 +12,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 
 use crate::bakeoff::{Server, available};
+use crate::load::page;
 
-/// The longest wait for anything that the page is to do.
+/// Longest wait for the page.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A name that would rename the page if it were taken for markup.
@@ -30,14 +31,14 @@ name = "/ready"
 path = "/ready"
 "#;
 
-/// The driver and its browser; both end when it is dropped.
+/// Driver and browser; both end when this is dropped.
 struct Browser {
     driver: Child,
     page: Client,
 }
 
 impl Browser {
-    /// Opens `url`; what is downloaded goes to the folder `downloads`.
+    /// Opens `url`. Downloads go to the folder `downloads`.
     async fn open(url: &str, downloads: &Path) -> Self {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
@@ -77,7 +78,7 @@ impl Browser {
         .await;
     }
 
-    /// Does something to an element, once more if the page drew it anew or moved it at that moment.
+    /// Acts on an element, and tries again if the page replaced or moved it at that moment.
     async fn act(&self, css: &str, act: impl AsyncFn(Element) -> Result<(), CmdError>) {
         let began = Instant::now();
         loop {
@@ -89,7 +90,7 @@ impl Browser {
         }
     }
 
-    /// Keeps how the page looks, light and dark, for people to look at, in the folder that Git ignores.
+    /// Saves screenshots in light and dark, at two widths, in the target folder.
     async fn look(&self, name: &str) {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
         std::fs::create_dir_all(&folder).unwrap();
@@ -114,7 +115,7 @@ impl Browser {
         serde_json::from_value(texts).unwrap()
     }
 
-    /// Waits until the texts of the elements are as expected.
+    /// Waits for the expected texts of the elements.
     async fn wait_for(&self, css: &str, expected: impl Fn(&[String]) -> bool) -> Vec<String> {
         let began = Instant::now();
         loop {
@@ -154,7 +155,7 @@ fn chromium() -> Result<(), String> {
     Ok(())
 }
 
-/// Waits for a file whose name ends with `ending` and that has content, and reads it.
+/// Waits for a file with content whose name ends with `ending`, and reads it.
 ///
 /// The browser first makes an empty file of this name, and writes the content under another.
 fn downloaded(folder: &Path, ending: &str) -> String {
@@ -223,7 +224,7 @@ async fn edit_the_load(browser: &Browser, host: &str) {
     browser.look("logs").await;
 }
 
-/// Gives the first run of the list a note and a tag, and finds it by them.
+/// Sets a note and a tag of the first run in the list, and searches for them.
 async fn annotate_and_search(browser: &Browser) {
     browser
         .click("#runs-table tbody tr:first-child button.link")
@@ -243,7 +244,7 @@ async fn annotate_and_search(browser: &Browser) {
         .wait_for("#runs-table tbody tr", |rows| rows.len() == 1)
         .await;
     assert!(rows[0].contains("after <b>the fix"), "{rows:?}");
-    // Emptied as by a user, which the page hears.
+    // Typed, so that the page gets the event.
     browser.fill("[name=search]", " ").await;
 }
 
@@ -256,7 +257,7 @@ async fn run_an_experiment(browser: &Browser) {
     browser.click("#experiment-form button").await;
     browser
         .wait_for("#experiment-title", |title| {
-            title[0].ends_with("is running") || title[0].ends_with("is over")
+            title[0].ends_with("is running") || title[0].ends_with("has ended")
         })
         .await;
     browser
@@ -264,7 +265,7 @@ async fn run_an_experiment(browser: &Browser) {
         .await;
     browser.look("experiment").await;
     browser
-        .wait_for("#experiment-title", |title| title[0].ends_with("is over"))
+        .wait_for("#experiment-title", |title| title[0].ends_with("has ended"))
         .await;
     browser.look("experiment-over").await;
     let report = "return fetch(document.getElementById('experiment-report').href).then(answer => answer.text())";
@@ -290,22 +291,12 @@ async fn a_visitor_starts_watches_stops_finds_and_compares_loads() {
     let folder = tempfile::tempdir().unwrap();
     let (scenario, store) = (folder.path().join("s.toml"), folder.path().join("h.sqlite"));
     std::fs::write(&scenario, SCENARIO).unwrap();
-    let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
+    let server = Server::serve();
     let experiment = folder.path().join("bakeoff.toml");
     std::fs::write(&experiment, experiment_on(&server)).unwrap();
-    let page = Server::start(&[
-        "swarm",
-        "--experiment",
-        experiment.to_str().unwrap(),
-        "-f",
-        scenario.to_str().unwrap(),
-        "-H",
-        &server.url(),
-        "--web-port",
-        "0",
-        "--store",
-        store.to_str().unwrap(),
-    ]);
+    let (experiment, store) = (experiment.to_str().unwrap(), store.to_str().unwrap());
+    let more = ["--experiment", experiment, "--store", store];
+    let page = page(&scenario, &server.url(), &more);
     let downloads = folder.path().join("downloads");
     std::fs::create_dir(&downloads).unwrap();
     let browser = Browser::open(&page.url(), &downloads).await;
@@ -349,7 +340,7 @@ async fn a_visitor_starts_watches_stops_finds_and_compares_loads() {
         .wait_for("#detail tbody tr", |rows| rows.len() > 11)
         .await;
     assert!(
-        percentiles.iter().any(|row| row.starts_with("95 %")),
+        percentiles.iter().any(|row| row.starts_with("p95 ")),
         "{percentiles:?}"
     );
     assert!(

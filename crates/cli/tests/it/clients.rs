@@ -22,7 +22,7 @@ fn environment() -> Result<(), String> {
 }
 
 fn start() -> Server {
-    Server::start(&["serve", "--port", "0", "--threads", "1"])
+    Server::serve()
 }
 
 #[test]
@@ -123,7 +123,7 @@ const PAIRS: [(&str, &str); 3] = [
     ),
 ];
 
-/// What the server answers to `PAIRS` in the pipeline's own way.
+/// Answers of the server to `PAIRS`, requested as the pipeline does.
 fn answers(server: &Server) -> Vec<Value> {
     let ask = |&(question, context): &(&str, &str)| {
         let body = json!({ "question": question, "context": context }).to_string();
@@ -134,7 +134,7 @@ fn answers(server: &Server) -> Vec<Value> {
     PAIRS.iter().map(ask).collect()
 }
 
-/// What a script in `reference/clients` prints when it is given `PAIRS`.
+/// Output of a script in `reference/clients` for `PAIRS`.
 fn run(script: &str, args: &[&str]) -> Value {
     let mut child = Command::new(folder().join(".venv/bin/python"))
         .arg(folder().join(script))

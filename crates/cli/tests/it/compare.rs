@@ -171,7 +171,7 @@ fn mistakes_in_the_file_end_it_with_2_and_say_where() {
         2,
         &[
             "error: 3 blocks cannot show a difference between 2 contenders",
-            "hint: use --blocks 6, or write `blocks = 6` into few.toml",
+            "hint: use --blocks 6, or set `blocks = 6` in few.toml",
         ],
     );
     assert!(!few.stderr.contains("plan:"), "nothing is begun");

@@ -37,6 +37,18 @@ fn containers() -> String {
     .unwrap()
 }
 
+/// Folder of an experiment, with the Dockerfile of the repository in `image`.
+fn experiment_with_image(contenders: &str) -> tempfile::TempDir {
+    let folder = experiment(contenders);
+    fs::create_dir(folder.path().join("image")).unwrap();
+    fs::copy(
+        root().join("Dockerfile"),
+        folder.path().join("image/Dockerfile"),
+    )
+    .unwrap();
+    folder
+}
+
 #[test]
 fn own_image_is_built_and_measured_on_both_networks() {
     if !available("docker", engine()) {
@@ -50,14 +62,8 @@ fn own_image_is_built_and_measured_on_both_networks() {
     };
     let host =
         "network = \"host\", command = [\"serve\", \"--port\", \"{port}\", \"--threads\", \"1\"]";
-    let folder =
-        experiment(&(docker("test-bridge", "network = \"bridge\"") + &docker("test-host", host)));
-    fs::create_dir(folder.path().join("image")).unwrap();
-    fs::copy(
-        root().join("Dockerfile"),
-        folder.path().join("image/Dockerfile"),
-    )
-    .unwrap();
+    let bridge = docker("test-bridge", "network = \"bridge\"");
+    let folder = experiment_with_image(&(bridge + &docker("test-host", host)));
     let ended = run(
         folder.path(),
         &["compare", "--strict", "--blocks", "2", "--json", "out.json"],
@@ -80,13 +86,7 @@ fn container_that_dies_is_reported_with_its_last_words() {
     }
     let dying = "[[contender]]\nname = \"test-dying\"\ndocker = { build = \"image\", \
         copy = { bakeoff = \"{bakeoff}\" }, port = 8000, command = [\"serve\", \"--model\", \"/nowhere\"] }\n";
-    let folder = experiment(dying);
-    fs::create_dir(folder.path().join("image")).unwrap();
-    fs::copy(
-        root().join("Dockerfile"),
-        folder.path().join("image/Dockerfile"),
-    )
-    .unwrap();
+    let folder = experiment_with_image(dying);
     let ended = run(
         folder.path(),
         &["compare", "--blocks", "1", "--json", "out.json"],
@@ -115,12 +115,6 @@ fn interruption_leaves_no_container_and_keeps_what_was_measured() {
     let contender = "[[contender]]\nname = \"test-stopped\"\nready = \"/ready\"\n\
         docker = { build = \"image\", copy = { bakeoff = \"{bakeoff}\" }, port = 8000 }\n";
     let folder = experiment(contender);
-    fs::create_dir(folder.path().join("image")).unwrap();
-    fs::copy(
-        root().join("Dockerfile"),
-        folder.path().join("image/Dockerfile"),
-    )
-    .unwrap();
     for signal in ["INT", "TERM"] {
         let record = interrupted_by(signal, &folder);
         let usage = &record["runs"][0]["usage"];

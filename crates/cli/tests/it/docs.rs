@@ -225,7 +225,7 @@ impl Session {
         }
     }
 
-    /// What is wrong with the outcome, if anything.
+    /// Difference between the output and the expected one; `None` if they match.
     fn run(&mut self, step: &Step) -> Option<String> {
         if step.command.starts_with("bakeoff serve") && step.command.ends_with(" &") {
             let problem = self.serve(&step.command);
@@ -363,7 +363,7 @@ fn all_of(output: &Output) -> String {
     String::from_utf8_lossy(&said).replace('\r', "")
 }
 
-/// Whether the text is the expected one, in which `…` stands for anything. Space at the ends of lines does not count.
+/// `true` if the text is the expected one, in which `…` stands for any text. Space at the ends of lines is ignored.
 fn matches(said: &str, expected: &str) -> bool {
     let trimmed = |text: &str| {
         text.lines()

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use crate::bakeoff::{Ended, bakeoff, read_head, root};
+use crate::load::headless;
 
 /// An answer that every example finds right.
 const BODY: &str = r#"{"answer":"42","score":0.5,"token":"T","items":[{"id":7}]}"#;
@@ -90,19 +91,7 @@ fn every_scenario_of_docs_swarm_md_runs() {
             write("client.key", &pair.signing_key.serialize_pem());
         }
         let (host, heads) = server();
-        let args = [
-            "swarm",
-            "--headless",
-            "-f",
-            "s.toml",
-            "-H",
-            &host,
-            "-i",
-            "40",
-            "-t",
-            "1h",
-        ];
-        let mut command = bakeoff(&args);
+        let mut command = bakeoff(&headless(&host, "-i 40 -t 1h"));
         command.env("TOKEN", "t").env("PASSWORD", "p");
         let ended = Ended::of(command.current_dir(folder.path()).output().unwrap());
         if needs_certificates {

@@ -1,4 +1,4 @@
-//! What goes wrong with a whole experiment, from outside.
+//! Faults outside an experiment: a full disk, a starved generator.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -168,8 +168,8 @@ fn a_starved_generator_gives_no_verdict_but_that_it_was_starved() {
     }
     let quota = quota.unwrap();
     // They run outside of the quota.
-    let one = Server::start(&["serve", "--port", "0", "--threads", "1"]);
-    let two = Server::start(&["serve", "--port", "0", "--threads", "1"]);
+    let one = Server::serve();
+    let two = Server::serve();
     let contender = |name: &str, server: &Server| {
         format!(
             "[[contender]]\nname = \"{name}\"\nurl = \"{}\"\n",

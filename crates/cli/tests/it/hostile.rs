@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::bakeoff::Server;
 
-/// What the documentation promises.
+/// Promises of the documentation.
 const MOST_KB: u64 = 400_000;
 
 const QUESTION: &str =
@@ -240,7 +240,7 @@ fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// What comes back, until the server closes.
+/// Answer up to the end of the connection.
 fn send(authority: &str, request: &[u8]) -> String {
     let mut connection = TcpStream::connect(authority).unwrap();
     connection.set_read_timeout(Some(PATIENCE)).unwrap();

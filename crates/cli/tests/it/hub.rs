@@ -81,7 +81,7 @@ impl Answer {
     }
 }
 
-/// What follows an answer.
+/// Connection after an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 enum End {
     /// The end of the connection.
@@ -119,7 +119,7 @@ fn gated(asked: &Asked, answer: &mut Answer) {
     }
 }
 
-/// It has no such model.
+/// Answer 404.
 fn empty(_: &Asked, answer: &mut Answer) {
     answer.be(404);
 }
@@ -130,7 +130,7 @@ struct Hub {
     files: PathBuf,
     fault: Arc<Mutex<Arc<Fault>>>,
     asked: Arc<Mutex<Vec<Asked>>>,
-    /// What the client of it keeps.
+    /// Cache folder of the client.
     home: tempfile::TempDir,
 }
 
@@ -361,10 +361,8 @@ fn a_model_in_several_files_is_pulled_whole() {
 #[test]
 fn a_transfer_that_broke_off_goes_on_where_it_did() {
     let hub = Hub::start("bert", breaks_off);
-    hub.pull().expect(
-        3,
-        &[&hub.endpoint, "hint: ", "bytes that have arrived are kept"],
-    );
+    hub.pull()
+        .expect(3, &[&hub.endpoint, "hint: ", "downloaded bytes are kept"]);
     assert!(!hub.snapshot().join(WEIGHTS).exists());
     hub.run(&["serve", "--model", MODEL], &[])
         .expect(2, &["bakeoff model pull ada/tiny"]);

@@ -39,7 +39,7 @@ name = "bad"
 path = "/bad"
 "#;
 
-/// How long a load may take to be as expected.
+/// Longest wait for the expected state of a load.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn locust() -> PathBuf {

@@ -1,4 +1,4 @@
-//! The real binary: what it prints, writes and leaves behind, and how it ends.
+//! End-to-end tests of the binary: output, files, and exit codes.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
@@ -14,6 +14,7 @@ mod fastapi;
 mod faults;
 mod hostile;
 mod hub;
+mod load;
 mod locust;
 mod operation;
 mod otlp;

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::bakeoff::{Server, bakeoff, run, send_signal};
+use crate::bakeoff::{Ended, Server, bakeoff, send_signal, serve};
 
 const QUESTION: &str =
     r#"{"question": "Who is the secret author?", "context": "The secret author is Ada."}"#;
@@ -33,15 +33,7 @@ fn keys_open_the_api_and_are_read_again_on_sighup() {
     let folder = tempfile::tempdir().unwrap();
     let path = keys(folder.path(), "# shop\nold-key\n");
     let file = path.to_str().unwrap();
-    let server = Server::start(&[
-        "serve",
-        "--port",
-        "0",
-        "--threads",
-        "1",
-        "--api-key-file",
-        file,
-    ]);
+    let server = Server::serve_with(&["--api-key-file", file]);
     let refused = server.post_json("/question_answering", QUESTION);
     assert_eq!(
         (refused.status, &refused.json()["detail"]),
@@ -74,22 +66,13 @@ fn keys_open_the_api_and_are_read_again_on_sighup() {
     server.end("TERM").expect(0, &[]);
 }
 
-/// A pipe to which nobody writes would be waited for without end.
+/// Reading a pipe without a writer would never end.
 #[test]
 fn keys_come_from_regular_files_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = keys(folder.path(), "key\n");
     let file = path.to_str().unwrap();
-    let arguments = [
-        "serve",
-        "--port",
-        "0",
-        "--threads",
-        "1",
-        "--api-key-file",
-        file,
-    ];
-    let server = Server::start(&arguments);
+    let server = Server::serve_with(&["--api-key-file", file]);
     server.line_with("ready");
     fs::remove_file(&path).unwrap();
     assert!(
@@ -105,32 +88,15 @@ fn keys_come_from_regular_files_only() {
     assert_eq!(ask_with(&server, "key"), 200);
     server.end("TERM").expect(0, &[]);
     for file in [file, "/dev/zero", "/"] {
-        let arguments = [
-            "serve",
-            "--port",
-            "0",
-            "--threads",
-            "1",
-            "--api-key-file",
-            file,
-        ];
-        run(folder.path(), &arguments)
+        let mut command = serve(&["--api-key-file", file]);
+        Ended::of(command.output().unwrap())
             .expect(2, &["cannot read API keys from", "regular file", "hint: "]);
     }
 }
 
 #[test]
 fn pages_of_other_origins_may_not_post_in_any_content_type() {
-    let arguments = [
-        "serve",
-        "--port",
-        "0",
-        "--threads",
-        "1",
-        "--cors-origin",
-        "https://shop.example",
-    ];
-    let server = Server::start(&arguments);
+    let server = Server::serve_with(&["--cors-origin", "https://shop.example"]);
     let ask = |headers: &str| {
         server
             .request("POST", "/question_answering", headers, QUESTION)
@@ -163,15 +129,7 @@ fn documentation_needs_no_key() {
     let folder = tempfile::tempdir().unwrap();
     let path = keys(folder.path(), "key");
     let file = path.to_str().unwrap();
-    let server = Server::start(&[
-        "serve",
-        "--port",
-        "0",
-        "--threads",
-        "1",
-        "--api-key-file",
-        file,
-    ]);
+    let server = Server::serve_with(&["--api-key-file", file]);
     for path in ["/docs", "/openapi.json"] {
         assert_eq!(server.get(path).status, 200, "{path}");
     }
@@ -184,7 +142,7 @@ fn documentation_needs_no_key() {
 
 #[test]
 fn sighup_without_keys_changes_nothing() {
-    let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
+    let server = Server::serve();
     send_signal(&server.child, "HUP");
     server.line_with("SIGHUP ignored");
     assert_eq!(
@@ -198,8 +156,8 @@ fn sighup_without_keys_changes_nothing() {
 fn unusable_settings_are_the_users_mistake() {
     let folder = tempfile::tempdir().unwrap();
     let with = |arguments: &[&str]| {
-        let arguments = [&["serve", "--port", "0", "--threads", "1"], arguments].concat();
-        run(folder.path(), &arguments)
+        let mut command = serve(arguments);
+        Ended::of(command.current_dir(folder.path()).output().unwrap())
     };
     with(&["--api-key-file", "nowhere"])
         .expect(2, &["cannot read API keys from nowhere", "hint: "]);
@@ -230,33 +188,14 @@ fn open_doors_are_pointed_out() {
     let path = keys(folder.path(), "key");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let file = path.to_str().unwrap();
-    let server = Server::start(&[
-        "serve",
-        "--port",
-        "0",
-        "--threads",
-        "1",
-        "--api-key-file",
-        file,
-    ]);
+    let server = Server::serve_with(&["--api-key-file", file]);
     server.line_with("every user of this machine can read the API keys");
     server.end("TERM").expect(0, &[]);
 }
 
 #[test]
 fn logs_are_objects_on_request_and_hold_nothing_of_what_was_asked() {
-    let server = Server::spawn(
-        bakeoff(&[
-            "serve",
-            "--port",
-            "0",
-            "--threads",
-            "1",
-            "--log-format",
-            "json",
-        ])
-        .env("BAKEOFF_LOG", "trace"),
-    );
+    let server = Server::spawn(serve(&["--log-format", "json"]).env("BAKEOFF_LOG", "trace"));
     let headers = "x-request-id: order-66\r\nx-other: secret\r\n\
         traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n";
     let asked = server.request(
@@ -311,20 +250,11 @@ fn logs_are_objects_on_request_and_hold_nothing_of_what_was_asked() {
     }
 }
 
-/// Whoever reads the log on a terminal would have it do what the client wants.
+/// Escape sequences in a log line would be run by the terminal of its reader.
 #[test]
 fn log_lines_hold_no_control_characters_of_a_client() {
     for format in ["text", "json"] {
-        let arguments = [
-            "serve",
-            "--port",
-            "0",
-            "--threads",
-            "1",
-            "--log-format",
-            format,
-        ];
-        let server = Server::spawn(bakeoff(&arguments).env("BAKEOFF_LOG", "trace"));
+        let server = Server::spawn(serve(&["--log-format", format]).env("BAKEOFF_LOG", "trace"));
         for part in ["\u{1b}[31m", "\u{9b}31m", "\u{7}\u{8}", "a\rb", "\u{7f}"] {
             let heads = [
                 format!("GET /{part} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"),
@@ -354,7 +284,7 @@ fn log_lines_hold_no_control_characters_of_a_client() {
 
 #[test]
 fn errors_hold_no_path_of_the_file_system() {
-    let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
+    let server = Server::serve();
     let too_many = format!(
         r#"{{"question": "q", "context": "{}"}}"#,
         "c ".repeat(1_200_000)
@@ -408,15 +338,7 @@ fn get(authority: &str, path: &str) -> String {
 
 #[test]
 fn metrics_have_a_port_of_their_own_on_request() {
-    let server = Server::start(&[
-        "serve",
-        "--port",
-        "0",
-        "--threads",
-        "1",
-        "--metrics-port",
-        "0",
-    ]);
+    let server = Server::serve_with(&["--metrics-port", "0"]);
     let said = server.line_with("metrics are at");
     assert_eq!(server.get("/metrics").status, 404);
     assert_eq!(
@@ -438,15 +360,7 @@ fn metrics_have_a_port_of_their_own_on_request() {
 
 #[test]
 fn second_signal_ends_it_at_once() {
-    let server = Server::start(&[
-        "serve",
-        "--port",
-        "0",
-        "--threads",
-        "1",
-        "--drain-delay",
-        "1h",
-    ]);
+    let server = Server::serve_with(&["--drain-delay", "1h"]);
     send_signal(&server.child, "TERM");
     server.line_with("shutting down");
     assert_eq!(server.get("/ready").status, 503);

@@ -1,4 +1,4 @@
-//! `bakeoff swarm --otlp`, with a stand-in for a collector.
+//! `bakeoff swarm --otlp` with a fake collector.
 
 use std::fs;
 use std::io::{BufReader, Read, Write};
@@ -7,11 +7,10 @@ use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::Value;
 
-use crate::bakeoff::{Server, read_head, run};
+use crate::bakeoff::{Server, read_head};
+use crate::load::{HEALTH, folder_with, run_headless};
 
-const SCENARIO: &str = "name = \"shop\"\n[load]\nusers = 2\nspawn_rate = 100\nrun_time = \"1s\"\nwait_time = \"10ms\"\n[[task]]\nname = \"/health\"\npath = \"/health\"\n";
-
-/// Answers with `status`, and gives the request line and the body of each request.
+/// Collector that answers with `status`: its address, and the request line and body of each request.
 fn collector(status: &'static str) -> (String, Receiver<(String, Value)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -44,16 +43,12 @@ fn collector(status: &'static str) -> (String, Receiver<(String, Value)>) {
 
 #[test]
 fn a_collector_gets_every_request_and_one_that_fails_disturbs_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("s.toml"), SCENARIO).unwrap();
-    let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
+    let folder = folder_with(HEALTH);
+    let server = Server::serve();
     let host = server.url();
     let load = |endpoint: &str| {
-        let args = ["swarm", "--headless", "-q", "-f", "s.toml", "-H", &host];
-        let more = [
-            "--record", "r.json", "--store", "h.sqlite", "--otlp", endpoint,
-        ];
-        run(folder.path(), &[&args[..], &more].concat())
+        let flags = format!("-q --record r.json --store h.sqlite --otlp {endpoint}");
+        run_headless(folder.path(), &host, &flags)
     };
     let (endpoint, received) = collector("200 OK");
     load(&endpoint).expect(0, &[]);
@@ -72,6 +67,6 @@ fn a_collector_gets_every_request_and_one_that_fails_disturbs_nothing() {
     assert_eq!(requests["sum"]["dataPoints"][0]["asInt"], expected);
 
     let (endpoint, _received) = collector("503 Service Unavailable");
-    load(&endpoint).expect(0, &["do not reach the collector", "503"]);
+    load(&endpoint).expect(0, &["cannot send metrics to the collector", "503"]);
     load("ftp://x").expect(2, &["ftp://x", "hint: ", "http://127.0.0.1:4318"]);
 }

@@ -1,48 +1,20 @@
-//! What a load test leaves behind and how it ends: nothing measured is lost, no secret is shown, thresholds decide.
+//! Files and exit codes of load tests: no measurement is lost, no secret is shown, thresholds decide.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use crate::bakeoff::{Ended, bakeoff, run, send_signal};
-use crate::swarm::{HELLO, SCENARIO, folder_with, server};
-
-/// A server that answers each request by its number, from 0, over all connections.
-fn numbered(answer: impl Fn(u64) -> &'static str + Send + Sync + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let answer = std::sync::Arc::new((std::sync::atomic::AtomicU64::new(0), answer));
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let answer = std::sync::Arc::clone(&answer);
-            std::thread::spawn(move || {
-                let mut buffer = [0; 4096];
-                while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
-                    let number = answer.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-                    if stream.write_all((answer.1)(number).as_bytes()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    address
-}
-
-fn closed_port() -> String {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", closed.local_addr().unwrap())
-}
+use crate::load::{
+    HELLO, SCENARIO, closed_port, folder_with, headless, numbered, run_headless, server,
+};
 
 #[test]
 fn an_address_that_leads_nowhere_costs_no_results() {
     let folder = folder_with(SCENARIO);
-    let args = "swarm --headless -f s.toml --store h.sqlite --csv out --csv-full-history -i 5 -H";
-    let args: Vec<&str> = args.split(' ').collect();
-    let load = |host: &str| run(folder.path(), &[&args[..], &[host]].concat());
+    let flags = "--store h.sqlite --csv out --csv-full-history -i 5";
+    let load = |host: &str| run_headless(folder.path(), host, flags);
     load(&server(HELLO)).expect(0, &[]);
     let read_all = || {
         let files = [
@@ -61,7 +33,7 @@ fn an_address_that_leads_nowhere_costs_no_results() {
     assert_eq!(read_all(), before);
     let runs = run(folder.path(), &["runs", "--store", "h.sqlite", "list"]);
     runs.expect(0, &[]);
-    // The load that was refused is a run, all of whose requests failed; the other two never began.
+    // The load with refused connections is a run with failures only. The other two did not start.
     assert_eq!(runs.stdout.matches("hello").count(), 2, "{}", runs.stdout);
     assert!(!runs.stderr.contains("cut short"), "{}", runs.stderr);
 }
@@ -69,18 +41,7 @@ fn an_address_that_leads_nowhere_costs_no_results() {
 #[test]
 fn csv_files_agree_about_a_load_that_ends_by_itself() {
     let folder = folder_with(SCENARIO);
-    let args = [
-        "swarm",
-        "--headless",
-        "-f",
-        "s.toml",
-        "--csv",
-        "out",
-        "-i",
-        "7",
-        "-H",
-    ];
-    run(folder.path(), &[&args[..], &[&server(HELLO)]].concat()).expect(0, &[]);
+    run_headless(folder.path(), &server(HELLO), "--csv out -i 7").expect(0, &[]);
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
     assert!(read("out_stats.csv").contains(",Aggregated,7,0,"));
     let history = read("out_stats_history.csv");
@@ -97,32 +58,21 @@ fn csv_files_agree_about_a_load_that_ends_by_itself() {
 fn thresholds_about_failures_decide_about_failures() {
     const BROKEN: &str = "HTTP/1.1 500 Oh no\r\ncontent-length: 0\r\n\r\n";
     let host = numbered(|number| if number % 10 == 9 { BROKEN } else { HELLO });
-    let end = |threshold: &str, more: &[&str]| {
+    let end = |threshold: &str, flags: &str| {
         let folder = folder_with(&format!("{SCENARIO}{threshold}"));
-        let args = [
-            "swarm",
-            "--headless",
-            "-f",
-            "s.toml",
-            "-i",
-            "100",
-            "-t",
-            "1h",
-            "-H",
-            &host,
-        ];
-        run(folder.path(), &[&args[..], more].concat()).code
+        let flags = format!("-i 100 -t 1h {flags}");
+        run_headless(folder.path(), &host, &flags).code
     };
     let tolerant = "[[threshold]]\nmetric = \"fail_ratio\"\nat_most = 0.2\n";
     let strict = "[[threshold]]\nmetric = \"failures\"\nat_most = 0\n";
     let of_times = "[[threshold]]\nmetric = \"response_time.max\"\nbelow = \"1h\"\n";
-    assert_eq!(end(tolerant, &[]), Some(0));
-    assert_eq!(end(strict, &[]), Some(1));
-    assert_eq!(end(of_times, &[]), Some(1));
-    assert_eq!(end("", &[]), Some(1));
-    assert_eq!(end("", &["--exit-code-on-error", "0"]), Some(0));
-    assert_eq!(end("", &["--exit-code-on-error", "7"]), Some(7));
-    assert_eq!(end(strict, &["--exit-code-on-error", "0"]), Some(1));
+    assert_eq!(end(tolerant, ""), Some(0));
+    assert_eq!(end(strict, ""), Some(1));
+    assert_eq!(end(of_times, ""), Some(1));
+    assert_eq!(end("", ""), Some(1));
+    assert_eq!(end("", "--exit-code-on-error 0"), Some(0));
+    assert_eq!(end("", "--exit-code-on-error 7"), Some(7));
+    assert_eq!(end(strict, "--exit-code-on-error 0"), Some(1));
 }
 
 #[test]
@@ -130,19 +80,7 @@ fn the_second_signal_ends_the_wait_for_answers() {
     for signal in ["INT", "HUP"] {
         let folder = folder_with(SCENARIO);
         let host = server("");
-        let args = [
-            "swarm",
-            "--headless",
-            "-f",
-            "s.toml",
-            "-t",
-            "1h",
-            "-s",
-            "1h",
-            "-H",
-            &host,
-        ];
-        let mut child = bakeoff(&args)
+        let mut child = bakeoff(&headless(&host, "-t 1h -s 1h"))
             .current_dir(folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -161,9 +99,9 @@ fn the_second_signal_ends_the_wait_for_answers() {
         };
         wait_for("Aggregated");
         send_signal(&child, signal);
-        wait_for("press ctrl-C again to wait no longer");
+        wait_for("press ctrl-C again to stop waiting");
         send_signal(&child, signal);
-        wait_for("press ctrl-C again to end without a report");
+        wait_for("press ctrl-C again to exit without a report");
         let drained = std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
         let ended = Ended::of(child.wait_with_output().unwrap());
         drained.join().unwrap().unwrap();
@@ -177,30 +115,16 @@ fn the_second_signal_ends_the_wait_for_answers() {
 fn the_history_is_readable_by_its_owner_alone() {
     let folder = folder_with(SCENARIO);
     let host = server(HELLO);
-    let args = [
-        "swarm",
-        "--headless",
-        "-f",
-        "s.toml",
-        "-i",
-        "1",
-        "-H",
-        &host,
-    ];
     let mode = |file: &str| {
         let found = fs::metadata(folder.path().join(file)).unwrap();
         found.permissions().mode() & 0o777
     };
-    run(
-        folder.path(),
-        &[&args[..], &["--store", "h.sqlite"]].concat(),
-    )
-    .expect(0, &[]);
+    run_headless(folder.path(), &host, "-i 1 --store h.sqlite").expect(0, &[]);
     assert_eq!(mode("h.sqlite"), 0o600);
-    // One that an earlier version made where no other was named.
+    // A file of an earlier version in the usual place.
     let usual = "data/bakeoff/history.sqlite";
     let again = || {
-        let mut command = bakeoff(&args);
+        let mut command = bakeoff(&headless(&host, "-i 1"));
         command.env("XDG_DATA_HOME", folder.path().join("data"));
         Ended::of(command.current_dir(folder.path()).output().unwrap()).expect(0, &[]);
     };
@@ -216,15 +140,7 @@ fn a_secret_of_the_environment_is_in_no_error() {
     let folder = folder_with(&format!(
         "{SCENARIO}headers = {{ authorization = \"Bearer ${{env:API_TOKEN}}\" }}\n"
     ));
-    let args = [
-        "swarm",
-        "--headless",
-        "-f",
-        "s.toml",
-        "-H",
-        "http://127.0.0.1:1",
-    ];
-    let mut command = bakeoff(&args);
+    let mut command = bakeoff(&headless("http://127.0.0.1:1", ""));
     command.env("API_TOKEN", "sesame\n");
     let ended = Ended::of(command.current_dir(folder.path()).output().unwrap());
     ended.expect(

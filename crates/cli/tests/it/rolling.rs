@@ -18,7 +18,7 @@ use crate::bakeoff::{Server, available, read_head, send_signal};
 const BODY: &str =
     r#"{"question": "Who wrote it?", "context": "The opera was written by Ada Byron in 1843."}"#;
 
-/// How often HAProxy asks `/ready`; far below `DRAIN_DELAY`.
+/// Time between two checks of `/ready` by HAProxy, far below `DRAIN_DELAY`.
 const CHECK_INTERVAL_MS: u32 = 50;
 const DRAIN_DELAY: &str = "3s";
 
@@ -74,15 +74,7 @@ fn found() -> Result<(), String> {
 }
 
 fn start() -> Server {
-    Server::start(&[
-        "serve",
-        "--port",
-        "0",
-        "--threads",
-        "1",
-        "--drain-delay",
-        DRAIN_DELAY,
-    ])
+    Server::serve_with(&["--drain-delay", DRAIN_DELAY])
 }
 
 /// HAProxy, which listens on a socket in a folder of its own; killed when dropped.
@@ -123,7 +115,7 @@ impl Proxy {
         proxy
     }
 
-    /// What HAProxy says to a command.
+    /// Answer of HAProxy to a command.
     fn ask(&self, command: &str) -> String {
         let mut control = UnixStream::connect(self.folder.path().join("control")).unwrap();
         writeln!(control, "{command}").unwrap();
@@ -213,7 +205,7 @@ impl Load {
         wait_for("answers", || self.answered.load(Ordering::Relaxed) >= goal);
     }
 
-    /// What went wrong, for each request that was lost.
+    /// Error of each failed request.
     fn stop(self) -> Vec<String> {
         self.stopped.store(true, Ordering::Relaxed);
         let clients = self.clients.into_iter();

@@ -7,23 +7,22 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::bakeoff::{Ended, Server, assert_schema, available, bakeoff, run};
+use crate::bakeoff::{Ended, Server, assert_schema, available, bakeoff, root, run};
+use crate::load::{HEALTH, folder_with, run_headless};
 
-const SCENARIO: &str = "name = \"shop\"\n[load]\nusers = 2\nspawn_rate = 100\nrun_time = \"1s\"\nwait_time = \"10ms\"\n[[task]]\nname = \"/health\"\npath = \"/health\"\n";
-
-/// `bakeoff runs` with the history of a folder.
+/// Runs `bakeoff runs` with the history of a folder.
 fn runs_in(folder: &Path, wish: &str) -> Ended {
     let mut args = vec!["runs", "--store", "h.sqlite"];
     args.extend(wish.split(' '));
     run(folder, &args)
 }
 
-/// The same, which must succeed and print every one of `words`; gives all that it printed, with single spaces.
+/// Output of a successful `bakeoff runs`, with single spaces. Fails unless it has every one of `words`.
 #[track_caller]
 fn says_in(folder: &Path, wish: &str, words: &[&str]) -> String {
     let ended = runs_in(folder, wish);
     ended.expect(0, &[]);
-    // A line may break anywhere between words.
+    // A line may break between any two words.
     let text = ended
         .stdout
         .split_whitespace()
@@ -37,21 +36,19 @@ fn says_in(folder: &Path, wish: &str, words: &[&str]) -> String {
 
 #[test]
 fn runs_are_listed_shown_compared_carried_over_and_deleted() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("s.toml"), SCENARIO).unwrap();
-    let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
+    let folder = folder_with(HEALTH);
+    let server = Server::serve();
     let host = server.url();
     for profile in ["before", "after"] {
-        let load = ["swarm", "--headless", "-q", "-f", "s.toml", "-H", &host];
-        let args = [&load[..], &["--store", "h.sqlite", "--profile", profile]].concat();
-        run(folder.path(), &args).expect(0, &[]);
+        let flags = format!("-q --store h.sqlite --profile {profile}");
+        run_headless(folder.path(), &host, &flags).expect(0, &[]);
     }
     let runs = |wish: &str| runs_in(folder.path(), wish);
     let says = |wish: &str, words: &[&str]| says_in(folder.path(), wish, words);
     says("list", &["2 runs", "#before", "#after", "shop", &host]);
     let found = says("list SHOP after", &["1 run;", "#after"]);
     assert!(!found.contains("#before"), "{found}");
-    runs("list absent").expect(0, &["no run is found"]);
+    runs("list absent").expect(0, &["no run found"]);
     says("show 1", &["/health", "Aggregated", "99.99"]);
     says(
         "compare 1 2",
@@ -89,7 +86,10 @@ fn what_is_missing_is_named_with_a_way_out() {
         run(folder.path(), &args)
     };
     for wish in ["list", "show 1", "rm 1"] {
-        runs("h.sqlite", wish).expect(2, &["there is no history h.sqlite", "hint: ", "--store"]);
+        runs("h.sqlite", wish).expect(
+            2,
+            &["cannot open the history h.sqlite", "hint: ", "--store"],
+        );
     }
     assert!(!folder.path().join("h.sqlite").exists());
     let wrong = "neither a record of Bakeoff, nor of Locust, k6 or wrk";
@@ -105,13 +105,11 @@ fn what_is_missing_is_named_with_a_way_out() {
     runs("no.sqlite", "list").expect(3, &["cannot use the history no.sqlite", "hint: "]);
 }
 
-/// What other programs wrote.
+/// Files of other programs.
+const SAMPLES: &str = "crates/history/tests/fixtures/import";
+
 fn copy_samples(folder: &Path) {
-    let samples = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../history/tests/fixtures/import"
-    );
-    for sample in fs::read_dir(samples).unwrap() {
+    for sample in fs::read_dir(root().join(SAMPLES)).unwrap() {
         let sample = sample.unwrap();
         fs::copy(sample.path(), folder.join(sample.file_name())).unwrap();
     }

@@ -11,7 +11,7 @@ const QUESTION: &str =
 
 #[test]
 fn bundled_model_answers_and_sigterm_ends_it_with_0() {
-    let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
+    let server = Server::serve();
     let answer = server.post_json("/question_answering", QUESTION);
     assert_eq!(
         (answer.status, &answer.json()["answer"]),
@@ -44,7 +44,7 @@ fn older_compat_keeps_equal_texts_apart() {
         "question": "Who designed the tower?", "context": context, "max_answer_len": 3, "top_k": 4,
     });
     let eiffels = |compat: &str| {
-        let server = Server::start(&["serve", "--port", "0", "--threads", "1", "--compat", compat]);
+        let server = Server::serve_with(&["--compat", compat]);
         let answers = server
             .post_json("/question_answering", &body.to_string())
             .json();
@@ -59,14 +59,12 @@ fn older_compat_keeps_equal_texts_apart() {
 
 #[test]
 fn ctrl_c_ends_it_with_0() {
-    Server::start(&["serve", "--port", "0", "--threads", "1"])
-        .end("INT")
-        .expect(0, &[]);
+    Server::serve().end("INT").expect(0, &[]);
 }
 
 #[test]
 fn awkward_texts_are_answered_with_code_point_offsets() {
-    let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
+    let server = Server::serve();
     let body = r#"{"question": "Who wrote it?", "context": "👩‍🚀 e\u0301 The opera was written by Ada Byron."}"#;
     let answer = server.post_json("/question_answering", body).json();
     assert_eq!(
@@ -105,7 +103,7 @@ fn folder_without_a_model_is_the_users_mistake() {
     run(folder.path(), &["serve", "--model", "nowhere"]).expect(2, &["nowhere"]);
 }
 
-/// What Kubernetes sets for a service that is called `bakeoff`, and what a manifest without a value sets.
+/// Variables that Kubernetes sets for a service called `bakeoff`, and empty variables of a manifest.
 #[test]
 fn variables_of_kubernetes_and_empty_ones_do_not_count() {
     let mut command = bakeoff(&["serve", "--threads", "1", "--metrics-port", "0"]);
@@ -129,16 +127,16 @@ fn an_error_about_a_variable_names_it() {
         let mut command = bakeoff(args);
         Ended::of(command.envs(variables.iter().copied()).output().unwrap())
     };
-    let hint = "hint: the value is that of the variable BAKEOFF_PORT\n";
+    let hint = "hint: the value comes from the variable BAKEOFF_PORT\n";
     with(&["serve"], &[("BAKEOFF_PORT", "eight")]).expect(2, &["'--port <PORT>'", hint]);
     with(&["serve", "--host", "h"], &[("BAKEOFF_THREADS", "0")]).expect(
         2,
-        &["hint: the value is that of the variable BAKEOFF_THREADS\n"],
+        &["hint: the value comes from the variable BAKEOFF_THREADS\n"],
     );
     let users = [("LOCUST_USERS", "many"), ("BAKEOFF_SCENARIO", "s.toml")];
     with(&["swarm"], &users).expect(
         2,
-        &["hint: the value is that of the variable LOCUST_USERS\n"],
+        &["hint: the value comes from the variable LOCUST_USERS\n"],
     );
     let given = with(&["serve", "--port", "nine"], &[("BAKEOFF_PORT", "8000")]);
     given.expect(2, &["'nine'"]);

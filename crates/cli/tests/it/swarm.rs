@@ -1,67 +1,17 @@
 //! `bakeoff swarm --headless`.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::process::Stdio;
 
 use serde_json::Value;
 
 use crate::bakeoff::{Ended, assert_schema, bakeoff, run, send_signal};
-
-pub(crate) const SCENARIO: &str = r#"
-name = "hello"
-[load]
-users = 3
-spawn_rate = 100
-run_time = "1s"
-[[task]]
-name = "/hello"
-path = "/hello"
-"#;
-
-/// A server that answers every request with `answer`, and its address.
-pub(crate) fn server(answer: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            std::thread::spawn(move || {
-                let mut buffer = [0; 4096];
-                while stream.read(&mut buffer).is_ok_and(|read| read > 0) {
-                    if stream.write_all(answer.as_bytes()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    address
-}
-
-pub(crate) const HELLO: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
-
-pub(crate) fn folder_with(scenario: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("s.toml"), scenario).unwrap();
-    folder
-}
+use crate::load::{HELLO, SCENARIO, closed_port, folder_with, headless, run_headless, server};
 
 #[test]
 fn answered_load_ends_with_0_and_its_statistics() {
     let folder = folder_with(SCENARIO);
-    let args = [
-        "swarm",
-        "--headless",
-        "-f",
-        "s.toml",
-        "-H",
-        &server(HELLO),
-        "--html",
-        "r.html",
-    ];
-    let ended = run(folder.path(), &args);
+    let ended = run_headless(folder.path(), &server(HELLO), "--html r.html");
     ended.expect(0, &[]);
     for word in ["/hello", "Aggregated", "99.99", "req/s"] {
         assert!(ended.stdout.contains(word), "no {word} in {}", ended.stdout);
@@ -75,12 +25,8 @@ fn a_server_that_never_answers_fails_the_load_in_every_output() {
     let folder = folder_with(&format!(
         "{SCENARIO}[[threshold]]\nmetric = \"response_time.p99\"\nbelow = \"100ms\"\n"
     ));
-    let host = server("");
-    let args =
-        "swarm --headless -f s.toml --stop-timeout 200ms --csv x --junit j.xml --record r.json -H";
-    let mut args: Vec<&str> = args.split(' ').collect();
-    args.push(&host);
-    let ended = run(folder.path(), &args);
+    let flags = "--stop-timeout 200ms --csv x --junit j.xml --record r.json";
+    let ended = run_headless(folder.path(), &server(""), flags);
     ended.expect(1, &["threshold broken: response_time.p99"]);
     let cause = "no answer within 200ms after the end of the load";
     assert!(
@@ -104,10 +50,8 @@ fn every_file_that_is_asked_for_is_written() {
     ));
     let host = server(HELLO);
     let files = "--csv out/x --csv-full-history --json-file y --record z.json --markdown m.md --junit j.xml -u 5";
-    let mut args = vec!["swarm", "--headless", "-f", "s.toml", "-H", &host];
-    args.extend(files.split(' '));
     let ended = Ended::of(
-        bakeoff(&args)
+        bakeoff(&headless(&host, files))
             .current_dir(folder.path())
             .env("GITHUB_STEP_SUMMARY", folder.path().join("summary.md"))
             .output()
@@ -141,11 +85,7 @@ fn every_file_that_is_asked_for_is_written() {
 #[test]
 fn json_on_stdout_is_locusts() {
     let folder = folder_with(SCENARIO);
-    let host = server(HELLO);
-    let ended = run(
-        folder.path(),
-        &["swarm", "--headless", "-f", "s.toml", "-H", &host, "--json"],
-    );
+    let ended = run_headless(folder.path(), &server(HELLO), "--json");
     ended.expect(0, &["Aggregated"]);
     let rows: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(
@@ -159,100 +99,45 @@ fn json_on_stdout_is_locusts() {
 fn files_that_cannot_be_written_are_named_before_the_load_begins() {
     let folder = folder_with(SCENARIO);
     fs::write(folder.path().join("file"), "").unwrap();
-    let host = server(HELLO);
-    run(
-        folder.path(),
-        &[
-            "swarm",
-            "--headless",
-            "-f",
-            "s.toml",
-            "-H",
-            &host,
-            "--csv",
-            "file/x",
-        ],
-    )
-    .expect(3, &["cannot write file/x_stats.csv"]);
+    let ended = run_headless(folder.path(), &server(HELLO), "--csv file/x");
+    ended.expect(3, &["cannot write file/x_stats.csv"]);
 }
 
 #[test]
 fn arrivals_stages_and_iterations_are_asked_for_on_the_command_line_or_in_the_file() {
     let folder = folder_with(SCENARIO);
     let host = server(HELLO);
-    let of = |flags: &str| {
-        let mut args = vec![
-            "swarm",
-            "--headless",
-            "-f",
-            "s.toml",
-            "-H",
-            &host,
-            "--record",
-            "r.json",
-        ];
-        args.extend(flags.split(' '));
-        run(folder.path(), &args).expect(0, &[]);
+    let record_of = |flags: &str| -> Value {
+        let flags = format!("--record r.json {flags}");
+        run_headless(folder.path(), &host, &flags).expect(0, &[]);
         let text = fs::read_to_string(folder.path().join("r.json")).unwrap();
-        serde_json::from_str::<Value>(&text).unwrap()["measurement"].take()
+        serde_json::from_str(&text).unwrap()
     };
-    let arrived = of("--arrival-rate 50 -t 2");
-    let planned = arrived["arrivals"]["planned"].as_f64().unwrap();
+    let arrived = record_of("--arrival-rate 50 -t 2");
+    let planned = &arrived["measurement"]["arrivals"]["planned"];
     // Four standard deviations around a hundred.
+    let planned = planned.as_f64().unwrap();
     assert!((planned - 100.0).abs() < 40.0, "{planned}");
-    assert_eq!(
-        of("-i 7")["requests"][0]["completed_in_period"]
-            .as_u64()
-            .map(|n| n <= 7),
-        Some(true)
-    );
-    assert_eq!(of("--reset-stats -r 2 -u 3 -t 1")["warm_up_ms"], 1000.0);
-    run(
-        folder.path(),
-        &[
-            "swarm",
-            "-f",
-            "s.toml",
-            "-H",
-            &host,
-            "--arrival-rate",
-            "5",
-            "-u",
-            "2",
-        ],
-    )
-    .expect(2, &["--users"]);
+    let iterations = record_of("-i 7");
+    assert_eq!(iterations["summary"]["total"]["requests"], 7);
+    let reset = record_of("--reset-stats -r 2 -u 3 -t 1");
+    assert_eq!(reset["measurement"]["warm_up_ms"], 1000.0);
+    run_headless(folder.path(), &host, "--arrival-rate 5 -u 2").expect(2, &["--users"]);
 }
 
 #[test]
 fn a_hopeless_load_is_given_up_and_fails() {
     let threshold = "[[threshold]]\nmetric = \"response_time.max\"\nbelow = \"1us\"\nabort_on = true\nabort_after = \"1s\"\n";
     let folder = folder_with(&format!("{SCENARIO}{threshold}"));
-    let host = server(HELLO);
-    run(
-        folder.path(),
-        &[
-            "swarm",
-            "--headless",
-            "-f",
-            "s.toml",
-            "-H",
-            &host,
-            "-t",
-            "1h",
-        ],
-    )
-    .expect(1, &["threshold broken: response_time.max below 1us"]);
+    let ended = run_headless(folder.path(), &server(HELLO), "-t 1h");
+    ended.expect(1, &["threshold broken: response_time.max below 1us"]);
 }
 
 #[test]
 fn failed_requests_end_it_with_1_and_their_cause() {
     let folder = folder_with(SCENARIO);
     let host = server("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
-    let ended = run(
-        folder.path(),
-        &["swarm", "--headless", "-f", "s.toml", "-H", &host],
-    );
+    let ended = run_headless(folder.path(), &host, "");
     ended.expect(1, &[]);
     assert!(ended.stdout.contains("status 503"), "{}", ended.stdout);
 }
@@ -260,21 +145,7 @@ fn failed_requests_end_it_with_1_and_their_cause() {
 #[test]
 fn refusing_host_is_counted_and_not_an_error() {
     let folder = folder_with(SCENARIO);
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let ended = run(
-        folder.path(),
-        &[
-            "swarm",
-            "--headless",
-            "-f",
-            "s.toml",
-            "-H",
-            &format!("http://{closed}"),
-        ],
-    );
+    let ended = run_headless(folder.path(), &closed_port(), "");
     ended.expect(1, &[]);
     assert!(
         ended.stdout.contains("connection refused"),
@@ -286,57 +157,28 @@ fn refusing_host_is_counted_and_not_an_error() {
 #[test]
 fn users_mistakes_end_it_with_2_and_say_which() {
     let folder = folder_with(&SCENARIO.replace("users", "usres"));
-    run(
-        folder.path(),
-        &[
-            "swarm",
-            "--headless",
-            "-f",
-            "s.toml",
-            "-H",
-            "http://127.0.0.1:1",
-        ],
-    )
-    .expect(2, &["s.toml:4", "usres", "users"]);
+    run_headless(folder.path(), &closed_port(), "").expect(2, &["s.toml:4", "usres", "users"]);
     run(folder.path(), &["swarm", "--headless", "-f", "none.toml"]).expect(2, &["none.toml"]);
     let folder = folder_with(SCENARIO);
     run(folder.path(), &["swarm", "--headless", "-f", "s.toml"])
         .expect(2, &["names no host", "hint: ", "--host"]);
-    run(
-        folder.path(),
-        &[
-            "swarm",
-            "--headless",
-            "-f",
-            "s.toml",
-            "-H",
-            "http://no.such.host.invalid",
-        ],
-    )
-    .expect(2, &["no.such.host.invalid"]);
-    run(
-        folder.path(),
-        &["swarm", "--headless", "-f", "s.toml", "-u", "0"],
-    )
-    .expect(2, &["--users"]);
-    run(
-        folder.path(),
-        &["swarm", "--headless", "-f", "s.toml", "-r", "-1"],
-    )
-    .expect(2, &[]);
-    run(
-        folder.path(),
-        &["swarm", "--headless", "-f", "s.toml", "-t", "soon"],
-    )
-    .expect(2, &["90s"]);
+    let unknown = "http://no.such.host.invalid";
+    run_headless(folder.path(), unknown, "").expect(2, &["no.such.host.invalid"]);
     for (flag, value, words) in [
+        ("-t", "soon", "90s"),
         ("-t", "30M", "write `m` for minutes"),
+        (
+            "-r",
+            "0",
+            "'0' for '--spawn-rate <RATE>': must be a number above zero",
+        ),
         (
             "-u",
             "2.5",
-            "invalid value '2.5' for '--users <N>': it has to be a whole number",
+            "invalid value '2.5' for '--users <N>': it must be a whole number",
         ),
-        ("-i", "0", "it has to be a whole number of at least 1"),
+        ("-u", "0", "it must be a whole number of at least 1"),
+        ("-i", "0", "it must be a whole number of at least 1"),
         ("--seed", "99999999999999999999", "it is too large"),
     ] {
         let args = ["swarm", "--headless", "-f", "s.toml", flag, value];
@@ -354,28 +196,15 @@ fn users_mistakes_end_it_with_2_and_say_which() {
 fn broken_threshold_ends_it_with_1() {
     let threshold = "[[threshold]]\nmetric = \"requests_per_second\"\nabove = 1e9\n";
     let folder = folder_with(&format!("{SCENARIO}{threshold}"));
-    let ended = run(
-        folder.path(),
-        &["swarm", "--headless", "-f", "s.toml", "-H", &server(HELLO)],
-    );
+    let ended = run_headless(folder.path(), &server(HELLO), "");
     ended.expect(1, &["threshold broken", "requests_per_second"]);
 }
 
 #[test]
 fn interruption_ends_it_with_130_and_what_was_measured() {
     let folder = folder_with(SCENARIO);
-    let args = [
-        "swarm",
-        "--headless",
-        "-f",
-        "s.toml",
-        "-H",
-        &server(HELLO),
-        "-t",
-        "1h",
-    ];
-    let mut command = bakeoff(&args);
-    let mut child = command
+    let host = server(HELLO);
+    let mut child = bakeoff(&headless(&host, "-t 1h"))
         .current_dir(folder.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -413,8 +242,7 @@ fn run_with_files(folder: &std::path::Path, limit: &str, args: &[&str]) -> Ended
 fn too_few_open_files_are_said_before_the_start_and_where_requests_fail() {
     let folder = folder_with(SCENARIO);
     let host = server(HELLO);
-    let args = ["swarm", "--headless", "-f", "s.toml", "-H", &host];
-    let args = [&args[..], &["-u", "100", "-r", "1000", "-t", "1s"]].concat();
+    let args = headless(&host, "-u 100 -r 1000 -t 1s");
     let ended = run_with_files(folder.path(), "-n 60", &args);
     ended.expect(
         1,
@@ -436,16 +264,7 @@ fn too_few_open_files_are_said_before_the_start_and_where_requests_fail() {
 fn the_version_of_http_can_be_asked_for() {
     let folder = folder_with(SCENARIO);
     let host = server("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
-    let args = [
-        "swarm",
-        "--headless",
-        "--http2",
-        "-f",
-        "s.toml",
-        "-H",
-        &host,
-    ];
-    let ended = run(folder.path(), &args);
+    let ended = run_headless(folder.path(), &host, "--http2");
     ended.expect(1, &[]);
     let cause = "does the server speak HTTP/2?";
     assert!(ended.stdout.contains(cause), "{ended:#?}");
@@ -454,16 +273,6 @@ fn the_version_of_http_can_be_asked_for() {
 #[test]
 fn a_certificate_file_that_is_not_there_is_the_users_mistake() {
     let folder = folder_with(&format!("{SCENARIO}[connection]\nca_file = \"none.pem\"\n"));
-    let ended = run(
-        folder.path(),
-        &[
-            "swarm",
-            "--headless",
-            "-f",
-            "s.toml",
-            "-H",
-            "https://127.0.0.1",
-        ],
-    );
+    let ended = run_headless(folder.path(), "https://127.0.0.1", "");
     ended.expect(2, &["error: s.toml:11: `ca_file` cannot read none.pem"]);
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::bakeoff::Server;
+use crate::load::page;
 
 const SCENARIO: &str = "name = \"hello\"\n[load]\nusers = 3\nspawn_rate = 100\n[[task]]\nname = \"/health\"\npath = \"/health\"\n";
 
@@ -21,16 +22,8 @@ fn page_starts_and_stops_a_load_and_the_final_tables_are_printed() {
     let folder = tempfile::tempdir().unwrap();
     let scenario = folder.path().join("s.toml");
     fs::write(&scenario, SCENARIO).unwrap();
-    let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
-    let page = Server::start(&[
-        "swarm",
-        "-f",
-        scenario.to_str().unwrap(),
-        "-H",
-        &server.url(),
-        "--web-port",
-        "0",
-    ]);
+    let server = Server::serve();
+    let page = page(&scenario, &server.url(), &[]);
     assert!(page.get("/").body.contains("Bakeoff"));
     assert_eq!(page.get("/stats/requests").json()["state"], "ready");
     let form = "content-type: application/x-www-form-urlencoded\r\n";
@@ -82,24 +75,13 @@ fn a_killed_page_leaves_a_run_that_is_called_cut_short() {
     let folder = tempfile::tempdir().unwrap();
     let (scenario, store) = (folder.path().join("s.toml"), folder.path().join("h.sqlite"));
     fs::write(&scenario, SCENARIO).unwrap();
-    let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
-    let start = || {
-        Server::start(&[
-            "swarm",
-            "-f",
-            scenario.to_str().unwrap(),
-            "-H",
-            &server.url(),
-            "--web-port",
-            "0",
-            "--store",
-            store.to_str().unwrap(),
-        ])
-    };
+    let server = Server::serve();
+    let store = ["--store", store.to_str().unwrap()];
+    let start = || page(&scenario, &server.url(), &store);
     let page = start();
     let form = "content-type: application/x-www-form-urlencoded\r\n";
     assert_eq!(page.request("POST", "/swarm", form, "").status, 200);
-    // The run is there once its load has begun.
+    // The entry exists once the load has started.
     while page.get("/history").json()["runs"][0]["requests"].as_u64() < Some(1) {
         std::thread::yield_now();
     }

@@ -103,22 +103,29 @@ impl TryFrom<String> for Percent {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let number = text
-            .strip_suffix('%')
-            .and_then(|number| number.trim().parse::<f64>().ok());
-        match number {
-            Some(percent) if (0.0..100.0).contains(&percent) => Ok(Self(percent / 100.0)),
-            _ => Err("a percentage from 0 to below 100 is needed, such as \"5%\"".into()),
-        }
+        parse_share(&text).map(Self)
     }
 }
 
-/// Ratio of a percentage from 0 to below 100: 0.05 for `5%`.
+/// Parses a percentage such as `5%` or `0.5`, where the sign may be left out, into a ratio of at least 0.
 ///
 /// # Errors
-/// The correct form, for any other text.
+/// The expected form, if `text` is not a percentage.
 pub fn parse_percent(text: &str) -> Result<f64, String> {
-    Percent::try_from(text.to_owned()).map(|share| share.0)
+    let number = text.strip_suffix('%').unwrap_or(text).trim();
+    match number.parse::<f64>() {
+        Ok(percent) if percent >= 0.0 && percent.is_finite() => Ok(percent / 100.0),
+        _ => Err("a percentage such as \"5%\" is needed".into()),
+    }
+}
+
+/// Parses a percentage below 100 %, in the form of [`parse_percent`], into a ratio below 1.
+///
+/// # Errors
+/// The expected form and range, if `text` is not such a percentage.
+pub fn parse_share(text: &str) -> Result<f64, String> {
+    let share = parse_percent(text).ok().filter(|share| *share < 1.0);
+    share.ok_or_else(|| "a percentage from 0 to below 100 is needed, such as \"5%\"".into())
 }
 
 /// Objective of a text such as `p95 < 500ms`.
@@ -245,5 +252,32 @@ impl TryFrom<RawWarmUp> for WarmUp {
             }
             RawWarmUp::Bounds(_) => Err("`at_least` is more than `at_most`".to_owned()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_are_numbers_with_or_without_their_sign() {
+        for (text, ratio) in [
+            ("5", 0.05),
+            ("5%", 0.05),
+            ("5 %", 0.05),
+            ("0.5%", 0.005),
+            ("0", 0.0),
+        ] {
+            assert_eq!(parse_percent(text), Ok(ratio), "{text}");
+            assert_eq!(parse_share(text), Ok(ratio), "{text}");
+        }
+        assert_eq!(parse_percent("150%"), Ok(1.5));
+        for text in ["", "%", "5%%", "-1%", "x", "inf", "NaN"] {
+            let error = parse_percent(text).unwrap_err();
+            assert!(error.contains("such as \"5%\""), "{text}: {error}");
+            assert!(parse_share(text).is_err(), "{text}");
+        }
+        let error = parse_share("100%").unwrap_err();
+        assert!(error.contains("below 100"), "{error}");
     }
 }

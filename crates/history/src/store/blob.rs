@@ -1,4 +1,4 @@
-//! JSON as the history holds it: compressed where there is much of it.
+//! JSON in the columns of the history; large values are compressed.
 
 use std::io::{Read, Write};
 
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::DamagedRun;
 
-/// No part of a run is longer; a file that decompresses to more is not ours.
+/// Maximum size of a decompressed value, in bytes. A larger one is not from Bakeoff.
 const MOST_BYTES: u64 = 1 << 28;
 
 pub(super) fn json(value: &impl Serialize) -> String {

@@ -1,10 +1,10 @@
-//! The entry of a load that is running.
+//! Entry of a running load.
 
 use super::{History, HistoryError, NewRun};
 use bakeoff_record::run::Measurement;
 use bakeoff_record::stored::RunId;
 
-/// An open entry, written as its load goes on. That it cannot be written is told once: it ends no load.
+/// Open entry, written during the load. Only the first error is returned, since an error does not end the load.
 #[derive(Debug)]
 pub struct Entry {
     history: History,
@@ -13,7 +13,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Enters a load that begins now.
+    /// Adds an entry for a load that starts now.
     pub fn begin(history: History, run: &NewRun) -> Result<Self, HistoryError> {
         let run = history.begin(run)?;
         Ok(Self {
@@ -23,22 +23,25 @@ impl Entry {
         })
     }
 
-    /// Writes what is new; to be called about once a second. After the first error there is no other.
+    /// Writes the new seconds. Call this about once per second.
+    ///
+    /// # Errors
+    /// The first error only; later errors are ignored.
     pub fn save(&mut self, so_far: &Measurement) -> Result<(), HistoryError> {
         let saved = self.history.save(self.run, so_far);
-        self.told_once(saved)
+        self.first_error(saved)
     }
 
-    /// Writes the last of the load; where nothing was measured the entry goes.
+    /// Writes the final measurement. Without a measurement, the entry is deleted.
     pub fn finish(mut self, measured: Option<&Measurement>) -> Result<(), HistoryError> {
         let finished = match measured {
             Some(measured) => self.history.finish(self.run, measured),
             None => self.history.delete(self.run),
         };
-        self.told_once(finished)
+        self.first_error(finished)
     }
 
-    fn told_once(&mut self, written: Result<(), HistoryError>) -> Result<(), HistoryError> {
+    fn first_error(&mut self, written: Result<(), HistoryError>) -> Result<(), HistoryError> {
         let is_news = written.is_err() && !self.has_failed;
         self.has_failed |= written.is_err();
         if is_news { written } else { Ok(()) }

@@ -1,4 +1,4 @@
-//! The tables of the history, and how rows become values.
+//! Tables of the history, and conversion of their rows.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,13 +16,13 @@ use bakeoff_record::json::{CoarseRecord, MeasurementRecord, SecondRecord, Source
 use bakeoff_record::run::Measurement;
 use bakeoff_record::stored::{Figures, RunId, RunState, StoredRun};
 
-/// The version of the tables. A reader refuses a newer one.
+/// Version of the tables. A newer version is an error.
 pub(super) const VERSION: i64 = 2;
 
-/// Tells the file from the databases of other programs.
+/// Application id in the file, which no other program uses.
 const APPLICATION: i64 = 0x626b_6f66;
 
-/// How long another process that writes is waited for.
+/// Longest wait for another process that writes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 const TABLES: &str = "
@@ -59,21 +59,20 @@ const TABLES: &str = "
     ) WITHOUT ROWID;
 ";
 
-/// What came later, version by version: the first brings a file of version 1 to version 2.
+/// Migrations: the first one upgrades a file from version 1 to version 2.
 const LATER: [&str; 1] = [
-    // Where a coarse run is from; null where Bakeoff made the run. What such a run does not tell is -1 where the
-    // column holds no null.
+    // Source of a coarse run; null for a run of Bakeoff. An unknown value is -1 in columns without nulls.
     "ALTER TABLE runs ADD COLUMN source TEXT;",
 ];
 
-/// In a column that holds no null: not known.
+/// Unknown value in a column without nulls.
 const UNKNOWN: i64 = -1;
 
-/// What [`stored_run`] reads, in its order.
+/// Columns that [`stored_run`] reads, in its order.
 pub(super) const COLUMNS: &str = "id, name, host, config, started_at_ms, state, notes, tags, \
     users, period_us, requests, failures, requests_per_second, median_us, p95_us, p99_us, source";
 
-/// Opens the file, and makes its tables where there are none.
+/// Opens the file. Makes its tables if they do not exist.
 pub(super) fn open(path: &Path) -> Result<Connection, HistoryError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|source| HistoryError::Folder {
@@ -181,7 +180,7 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<Found> {
     Ok(found)
 }
 
-/// Writes what a measurement has more than what is there; false if there is no such run.
+/// Writes the new part of a measurement. Returns `false` if there is no such run.
 pub(super) fn write(
     connection: &mut Connection,
     run: RunId,
@@ -256,7 +255,7 @@ fn write_totals(
     Ok(())
 }
 
-/// Enters a run of another program.
+/// Adds a run of another program.
 pub(super) fn insert_coarse(
     connection: &mut Connection,
     owner: Owner,
@@ -288,7 +287,7 @@ pub(super) fn insert_coarse(
     Ok(RunId(connection.last_insert_rowid()))
 }
 
-/// The run of a row of [`COLUMNS`]. What somebody else has put there is read as well as it can be.
+/// Converts a row of [`COLUMNS`]. Invalid values, which Bakeoff does not write, become unknown.
 pub(super) fn stored_run(row: &Row<'_>) -> rusqlite::Result<StoredRun> {
     let known = |column| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(column)?).ok());
     let source: Option<String> = row.get(16)?;

@@ -1,12 +1,12 @@
-//! The process that a run belongs to.
+//! Process that writes a run.
 
 use procfs::process::Process;
 
-/// A process, told apart from a later one with the same id by when it started.
+/// Process with its start time, since a later process may have the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Owner {
     pub(super) process: i64,
-    /// Clock ticks from the start of the machine; 0 where that is not known.
+    /// Start time in clock ticks since the start of the machine; 0 if it is unknown.
     pub(super) started: i64,
 }
 
@@ -22,7 +22,7 @@ impl Owner {
     }
 }
 
-/// When the process with this id started; `None` if there is none.
+/// Start time of the process with this id, in clock ticks; `None` if there is no such process.
 fn started(process: i64) -> Option<i64> {
     let process = Process::new(i32::try_from(process).ok()?).ok()?;
     let started = process.stat().ok()?.starttime;

@@ -1,12 +1,12 @@
-//! Lets in clients that know the login, and bounds how many wrong ones can be tried.
+//! Login check with a limit on wrong logins.
 //!
-//! Each wrong login uses up a guess. A client without guesses is answered 429 whatever it offers, without a look at it:
-//! an answer that depended on the login would be a guess. Guesses come back with time.
+//! Each wrong login uses up a guess. A client without guesses gets 429 for any login, right or wrong: an answer that
+//! depended on the login would be another guess. Guesses come back with time.
 //!
-//! - Guesses are counted per address (an IPv6 network of 64 bits is one) and over all addresses together.
-//! - A right login uses up nothing, and neither does the same wrong one again, as of a program with an old password.
-//! - Browsers that have been let in keep a cookie and are counted apart from their address. Somebody who guesses without
-//!   end, from the same address too, keeps out new clients of that address, but not those. The cookie alone opens nothing.
+//! - Guesses are counted per address (an IPv6 network of 64 bits is one address), and over all addresses together.
+//! - A right login uses up no guess. A repeated wrong login uses up no further guess: a program may have an old password.
+//! - Browsers with a right login get a cookie, and are counted apart from their address. An attacker at the same address
+//!   locks out new clients of that address, but not these browsers. The cookie does not replace the login.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -23,51 +23,51 @@ use subtle::ConstantTimeEq;
 
 use super::login::{Digest, Login, offered};
 
-/// Name of the cookie of a browser that has been let in.
+/// Name of the cookie of a browser that had the right login.
 const COOKIE: &str = "bakeoff_known";
 
-/// Clients beyond which those that have all their guesses are forgotten.
+/// Number of clients from which clients with all their guesses are deleted.
 const MOST_CLIENTS: usize = 256;
 
-/// Number of wrong logins that are looked at.
+/// Limit of wrong logins.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Guesses {
     /// Guesses at once; at least 1.
     pub(crate) most: u32,
-    /// Time after which one that was used comes back.
+    /// Time after which one used guess comes back.
     pub(crate) every: Duration,
 }
 
 impl Guesses {
-    /// For one client.
+    /// Limit of one client.
     pub(crate) const OF_A_CLIENT: Self = Self {
         most: 10,
         every: Duration::from_secs(5),
     };
 
-    /// For all addresses together.
+    /// Limit of all addresses together.
     pub(crate) const OF_ALL: Self = Self {
         most: 100,
         every: Duration::from_millis(500),
     };
 
-    /// Time until there is a guess, if all have come back at `whole_at`.
+    /// Time until a guess is free, if all guesses are free at `whole_at`.
     fn wait(self, whole_at: Instant, now: Instant) -> Duration {
         let used = whole_at.saturating_duration_since(now);
         used.saturating_sub(self.every * (self.most - 1))
     }
 
-    /// When all have come back, after one more was used.
+    /// Time at which all guesses are free after one more was used.
     fn used(self, whole_at: Instant, now: Instant) -> Instant {
         whole_at.max(now) + self.every
     }
 }
 
-/// The login with what was tried.
+/// The login, with the guesses so far.
 #[derive(Debug)]
 pub(crate) struct Gate {
     login: Login,
-    /// Value of the cookie; `None` where the system gives no random bytes, and then nobody has it.
+    /// Value of the cookie; `None` if the system gives no random bytes. Then no client has the cookie.
     pass: Option<String>,
     of_a_client: Guesses,
     of_all: Guesses,
@@ -76,7 +76,7 @@ pub(crate) struct Gate {
 
 #[derive(Debug)]
 struct Tries {
-    /// When all addresses together have all their guesses again.
+    /// Time at which all guesses of all addresses together are free again.
     whole_at: Instant,
     clients: HashMap<Client, Guesser>,
 }
@@ -87,10 +87,10 @@ struct Guesser {
     last: Digest,
 }
 
-/// Who shares guesses.
+/// Group of requests that share guesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Client {
-    /// The browsers that have been let in before.
+    /// Browsers with the cookie.
     Known,
     Address(IpAddr),
 }
@@ -99,7 +99,7 @@ enum Client {
 enum Verdict {
     Right,
     Wrong,
-    /// Not looked at; there is a guess again after this time.
+    /// Not checked; a guess is free after this time.
     Later(Duration),
 }
 
@@ -163,7 +163,7 @@ impl Gate {
             tries.whole_at = self.of_all.used(tries.whole_at, now);
         }
         if tries.clients.len() >= MOST_CLIENTS {
-            // Those that are left have used guesses of all addresses, which are few.
+            // The remaining clients have used guesses of all addresses together, so they are few.
             tries.clients.retain(|_, guesser| guesser.whole_at > now);
         }
         let guesser = Guesser {
@@ -181,7 +181,7 @@ impl Gate {
     }
 }
 
-/// The address, or the first 64 bits of an IPv6 one: whoever has one of these has all.
+/// The address, or the first 64 bits of an IPv6 address, since one owner usually has that whole network.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
@@ -192,7 +192,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Refuses clients without the login.
+/// Refuses requests without the login.
 pub(crate) async fn ask_for_login(
     State(gate): State<Option<Arc<Gate>>>,
     request: Request,
@@ -202,7 +202,7 @@ pub(crate) async fn ask_for_login(
         return next.run(request).await;
     };
     let client = gate.client(&request);
-    // Browsers ask without a login first.
+    // The first request of a browser has no login.
     let Some(offered) = offered(request.headers()) else {
         return challenge();
     };
@@ -226,7 +226,7 @@ fn challenge() -> Response {
         header::WWW_AUTHENTICATE,
         "Basic realm=\"Bakeoff\", charset=\"UTF-8\"",
     )];
-    let body = "this page needs a login";
+    let body = "this page requires a login";
     (StatusCode::UNAUTHORIZED, challenge, body).into_response()
 }
 
@@ -265,7 +265,7 @@ mod tests {
         let ask = |address, login, now| gate.ask(at(address), &digest(login), now);
         assert_eq!(ask("10.0.0.1", "ada:1", now), Verdict::Wrong);
         assert_eq!(ask("10.0.0.1", "ada:2", now), Verdict::Wrong);
-        // The right one too, or the answer would tell.
+        // The right login too: otherwise the answer would be a guess.
         for login in ["ada:3", LOGIN] {
             let later = Verdict::Later(5 * SECOND);
             assert_eq!(ask("10.0.0.1", login, now), later, "{login}");

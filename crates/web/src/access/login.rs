@@ -1,4 +1,4 @@
-//! The user and password that a page asks for.
+//! User and password of a page.
 
 use axum::http::{HeaderMap, header};
 use base64::Engine;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-/// A user name and password. Kept as a digest, so that neither memory nor a debug line shows them.
+/// User name and password, kept as a digest, so that neither memory nor debug output shows them.
 #[derive(Debug, Clone)]
 pub struct Login {
     digest: Digest,
@@ -15,9 +15,9 @@ pub struct Login {
 /// Digest of a login that a client offers.
 pub(super) type Digest = [u8; 32];
 
-/// Error for a text that is no login.
+/// Error for a text that is not a login.
 #[derive(Debug, thiserror::Error)]
-#[error("a login is USER:PASSWORD, with both")]
+#[error("a login must be USER:PASSWORD, and neither may be empty")]
 pub struct InvalidLogin;
 
 impl std::str::FromStr for Login {
@@ -34,13 +34,13 @@ impl std::str::FromStr for Login {
 }
 
 impl Login {
-    /// Compares an offered login. Takes as long for nearly right ones as for any other.
+    /// Compares an offered login in constant time.
     pub(super) fn is(&self, offered: &Digest) -> bool {
         offered.ct_eq(&self.digest).into()
     }
 }
 
-/// The login that a request offers; `None` without one that can be read.
+/// Login of a request; `None` if there is none that can be read.
 pub(super) fn offered(headers: &HeaderMap) -> Option<Digest> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = value.split_once(' ')?;

@@ -1,4 +1,4 @@
-//! The fields of a form, in either of the ways that browsers and scripts send them.
+//! Fields of a form, in both encodings that browsers and scripts use.
 
 use std::error::Error;
 
@@ -7,7 +7,7 @@ use axum::http::header;
 
 use crate::swarm::SwarmError;
 
-/// Names and values in the order in which they were sent; none where the request says of no body what it is.
+/// Reads names and values in the order of the request. A request without a content type has no fields.
 pub(crate) async fn fields(request: Request) -> Result<Vec<(String, String)>, SwarmError> {
     let kind = request.headers().get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok());
@@ -23,7 +23,8 @@ pub(crate) async fn fields(request: Request) -> Result<Vec<(String, String)>, Sw
         let form = Form::from_request(request, &()).await;
         return form.map(|Form(fields)| fields).map_err(unreadable);
     }
-    let message = format!("user_count and spawn_rate are fields of a form, not of {kind}");
+    let message =
+        format!("cannot read a body of type {kind}: send user_count and spawn_rate as a form");
     Err(SwarmError::Form(message))
 }
 
@@ -37,5 +38,5 @@ async fn parts(mut form: Multipart) -> Result<Vec<(String, String)>, SwarmError>
 }
 
 fn unreadable(error: impl Error) -> SwarmError {
-    SwarmError::Form(format!("the form cannot be read: {error}"))
+    SwarmError::Form(format!("cannot read the form: {error}"))
 }

@@ -1,4 +1,4 @@
-//! The page itself: what is in the folder `assets`, and the chart library.
+//! Files of the page: the folder `assets` and the chart library.
 
 use axum::Router;
 use axum::extract::Path;
@@ -12,7 +12,7 @@ use super::Page;
 const SCRIPT: &str = "text/javascript";
 const STYLE: &str = "text/css";
 
-/// Name, type and content.
+/// Name, content type and content of each file.
 const ASSETS: [(&str, &str, &str); 17] = [
     ("uplot.js", SCRIPT, UPLOT_JS),
     ("uplot.css", STYLE, UPLOT_CSS),

@@ -1,4 +1,4 @@
-//! What can be downloaded of the last load: thin calls of the renderers.
+//! Downloads of the last load, made by the renderers.
 
 use axum::Router;
 use axum::extract::{Query, State};
@@ -11,19 +11,19 @@ use serde_json::{Value, json};
 
 use super::Page;
 
-/// A report may run what it holds and reach nothing: its scripts have an origin of their own.
+/// Policy by which a report may run its own scripts in an origin of their own, and may load nothing.
 pub(super) const REPORT_POLICY: &str = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:";
 
 /// A file of the last load.
 struct File {
     path: &'static str,
     what: &'static str,
-    /// The end of the suggested file name.
+    /// Ending of the suggested file name.
     ending: &'static str,
     content: Content,
 }
 
-/// What is in a file. Locust's tables are there before the first load too, and are always files to be saved.
+/// Content of a file. Locust's tables exist before the first load too, and are always sent as attachments.
 enum Content {
     Page(fn(&LoadTest) -> String),
     Record(fn(&LoadTest) -> String),
@@ -33,25 +33,25 @@ enum Content {
 static FILES: [File; 6] = [
     File {
         path: "/stats/report",
-        what: "Report that a browser shows",
+        what: "Report for a browser",
         ending: "report.html",
         content: Content::Page(bakeoff_report::html::render_load_test),
     },
     File {
         path: "/stats/record",
-        what: "Record of the run, with every second of it",
+        what: "Full record of the run, second by second",
         ending: "run.json",
         content: Content::Record(bakeoff_report::json::render_load_test),
     },
     File {
         path: "/stats/requests/csv",
-        what: "Statistics by request name",
+        what: "Statistics per request name",
         ending: "stats.csv",
         content: Content::Table(bakeoff_report::locust_csv::stats),
     },
     File {
         path: "/stats/requests_full_history/csv",
-        what: "Statistics second by second",
+        what: "Statistics per second",
         ending: "stats_history.csv",
         content: Content::Table(|measured| {
             bakeoff_report::locust_csv::stats_history(measured, true)
@@ -59,35 +59,35 @@ static FILES: [File; 6] = [
     },
     File {
         path: "/stats/failures/csv",
-        what: "Failures by cause",
+        what: "Failures per cause",
         ending: "failures.csv",
         content: Content::Table(bakeoff_report::locust_csv::failures),
     },
     File {
         path: "/exceptions/csv",
-        what: "Exceptions, which a scenario cannot raise",
+        what: "Exceptions, always empty, for scripts made for Locust",
         ending: "exceptions.csv",
         content: Content::Table(|_| bakeoff_report::locust_csv::exceptions()),
     },
 ];
 
 #[derive(Debug, Deserialize)]
-struct Wish {
+struct Options {
     download: Option<String>,
 }
 
 pub(super) fn router() -> Router<Page> {
     let mut router = Router::new();
     for file in &FILES {
-        let serve = move |State(page): State<Page>, Query(wish): Query<Wish>| async move {
-            download(page, file, wish.download.is_some()).await
+        let serve = move |State(page): State<Page>, Query(options): Query<Options>| async move {
+            download(page, file, options.download.is_some()).await
         };
         router = router.route(file.path, get(serve));
     }
     router
 }
 
-/// What the page offers.
+/// Path, description and name of each file.
 pub(super) fn list() -> Vec<Value> {
     let files = FILES.iter();
     files
@@ -99,7 +99,7 @@ async fn download(page: Page, file: &'static File, wished: bool) -> Response {
     let test = page.swarm.load_test();
     let is_table = matches!(file.content, Content::Table(_));
     if test.is_none() && !is_table {
-        return (StatusCode::NOT_FOUND, "no load was started yet").into_response();
+        return (StatusCode::NOT_FOUND, "no test has started yet").into_response();
     }
     let test = test.unwrap_or_else(|| page.swarm.nothing_measured());
     let name = format!("{}-{}", file_name(&test), file.ending);
@@ -141,7 +141,7 @@ impl Content {
     }
 }
 
-/// The scenario's name as a file may be called, and when its load began.
+/// File name of the scenario's name and the start of its load.
 fn file_name(test: &LoadTest) -> String {
     let plain = |letter: char| {
         if letter.is_ascii_alphanumeric() {

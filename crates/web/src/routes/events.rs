@@ -1,4 +1,4 @@
-//! The live load as server-sent events: one message a second at most, each with what is new.
+//! Live state of the load as server-sent events: at most one message per second, with the new points.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -16,23 +16,23 @@ use crate::points::Point;
 use crate::swarm::Live;
 use crate::wire::{Columns, MarkOut, Stats, names, position};
 
-/// How far apart messages are at least.
+/// Shortest time between two messages.
 const PACE: Duration = Duration::from_secs(1);
 
-/// Marks that a message has at most: the newest.
+/// Maximum number of marks in a message; the newest ones are sent.
 const MOST_MARKS: usize = 200;
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Wish {
-    /// The requests that the points are of, by method and name; all of them where there are none such.
+pub(super) struct Selection {
+    /// Method and name of the requests of the points; all requests if there is no such name.
     #[serde(default)]
     series: String,
 }
 
-/// What changed. A page that was told to begin anew gets the whole load, thinned; then only the seconds that are new.
+/// Change of the state. The first message of a load has all points, and later ones have the new seconds.
 #[derive(Debug, Serialize)]
 struct Message {
-    /// Whether the points before these are of no use any more.
+    /// `true` if these points replace all earlier ones.
     begin: bool,
     names: Vec<String>,
     points: Columns,
@@ -40,23 +40,23 @@ struct Message {
     stats: Stats,
 }
 
-/// The first message comes at once.
+/// Sends the first message at once, and further ones after each change.
 pub(super) async fn events(
     State(page): State<Page>,
-    Query(wish): Query<Wish>,
+    Query(selection): Query<Selection>,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let follower = Follower {
         changes: page.swarm.changes(),
         page,
-        series: wish.series,
+        series: selection.series,
         run: None,
         seconds: 0,
         next: Instant::now(),
     };
     let messages = futures_util::stream::unfold(follower, |mut follower| async {
         let message = follower.next().await?;
-        let event = Event::default().json_data(message).unwrap_or_default();
-        Some((Ok(event), follower))
+        let event = Event::default().json_data(message);
+        Some((Ok(event.expect("a message is valid JSON")), follower))
     });
     Sse::new(messages).keep_alive(KeepAlive::default())
 }
@@ -65,15 +65,15 @@ struct Follower {
     page: Page,
     changes: watch::Receiver<u64>,
     series: String,
-    /// The run whose points were sent, and how many seconds of it.
+    /// Run whose points were sent; `None` before the first message.
     run: Option<u64>,
     seconds: usize,
-    /// When the next message may be sent.
+    /// Time from which the next message may be sent.
     next: Instant,
 }
 
 impl Follower {
-    /// Waits for news; `None` when the page ends.
+    /// Waits for a change; `None` at the end of the page.
     async fn next(&mut self) -> Option<Message> {
         let first = self.run.is_none();
         let news = async {

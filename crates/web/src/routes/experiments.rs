@@ -1,4 +1,4 @@
-//! Experiments: which there are, one to watch, its report.
+//! Experiments: files, start, stop, status and report.
 
 use std::collections::HashMap;
 
@@ -40,7 +40,7 @@ async fn start(
 ) -> Json<Value> {
     let file = fields.get("file").map_or("", String::as_str);
     let quick = fields.contains_key("quick");
-    // Contenders and a load beside them would take each other's time.
+    // A load and contenders at the same time would share the CPU and disturb each other.
     let outcome = if page.swarm.is_running() {
         Err(ExperimentError::LoadIsRunning)
     } else {
@@ -81,13 +81,9 @@ async fn rendered(
     render: fn(&bakeoff_record::Experiment) -> String,
 ) -> Response {
     let experiment = page.experiments.status().experiment;
-    // One that was ended before its first turn has nothing to report.
+    // An experiment that was stopped before its first turn has no report.
     let Some(experiment) = experiment.filter(|experiment| !experiment.runs.is_empty()) else {
-        return (
-            StatusCode::NOT_FOUND,
-            "no experiment has come to a result yet",
-        )
-            .into_response();
+        return (StatusCode::NOT_FOUND, "no experiment has a result yet").into_response();
     };
     let text = tokio::task::spawn_blocking(move || render(&experiment)).await;
     let Ok(text) = text else {

@@ -1,4 +1,4 @@
-//! Every run ever made: list, look, annotate, forget, compare.
+//! History of runs: list, show, annotate, delete, compare.
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
@@ -14,7 +14,7 @@ use serde_json::json;
 use super::Page;
 use crate::wire::{Changes, RunDetail, RunOut};
 
-/// Runs that are compared at once, as many as charts have colours.
+/// Maximum number of compared runs, the number of colours of the charts.
 const MOST_COMPARED: usize = 6;
 
 pub(super) fn router() -> Router<Page> {
@@ -32,22 +32,22 @@ struct Search {
 
 #[derive(Debug, Deserialize)]
 struct Series {
-    /// The requests that charts and percentiles are of, by method and name; all of them where there are none such.
+    /// Method and name of the requests of charts and percentiles; all requests if there is no such name.
     #[serde(default)]
     series: String,
 }
 
 #[derive(Debug, Deserialize)]
 struct Compared {
-    /// Numbers with commas between them.
+    /// Numbers of runs, separated by commas.
     ids: String,
     #[serde(default)]
     series: String,
 }
 
-async fn list(State(page): State<Page>, Query(wish): Query<Search>) -> Response {
+async fn list(State(page): State<Page>, Query(query): Query<Search>) -> Response {
     read(page, move |history| {
-        let runs = history.list(&wish.search)?;
+        let runs = history.list(&query.search)?;
         let runs: Vec<RunOut> = runs.into_iter().map(Into::into).collect();
         Ok(json!({ "runs": runs }))
     })
@@ -57,10 +57,10 @@ async fn list(State(page): State<Page>, Query(wish): Query<Search>) -> Response 
 async fn look(
     State(page): State<Page>,
     Path(id): Path<i64>,
-    Query(wish): Query<Series>,
+    Query(query): Query<Series>,
 ) -> Response {
     read(page, move |history| {
-        detail(history, RunId(id), &wish.series)
+        detail(history, RunId(id), &query.series)
     })
     .await
 }
@@ -90,13 +90,12 @@ async fn forget(State(page): State<Page>, Path(id): Path<i64>) -> Response {
     .await
 }
 
-async fn compare(State(page): State<Page>, Query(wish): Query<Compared>) -> Response {
-    let ids: Result<Vec<i64>, _> = wish.ids.split(',').map(str::parse).collect();
+async fn compare(State(page): State<Page>, Query(query): Query<Compared>) -> Response {
+    let ids: Result<Vec<i64>, _> = query.ids.split(',').map(str::parse).collect();
     let ids = match ids {
         Ok(ids) if (1..=MOST_COMPARED).contains(&ids.len()) => ids,
         _ => {
-            let message =
-                format!("ids must be one to {MOST_COMPARED} numbers with commas between them");
+            let message = format!("ids must be 1 to {MOST_COMPARED} numbers, separated by commas");
             return refused(StatusCode::UNPROCESSABLE_ENTITY, &message);
         }
     };
@@ -109,7 +108,7 @@ async fn compare(State(page): State<Page>, Query(wish): Query<Compared>) -> Resp
         let caveats = bakeoff_report::runs::caveats(&stored);
         let runs = stored
             .into_iter()
-            .map(|(run, detail)| RunDetail::of(run, &detail, &wish.series));
+            .map(|(run, detail)| RunDetail::of(run, &detail, &query.series));
         let runs: Vec<RunDetail> = runs.collect();
         Ok(json!({ "runs": runs, "caveats": caveats }))
     })
@@ -121,7 +120,7 @@ fn detail(history: &History, id: RunId, series: &str) -> Result<RunDetail, Histo
     Ok(RunDetail::of(run, &history.detail(id)?, series))
 }
 
-/// Works on the history where waiting for the disk holds nobody up.
+/// Runs `work` on a thread where waiting for the disk blocks no other request.
 async fn read<Read: Serialize + Send + 'static>(
     page: Page,
     work: impl FnOnce(&History) -> Result<Read, HistoryError> + Send + 'static,
@@ -139,11 +138,8 @@ async fn read<Read: Serialize + Send + 'static>(
             };
             refused(status, &with_causes(&error))
         }
-        Ok(None) => refused(StatusCode::NOT_FOUND, "no history is kept"),
-        Err(_) => refused(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the history could not be read",
-        ),
+        Ok(None) => refused(StatusCode::NOT_FOUND, "the page has no history"),
+        Err(_) => refused(StatusCode::INTERNAL_SERVER_ERROR, "cannot read the history"),
     }
 }
 

@@ -1,10 +1,10 @@
-//! A load as its page shows it. It is brought up to date every second, at a cost that does not grow with the run.
+//! State of a load for the page, updated every second at a cost that does not grow with the run.
 
 use bakeoff_record::Measurement;
 
 use crate::points::Points;
 
-/// Locust's states.
+/// State of a load, as in Locust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Ready,
@@ -14,18 +14,18 @@ pub(crate) enum State {
     Stopped,
 }
 
-/// What the page shows.
+/// State of the current or last load.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) state: State,
     pub(crate) host: String,
     pub(crate) users: u32,
-    /// Which load of this page it is; it also changes where a measurement begins anew.
+    /// Number of the load. A reset of the statistics increases it too.
     pub(crate) run: u64,
-    /// What was measured so far; `None` before the first load.
+    /// Measurement so far; `None` before the first load.
     pub(crate) measurement: Option<Measurement>,
     pub(crate) points: Points,
-    /// Why the last load ended before its time.
+    /// Error that ended the last load.
     pub(crate) error: Option<String>,
 }
 
@@ -42,7 +42,7 @@ impl Live {
         }
     }
 
-    /// A new load begins.
+    /// Starts a new load.
     pub(super) fn begin(&mut self, host: String) {
         *self = Self {
             state: State::Spawning,
@@ -51,19 +51,19 @@ impl Live {
         };
     }
 
-    /// Nothing is known of the load that is over.
+    /// Deletes the measurement.
     pub(super) fn forget(&mut self) {
         (self.measurement, self.points) = (None, Points::new());
         self.run += 1;
     }
 
-    /// The load goes on.
+    /// Updates a running load.
     pub(super) fn follow(&mut self, state: State, users: u32, so_far: &Measurement) {
         (self.state, self.users) = (state, users);
         self.take(so_far);
     }
 
-    /// The load is over.
+    /// Ends the load with its measurement or error.
     pub(super) fn end(&mut self, outcome: Result<Measurement, String>) {
         (self.state, self.users) = (State::Stopped, 0);
         match outcome {
@@ -94,7 +94,7 @@ impl Live {
     }
 }
 
-/// A copy of everything but the timeline, which is long.
+/// Copy of a measurement with another timeline. The timeline is long and is not copied.
 fn with_timeline(measurement: &Measurement, timeline: Vec<bakeoff_record::Second>) -> Measurement {
     Measurement {
         warm_up: measurement.warm_up,

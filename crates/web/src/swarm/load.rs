@@ -1,4 +1,4 @@
-//! A load on a thread of its own.
+//! Load on a thread of its own.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -8,29 +8,29 @@ use std::thread::JoinHandle;
 use bakeoff_load::{Control, LoadConfig, Phase, Progress, with_causes};
 
 use super::live::State;
-use super::recording::{self, Recording};
+use super::recording::Recording;
 use super::{About, Shared, lock};
 
-/// What a load's thread owns.
+/// Data that the thread of a load owns.
 pub(super) struct Load {
     pub(super) about: Arc<About>,
     pub(super) config: LoadConfig,
     pub(super) control: Control,
     pub(super) shared: Arc<Shared>,
-    /// Where the run is kept, and under which tags.
+    /// File of the history; `None` if the run is not kept.
     pub(super) store: Option<PathBuf>,
     pub(super) tags: Vec<String>,
 }
 
 impl Load {
-    /// Begins at once, or when the thread `before` has ended, unless it was stopped by then.
+    /// Starts at once, or after the thread `before` has ended, unless the load was stopped by then.
     pub(super) fn start(self, before: Option<JoinHandle<()>>) -> JoinHandle<()> {
         let Some(before) = before else {
             self.announce();
             return std::thread::spawn(move || self.run());
         };
         std::thread::spawn(move || {
-            // A panic of that load was printed.
+            // A panic of the earlier load was printed.
             let _ = before.join();
             if !self.control.stopped().is_cancelled() {
                 self.announce();
@@ -39,11 +39,10 @@ impl Load {
         })
     }
 
-    /// Says that the load begins.
+    /// Logs and shows the start of the load.
     fn announce(&self) {
         let Self { config, shared, .. } = self;
-        let asked = recording::describe(config);
-        let line = format!("starting {asked} on {}", config.host);
+        let line = format!("starting {} on {}", config.describe(), config.host);
         shared.log.info(&line);
         lock(&shared.live).begin(config.host.clone());
         shared.changed();
@@ -65,7 +64,7 @@ impl Load {
             live.follow(state_of(progress.phase), progress.users, progress.so_far);
             drop(live);
             shared.changed();
-            // Only a load that has begun is a run: the address may lead nowhere.
+            // A load that could not start, such as for a wrong address, gets no entry.
             if let Some(path) = store.take() {
                 recording = Recording::begin(&path, &about, &config, tags.clone(), log);
             }
@@ -74,10 +73,12 @@ impl Load {
             }
         };
         let load = || bakeoff_load::run(&about.scenario, &config, &control, &mut observe);
-        // A load that panics is over, and the page says so: what it was at is no use to anybody.
+        // A load that panics has ended, and the page shows an error.
         let outcome = match catch_unwind(AssertUnwindSafe(load)) {
             Ok(outcome) => outcome.map_err(|error| with_causes(&error)),
-            Err(_) => Err("Bakeoff itself failed; the terminal says where".to_owned()),
+            Err(_) => Err(
+                "Bakeoff has a bug and the load stopped; the terminal shows the place".to_owned(),
+            ),
         };
         let mut live = lock(&shared.live);
         live.end(outcome);

@@ -1,4 +1,4 @@
-//! The entry of a running load in the history, as the page's log tells of it.
+//! Entry of a running load in the history. Errors go to the page's log.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use bakeoff_record::Measurement;
 use super::About;
 use crate::log::Log;
 
-/// An open entry; what keeps it from being written is in the log.
+/// Open entry. Errors of the history are logged.
 #[derive(Debug)]
 pub(super) struct Recording(Entry);
 
 impl Recording {
-    /// `None` where the history does not take it.
+    /// Opens an entry; `None` if the history cannot be written.
     pub(super) fn begin(
         path: &Path,
         about: &About,
@@ -25,7 +25,7 @@ impl Recording {
         let run = NewRun {
             name: about.scenario.name().to_owned(),
             host: config.host.clone(),
-            config: describe(config),
+            config: config.describe(),
             bakeoff_version: about.bakeoff_version.clone(),
             machine: about.machine.clone(),
             tags,
@@ -44,14 +44,9 @@ impl Recording {
 }
 
 fn tell<Done>(written: Result<Done, HistoryError>, log: &Log) -> Option<Done> {
-    let failed =
-        |error: &HistoryError| log.error(&format!("this run is not kept: {}", with_causes(error)));
+    let failed = |error: &HistoryError| {
+        let causes = with_causes(error);
+        log.error(&format!("the run is not kept in the history: {causes}"));
+    };
     written.inspect_err(failed).ok()
-}
-
-/// The load as people say it: `70 users at 10/s for 1m`.
-pub(super) fn describe(config: &LoadConfig) -> String {
-    let time = config.run_time.map(humantime::format_duration);
-    let time = time.map_or_else(String::new, |time| format!(" for {time}"));
-    format!("{}{time}", config.workload)
 }

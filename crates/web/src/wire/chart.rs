@@ -1,4 +1,4 @@
-//! What charts draw, in columns.
+//! Points of charts, in columns.
 
 use bakeoff_record::{Mark, Measurement};
 use serde::Serialize;
@@ -6,10 +6,10 @@ use serde::Serialize;
 use super::ms;
 use crate::points::Point;
 
-/// Points in the order of time; each list has one value a point.
+/// Points in the order of time. Each list has one value per point.
 #[derive(Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Columns {
-    /// From the start of the load.
+    /// Seconds since the start of the load.
     seconds: Vec<u64>,
     users: Vec<u32>,
     requests_per_second: Vec<f64>,
@@ -19,7 +19,7 @@ pub(crate) struct Columns {
     p99_ms: Vec<Option<f64>>,
 }
 
-/// Something that happened to the load.
+/// Event during the load, such as a change of its users.
 #[derive(Debug, Serialize)]
 pub(crate) struct MarkOut {
     at_seconds: f64,
@@ -52,7 +52,7 @@ impl From<&Mark> for MarkOut {
     }
 }
 
-/// What a chart can be of, besides all requests: method and name of each entry of the requests.
+/// Names of the series of a chart: method and name of each entry of the requests.
 pub(crate) fn names(measurement: &Measurement) -> Vec<String> {
     let requests = measurement.requests.iter();
     requests
@@ -60,7 +60,7 @@ pub(crate) fn names(measurement: &Measurement) -> Vec<String> {
         .collect()
 }
 
-/// Which entry of the requests `name` is; `None` for all requests.
+/// Index of the entry of the requests that `name` means; `None` for all requests.
 pub(crate) fn position(measurement: &Measurement, name: &str) -> Option<usize> {
     names(measurement).iter().position(|known| known == name)
 }

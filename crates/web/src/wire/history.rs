@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Columns, MarkOut, Stats, ms, names, position};
 use crate::points::Points;
 
-/// A run as a list shows it.
+/// A run in the list.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunOut {
     id: i64,
@@ -18,7 +18,7 @@ pub(crate) struct RunOut {
     config: String,
     started_at: Option<String>,
     state: &'static str,
-    /// Of a run of another program: what is not known of it, as a sentence.
+    /// Sentence about the missing detail of an imported run; `None` for a run of Bakeoff.
     coarse: Option<String>,
     notes: String,
     tags: Vec<String>,
@@ -32,20 +32,20 @@ pub(crate) struct RunOut {
     p99_ms: Option<f64>,
 }
 
-/// A run with everything that the page shows of it.
+/// A run with the data of its page.
 #[derive(Debug, Serialize)]
 pub(crate) struct RunDetail {
     run: RunOut,
     names: Vec<String>,
     points: Columns,
     marks: Vec<MarkOut>,
-    /// Percentiles of the response times with their time in milliseconds; empty without a success.
+    /// Pairs of a percentile, 0 to 100, and its response time in milliseconds; empty without a successful request.
     percentiles: Vec<(f64, f64)>,
-    /// `None` of a coarse run.
+    /// `None` for a coarse run.
     statistics: Option<Stats>,
 }
 
-/// What `PATCH /history/{id}` changes.
+/// Body of `PATCH /history/{id}`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Changes {
@@ -54,7 +54,7 @@ pub(crate) struct Changes {
 }
 
 impl RunDetail {
-    /// The run with the points and percentiles of the requests `name`, else of all.
+    /// The run with the points and percentiles of the request name `name`, or of all requests.
     pub(crate) fn of(run: StoredRun, detail: &Detail, name: &str) -> Self {
         match detail {
             Detail::Full(test) => Self::of_ours(run, test, name),
@@ -62,7 +62,7 @@ impl RunDetail {
         }
     }
 
-    /// A run of another program: the percentiles that are known, and no course over time.
+    /// Imported run, with its known percentiles and without points over time.
     fn of_coarse(run: StoredRun, coarse: &CoarseRun) -> Self {
         let times = &coarse.total.times;
         let mut percentiles = PERCENTILES.to_vec();

@@ -1,4 +1,4 @@
-//! The answer to `GET /stats/requests`.
+//! Answer to `GET /stats/requests`.
 
 use bakeoff_record::times::TimeKind;
 use std::time::{Duration, SystemTime};
@@ -10,16 +10,16 @@ use serde::Serialize;
 use super::{ms, unix_seconds};
 use crate::swarm::{Live, State};
 
-/// Seconds that "current" figures are taken over, as in Locust.
+/// Seconds over which "current" figures are computed, as in Locust.
 const CURRENT_SECONDS: usize = 10;
 
-/// Where so many requests a second were usual, a second without any is a stall.
+/// Requests per second from which a second without requests counts as a stall.
 const USUAL_RATE: f64 = 5.0;
 
-/// Rows and failures that are shown, as many as in Locust; the row over all requests comes on top.
+/// Maximum number of rows and of failures, as in Locust. The row of all requests comes in addition.
 const MOST_ROWS: usize = 500;
 
-/// A load's statistics.
+/// Statistics of a load.
 #[derive(Debug, Serialize)]
 pub(crate) struct Stats {
     #[serde(rename = "stats")]
@@ -38,7 +38,7 @@ pub(crate) struct Stats {
     error: Option<String>,
 }
 
-/// As in Locust, times of nothing are zero.
+/// Statistics of a request name. As in Locust, unknown times are zero.
 #[derive(Debug, Serialize)]
 struct Row {
     method: String,
@@ -90,7 +90,7 @@ impl Stats {
         }
     }
 
-    /// The statistics of a load that is over.
+    /// Statistics of an ended load.
     pub(crate) fn of_measurement(measurement: Option<&Measurement>) -> Self {
         let summary = Summary::of(measurement);
         let timeline = measurement.map_or(&[][..], |measurement| &measurement.timeline);
@@ -147,14 +147,14 @@ fn failures(summary: &Summary, started_at: SystemTime) -> Vec<Failure> {
 
 fn times<'a>(encoded: impl Iterator<Item = &'a EncodedTimes>) -> Times {
     let mut sum = Times::new();
-    for times in encoded.filter_map(EncodedTimes::decode) {
-        sum.merge(&times);
+    for times in encoded {
+        sum.merge(&decoded(times));
     }
     sum
 }
 
-/// The rates of the last seconds. Unlike Locust's, the seconds are of the clock: a server that stalls shows as zero
-/// as soon as a whole second has passed without an answer.
+/// Rates over the last seconds of the clock. Unlike in Locust, the rate of a stalled server becomes zero after the first
+/// whole second without an answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Current {
     requests_per_second: f64,
@@ -212,7 +212,7 @@ impl Row {
     }
 }
 
-/// Locust's name of a state.
+/// Locust's name of the state.
 pub(crate) fn state_name(state: State) -> &'static str {
     match state {
         State::Ready => "ready",
@@ -221,6 +221,11 @@ pub(crate) fn state_name(state: State) -> &'static str {
         State::Stopping => "stopping",
         State::Stopped => "stopped",
     }
+}
+
+/// Times of a measurement, which were checked when it was read.
+fn decoded(times: &EncodedTimes) -> Times {
+    times.decode().expect("a measurement has valid times")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Files that an experiment writes.
+//! Files of an experiment.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,14 @@ use bakeoff_report::gate::{self, Gates};
 use bakeoff_report::picture::{self, Picture};
 
 use super::png;
-use crate::args::CompareArgs;
+use crate::args::{CompareArgs, GateArgs, ReportArgs};
 use crate::files::{add_to_job_summary, all, write};
 use crate::output::say;
 
-/// Writes every file that the command line names, the record first. A file that cannot be written does not prevent the others.
+/// Writes every requested file, the record first. An error for one file does not prevent the others.
 pub(super) fn write_all(args: &CompareArgs, experiment: &Experiment) -> anyhow::Result<()> {
     let analysis = Analysis::of(experiment);
+    let (args, gates) = (&args.files, gates(&args.gates));
     all([
         one(args.json.as_deref(), || {
             bakeoff_report::json::render_experiment(experiment)
@@ -25,7 +26,7 @@ pub(super) fn write_all(args: &CompareArgs, experiment: &Experiment) -> anyhow::
             bakeoff_report::csv::render_experiment(experiment)
         }),
         one(args.junit.as_deref(), || {
-            bakeoff_report::junit::render_experiment(experiment, gates(args))
+            bakeoff_report::junit::render_experiment(experiment, gates)
         }),
         pictures(args, &picture::of_experiment(experiment, &analysis)),
         one(args.markdown.as_deref(), || markdown(args, experiment)),
@@ -36,16 +37,15 @@ pub(super) fn write_all(args: &CompareArgs, experiment: &Experiment) -> anyhow::
     ])
 }
 
-fn gates(args: &CompareArgs) -> Gates {
+fn gates(args: &GateArgs) -> Gates {
     Gates {
         worse_ratio: args.fail_if_worse,
         margin_ratio: args.fail_unless_not_worse,
     }
 }
 
-/// `true` if a contender is worse than the baseline by more than `--fail-if-worse`, or not shown to be within
-/// `--fail-unless-not-worse`. Prints the names of such contenders.
-pub(super) fn is_any_beyond_a_limit(args: &CompareArgs, experiment: &Experiment) -> bool {
+/// Prints the contenders that are beyond `--fail-if-worse` or `--fail-unless-not-worse`. Returns `true` if there are any.
+pub(super) fn is_any_beyond_a_limit(args: &GateArgs, experiment: &Experiment) -> bool {
     let Gates {
         worse_ratio,
         margin_ratio,
@@ -61,7 +61,8 @@ pub(super) fn is_any_beyond_a_limit(args: &CompareArgs, experiment: &Experiment)
     }
     let doubts = gate::in_doubt(experiment, &analysis, margin_ratio);
     for (contender, why) in &doubts {
-        let margin = words::percent(margin_ratio.unwrap_or_default());
+        let margin = margin_ratio.expect("without a margin there are no doubts");
+        let margin = words::percent(margin);
         say(&format!(
             "{contender} is not shown to be at most {margin} worse than {baseline}: {why}"
         ));
@@ -69,7 +70,7 @@ pub(super) fn is_any_beyond_a_limit(args: &CompareArgs, experiment: &Experiment)
     !worse.is_empty() || !doubts.is_empty()
 }
 
-/// `true` if a contender failed in too many turns. Prints the names of such contenders.
+/// Prints the contenders, including the baseline, with too many failed turns. Returns `true` if there are any.
 pub(super) fn has_any_failed(experiment: &Experiment) -> bool {
     let analysis = Analysis::of(experiment);
     let failed = analysis.contenders();
@@ -94,7 +95,7 @@ fn one(path: Option<&Path>, content: impl FnOnce() -> String) -> anyhow::Result<
     Ok(())
 }
 
-fn pictures(args: &CompareArgs, pictures: &[Picture]) -> anyhow::Result<()> {
+fn pictures(args: &ReportArgs, pictures: &[Picture]) -> anyhow::Result<()> {
     let svg = args.svg.as_deref().map_or(Ok(()), |folder| {
         each(folder, pictures, |picture| {
             write(&file(folder, picture, "svg"), &picture.svg)
@@ -125,15 +126,15 @@ fn each(
 
 fn say_written(folder: &Path, pictures: &[Picture]) {
     let number = pictures.len();
-    say(&format!("wrote {number} pictures to {}", folder.display()));
+    say(&format!("wrote {number} charts to {}", folder.display()));
 }
 
 fn file(folder: &Path, picture: &Picture, ending: &str) -> PathBuf {
     folder.join(picture.name).with_extension(ending)
 }
 
-/// The report as Markdown, with links to the SVG files, or else to the PNG files, that are written with it.
-fn markdown(args: &CompareArgs, experiment: &Experiment) -> String {
+/// Markdown report that shows the written charts: the SVG files, else the PNG files.
+fn markdown(args: &ReportArgs, experiment: &Experiment) -> String {
     let folder = match (&args.svg, &args.png) {
         (Some(folder), _) => Some((folder, "svg")),
         (None, Some(folder)) => Some((folder, "png")),
@@ -148,7 +149,7 @@ fn markdown(args: &CompareArgs, experiment: &Experiment) -> String {
     })
 }
 
-/// `path` relative to the folder `from`.
+/// Path relative to the folder `from`.
 fn relative(from: &Path, path: &Path) -> PathBuf {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let from = if from.as_os_str().is_empty() {

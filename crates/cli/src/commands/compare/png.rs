@@ -1,4 +1,4 @@
-//! Pictures as PNG files, drawn with an embedded font, so that they are the same on every machine.
+//! Charts as PNG. The font is embedded, so that the files are the same on every machine.
 
 use std::sync::Arc;
 
@@ -6,16 +6,16 @@ use anyhow::Context;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
-/// Pixels of a PNG per pixel of the picture, for dense screens and paper.
+/// Pixels of the PNG per pixel of the chart, for dense screens and paper.
 const SCALE: f32 = 2.0;
 
-/// Renderer of pictures.
+/// Renderer of SVG to PNG.
 pub(super) struct Painter {
     options: Options<'static>,
 }
 
 impl Painter {
-    /// A renderer with an embedded font, whose licence (that of Bitstream Vera) permits embedding.
+    /// Loads the embedded font. Its licence, that of Bitstream Vera, permits embedding.
     pub(super) fn new() -> Self {
         let mut fonts = fontdb::Database::new();
         fonts.load_font_data(dejavu::sans::regular().to_vec());
@@ -29,7 +29,7 @@ impl Painter {
         }
     }
 
-    /// The picture as a PNG.
+    /// Draws an SVG as a PNG.
     pub(super) fn paint(&self, svg: &str) -> anyhow::Result<Vec<u8>> {
         let tree = Tree::from_str(svg, &self.options)?;
         let size = tree.size().to_int_size().scale_by(SCALE);

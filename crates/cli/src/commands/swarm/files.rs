@@ -1,4 +1,4 @@
-//! The files that a load test leaves behind.
+//! Files of a load test.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use bakeoff_record::{LoadTest, Measurement, ThresholdOutcome};
 use bakeoff_report::locust_csv;
 
-use crate::args::SwarmArgs;
+use crate::args::FileArgs;
 use crate::files::{add_to_job_summary, all, append, check_writable, write};
 use crate::output::say;
 
-/// Writes every file that was asked for at the end; one that cannot be written does not keep the others from being.
+/// Writes every requested file. An error for one file does not prevent the others.
 pub(super) fn write_all(
-    args: &SwarmArgs,
+    args: &FileArgs,
     test: &LoadTest,
     outcomes: &[ThresholdOutcome],
 ) -> anyhow::Result<()> {
@@ -45,7 +45,7 @@ fn one(path: Option<&Path>, content: impl FnOnce() -> String) -> anyhow::Result<
     Ok(())
 }
 
-/// The CSV files, which grow while the load runs.
+/// Locust's CSV files, updated during the load test.
 #[derive(Debug)]
 pub(super) struct Csv {
     prefix: PathBuf,
@@ -54,7 +54,10 @@ pub(super) struct Csv {
 }
 
 impl Csv {
-    /// Files whose names begin with `prefix`. Nothing is written yet, but that it can be is known before the load begins.
+    /// Files whose names begin with `prefix`. Writes nothing yet.
+    ///
+    /// # Errors
+    /// An error if the folder cannot be written, so that it is known before the load starts.
     pub(super) fn new(prefix: &Path, full_history: bool) -> anyhow::Result<Self> {
         let csv = Self {
             prefix: prefix.to_owned(),
@@ -65,8 +68,8 @@ impl Csv {
         Ok(csv)
     }
 
-    /// Brings the files up to date. Those of an earlier run stay as they are until a server has been reached: an address
-    /// that was mistyped costs no results.
+    /// Updates the files. Files of an earlier run stay until a connection was opened, so that a wrong address does not
+    /// destroy results.
     pub(super) fn update(&mut self, measurement: &Measurement) -> anyhow::Result<()> {
         if !self.is_begun && measurement.connections_opened == 0 {
             return Ok(());
@@ -74,12 +77,12 @@ impl Csv {
         self.write(measurement)
     }
 
-    /// Brings the files up to date for the last time.
+    /// Updates the files after the end of the load.
     pub(super) fn finish(mut self, measurement: &Measurement) -> anyhow::Result<()> {
         let kept = self.path("_stats.csv");
         if !self.is_begun && measurement.connections_opened == 0 && kept.exists() {
             say(&format!(
-                "no connection was opened; {} and the files beside it are those of an earlier run",
+                "no connection was opened; {} and the files beside it are still those of an earlier run",
                 kept.display()
             ));
             return Ok(());

@@ -1,4 +1,4 @@
-//! Sends the metrics of a running load to an OpenTelemetry collector. A collector that fails never disturbs the load.
+//! Export of metrics to an OpenTelemetry collector. Errors of the collector never disturb the load.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -9,68 +9,68 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context, anyhow, bail};
 use bakeoff_record::Measurement;
 
-use crate::args::SwarmArgs;
+use crate::args::TelemetryArgs;
 use crate::exit::{Exit, hinted};
 use crate::output::say;
 
-/// Where a collector listens if nobody says otherwise.
-const USUAL: &str = "http://127.0.0.1:4318";
+/// Default address of a collector.
+const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:4318";
 
-/// How often metrics are sent.
+/// Time between two exports.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// How long a collector may take at each step.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Timeout of the collector for connecting, writing and reading.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where the collector is; `None` where no metrics are asked for.
-pub(super) fn endpoint(args: &SwarmArgs) -> Option<String> {
-    let of_environment = || {
-        let named = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok();
-        named
-            .filter(|endpoint| !endpoint.is_empty())
-            .unwrap_or_else(|| USUAL.to_owned())
+/// Collector of `args`; `None` if no metrics are to be sent.
+///
+/// # Errors
+/// An error with a hint if the endpoint is not an address of a collector.
+pub(super) fn collector(args: &TelemetryArgs) -> anyhow::Result<Option<Collector>> {
+    let from_environment = || {
+        let endpoint = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok();
+        let endpoint = endpoint.filter(|endpoint| !endpoint.is_empty());
+        endpoint.unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned())
     };
-    let named = args.otlp.clone();
-    named.or_else(|| args.otel.then(of_environment))
+    let endpoint = args.otlp.clone();
+    let endpoint = endpoint.or_else(|| args.otel.then(from_environment));
+    let collector = endpoint.map(|endpoint| Collector::parse(&endpoint));
+    collector.transpose().map_err(|error| {
+        let hint = "--otlp takes an address such as http://127.0.0.1:4318";
+        hinted(Exit::Usage, error, hint)
+    })
 }
 
-/// Hands metrics to a thread that sends them.
+/// Sends metrics on a thread of its own.
 pub(super) struct Exporter {
     bodies: SyncSender<String>,
     sending: JoinHandle<()>,
-    due: Instant,
+    next_export: Instant,
 }
 
 impl Exporter {
-    /// Sends to `endpoint`, such as `http://127.0.0.1:4318`.
-    pub(super) fn start(endpoint: &str) -> anyhow::Result<Self> {
-        let collector = Collector::parse(endpoint).map_err(|error| {
-            hinted(
-                Exit::Usage,
-                error,
-                "--otlp takes an address such as http://127.0.0.1:4318",
-            )
-        })?;
-        // One waits while another is sent; a collector that is slower gets fewer.
+    /// Starts the thread that sends to `collector`.
+    pub(super) fn start(collector: Collector) -> Self {
+        // At most one body waits. A slow collector gets fewer.
         let (bodies, received) = sync_channel(1);
         let sending = std::thread::spawn(move || collector.send_all(&received));
-        Ok(Self {
+        Self {
             bodies,
             sending,
-            due: Instant::now() + EVERY,
-        })
+            next_export: Instant::now() + EVERY,
+        }
     }
 
-    /// Sends what was measured so far, if it is time to.
+    /// Sends the metrics so far, if the last export was [`EVERY`] ago.
     pub(super) fn update(&mut self, so_far: &Measurement, users: u32) {
         let now = Instant::now();
-        if now >= self.due {
-            self.due = now + EVERY;
+        if now >= self.next_export {
+            self.next_export = now + EVERY;
             let _ = self.bodies.try_send(body(so_far, users));
         }
     }
 
-    /// Sends the last of the load, and waits until that is done.
+    /// Sends the final metrics, and waits until they are sent.
     pub(super) fn finish(self, measured: &Measurement) {
         let _ = self.bodies.send(body(measured, 0));
         drop(self.bodies);
@@ -83,7 +83,9 @@ fn body(measurement: &Measurement, users: u32) -> String {
     bakeoff_report::otlp::render(measurement, users, version, SystemTime::now())
 }
 
-struct Collector {
+/// Address of an OpenTelemetry collector that takes OTLP over HTTP.
+#[derive(Debug, Clone)]
+pub(super) struct Collector {
     authority: String,
     path: String,
 }
@@ -91,12 +93,13 @@ struct Collector {
 impl Collector {
     fn parse(endpoint: &str) -> anyhow::Result<Self> {
         let rest = endpoint.strip_prefix("http://");
-        let rest =
-            rest.ok_or_else(|| anyhow!("{endpoint} is no address that begins with http://"))?;
+        let rest = rest.ok_or_else(|| {
+            anyhow!("cannot send metrics to {endpoint}: the address must begin with http://")
+        })?;
         let (authority, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let is_plain = |letter: char| letter.is_ascii_graphic();
         if authority.is_empty() || !rest.chars().all(is_plain) {
-            bail!("{endpoint} is no address of a collector");
+            bail!("cannot send metrics to {endpoint}: it is not an address of a collector");
         }
         let authority = match authority.rsplit_once(':') {
             Some((_, port)) if port.parse::<u16>().is_ok() => authority.to_owned(),
@@ -118,7 +121,7 @@ impl Collector {
             {
                 has_failed = true;
                 say(&format!(
-                    "warning: metrics do not reach the collector {}: {error:#}",
+                    "warning: cannot send metrics to the collector {}: {error:#}",
                     self.authority
                 ));
             }
@@ -127,10 +130,10 @@ impl Collector {
 
     fn send(&self, body: &str) -> anyhow::Result<()> {
         let mut addresses = self.authority.to_socket_addrs()?;
-        let address = addresses.next().context("its name has no address")?;
-        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        let address = addresses.next().context("the name has no address")?;
+        let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         let Self { authority, path } = self;
         let length = body.len();
         write!(
@@ -142,7 +145,7 @@ impl Collector {
         BufReader::new(stream).read_line(&mut line)?;
         match line.split(' ').nth(1) {
             Some(status) if status.starts_with('2') => Ok(()),
-            _ => bail!("it answers `{}`", line.trim()),
+            _ => bail!("the answer is `{}`", line.trim()),
         }
     }
 }

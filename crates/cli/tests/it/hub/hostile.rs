@@ -147,7 +147,7 @@ fn redirections_end() {
                 }
             });
             hub.pull().expect(3, &[said, "hint: "]);
-            assert!(hub.asked().len() <= 12, "{:?}", hub.asked());
+            assert!((1..=12).contains(&hub.asked().len()), "{:?}", hub.asked());
         }
     }
 }
@@ -329,7 +329,7 @@ fn private_and_gated_models_say_what_to_do() {
     let hub = Hub::start("bert", |_: &Asked, answer: &mut Answer| answer.be(401));
     let pull = |variables: &[_]| hub.run(&["model", "pull", MODEL], variables);
     pull(&[]).expect(3, &["401", "set HF_TOKEN"]);
-    pull(&[("HF_TOKEN", "wrong")]).expect(3, &["401", "the one that is set may not"]);
+    pull(&[("HF_TOKEN", "wrong")]).expect(3, &["401", "the current token may not"]);
     hub.set(|asked: &Asked, answer: &mut Answer| {
         if !asked.is_for_model() {
             answer.be(403);

@@ -1,4 +1,4 @@
-//! Where the history of runs is.
+//! The history of runs: its usual place, and the entry of a load test in it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,9 +10,12 @@ use bakeoff_record::Measurement;
 use crate::exit::{Exit, hinted};
 use crate::output::say;
 
-/// Opens the history at `store`, else in the user's data folder, and says which runs were cut short.
+/// Opens the history at `store`, else in the user's data folder, and prints which runs were cut short.
 ///
-/// A history that was asked for must open; without the usual one a load can still run.
+/// Returns `None` with a warning if the history in the data folder cannot be used: a load test can run without it.
+///
+/// # Errors
+/// An error if `store` is given and cannot be opened.
 pub(crate) fn open(store: Option<&Path>) -> anyhow::Result<Option<History>> {
     if let Some(path) = store {
         let opened = History::open(path);
@@ -23,7 +26,7 @@ pub(crate) fn open(store: Option<&Path>) -> anyhow::Result<Option<History>> {
     }
     let Some(path) = usual_path() else {
         say(
-            "warning: neither XDG_DATA_HOME nor HOME is set, so no run is kept; name a file with --store",
+            "warning: the run is not kept in the history: neither XDG_DATA_HOME nor HOME is set; choose a file with --store",
         );
         return Ok(None);
     };
@@ -35,33 +38,34 @@ pub(crate) fn open(store: Option<&Path>) -> anyhow::Result<Option<History>> {
         Err(error) => {
             let error = anyhow::Error::from(error);
             say(&format!(
-                "warning: no run is kept: {error:#}; name another file with --store"
+                "warning: the run is not kept in the history: {error:#}; choose another file with --store"
             ));
             Ok(None)
         }
     }
 }
 
-/// The way out where a history cannot be used.
+/// Hint for an error of the history.
 pub(crate) fn hint(error: &HistoryError) -> &'static str {
     match error {
         HistoryError::ReadOnly { .. } => {
-            "make the file and its folder writable, or name another file with --store"
+            "make the file and its folder writable, or choose another file with --store"
         }
         HistoryError::Older { .. } => {
-            "make the file and its folder writable, or copy the file and name the copy with --store"
+            "make the file and its folder writable, or copy the file and choose the copy with --store"
         }
-        _ => "name another file with --store",
+        _ => "choose another file with --store",
     }
 }
 
-/// The history names hosts and what they answered, and earlier versions made its file readable by all.
+/// Makes the file readable by its owner only, since it has hosts and their answers. Earlier versions made it readable by all.
 fn keep_to_owner(path: &Path) {
     let only_owner = fs::Permissions::from_mode(0o600);
-    // Fails for a file of another user, which is not ours to protect.
+    // The change fails for a file of another user, which that user has to protect.
     let _ = fs::set_permissions(path, only_owner);
 }
 
+/// Path of the history in the user's data folder; `None` if neither `XDG_DATA_HOME` nor `HOME` is an absolute path.
 pub(crate) fn usual_path() -> Option<PathBuf> {
     let folder = |variable, below| {
         let folder = PathBuf::from(std::env::var_os(variable)?);
@@ -74,14 +78,14 @@ pub(crate) fn usual_path() -> Option<PathBuf> {
 fn tell(history: History) -> History {
     for run in history.cut_short() {
         say(&format!(
-            "run {} of {} was cut short; what it measured until then is in the history",
+            "run {} of {} was cut short; its measurements until then are in the history",
             run.id, run.name
         ));
     }
     history
 }
 
-/// A load's entry in the history, as the user is told of it. There is none before the load has begun.
+/// Entry of a load test in the history. It is made by the first save, and the user is told of the first error.
 #[derive(Debug)]
 pub(crate) struct Recording {
     run: NewRun,
@@ -92,12 +96,12 @@ pub(crate) struct Recording {
 enum State {
     Waiting(History),
     Begun(Entry),
-    /// Not written any more; the reason was printed.
+    /// No longer written; the reason was printed.
     GivenUp,
 }
 
 impl Recording {
-    /// Gets ready to keep `run`; `None` where no run is kept.
+    /// Opens the history for `run`; `None` if there is no history.
     pub(crate) fn new(store: Option<&Path>, run: NewRun) -> anyhow::Result<Option<Self>> {
         let history = open(store)?;
         Ok(history.map(|history| Self {
@@ -106,6 +110,7 @@ impl Recording {
         }))
     }
 
+    /// Saves the measurements so far.
     pub(crate) fn save(&mut self, so_far: &Measurement) {
         let state = std::mem::replace(&mut self.state, State::GivenUp);
         self.state = match state {
@@ -125,6 +130,7 @@ impl Recording {
         }
     }
 
+    /// Saves the final measurements and marks the run as finished.
     pub(crate) fn finish(mut self, measured: &Measurement) {
         self.save(measured);
         if let State::Begun(entry) = self.state
@@ -137,5 +143,7 @@ impl Recording {
 
 fn tell_failure(error: HistoryError) {
     let error = anyhow::Error::from(error);
-    say(&format!("warning: this run is not kept: {error:#}"));
+    say(&format!(
+        "warning: the run is not kept in the history: {error:#}"
+    ));
 }
