@@ -4,7 +4,7 @@ use std::fs;
 
 use procfs::{Current, Meminfo};
 
-use crate::LoadError;
+use crate::error::LoadError;
 
 /// Least memory of a user, in bytes: its task, its connection and the buffers of the connection.
 const BYTES_PER_USER: u64 = 8 << 10;
@@ -26,7 +26,7 @@ fn most_users() -> Option<u32> {
     Some(u32::try_from(users).unwrap_or(u32::MAX))
 }
 
-/// Memory that this process can still get, in bytes: that of the machine, or of the control group where that is less.
+/// Session that this process can still get, in bytes: that of the machine, or of the control group where that is less.
 fn free_bytes() -> Option<u64> {
     let of_machine = Meminfo::current().ok()?.mem_available?;
     let number = |file: &str| {

@@ -1,6 +1,5 @@
 //! What an answer must be to count as a success.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -8,11 +7,8 @@ use hyper::header::{HeaderMap, HeaderName};
 use regex::bytes::Regex;
 use serde_json::value::RawValue;
 
-use crate::json::{self, Decimal};
-use crate::scenario::Kind;
-
-/// Why a request failed, without varying parts, so that failures can be counted by it.
-pub(crate) type Cause = Cow<'static, str>;
+use crate::cause::Cause;
+use crate::json::{self, Decimal, Kind};
 
 /// What a task demands of its answers.
 #[derive(Debug, Clone, Default)]
@@ -236,25 +232,14 @@ impl Side {
     }
 }
 
-impl Kind {
-    fn with_article(self) -> &'static str {
-        match self {
-            Self::String => "a string",
-            Self::Number => "a number",
-            Self::Boolean => "a boolean",
-            Self::Array => "an array",
-            Self::Object => "an object",
-            Self::Null => "null",
-        }
-    }
-}
-
 fn contains(body: &[u8], text: &[u8]) -> bool {
     text.is_empty() || body.windows(text.len()).any(|window| window == text)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use serde_json::{Value, json};
 
     use super::*;

@@ -12,14 +12,20 @@ use hyper::http::response::Parts;
 use hyper::{Method, Request, Response};
 use url::Url;
 
-use crate::check::{Answer, Cause};
-use crate::connection::{Body, Connection, NoAnswer, is_lost};
-use crate::content_encoding::decoded;
-use crate::memory::Memory;
+mod content_encoding;
+mod timeout;
+
+use self::content_encoding::decoded;
+use self::timeout::Timeout;
+use crate::cause::Cause;
+use crate::check::Answer;
+use crate::connection::cause::is_lost;
+use crate::connection::no_answer::NoAnswer;
+use crate::connection::{Body, Connection};
 use crate::plan::{Plan, PlannedRequest};
 use crate::redirect::{MOST_REDIRECTS, Redirect};
+use crate::session::Session;
 use crate::target::Target;
-use crate::timeout::Timeout;
 
 /// The longest body that checks look at; of a longer one no more than this is kept.
 const LONGEST_CHECKED_BODY: usize = 16 << 20;
@@ -46,7 +52,7 @@ pub(crate) struct Outcome {
 pub(crate) struct Client {
     timeout: Timeout,
     wire: Wire,
-    memory: Memory,
+    session: Session,
 }
 
 impl Client {
@@ -55,7 +61,7 @@ impl Client {
     pub(crate) fn new(target: Arc<Target>, opened: Arc<AtomicU64>, seed: u64) -> Self {
         Self {
             timeout: Timeout::default(),
-            memory: Memory::new(seed),
+            session: Session::new(seed),
             wire: Wire {
                 target,
                 opened,
@@ -78,12 +84,12 @@ impl Client {
 
     /// Forgets the values and cookies that answers have given: who sends next is somebody new.
     pub(crate) fn forget(&mut self) {
-        self.memory.forget();
+        self.session.forget();
     }
 
     /// Forgets all, and makes the values of its requests from `seed` from now on.
     pub(crate) fn become_user(&mut self, seed: u64) {
-        self.memory = Memory::new(seed);
+        self.session = Session::new(seed);
     }
 
     /// Sends `request` for `row` of its data, goes where the answer redirects it, waits for the last answer until
@@ -101,7 +107,7 @@ impl Client {
             row,
             origin: &plan.origin,
         };
-        let exchange = journey.make(&mut self.wire, &mut self.memory);
+        let exchange = journey.make(&mut self.wire, &mut self.session);
         let exchanged = self.timeout.limit(limit, exchange).await;
         // Before the checks: their time is ours, not the server's.
         let done = Instant::now();
@@ -167,7 +173,7 @@ impl Client {
         }
         request.extracts.iter().find_map(|extract| {
             let value = extract.value(&head.headers, &self.wire.body);
-            let taken = value.map(|value| self.memory.take(&extract.name, value));
+            let taken = value.map(|value| self.session.take(&extract.name, value));
             taken.err()
         })
     }
@@ -183,13 +189,13 @@ struct Journey<'a> {
 
 impl Journey<'_> {
     /// Gives the head of the last answer and the length of its body.
-    async fn make(self, wire: &mut Wire, memory: &mut Memory) -> Result<(Parts, u64), Failure> {
+    async fn make(self, wire: &mut Wire, session: &mut Session) -> Result<(Parts, u64), Failure> {
         let mut redirected: Option<Redirect> = None;
         for _ in 0..=MOST_REDIRECTS {
-            let next = self.next(memory, redirected.as_ref())?;
+            let next = self.next(session, redirected.as_ref())?;
             let (method, url) = (next.method().clone(), self.url(&next));
             let (head, body_bytes) = wire.exchange(next, self.request.needs_body).await?;
-            redirected = self.follow(memory, &method, &url, &head)?;
+            redirected = self.follow(session, &method, &url, &head)?;
             if redirected.is_none() {
                 return Ok((head, body_bytes));
             }
@@ -200,10 +206,10 @@ impl Journey<'_> {
 
     fn next(
         self,
-        memory: &Memory,
+        session: &Session,
         redirected: Option<&Redirect>,
     ) -> Result<Request<Full<Bytes>>, Failure> {
-        let made = self.request.make(self.row, memory);
+        let made = self.request.make(self.row, session);
         let mut next = made.map_err(Failure::Astray)?;
         if let Some(redirect) = redirected {
             *next.uri_mut() = redirect
@@ -215,9 +221,9 @@ impl Journey<'_> {
                 next.headers_mut().remove(header::CONTENT_TYPE);
             }
         }
-        if memory.has_cookies()
+        if session.has_cookies()
             && !next.headers().contains_key(header::COOKIE)
-            && let Some(cookies) = memory.cookies_for(&self.url(&next))
+            && let Some(cookies) = session.cookies_for(&self.url(&next))
         {
             next.headers_mut().insert(header::COOKIE, cookies);
         }
@@ -227,7 +233,7 @@ impl Journey<'_> {
     /// Notes the cookies that an answer sets, and says where it sends the client.
     fn follow(
         self,
-        memory: &mut Memory,
+        session: &mut Session,
         method: &Method,
         url: &Url,
         head: &Parts,
@@ -236,7 +242,7 @@ impl Journey<'_> {
             status, headers, ..
         } = head;
         if sets_cookies(headers) {
-            memory.note_cookies(headers, url);
+            session.note_cookies(headers, url);
         }
         if !self.request.follow_redirects || !status.is_redirection() {
             return Ok(None);

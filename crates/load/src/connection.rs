@@ -12,15 +12,16 @@ use hyper::{Request, Response};
 
 use self::http1::Http1;
 use self::http2::Http2;
+use self::no_answer::{NoAnswer, Stage};
 use self::stream::Stream;
-use crate::check::Cause;
-use crate::target::{HttpVersion, Target};
+use crate::cause::Cause;
+use crate::connection_settings::HttpVersion;
+use crate::target::Target;
 
-pub(crate) use self::cause::is_lost;
-
-mod cause;
+pub(crate) mod cause;
 mod http1;
 mod http2;
+pub(crate) mod no_answer;
 mod stream;
 
 /// A connection with at most one request in flight.
@@ -34,29 +35,11 @@ pub(crate) enum Connection {
     Http2(Box<Http2>),
 }
 
-/// Why a request has no answer.
-#[derive(Debug)]
-pub(crate) enum NoAnswer {
-    /// The connection was closed before the server began with the request; here it is again.
-    Unsent(Box<Request<Full<Bytes>>>),
-    /// It went wrong on the way.
-    Failed(Cause),
-    /// The server takes no requests over this connection, whoever sends them.
-    NoStream,
-}
-
 /// The body of an answer, still to be read.
 #[derive(Debug)]
 pub(crate) enum Body {
     Http1(Incoming),
     Http2(RecvStream),
-}
-
-/// What was awaited when something went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Head,
-    Body,
 }
 
 impl Connection {

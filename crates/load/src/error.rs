@@ -138,6 +138,16 @@ pub enum LoadError {
         /// The name of the class.
         class: String,
     },
+    /// A limit of requests in flight that is smaller than the number of shares.
+    #[error(
+        "cannot divide `max_in_flight` = {max_in_flight} among {of} generators; it must be at least {of}"
+    )]
+    Share {
+        /// The limit for all shares together.
+        max_in_flight: u32,
+        /// Number of shares.
+        of: u64,
+    },
     /// A request of the scenario cannot be sent to this address.
     #[error("request `{request}`: its path is too long; at most 65,534 bytes can be sent")]
     Path {

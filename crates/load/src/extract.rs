@@ -4,7 +4,7 @@ use hyper::header::{HeaderMap, HeaderName};
 use regex::bytes::Regex;
 use serde_json::value::RawValue;
 
-use crate::check::Cause;
+use crate::cause::Cause;
 use crate::json;
 
 /// A value to take from an answer.

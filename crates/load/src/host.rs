@@ -8,8 +8,8 @@ use hyper::header::HeaderValue;
 use hyper::http::uri::Scheme;
 use url::Url;
 
-use crate::scenario::requoted;
-use crate::{HostError, LoadError};
+use crate::error::{HostError, LoadError};
+use crate::url_path::requoted;
 
 /// Whether `host` is an address that a load can be put on, such as `http://127.0.0.1:8000`.
 /// Whether it resolves and answers is not asked.

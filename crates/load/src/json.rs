@@ -10,7 +10,33 @@ use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-use crate::scenario::Kind;
+use serde::Deserialize;
+
+/// Kind of a JSON value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    String,
+    Number,
+    Boolean,
+    Array,
+    Object,
+    Null,
+}
+
+impl Kind {
+    /// Name of the kind with its article, for messages.
+    pub(crate) fn with_article(self) -> &'static str {
+        match self {
+            Self::String => "a string",
+            Self::Number => "a number",
+            Self::Boolean => "a boolean",
+            Self::Array => "an array",
+            Self::Object => "an object",
+            Self::Null => "null",
+        }
+    }
+}
 
 /// The value that `text` is, if it is JSON in UTF-8; a byte order mark before it is ignored, as in Python's requests.
 pub(crate) fn parse(text: &[u8]) -> Option<&RawValue> {

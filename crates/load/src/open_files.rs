@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::Workload;
+use crate::workload::Workload;
 
 /// Files that are left for other purposes than connections: the page and its visitors, reports, the history, the runtimes.
 const RESERVE: u64 = 64;

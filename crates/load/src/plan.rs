@@ -8,28 +8,41 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::uri::PathAndQuery;
-use hyper::{Method, Request, Uri};
+use hyper::{Method, Uri};
 use url::Url;
 
-use crate::check::{Cause, Checks};
+use self::class_distribution::ClassDistribution;
+use self::sent_rows::SentRows;
+use self::task_set::{TaskOrder, TaskSet};
+use crate::cause::Cause;
+use crate::check::Checks;
 use crate::clock::FAR;
+use crate::error::LoadError;
 use crate::extract::{Extract, Place};
 use crate::host::Host;
-use crate::memory::{Known, Memory};
 use crate::redirect::redirects;
-use crate::roster::Roster;
-use crate::row_set::RowSet;
-use crate::scenario::{
-    self, Body, NoValue, OpenHeader, Part, PerRow, Row, Text, percent_encoded, requoted,
-};
-use crate::sequence::{Deck, TaskOrder};
-use crate::{LoadError, Scenario, Task, UserClass, WaitTime};
+use crate::scenario::Scenario;
+use crate::scenario::body::Body;
+use crate::scenario::request::{OpenHeader, Part, Request};
+use crate::scenario::rows::PerRow;
+use crate::scenario::task::Task;
+use crate::scenario::template::{NoValue, Row, Text};
+use crate::scenario::user::UserClass;
+use crate::session::{RequestValues, Session};
+use crate::stats::collector::RequestName;
+use crate::url_path::{percent_encoded, requoted};
+use crate::workload::wait_time::WaitTime;
+
+pub(crate) mod arrivals;
+pub(crate) mod class_distribution;
+mod sent_rows;
+pub(crate) mod task_set;
 
 /// What users can send.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) classes: Vec<PlannedClass>,
-    pub(crate) roster: Roster,
+    pub(crate) class_distribution: ClassDistribution,
     /// Of all classes.
     pub(crate) requests: Vec<PlannedRequest>,
     /// Paths are relative to it.
@@ -40,7 +53,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) struct PlannedClass {
     pub(crate) wait_time: WaitTime,
-    pub(crate) deck: Deck,
+    pub(crate) task_set: TaskSet,
     /// All that they ever do; by the index of the task in its class.
     pub(crate) tasks: Vec<PlannedTask>,
     pub(crate) on_start: Range<usize>,
@@ -75,7 +88,7 @@ pub(crate) struct PlannedRequest {
     /// The cause of the failure of a request that took longer than `timeout`.
     pub(crate) timed_out: Cause,
     /// The rows of its data that were sent.
-    pub(crate) rows_sent: RowSet,
+    pub(crate) sent_rows: SentRows,
 }
 
 impl Plan {
@@ -101,17 +114,26 @@ impl Plan {
         let classes = classes.collect::<Result<_, LoadError>>()?;
         Ok(Self {
             classes,
-            roster: Roster::new(scenario.users()),
+            class_distribution: ClassDistribution::new(scenario.users()),
             requests,
             origin: host.origin(),
         })
     }
 
-    /// Pairs of request and row of its data that were sent.
+    /// Names of the requests, in the order of the plan.
+    pub(crate) fn request_names(&self) -> Vec<RequestName> {
+        let name = |request: &PlannedRequest| RequestName {
+            name: request.name.clone(),
+            method: request.method.to_string(),
+        };
+        self.requests.iter().map(name).collect()
+    }
+
+    /// Number of pairs of request and row of its data that were sent.
     pub(crate) fn distinct_requests(&self) -> u64 {
         self.requests
             .iter()
-            .map(|request| request.rows_sent.count())
+            .map(|request| request.sent_rows.count())
             .sum()
     }
 }
@@ -127,7 +149,7 @@ impl PlannedClass {
         };
         Self {
             wait_time: class.wait_time,
-            deck: Deck::new(&all, chosen.clone(), order, seed_and_takers),
+            task_set: TaskSet::new(&all, chosen.clone(), order, seed_and_takers),
             on_start: 0..chosen.start,
             on_stop: chosen.end..tasks.len(),
             tasks,
@@ -136,7 +158,7 @@ impl PlannedClass {
 }
 
 impl PlannedRequest {
-    fn new(request: &scenario::Request, rows: usize, host: &Host) -> Result<Self, LoadError> {
+    fn new(request: &Request, rows: usize, host: &Host) -> Result<Self, LoadError> {
         let uri = match &request.path {
             Part::Open(template) => Part::Open(template.clone()),
             Part::Made(paths) => Part::Made(paths.map(|path| {
@@ -179,24 +201,28 @@ impl PlannedRequest {
             follow_redirects: request.follow_redirects && !expected,
             timeout: request.timeout.min(FAR),
             timed_out: timed_out(request.timeout),
-            rows_sent: RowSet::new(rows),
+            sent_rows: SentRows::new(rows),
         })
     }
 
-    /// The request to send for `row` of its data, by a user who remembers `memory`.
+    /// The request to send for `row` of its data, by a user who remembers `session`.
     ///
     /// # Errors
     /// Why it cannot be made of what the user remembers.
-    pub(crate) fn make(&self, row: usize, memory: &Memory) -> Result<Request<Full<Bytes>>, Cause> {
-        let known = Known {
-            memory,
+    pub(crate) fn make(
+        &self,
+        row: usize,
+        session: &Session,
+    ) -> Result<hyper::Request<Full<Bytes>>, Cause> {
+        let known = RequestValues {
+            session,
             row: self.rows.get(row),
         };
         let body = match &self.body {
             Part::Made(bodies) => bodies.of(row).clone(),
             Part::Open(template) => template.fill(&known).map_err(not_taken)?,
         };
-        let mut request = Request::new(Full::new(body));
+        let mut request = hyper::Request::new(Full::new(body));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = match &self.uri {
             Part::Made(uris) => uris.of(row).clone(),

@@ -5,7 +5,7 @@ use hyper::header::{self, HeaderMap};
 use hyper::{Method, StatusCode, Uri};
 use url::Url;
 
-use crate::check::Cause;
+use crate::cause::Cause;
 
 /// Redirections in a row after which the answer is given up, as in Python's requests.
 pub(crate) const MOST_REDIRECTS: usize = 30;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
+use crate::error::{LoadError, NotCorrect};
 use crate::host::Host;
 use crate::plan::Plan;
+use crate::scenario::Scenario;
 use crate::target::Target;
-use crate::{LoadError, NotCorrect, Scenario};
 
 /// Does each task of each class of users once, as one user of the class would, and checks the answers, all within
 /// `time_limit`. Gives how many requests there were.

@@ -5,30 +5,19 @@ use std::sync::Arc;
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
 use self::verifier::{AnyCertificate, ListedCertificates};
-use crate::LoadError;
+use crate::connection_settings::{Connecting, HttpVersion};
+use crate::error::LoadError;
 use crate::host::Host;
-use crate::target::{Connecting, HttpVersion};
 
 mod files;
+pub(crate) mod trust;
 mod verifier;
 
 pub(crate) use files::{authorities, identity};
-
-/// Who is trusted and who we are.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Trust {
-    /// The only certificates that are trusted, and those that they sign; `None` trusts the system's authorities.
-    pub(crate) authorities: Option<Arc<[CertificateDer<'static>]>>,
-    /// What is shown to a server that asks who we are.
-    pub(crate) identity: Option<Arc<SingleCertAndKey>>,
-    /// The name that is asked for and that the server's certificate must be for, in place of the host's.
-    pub(crate) server_name: Option<ServerName<'static>>,
-}
 
 /// The client's side of every handshake of a load. Sessions are taken up again by whichever connection is next.
 #[derive(Clone)]

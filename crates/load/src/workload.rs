@@ -1,12 +1,20 @@
 //! What makes a load: users, stages of them, or arrivals. Pure.
 
+pub(crate) mod active_users;
+pub(crate) mod arrival_times;
+pub(crate) mod open_model;
+pub(crate) mod pacer;
+pub(crate) mod stage;
+pub(crate) mod wait_time;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::arrivals::Arrivals;
-use crate::population::{Population, Stage};
+use self::active_users::ActiveUsers;
+use self::open_model::Arrivals;
+use self::stage::Stage;
 
 /// What makes a load.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,12 +70,12 @@ impl fmt::Display for Workload {
 }
 
 impl Workload {
-    pub(crate) fn population(&self) -> Population {
+    pub(crate) fn active_users(&self) -> ActiveUsers {
         match self {
-            Self::Users { users, spawn_rate } => Population::constant(*users, *spawn_rate),
-            Self::Spread { users, over } => Population::spread(*users, *over),
-            Self::Stages(stages) => Population::staged(stages),
-            Self::Arrivals(_) => Population::staged(&[]),
+            Self::Users { users, spawn_rate } => ActiveUsers::constant(*users, *spawn_rate),
+            Self::Spread { users, over } => ActiveUsers::spread(*users, *over),
+            Self::Stages(stages) => ActiveUsers::staged(stages),
+            Self::Arrivals(_) => ActiveUsers::staged(&[]),
         }
     }
 

@@ -11,7 +11,7 @@ use anyhow::anyhow;
 use bakeoff_history::NewRun;
 use bakeoff_load::{
     Arrivals, Connecting, Control, HttpVersion, LoadConfig, MAX_IN_FLIGHT, Progress, Rate,
-    Scenario, Spacing, Workload, make_room,
+    Scenario, Share, Spacing, Workload, make_room,
 };
 use bakeoff_record::{LoadTest, Measurement, ThresholdOutcome};
 
@@ -124,6 +124,7 @@ fn load_config(args: &SwarmArgs, scenario: &Scenario) -> anyhow::Result<LoadConf
         stop_timeout: args.stop_timeout,
         enough: None,
         seed: args.seed,
+        share: Share::WHOLE,
         threads: args
             .threads
             .or_else(|| std::thread::available_parallelism().ok())

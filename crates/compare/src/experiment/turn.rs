@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bakeoff_analysis::FEWEST_ROUNDS;
 use bakeoff_load::{
     Arrivals, Control, Enough, LoadConfig, LoadError, MAX_IN_FLIGHT, NotCorrect, Phase, Rate,
-    Spacing, Workload,
+    Share, Spacing, Workload,
 };
 use bakeoff_record::{Experiment, PrimaryMetric, Problem, Restart, Run, RunLoad, Usage};
 use tokio_util::sync::CancellationToken;
@@ -250,6 +250,7 @@ impl Comparison {
             }),
             // The same within a block, so that every contender is sent the same requests.
             seed: self.file.seed.wrapping_add(u64::from(block)),
+            share: Share::WHOLE,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }

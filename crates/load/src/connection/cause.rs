@@ -7,8 +7,8 @@ use std::path::Path;
 use h2::Reason;
 use rustls::{AlertDescription, CertificateError};
 
-use super::Stage;
-use crate::check::Cause;
+use super::no_answer::Stage;
+use crate::cause::Cause;
 use crate::open_files;
 
 /// The server took part in the handshake and did not agree on HTTP/2.

@@ -11,9 +11,10 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response, Version};
 use hyper_util::rt::TokioIo;
 
+use super::cause;
+use super::no_answer::{NoAnswer, Stage};
 use super::stream::Stream;
-use super::{NoAnswer, Stage, cause};
-use crate::check::Cause;
+use crate::cause::Cause;
 
 /// The most headers that an answer can have.
 const MOST_HEADERS: usize = 512;

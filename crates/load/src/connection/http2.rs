@@ -14,9 +14,10 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::{Authority, Parts, Scheme};
 use hyper::{Method, Request, Response, Uri, Version};
 
+use super::cause;
+use super::no_answer::{NoAnswer, Stage};
 use super::stream::Stream;
-use super::{NoAnswer, Stage, cause};
-use crate::check::Cause;
+use crate::cause::Cause;
 
 /// What the server may send of a body before it waits for us, as in hyper and browsers.
 const STREAM_WINDOW: u32 = 2 << 20;

@@ -9,9 +9,10 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
 use super::cause;
-use crate::check::Cause;
+use crate::cause::Cause;
+use crate::connection_settings::HttpVersion;
 use crate::host::Addresses;
-use crate::target::{HttpVersion, Target};
+use crate::target::Target;
 use crate::tls::{Tls, protocol_name};
 
 /// A connection as bytes.

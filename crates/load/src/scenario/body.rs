@@ -11,8 +11,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::TaskTable;
 use super::source::{Source, read_file};
-use super::template::{IsKnown, Json, NoValue, Text, Values, percent_encoded, written};
-use crate::ScenarioError;
+use super::template::{IsKnown, Json, NoValue, Text, Values, written};
+use crate::error::ScenarioError;
+use crate::url_path::percent_encoded;
 
 /// Boundary between the parts of a multipart body. Long enough to be in no file by chance.
 const BOUNDARY: &str = "bakeoff-7c1d0f6e5b2a49f38e0d96a4c35b718f";

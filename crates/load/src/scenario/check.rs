@@ -11,8 +11,8 @@ use toml::{Spanned, Value};
 use super::file::CheckTable;
 use super::source::Source;
 use super::template::{Json, Row};
-use crate::ScenarioError;
 use crate::check::{BodyCheck, Checks, HeaderCheck, JsonCheck, Limit, Limits, Side, TextCheck};
+use crate::error::ScenarioError;
 use crate::json::Decimal;
 
 const ONE_OF: &str = "a check is one of { status = 200 }, { status = [200, 404] }, { header = \"content-type\", contains = \"json\" }, \

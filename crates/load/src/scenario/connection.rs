@@ -7,9 +7,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::source::Source;
-use crate::ScenarioError;
-use crate::target::{Connecting, HttpVersion};
-use crate::tls::{self, Trust};
+use crate::connection_settings::{Connecting, HttpVersion};
+use crate::error::ScenarioError;
+use crate::tls;
+use crate::tls::trust::Trust;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::file::ExtractTable;
 use super::source::Source;
-use crate::ScenarioError;
+use crate::error::ScenarioError;
 use crate::extract::{Extract, Place};
 
 const ONE_OF: &str = "a value is taken by one of { json = \"/token\" }, { header = \"location\" }, \

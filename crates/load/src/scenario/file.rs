@@ -9,10 +9,12 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::{Spanned, Value};
 
-use super::WaitTime;
 use super::connection::ConnectionTable;
-use crate::arrivals::{self, Spacing};
-use crate::parse_duration;
+use super::row_order::RowOrder;
+use crate::duration::parse_duration;
+use crate::json::Kind;
+use crate::workload::open_model::{self, Spacing};
+use crate::workload::wait_time::WaitTime;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -165,22 +167,7 @@ pub(super) struct DataTable {
     pub(super) file: Option<PathBuf>,
     pub(super) rows: Option<Spanned<IgnoredAny>>,
     #[serde(default)]
-    pub(super) order: Order,
-}
-
-/// In which order users take the rows of a data file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Order {
-    /// One random order for all; every user starts at a random place in it.
-    #[default]
-    Shuffled,
-    /// As in the file; every user starts with the first row.
-    Sequential,
-    /// One random order for all, and no row twice in a load as long as there are rows that were not taken.
-    Distinct,
-    /// Each user has one row for good: the first user the first, and after the last row the first again.
-    PerUser,
+    pub(super) order: RowOrder,
 }
 
 #[derive(Debug, Deserialize)]
@@ -227,18 +214,6 @@ impl CheckTable {
         .filter_map(|(key, given)| given.then_some(key))
         .collect()
     }
-}
-
-/// What a JSON value can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
-    String,
-    Number,
-    Boolean,
-    Array,
-    Object,
-    Null,
 }
 
 #[derive(Debug, Deserialize)]
@@ -330,7 +305,7 @@ impl From<SpacingName> for Spacing {
 /// A rate of arrivals: a number, `{ from, to, over }`, or several of the latter.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Value")]
-pub(super) struct ArrivalRate(pub(super) Vec<arrivals::Rate>);
+pub(super) struct ArrivalRate(pub(super) Vec<open_model::Rate>);
 
 impl TryFrom<Value> for ArrivalRate {
     type Error = String;
@@ -339,7 +314,7 @@ impl TryFrom<Value> for ArrivalRate {
         let rates = match &value {
             Value::Array(rates) if !rates.is_empty() => rates.iter().map(ramp).collect(),
             Value::Table(_) => ramp(&value).map(|rate| vec![rate]),
-            _ => positive(&value).map(|rate| vec![arrivals::Rate::constant(rate)]),
+            _ => positive(&value).map(|rate| vec![open_model::Rate::constant(rate)]),
         };
         rates.map(Self).ok_or_else(|| {
             format!(
@@ -350,10 +325,10 @@ impl TryFrom<Value> for ArrivalRate {
     }
 }
 
-fn ramp(value: &Value) -> Option<arrivals::Rate> {
+fn ramp(value: &Value) -> Option<open_model::Rate> {
     let table = value.as_table().filter(|table| table.len() == 3)?;
     let rate = |key| number(table.get(key)?).filter(|rate| rate.is_finite() && *rate >= 0.0);
-    Some(arrivals::Rate {
+    Some(open_model::Rate {
         from: rate("from")?,
         to: rate("to")?,
         over: duration(table.get("over")?).filter(|over| !over.is_zero())?,

@@ -27,7 +27,7 @@ pub(crate) enum Generated {
     /// Whole milliseconds since 1970.
     NowUnixMs,
     /// One of these texts, each with the same probability.
-    Choice(Vec<String>),
+    NextTask(Vec<String>),
 }
 
 impl Generated {
@@ -56,7 +56,7 @@ impl Generated {
                 })?)
             }
             ("choice", Some(arguments)) if !arguments.is_empty() => {
-                Self::Choice(arguments.split(',').map(str::to_owned).collect())
+                Self::NextTask(arguments.split(',').map(str::to_owned).collect())
             }
             ("uuid" | "now" | "choice", Some(_)) => {
                 return Err(format!(
@@ -79,7 +79,7 @@ impl Generated {
             }
             Self::NowUnix => whole(&since_1970().as_secs()),
             Self::NowUnixMs => whole(&since_1970().as_millis()),
-            Self::Choice(texts) => json::string(&texts[random.random_range(0..texts.len())]),
+            Self::NextTask(texts) => json::string(&texts[random.random_range(0..texts.len())]),
         }
     }
 }

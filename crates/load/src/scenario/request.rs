@@ -13,15 +13,18 @@ use hyper::Method;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use toml::Spanned;
 
-use super::body::{self, Body};
+use super::body;
+use super::body::Body;
 use super::file::{AuthTable, Headers, TaskTable};
 use super::rows::{PerRow, Rows};
 use super::source::Source;
-use super::template::{NoValue, Row, Text, Values, percent_encoded};
-use super::{check, extract, requoted};
-use crate::ScenarioError;
+use super::template::{NoValue, Row, Text, Values};
+use super::{check, extract};
 use crate::check::Checks;
+use crate::error::ScenarioError;
 use crate::extract::Extract;
+use crate::url_path::percent_encoded;
+use crate::url_path::requoted;
 
 /// How long an answer may take where a request does not say.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::template::Row;
-use crate::{ScenarioError, json};
+use crate::error::ScenarioError;
+use crate::json;
 
 /// The rows of the file at `path`, each with its line from 1; at least one. A file whose name ends with `.csv` or `.tsv` is a
 /// table whose first line names the columns, and whose values are all texts.

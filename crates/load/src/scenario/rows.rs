@@ -9,8 +9,9 @@ use toml::de::DeValue;
 use super::file::DataTable;
 use super::row_file;
 use super::source::Source;
-use super::template::{self, NoValue, Row, Values};
-use crate::ScenarioError;
+use super::template;
+use super::template::{NoValue, Row, Values};
+use crate::error::ScenarioError;
 
 /// Something that is the same for all rows, or made for each.
 #[derive(Debug, Clone)]

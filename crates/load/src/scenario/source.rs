@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::ScenarioError;
+use crate::error::ScenarioError;
 
 /// The text of a file, its name and its values as they were written.
 #[derive(Debug, Clone, Copy)]

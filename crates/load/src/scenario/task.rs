@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use toml::Spanned;
 
-use super::file::{Order, TaskTable};
+use super::file::TaskTable;
 use super::request::{Builder, Common, Request};
+use super::row_order::RowOrder;
 use super::rows::Rows;
 use super::source::Source;
-use crate::ScenarioError;
+use crate::error::ScenarioError;
 
 /// What a user does in one go.
 #[derive(Debug, Clone)]
@@ -22,7 +23,7 @@ pub struct Task {
     /// The rows of the data file, or one.
     pub(crate) rows: usize,
     pub(super) data_file: Option<PathBuf>,
-    pub(crate) order: Order,
+    pub(crate) order: RowOrder,
 }
 
 impl Task {
@@ -84,7 +85,7 @@ pub(super) fn build(
         order: table
             .data
             .as_ref()
-            .map_or(Order::Sequential, |data| data.order),
+            .map_or(RowOrder::Sequential, |data| data.order),
         requests,
     })
 }

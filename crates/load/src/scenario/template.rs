@@ -304,27 +304,6 @@ pub(super) fn row(table: &Spanned<DeValue<'_>>) -> Result<Row, String> {
     Ok(row)
 }
 
-/// Percent-encodes all but RFC 3986's unreserved characters.
-pub(crate) fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            push_percent_encoded(&mut encoded, byte);
-        }
-    }
-    encoded
-}
-
-/// Appends `byte` as `%` and two hexadecimal digits.
-pub(super) fn push_percent_encoded(encoded: &mut String, byte: u8) {
-    let digits =
-        [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)]));
-    encoded.push('%');
-    encoded.extend(digits);
-}
-
 fn value_of<'a>(values: &'a impl Values, name: &str) -> Result<&'a RawValue, NoValue> {
     let value = values.value(name);
     value.ok_or_else(|| NoValue::Absent(name.to_owned()))

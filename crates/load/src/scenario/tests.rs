@@ -1,11 +1,13 @@
 use std::fs;
+use std::num::NonZeroU32;
 
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Rate, Spacing};
+use crate::workload::open_model::{Arrivals, Rate, Spacing};
+use crate::workload::stage::Stage;
 
 mod mistakes;
 mod requests;

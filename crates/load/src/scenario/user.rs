@@ -8,8 +8,10 @@ use toml::Spanned;
 use super::file::{Headers, TaskTable, UserTable};
 use super::request::{Common, Request};
 use super::source::Source;
-use super::{WaitTime, task};
-use crate::{ScenarioError, Task};
+use super::task;
+use super::task::Task;
+use crate::error::ScenarioError;
+use crate::workload::wait_time::WaitTime;
 
 /// The name of the only class of a scenario that has none.
 const ONLY_CLASS: &str = "User";

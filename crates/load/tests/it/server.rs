@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use axum::Router;
-use bakeoff_load::{Control, Enough, LoadConfig, Progress, Scenario, Workload, run};
+use bakeoff_load::{Control, Enough, LoadConfig, Progress, Scenario, Share, Workload, run};
 use bakeoff_record::Measurement;
 use tokio_util::sync::CancellationToken;
 
@@ -178,6 +178,7 @@ pub(crate) fn config(url: &str, users: u32, run_time: Duration) -> LoadConfig {
         stop_timeout: Duration::from_secs(10),
         enough: None,
         seed: 1,
+        share: Share::WHOLE,
         threads: NonZeroUsize::new(2).unwrap(),
     }
 }

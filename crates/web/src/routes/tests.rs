@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use bakeoff_history::import::{self, Texts};
 use bakeoff_history::{History, NewRun};
-use bakeoff_load::{LoadConfig, Scenario, Workload};
+use bakeoff_load::{LoadConfig, Scenario, Share, Workload};
 use bakeoff_record::{LoadTest, Machine, Measurement, RequestStats, Second, Source, Times};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -65,6 +65,7 @@ fn page_of(scenario: &str, login: Option<&str>) -> TestPage {
             stop_timeout: Duration::ZERO,
             enough: None,
             seed: 1,
+            share: Share::WHOLE,
             threads: NonZeroUsize::MIN,
         },
         machine: load_test("", 1).machine,

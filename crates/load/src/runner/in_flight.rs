@@ -1,16 +1,17 @@
-//! Requests on their way, which are counted also where nobody waits for them any more.
+//! Requests in flight. A request that nobody waits for any more is still recorded.
 
 use std::time::Duration;
 
-use super::{Shared, Worker};
-use crate::recorder::Finished;
+use super::shared::Shared;
+use super::worker::Worker;
+use crate::stats::recorder::Finished;
 
-/// A request on its way. Where it is dropped before it is answered, since waiting for it was given up, it is counted as
-/// a failure without an answer.
+/// A request in flight. If it is dropped before the answer, because the wait was given up, it is recorded as a failure
+/// without an answer.
 pub(super) struct InFlight<'a> {
     worker: &'a Worker,
     request: usize,
-    /// `true` if it was counted among those begun in the measured period.
+    /// `true` if the request was counted among those begun in the measured period.
     measured: bool,
     planned: Duration,
     counted_at: Duration,
@@ -23,7 +24,7 @@ impl<'a> InFlight<'a> {
         (request, measured): (usize, bool),
         (planned, counted_at): (Duration, Duration),
     ) -> Self {
-        worker.state.borrow_mut().in_flight += 1;
+        worker.request_began();
         Self {
             worker,
             request,
@@ -45,7 +46,7 @@ impl Drop for InFlight<'_> {
         if std::thread::panicking() {
             return;
         }
-        self.worker.state.borrow_mut().in_flight -= 1;
+        self.worker.request_ended();
         let Shared { clock, .. } = &*self.worker.shared;
         let something_was_measured = clock.from() < clock.end();
         if self.is_over || !something_was_measured {
@@ -53,8 +54,8 @@ impl Drop for InFlight<'_> {
         }
         let is_counted = self.measured && self.counted_at >= clock.from();
         if !is_counted {
-            // Begun before the measured period, and without an answer in all of it.
-            self.worker.recorder(|recorder| recorder.begun += 1);
+            // The request began before the measured period and had no answer in all of it.
+            self.worker.record_begun();
         }
         let now = clock.now();
         self.worker.record(Finished {

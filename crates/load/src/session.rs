@@ -11,11 +11,12 @@ use rand::rngs::StdRng;
 use serde_json::value::RawValue;
 use url::Url;
 
-use crate::scenario::{Generated, Row, Values};
+use crate::scenario::generated::Generated;
+use crate::scenario::template::{Row, Values};
 
-/// The memory of one user. Empty, it costs nothing.
+/// The session of one user. Empty, it costs nothing.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct Session {
     taken: HashMap<String, Box<RawValue>>,
     cookies: Option<Box<CookieStore>>,
     /// Seed of the values that are made for its requests.
@@ -26,27 +27,27 @@ pub(crate) struct Memory {
 
 /// What the templates of a request are filled in from: what was taken from answers, and else the row.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Known<'a> {
-    pub(crate) memory: &'a Memory,
+pub(crate) struct RequestValues<'a> {
+    pub(crate) session: &'a Session,
     pub(crate) row: Option<&'a Row>,
 }
 
-impl Values for Known<'_> {
+impl Values for RequestValues<'_> {
     fn value(&self, name: &str) -> Option<&RawValue> {
-        let taken = self.memory.taken.get(name);
+        let taken = self.session.taken.get(name);
         let value = taken.or_else(|| self.row?.get(name));
         value.map(|value| &**value)
     }
 
     fn generate(&self, generated: &Generated) -> Option<Box<RawValue>> {
-        let mut random = self.memory.random.borrow_mut();
-        let seeded = || Box::new(StdRng::seed_from_u64(self.memory.seed));
+        let mut random = self.session.random.borrow_mut();
+        let seeded = || Box::new(StdRng::seed_from_u64(self.session.seed));
         Some(generated.make(random.get_or_insert_with(seeded)))
     }
 }
 
-impl Memory {
-    /// The memory of a new user; values that are made for its requests derive from `seed`.
+impl Session {
+    /// The session of a new user; values that are made for its requests derive from `seed`.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             taken: HashMap::new(),
@@ -119,21 +120,21 @@ mod tests {
             .unwrap()
     }
 
-    fn noted(cookies: &[&'static str]) -> Memory {
-        let mut memory = Memory::new(0);
+    fn noted(cookies: &[&'static str]) -> Session {
+        let mut session = Session::new(0);
         for cookie in cookies {
             let mut headers = HeaderMap::new();
             headers.append(header::SET_COOKIE, HeaderValue::from_static(cookie));
-            memory.note_cookies(&headers, &url("/login"));
+            session.note_cookies(&headers, &url("/login"));
         }
-        memory
+        session
     }
 
     #[test]
     fn cookies_are_sent_where_they_belong() {
-        let memory = noted(&["session=17; HttpOnly", "admin=1; Path=/admin", "=; broken"]);
+        let session = noted(&["session=17; HttpOnly", "admin=1; Path=/admin", "=; broken"]);
         let sent = |path: &str| {
-            memory
+            session
                 .cookies_for(&url(path))
                 .map(|value| value.to_str().unwrap().to_owned())
         };
@@ -146,40 +147,40 @@ mod tests {
     fn longer_paths_come_first_and_then_what_was_set_first() {
         let names = ["b", "a", "d", "c"].map(|name| format!("{name}=1"));
         let deep = ["z", "y"].map(|name| format!("{name}=1; Path=/login/deep"));
-        let mut memory = Memory::new(0);
+        let mut session = Session::new(0);
         for cookie in names.iter().chain(&deep) {
             let mut headers = HeaderMap::new();
             headers.append(header::SET_COOKIE, HeaderValue::from_str(cookie).unwrap());
-            memory.note_cookies(&headers, &url("/login"));
+            session.note_cookies(&headers, &url("/login"));
         }
-        let sent = memory.cookies_for(&url("/login/deep/x")).unwrap();
+        let sent = session.cookies_for(&url("/login/deep/x")).unwrap();
         assert_eq!(sent, "z=1; y=1; b=1; a=1; d=1; c=1");
     }
 
     #[test]
     fn values_are_sent_back_byte_by_byte() {
-        let mut memory = Memory::new(0);
+        let mut session = Session::new(0);
         let mut headers = HeaderMap::new();
         let value = HeaderValue::from_bytes("name=Zoë; Path=/".as_bytes()).unwrap();
         headers.append(header::SET_COOKIE, value);
-        memory.note_cookies(&headers, &url("/login"));
-        let sent = memory.cookies_for(&url("/")).unwrap();
+        session.note_cookies(&headers, &url("/login"));
+        let sent = session.cookies_for(&url("/")).unwrap();
         assert_eq!(sent.as_bytes(), "name=Zoë".as_bytes());
     }
 
     #[test]
     fn a_cookie_that_has_ended_is_forgotten() {
-        let memory = noted(&["session=17", "session=; Max-Age=0"]);
-        assert_eq!(memory.cookies_for(&url("/")), None);
+        let session = noted(&["session=17", "session=; Max-Age=0"]);
+        assert_eq!(session.cookies_for(&url("/")), None);
     }
 
     #[test]
     fn what_was_taken_comes_before_what_the_row_has() {
         let row: Row = serde_json::from_str(r#"{"id": 1, "name": "a"}"#).unwrap();
-        let mut memory = Memory::new(0);
-        memory.take("id", crate::json::string("2"));
-        let known = Known {
-            memory: &memory,
+        let mut session = Session::new(0);
+        session.take("id", crate::json::string("2"));
+        let known = RequestValues {
+            session: &session,
             row: Some(&row),
         };
         let value = |name: &str| known.value(name).map(RawValue::get);

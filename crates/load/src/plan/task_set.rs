@@ -1,4 +1,4 @@
-//! Says what a user does next: which task, with which row of its data. Pure, and the same for the same seed.
+//! The next task of a user and the row of its data. Pure, and the same for the same seed.
 
 use std::ops::Range;
 
@@ -6,39 +6,42 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
-use crate::scenario::{Order, Task};
+use crate::scenario::row_order::RowOrder;
+use crate::scenario::task::Task;
+use crate::seed::{Purpose, derived};
 
-/// One task to do.
+/// Choice of the next task of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Choice {
-    /// The index of the task in its class.
+pub(crate) struct NextTask {
+    /// Index of the task in its class.
     pub(crate) task: usize,
-    /// The index of the row of its data.
+    /// Index of the row of its data.
     pub(crate) row: usize,
 }
 
-/// How users come to their next task.
+/// Order in which users run the tasks of a class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TaskOrder {
+    /// At random, in proportion to the weights of the tasks.
     ByWeight,
     /// One after another, from the first on.
     AsWritten,
 }
 
-/// In which order rows are taken and how often tasks are chosen; shared by all users of a class.
+/// Tasks of a class with their weights and the orders of their rows; shared by all users of the class.
 #[derive(Debug)]
-pub(crate) struct Deck {
-    /// The tasks to choose from.
+pub(crate) struct TaskSet {
+    /// Tasks to choose from; the others are those of `on_start` and `on_stop`.
     chosen: Range<usize>,
-    /// Per task to choose from: its weight and that of all before it.
+    /// For each task to choose from, the sum of its weight and of those before it.
     weights: Vec<u64>,
     task_order: TaskOrder,
-    /// Per task.
-    orders: Vec<RowOrder>,
+    /// Order of the rows of each task.
+    rows: Vec<RowPositions>,
 }
 
 #[derive(Debug)]
-enum RowOrder {
+enum RowPositions {
     Sequential {
         rows: usize,
     },
@@ -46,17 +49,16 @@ enum RowOrder {
         rows: usize,
     },
     Shuffled(Box<[u32]>),
-    /// Everybody takes another part of the order: the first of `takers` every so-manyth row from the first on, the second
-    /// from the second on.
+    /// Each of `takers` users has other rows: user `i` those at the positions `i`, `i + takers`, `i + 2 * takers` and so on.
     Distinct {
         order: Box<[u32]>,
         takers: usize,
     },
 }
 
-impl Deck {
-    /// Of `tasks`, those in `chosen` are chosen from; the others are done when it is their time. So many `takers` share the
-    /// rows that are taken once each.
+impl TaskSet {
+    /// The task set of `tasks`, of which those in `chosen` are chosen from. So many `takers` share the rows with the order
+    /// `distinct`.
     pub(crate) fn new(
         tasks: &[&Task],
         chosen: Range<usize>,
@@ -74,25 +76,25 @@ impl Deck {
             order.shuffle(&mut random);
             order
         };
-        let orders = tasks.iter().map(|task| match task.order {
-            Order::Sequential => RowOrder::Sequential { rows: task.rows },
-            Order::PerUser => RowOrder::PerUser { rows: task.rows },
-            Order::Shuffled => RowOrder::Shuffled(shuffled(task.rows)),
-            Order::Distinct => RowOrder::Distinct {
+        let rows = tasks.iter().map(|task| match task.order {
+            RowOrder::Sequential => RowPositions::Sequential { rows: task.rows },
+            RowOrder::PerUser => RowPositions::PerUser { rows: task.rows },
+            RowOrder::Shuffled => RowPositions::Shuffled(shuffled(task.rows)),
+            RowOrder::Distinct => RowPositions::Distinct {
                 order: shuffled(task.rows),
                 takers: takers.max(1),
             },
         });
         Self {
             weights: weights.collect(),
-            orders: orders.collect(),
+            rows: rows.collect(),
             chosen,
             task_order,
         }
     }
 }
 
-impl RowOrder {
+impl RowPositions {
     fn rows(&self) -> usize {
         match self {
             Self::Sequential { rows } | Self::PerUser { rows } => *rows,
@@ -107,7 +109,7 @@ impl RowOrder {
         }
     }
 
-    /// The position after this one.
+    /// The position after `position`.
     fn after(&self, position: usize) -> usize {
         let step = match self {
             Self::PerUser { .. } => 0,
@@ -118,25 +120,25 @@ impl RowOrder {
     }
 }
 
-/// What one user does, request after request.
+/// Tasks of one user, one after another.
 #[derive(Debug)]
-pub(crate) struct Sequence {
+pub(crate) struct TaskSequence {
     random: StdRng,
-    /// Of those to choose from: the task that is next in order.
+    /// Index of the next task among those to choose from, with [`TaskOrder::AsWritten`].
     next_in_order: usize,
-    /// Per task: where in the order of its rows this user is.
+    /// For each task, the position of the user in the order of its rows.
     positions: Vec<usize>,
 }
 
-impl Sequence {
-    /// The sequence of one user, which depends on `seed` and the user's index alone.
-    pub(crate) fn new(deck: &Deck, seed: u64, user: u32) -> Self {
-        let mut random = StdRng::seed_from_u64(derived(seed, user, Purpose::Choices));
-        let positions = deck.orders.iter().map(|order| match order {
-            RowOrder::Sequential { .. } => 0,
-            RowOrder::PerUser { rows } => user as usize % rows,
-            RowOrder::Shuffled(order) => random.random_range(0..order.len()),
-            RowOrder::Distinct { order, .. } => user as usize % order.len(),
+impl TaskSequence {
+    /// The sequence of one user. It depends on `seed` and the number of the user alone.
+    pub(crate) fn new(task_set: &TaskSet, seed: u64, user: u64) -> Self {
+        let mut random = StdRng::seed_from_u64(derived(seed, user, Purpose::Tasks));
+        let positions = task_set.rows.iter().map(|order| match order {
+            RowPositions::Sequential { .. } => 0,
+            RowPositions::PerUser { rows } => position(user, *rows),
+            RowPositions::Shuffled(order) => random.random_range(0..order.len()),
+            RowPositions::Distinct { order, .. } => position(user, order.len()),
         });
         Self {
             positions: positions.collect(),
@@ -145,19 +147,19 @@ impl Sequence {
         }
     }
 
-    /// Goes on as another user, who begins with the first task in order.
-    pub(crate) fn become_user(&mut self, deck: &Deck, user: u32) {
+    /// Continues as another user, who begins with the first task.
+    pub(crate) fn become_user(&mut self, task_set: &TaskSet, user: u64) {
         self.next_in_order = 0;
-        for (position, order) in self.positions.iter_mut().zip(&deck.orders) {
-            if let RowOrder::PerUser { rows } = order {
-                *position = user as usize % rows;
+        for (current, order) in self.positions.iter_mut().zip(&task_set.rows) {
+            if let RowPositions::PerUser { rows } = order {
+                *current = position(user, *rows);
             }
         }
     }
 
     /// The next task.
-    pub(crate) fn next(&mut self, deck: &Deck) -> Choice {
-        let chosen = match (deck.task_order, deck.weights.as_slice()) {
+    pub(crate) fn next(&mut self, task_set: &TaskSet) -> NextTask {
+        let chosen = match (task_set.task_order, task_set.weights.as_slice()) {
             (TaskOrder::AsWritten, weights) => {
                 let next = self.next_in_order;
                 self.next_in_order = (next + 1) % weights.len();
@@ -165,38 +167,28 @@ impl Sequence {
             }
             (TaskOrder::ByWeight, [_, .., total]) => {
                 let drawn = self.random.random_range(0..*total);
-                deck.weights.partition_point(|up_to| *up_to <= drawn)
+                task_set.weights.partition_point(|up_to| *up_to <= drawn)
             }
             (TaskOrder::ByWeight, _) => 0,
         };
-        self.of_task(deck, deck.chosen.start + chosen)
+        self.task(task_set, task_set.chosen.start + chosen)
     }
 
-    /// The task of this index, with the next row of its data.
-    pub(crate) fn of_task(&mut self, deck: &Deck, task: usize) -> Choice {
-        let order = &deck.orders[task];
+    /// The task with the index `task` in its class, and the next row of its data.
+    pub(crate) fn task(&mut self, task_set: &TaskSet, task: usize) -> NextTask {
+        let order = &task_set.rows[task];
         let position = self.positions[task];
         self.positions[task] = order.after(position);
-        Choice {
+        NextTask {
             task,
             row: order.row(position),
         }
     }
 }
 
-/// What random numbers are for; each use has its own, so that one does not disturb another.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Purpose {
-    Rows,
-    Choices,
-    Waits,
-    Values,
-}
-
-/// A seed of its own for each user and purpose (the multipliers are `SplitMix64`'s).
-pub(crate) fn derived(seed: u64, user: u32, purpose: Purpose) -> u64 {
-    seed ^ (u64::from(user) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        ^ (purpose as u64 + 1).wrapping_mul(0xBF58_476D_1CE4_E5B9)
+/// Position of the first row of a user; the first row again after the last.
+fn position(user: u64, rows: usize) -> usize {
+    usize::try_from(user % rows as u64).expect("a remainder is less than the number of rows")
 }
 
 #[cfg(test)]
@@ -204,7 +196,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::Scenario;
+    use crate::scenario::Scenario;
 
     fn scenario(order: &str) -> Scenario {
         let folder = tempfile::tempdir().unwrap();
@@ -220,11 +212,11 @@ mod tests {
         Scenario::parse(&text, &folder.path().join("scenario.toml")).unwrap()
     }
 
-    fn choices(scenario: &Scenario, seed: u64, user: u32, count: usize) -> Vec<Choice> {
+    fn choices(scenario: &Scenario, seed: u64, user: u64, count: usize) -> Vec<NextTask> {
         let tasks: Vec<&Task> = scenario.users()[0].tasks().iter().collect();
-        let deck = Deck::new(&tasks, 0..tasks.len(), TaskOrder::ByWeight, (seed, 2));
-        let mut sequence = Sequence::new(&deck, seed, user);
-        (0..count).map(|_| sequence.next(&deck)).collect()
+        let task_set = TaskSet::new(&tasks, 0..tasks.len(), TaskOrder::ByWeight, (seed, 2));
+        let mut sequence = TaskSequence::new(&task_set, seed, user);
+        (0..count).map(|_| sequence.next(&task_set)).collect()
     }
 
     #[test]
@@ -293,6 +285,9 @@ mod tests {
     #[test]
     fn one_task_without_data_has_one_request() {
         let scenario = Scenario::parse("[[task]]\npath = \"/\"", Path::new("s.toml")).unwrap();
-        assert_eq!(choices(&scenario, 1, 1, 3), [Choice { task: 0, row: 0 }; 3]);
+        assert_eq!(
+            choices(&scenario, 1, 1, 3),
+            [NextTask { task: 0, row: 0 }; 3]
+        );
     }
 }

@@ -1,7 +1,5 @@
 //! Paths as they stand in a request: percent-encoded as Python's requests does it.
 
-use super::template::push_percent_encoded;
-
 /// Characters that stand for themselves in a path and its query, beside letters and digits.
 const AS_THEY_ARE: &[u8] = b"!$&'()*+,/:;=?@~-._";
 
@@ -33,6 +31,27 @@ pub(crate) fn requoted(path: &str) -> String {
 fn encoded_byte(bytes: &[u8], at: usize) -> Option<u8> {
     let digit = |at: usize| char::from(*bytes.get(at)?).to_digit(16);
     u8::try_from(digit(at)? * 16 + digit(at + 1)?).ok()
+}
+
+/// Percent-encodes all but RFC 3986's unreserved characters.
+pub(crate) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            push_percent_encoded(&mut encoded, byte);
+        }
+    }
+    encoded
+}
+
+/// Appends `byte` as `%` and two hexadecimal digits.
+fn push_percent_encoded(encoded: &mut String, byte: u8) {
+    let digits =
+        [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)]));
+    encoded.push('%');
+    encoded.extend(digits);
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ use tokio::io::unix::AsyncFd;
 
 /// A timer of the kernel's that wakes a task when it fires. Where there is none left, the runtime's have to do.
 #[derive(Debug)]
-pub(crate) struct Alarm(Option<AsyncFd<OwnedFd>>);
+pub(crate) struct PreciseTimer(Option<AsyncFd<OwnedFd>>);
 
-impl Alarm {
+impl PreciseTimer {
     /// Must be made within a runtime.
     pub(crate) fn new() -> Self {
         Self(timer().ok())
@@ -65,13 +65,13 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_is_woken_early_with_a_timer_of_the_kernels_or_without() {
-        for alarm in [Alarm::new(), Alarm(None)] {
+        for alarm in [PreciseTimer::new(), PreciseTimer(None)] {
             for micros in [0, 50, 3000] {
                 let moment = Instant::now() + Duration::from_micros(micros);
                 alarm.wait_until(moment).await;
                 assert!(Instant::now() >= moment);
             }
         }
-        assert!(Alarm::new().0.is_some());
+        assert!(PreciseTimer::new().0.is_some());
     }
 }

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A set of row indexes that all threads of a load add to.
 #[derive(Debug)]
-pub(crate) struct RowSet(Box<[AtomicU64]>);
+pub(crate) struct SentRows(Box<[AtomicU64]>);
 
-impl RowSet {
+impl SentRows {
     /// A set that has room for the rows below `rows`.
     pub(crate) fn new(rows: usize) -> Self {
         Self((0..rows.div_ceil(64)).map(|_| AtomicU64::new(0)).collect())
@@ -39,11 +39,11 @@ mod tests {
 
     #[test]
     fn each_row_counts_once() {
-        let rows = RowSet::new(130);
+        let rows = SentRows::new(130);
         for row in [0, 63, 64, 129, 64, 192, 1_000_000] {
             rows.insert(row);
         }
         assert_eq!(rows.count(), 4);
-        assert_eq!(RowSet::new(0).count(), 0);
+        assert_eq!(SentRows::new(0).count(), 0);
     }
 }

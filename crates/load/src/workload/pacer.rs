@@ -1,11 +1,11 @@
-//! Says when users start and when each of their requests is planned. Pure: given a time it answers; it never sleeps.
+//! Planned starts of the requests of a user. Pure: it reads no clock and never sleeps.
 
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::WaitTime;
+use super::wait_time::WaitTime;
 use crate::clock::FAR;
 
 /// Plans the requests of one user.
@@ -44,18 +44,6 @@ impl Pacer {
     }
 }
 
-/// When the user with this index (from 0) starts.
-///
-/// As in Locust, users start in steps: as many as the whole part of the rate (at least one) at once,
-/// and the steps far enough apart to keep the rate on average.
-pub(crate) fn spawn_time(index: u32, spawn_rate: f64) -> Duration {
-    let users_per_step = spawn_rate.floor().max(1.0);
-    let step = (f64::from(index) / users_per_step).floor();
-    Duration::try_from_secs_f64(step * users_per_step / spawn_rate)
-        .unwrap_or(FAR)
-        .min(FAR)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -64,21 +52,6 @@ mod tests {
 
     fn millis(millis: u64) -> Duration {
         Duration::from_millis(millis)
-    }
-
-    #[test]
-    fn users_start_in_steps_of_the_spawn_rate() {
-        let starts = |rate: f64| {
-            (0..6)
-                .map(|index| spawn_time(index, rate).as_secs_f64())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(starts(2.0), [0.0, 0.0, 1.0, 1.0, 2.0, 2.0]);
-        assert_eq!(starts(2.5), [0.0, 0.0, 0.8, 0.8, 1.6, 1.6]);
-        assert_eq!(starts(0.5), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
-        assert_eq!(starts(100.0), [0.0; 6]);
-        assert_eq!(spawn_time(1, f64::MIN_POSITIVE), FAR);
-        assert_eq!(spawn_time(u32::MAX, f64::MAX), Duration::ZERO);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use hyper::header::{self, HeaderMap};
 use ruzstd::decoding::StreamingDecoder;
 
-use crate::check::Cause;
+use crate::cause::Cause;
 
 /// Size of the buffer that the decoder for Brotli reads into.
 const BROTLI_BUFFER_BYTES: usize = 4096;
@@ -91,8 +91,8 @@ mod tests {
 
     const TEXT: &[u8] = br#"{"id": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#;
     /// `TEXT` as `brotli` 1.1 and `zstd` 1.5 pack it.
-    const BROTLI: &[u8] = include_bytes!("../tests/packed/body.br");
-    const ZSTD: &[u8] = include_bytes!("../tests/packed/body.zst");
+    const BROTLI: &[u8] = include_bytes!("../../tests/packed/body.br");
+    const ZSTD: &[u8] = include_bytes!("../../tests/packed/body.zst");
 
     fn gzip(body: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());

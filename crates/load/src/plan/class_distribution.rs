@@ -1,23 +1,23 @@
-//! Says which class each user belongs to. Pure.
+//! Distribution of users over user classes. Pure.
 
-use crate::UserClass;
+use crate::scenario::user::UserClass;
 
-/// Cycles longer than this are cut short; no share is off by more than one in so many.
+/// Longest cycle. A longer one is cut short, and the number of users of a class is then off by at most one in so many.
 const LONGEST_CYCLE: u64 = 10_000;
 
-/// Which class each user belongs to, by the user's number.
+/// User class of each user, by the number of the user.
 ///
-/// As in Locust, classes with a fixed number of users get theirs first, and the others share the rest by weight, so that
-/// any number of users is spread as evenly as it can be.
+/// As in Locust, classes with a fixed count get their users first. The others share the rest by weight, as evenly as
+/// possible for any number of users.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Roster {
-    /// The classes of the first users.
+pub(crate) struct ClassDistribution {
+    /// Classes of the first users, those with a fixed count.
     fixed: Vec<usize>,
-    /// The classes of all others, over and over; empty where all classes have a fixed number.
+    /// Cycle of the classes of all other users; empty if all classes have a fixed count.
     cycle: Vec<usize>,
 }
 
-impl Roster {
+impl ClassDistribution {
     pub(crate) fn new(classes: &[UserClass]) -> Self {
         let fixed: Vec<u64> = classes
             .iter()
@@ -38,19 +38,21 @@ impl Roster {
         }
     }
 
-    /// The class of a user; `None` for one beyond those of fixed numbers where there are no other classes.
-    pub(crate) fn class_of(&self, user: u32) -> Option<usize> {
-        let user = user as usize;
-        match user.checked_sub(self.fixed.len()) {
-            None => Some(self.fixed[user]),
-            Some(_) if self.cycle.is_empty() => None,
-            Some(after) => Some(self.cycle[after % self.cycle.len()]),
-        }
+    /// Index of the class of `user`; `None` if all classes have a fixed count and all of their users come before.
+    pub(crate) fn class_of(&self, user: u64) -> Option<usize> {
+        let (fixed, cycle) = (self.fixed.len() as u64, self.cycle.len() as u64);
+        let (list, index) = match user.checked_sub(fixed) {
+            None => (&self.fixed, user),
+            Some(_) if cycle == 0 => return None,
+            Some(after) => (&self.cycle, after % cycle),
+        };
+        let index = usize::try_from(index).expect("the index is less than the length of the list");
+        Some(list[index])
     }
 }
 
-/// The first `length` of an endless sequence in which each index comes as often as its weight says, as evenly spread as
-/// can be: the one that lags most behind its share is next.
+/// The first `length` items of an endless sequence of indexes in proportion to `weights`, spread as evenly as possible:
+/// the index that lags most behind its share is next.
 fn interleaved(weights: &[u64], length: u64) -> Vec<usize> {
     let total: u64 = weights.iter().sum();
     let mut had = vec![0_u64; weights.len()];
@@ -59,7 +61,7 @@ fn interleaved(weights: &[u64], length: u64) -> Vec<usize> {
             let due = i128::from(weights[index]) * i128::from(position);
             due - i128::from(had[index]) * i128::from(total)
         };
-        // The first of equals.
+        // Of equals, the first.
         let index = (0..weights.len())
             .rev()
             .filter(|&index| weights[index] > 0)
@@ -85,38 +87,40 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Scenario;
+    use crate::scenario::Scenario;
 
     /// Classes with these lines each.
-    fn roster(classes: &[&str]) -> Roster {
+    fn distribution_of(classes: &[&str]) -> ClassDistribution {
         let tables = classes.iter().enumerate().map(|(index, lines)| {
             format!("[[user]]\nname = \"{index}\"\n{lines}\n[[user.task]]\npath = \"/\"\n")
         });
         let text: String = tables.collect();
         let scenario = Scenario::parse(&text, Path::new("s.toml")).unwrap();
-        Roster::new(scenario.users())
+        ClassDistribution::new(scenario.users())
     }
 
-    fn classes(roster: &Roster, users: u32) -> Vec<usize> {
-        (0..users).map_while(|user| roster.class_of(user)).collect()
+    fn classes(distribution: &ClassDistribution, users: u64) -> Vec<usize> {
+        (0..users)
+            .map_while(|user| distribution.class_of(user))
+            .collect()
     }
 
     #[test]
     fn users_are_spread_by_weight() {
-        let roster = roster(&["weight = 30", "weight = 10"]);
-        assert_eq!(classes(&roster, 8), [0, 0, 1, 0, 0, 0, 1, 0]);
+        let distribution = distribution_of(&["weight = 30", "weight = 10"]);
+        assert_eq!(classes(&distribution, 8), [0, 0, 1, 0, 0, 0, 1, 0]);
     }
 
     #[test]
     fn fixed_numbers_come_first() {
-        let roster = roster(&["", "fixed_count = 2", "fixed_count = 1"]);
-        assert_eq!(classes(&roster, 6), [1, 2, 1, 0, 0, 0]);
+        let distribution = distribution_of(&["", "fixed_count = 2", "fixed_count = 1"]);
+        assert_eq!(classes(&distribution, 6), [1, 2, 1, 0, 0, 0]);
     }
 
     #[test]
     fn without_other_classes_nobody_is_beyond_the_fixed_numbers() {
-        let roster = roster(&["fixed_count = 2"]);
-        assert_eq!(classes(&roster, 9), [0, 0]);
+        let distribution = distribution_of(&["fixed_count = 2"]);
+        assert_eq!(classes(&distribution, 9), [0, 0]);
     }
 
     proptest! {

@@ -6,12 +6,12 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::stage::Stage;
 use crate::clock::FAR;
-use crate::pacer::spawn_time;
 
 /// How many users are wanted over time: one change after another.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Population(Vec<Change>);
+pub(crate) struct ActiveUsers(Vec<Change>);
 
 /// The way from one number of users to another, and all the time after it until the next change.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,18 +33,7 @@ pub(crate) enum Steps {
     Even,
 }
 
-/// A part of a load with its own number of users.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stage {
-    /// How long it lasts, the time included in which users start or stop.
-    pub duration: Duration,
-    /// Users wanted.
-    pub users: u32,
-    /// Users started or stopped per second until there are that many; positive.
-    pub spawn_rate: f64,
-}
-
-impl Population {
+impl ActiveUsers {
     /// From none to `users`.
     pub(crate) fn constant(users: NonZeroU32, spawn_rate: f64) -> Self {
         Self(vec![Change {
@@ -70,13 +59,13 @@ impl Population {
 
     /// One stage after another; without any, nobody.
     pub(crate) fn staged(stages: &[Stage]) -> Self {
-        let mut population = Self(Vec::new());
+        let mut active_users = Self(Vec::new());
         let mut at = Duration::ZERO;
         for stage in stages {
-            population.change(at, stage.users, stage.spawn_rate);
+            active_users.change(at, stage.users, stage.spawn_rate);
             at = at.saturating_add(stage.duration).min(FAR);
         }
-        population
+        active_users
     }
 
     /// From `at` on, which is no earlier than the last change, `users` are wanted.
@@ -190,6 +179,18 @@ impl Change {
     }
 }
 
+/// When the user with this index (from 0) starts.
+///
+/// As in Locust, users start in steps: as many as the whole part of the rate (at least one) at once,
+/// and the steps far enough apart to keep the rate on average.
+pub(crate) fn spawn_time(index: u32, spawn_rate: f64) -> Duration {
+    let users_per_step = spawn_rate.floor().max(1.0);
+    let step = (f64::from(index) / users_per_step).floor();
+    Duration::try_from_secs_f64(step * users_per_step / spawn_rate)
+        .unwrap_or(FAR)
+        .min(FAR)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -209,32 +210,48 @@ mod tests {
     }
 
     #[test]
+    fn users_start_in_steps_of_the_spawn_rate() {
+        let starts = |rate: f64| {
+            (0..6)
+                .map(|index| spawn_time(index, rate).as_secs_f64())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(starts(2.0), [0.0, 0.0, 1.0, 1.0, 2.0, 2.0]);
+        assert_eq!(starts(2.5), [0.0, 0.0, 0.8, 0.8, 1.6, 1.6]);
+        assert_eq!(starts(0.5), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+        assert_eq!(starts(100.0), [0.0; 6]);
+        assert_eq!(spawn_time(1, f64::MIN_POSITIVE), FAR);
+        assert_eq!(spawn_time(u32::MAX, f64::MAX), Duration::ZERO);
+    }
+
+    #[test]
     fn spread_users_start_one_after_another() {
-        let population = Population::spread(NonZeroU32::new(4).unwrap(), seconds(2));
-        let starts = [0, 1, 2, 3].map(|user| population.next_start(user, Duration::ZERO).unwrap());
+        let active_users = ActiveUsers::spread(NonZeroU32::new(4).unwrap(), seconds(2));
+        let starts =
+            [0, 1, 2, 3].map(|user| active_users.next_start(user, Duration::ZERO).unwrap());
         assert_eq!(starts.map(|start| start.as_millis()), [0, 500, 1000, 1500]);
-        assert_eq!(population.first_complete(), Duration::from_millis(1500));
-        let at_once = Population::spread(NonZeroU32::new(4).unwrap(), Duration::ZERO);
+        assert_eq!(active_users.first_complete(), Duration::from_millis(1500));
+        let at_once = ActiveUsers::spread(NonZeroU32::new(4).unwrap(), Duration::ZERO);
         assert_eq!(at_once.count(Duration::ZERO), 4);
     }
 
     #[test]
     fn users_start_at_the_rate_and_stay() {
-        let population = Population::constant(NonZeroU32::new(5).unwrap(), 2.0);
-        let counts = [0, 1, 2, 3, 100].map(|time| population.count(seconds(time)));
+        let active_users = ActiveUsers::constant(NonZeroU32::new(5).unwrap(), 2.0);
+        let counts = [0, 1, 2, 3, 100].map(|time| active_users.count(seconds(time)));
         assert_eq!(counts, [2, 4, 5, 5, 5]);
-        assert_eq!(population.first_complete(), seconds(2));
-        assert_eq!(population.next_start(4, Duration::ZERO), Some(seconds(2)));
-        assert_eq!(population.next_start(5, Duration::ZERO), None);
-        assert_eq!(population.next_stop(4, seconds(2)), None);
+        assert_eq!(active_users.first_complete(), seconds(2));
+        assert_eq!(active_users.next_start(4, Duration::ZERO), Some(seconds(2)));
+        assert_eq!(active_users.next_start(5, Duration::ZERO), None);
+        assert_eq!(active_users.next_stop(4, seconds(2)), None);
     }
 
     #[test]
     fn the_last_to_start_is_the_first_to_stop() {
-        let population = Population::staged(&[stage(10, 4, 4.0), stage(10, 1, 1.0)]);
-        let counts = [0, 9, 10, 11, 12, 99].map(|time| population.count(seconds(time)));
+        let active_users = ActiveUsers::staged(&[stage(10, 4, 4.0), stage(10, 1, 1.0)]);
+        let counts = [0, 9, 10, 11, 12, 99].map(|time| active_users.count(seconds(time)));
         assert_eq!(counts, [4, 4, 3, 2, 1, 1]);
-        let stops = [0, 1, 2, 3].map(|user| population.next_stop(user, seconds(1)));
+        let stops = [0, 1, 2, 3].map(|user| active_users.next_stop(user, seconds(1)));
         assert_eq!(
             stops,
             [
@@ -248,13 +265,13 @@ mod tests {
 
     #[test]
     fn a_change_before_all_have_started_goes_on_from_where_they_are() {
-        let mut population = Population::constant(NonZeroU32::new(100).unwrap(), 1.0);
-        population.change(seconds(9), 0, 5.0);
-        let counts = [8, 9, 10, 11].map(|time| population.count(seconds(time)));
+        let mut active_users = ActiveUsers::constant(NonZeroU32::new(100).unwrap(), 1.0);
+        active_users.change(seconds(9), 0, 5.0);
+        let counts = [8, 9, 10, 11].map(|time| active_users.count(seconds(time)));
         assert_eq!(counts, [9, 5, 0, 0]);
-        assert_eq!(population.next_start(50, Duration::ZERO), None);
-        population.change(seconds(20), 3, 3.0);
-        assert_eq!(population.next_start(2, seconds(11)), Some(seconds(20)));
+        assert_eq!(active_users.next_start(50, Duration::ZERO), None);
+        active_users.change(seconds(20), 3, 3.0);
+        assert_eq!(active_users.next_start(2, seconds(11)), Some(seconds(20)));
     }
 
     proptest! {
@@ -265,10 +282,10 @@ mod tests {
             time in 0_u64..80,
         ) {
             let stages: Vec<_> = stages.into_iter().map(|(time, users, rate)| stage(time, users, rate)).collect();
-            let population = Population::staged(&stages);
-            let active = |time: Duration| population.count(time) > user;
+            let active_users = ActiveUsers::staged(&stages);
+            let active = |time: Duration| active_users.count(time) > user;
             let time = seconds(time);
-            let (start, stop) = (population.next_start(user, time), population.next_stop(user, time));
+            let (start, stop) = (active_users.next_start(user, time), active_users.next_stop(user, time));
             let (same, turn) = if active(time) { (start, stop) } else { (stop, start) };
             prop_assert_eq!(same, Some(time));
             let nanosecond = Duration::from_nanos(1);

@@ -1,37 +1,44 @@
-//! Puts what all threads saw together, second by second.
+//! Collects the reports of all workers, second by second.
 
-use bakeoff_record::times::{RequestTimes, TimeKind};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use bakeoff_record::times::{RequestTimes, TimeKind};
 use bakeoff_record::{
     Arrivals, FailureCause, Measurement, RequestStats, Second, SecondOfName, Times,
 };
 
-use crate::check::Cause;
-use crate::plan::Plan;
-use crate::recorder::{MOST_CAUSES, OTHER_CAUSES, Occurrences, Part, Recorder, RequestRecord};
+use super::recorder::{MOST_CAUSES, OTHER_CAUSES};
+use super::report::{Occurrences, ReportPart, RequestReport, StatsReport};
+use crate::cause::Cause;
 
-/// A measurement as it grows.
+/// A measurement that grows with each report of a worker.
 #[derive(Debug)]
 pub(crate) struct Collector {
     pub(crate) measurement: Measurement,
-    /// Which of the measurement's requests each kind of the plan belongs to.
+    /// For each request of the plan, the index of its name and method among the measurement's requests.
     entries: Vec<usize>,
-    /// Seconds that not every thread has handed over yet.
+    /// Seconds that not every worker has reported yet.
     open: BTreeMap<u64, OpenSecond>,
-    /// Per thread: the first second that it has not handed over yet.
+    /// For each worker, the first second that it has not reported yet.
     expected: Vec<u64>,
     begun: u64,
-    /// How often the figures have begun anew.
+    /// Number of resets of the statistics so far.
     epoch: u32,
+}
+
+/// Name and method of a request of the plan, by which its stats are kept.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RequestName {
+    pub(crate) name: String,
+    pub(crate) method: String,
 }
 
 #[derive(Debug, Default)]
 struct OpenSecond {
-    /// By thread.
+    /// Active users of each worker.
     users: Vec<u32>,
-    /// By entry of the measurement's requests; empty until a thread has handed it over.
+    /// Stats of each of the measurement's requests; empty until a worker has reported the second.
     by_name: Vec<OpenSecondOfName>,
 }
 
@@ -43,45 +50,42 @@ struct OpenSecondOfName {
 }
 
 impl Collector {
-    pub(crate) fn new(plan: &Plan, threads: usize, started_at: SystemTime) -> Self {
-        let mut requests: Vec<RequestStats> = Vec::new();
-        for planned in &plan.requests {
-            requests.push(RequestStats {
-                method: planned.method.to_string(),
-                name: planned.name.clone(),
+    /// A collector for the requests of a plan, in the order of the plan, and so many workers.
+    pub(crate) fn new(plan: &[RequestName], workers: usize, started_at: SystemTime) -> Self {
+        let mut names = plan.to_vec();
+        names.sort();
+        names.dedup();
+        let entry = |request: &RequestName| {
+            names
+                .binary_search(request)
+                .expect("the names are those of the plan, sorted")
+        };
+        let entries = plan.iter().map(entry).collect();
+        let requests = names
+            .into_iter()
+            .map(|RequestName { name, method }| RequestStats {
+                method,
+                name,
                 times: RequestTimes::default(),
                 completed_in_period: 0,
                 failed_in_period: 0,
                 body_bytes: 0,
             });
-        }
-        requests.sort_by(|a, b| (&a.name, &a.method).cmp(&(&b.name, &b.method)));
-        requests.dedup_by(|a, b| (&a.name, &a.method) == (&b.name, &b.method));
-        let entry = |name: &str, method: &str| {
-            requests
-                .iter()
-                .position(|entry| entry.name == name && entry.method == method)
-        };
-        let entries = plan
-            .requests
-            .iter()
-            .map(|planned| entry(&planned.name, planned.method.as_str()).unwrap_or(0))
-            .collect();
         let measurement = Measurement {
-            requests,
+            requests: requests.collect(),
             ..Measurement::nothing(started_at)
         };
         Self {
             measurement,
             entries,
             open: BTreeMap::new(),
-            expected: vec![0; threads],
+            expected: vec![0; workers],
             begun: 0,
             epoch: 0,
         }
     }
 
-    /// Lets the figures begin anew: what was seen in an earlier epoch than `epoch` goes into the timeline alone.
+    /// Resets the statistics. Reports from an epoch before `epoch` go into the timeline alone.
     pub(crate) fn reset(&mut self, epoch: u32) {
         (self.epoch, self.begun) = (epoch, 0);
         let measurement = &mut self.measurement;
@@ -97,58 +101,58 @@ impl Collector {
         }
     }
 
-    /// Adds what a thread saw in one second. True where that second is now known of all threads.
-    pub(crate) fn add(&mut self, recorder: &Recorder) -> bool {
-        if recorder.epoch == self.epoch {
-            self.add_figures(recorder);
+    /// Adds a report. Returns `true` if all workers have now reported another second.
+    pub(crate) fn add(&mut self, report: &StatsReport) -> bool {
+        if report.epoch == self.epoch {
+            self.add_stats(report);
         }
-        self.add_second(recorder);
-        self.expected[recorder.thread] = match recorder.part {
-            Part::Rest => recorder.second + 1,
-            Part::Beginning => recorder.second,
-            Part::Last => u64::MAX,
+        self.add_second(report);
+        self.expected[report.worker] = match report.part {
+            ReportPart::Rest => report.second + 1,
+            ReportPart::BeforeReset => report.second,
+            ReportPart::Last => u64::MAX,
         };
         self.close_seconds()
     }
 
-    fn add_figures(&mut self, recorder: &Recorder) {
-        self.begun += recorder.begun;
+    fn add_stats(&mut self, report: &StatsReport) {
+        self.begun += report.begun;
         let measurement = &mut self.measurement;
-        measurement.lag.merge(&recorder.lag);
-        measurement.wake_up_delays.merge(&recorder.wake_up_delays);
+        measurement.lag.merge(&report.lag);
+        measurement.wake_up_delays.merge(&report.wake_up_delays);
         if let Some(user_time) = &mut measurement.user_time {
-            *user_time = user_time.saturating_add(recorder.user_time);
+            *user_time = user_time.saturating_add(report.user_time);
         }
         if let Some(arrivals) = &mut self.measurement.arrivals {
-            arrivals.planned += recorder.arrived;
-            arrivals.not_sent += recorder.not_sent;
+            arrivals.planned += report.arrived;
+            arrivals.not_sent += report.not_sent;
         }
-        for (task, &entry) in recorder.requests.iter().zip(&self.entries) {
+        for (request, &entry) in report.requests.iter().zip(&self.entries) {
             let stats = &mut self.measurement.requests[entry];
-            stats.times.merge(&task.times);
-            stats.completed_in_period += task.completed_in_period;
-            stats.failed_in_period += task.failed_in_period;
-            stats.body_bytes += task.body_bytes;
-            for (cause, seen) in &task.causes {
+            stats.times.merge(&request.times);
+            stats.completed_in_period += request.completed_in_period;
+            stats.failed_in_period += request.failed_in_period;
+            stats.body_bytes += request.body_bytes;
+            for (cause, seen) in &request.causes {
                 add_failures(&mut self.measurement.failures, stats, cause, *seen);
             }
         }
     }
 
-    fn add_second(&mut self, recorder: &Recorder) {
+    fn add_second(&mut self, report: &StatsReport) {
         let names = self.measurement.requests.len();
-        let threads = self.expected.len();
-        let second = self.open.entry(recorder.second).or_default();
-        second.users.resize(threads, 0);
-        // A thread that has handed this second over before, when the figures began anew, counts once.
-        second.users[recorder.thread] = recorder.users;
+        let workers = self.expected.len();
+        let second = self.open.entry(report.second).or_default();
+        second.users.resize(workers, 0);
+        // The users of a worker that has reported this second before, at a reset, count once.
+        second.users[report.worker] = report.users;
         second.by_name.resize_with(names, OpenSecondOfName::default);
-        for (task, &entry) in recorder.requests.iter().zip(&self.entries) {
-            second.by_name[entry].add(task);
+        for (request, &entry) in report.requests.iter().zip(&self.entries) {
+            second.by_name[entry].add(request);
         }
     }
 
-    /// Requests that were begun and are not over.
+    /// Number of requests that have begun and have not ended.
     pub(crate) fn unfinished(&self) -> u64 {
         self.begun.saturating_sub(
             self.measurement
@@ -159,7 +163,7 @@ impl Collector {
         )
     }
 
-    /// Moves the seconds that all threads have handed over to the timeline. True if there were any.
+    /// Moves the seconds that all workers have reported to the timeline. Returns `true` if there was one.
     fn close_seconds(&mut self) -> bool {
         let expected = self.expected.iter().copied().min().unwrap_or(u64::MAX);
         let timeline = &mut self.measurement.timeline;
@@ -192,7 +196,7 @@ impl Collector {
 }
 
 impl OpenSecond {
-    /// The second as it goes into the timeline.
+    /// The second in the form of the timeline.
     fn close(self, since_start: Duration) -> Second {
         let mut all = OpenSecondOfName::default();
         for name in &self.by_name {
@@ -217,11 +221,12 @@ impl OpenSecond {
 }
 
 impl OpenSecondOfName {
-    fn add(&mut self, task: &RequestRecord) {
-        self.requests += task.requests;
-        self.failures += task.failures;
-        self.response_times.merge(&task.times[TimeKind::Response]);
-        self.response_times.merge(&task.unmeasured_times);
+    fn add(&mut self, request: &RequestReport) {
+        self.requests += request.requests;
+        self.failures += request.failures;
+        self.response_times
+            .merge(&request.times[TimeKind::Response]);
+        self.response_times.merge(&request.unmeasured_times);
     }
 
     fn encode(&self) -> SecondOfName {
@@ -233,7 +238,7 @@ impl OpenSecondOfName {
     }
 }
 
-/// Adds failures of the requests of `stats`, under their own cause as long as there are not too many causes.
+/// Adds failures of the requests of `stats`: under their own cause, or together once there are [`MOST_CAUSES`] causes.
 fn add_failures(
     failures: &mut Vec<FailureCause>,
     stats: &RequestStats,

@@ -1,9 +1,8 @@
-//! The tasks that a load is limited to.
+//! Budget of iterations: the number of tasks that a load is limited to.
 
-use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Number of tasks that all users together may do, as it is used up.
+/// Budget of iterations of all threads together, as it is used up.
 #[derive(Debug)]
 pub(crate) struct Iterations(Option<Limited>);
 
@@ -14,15 +13,15 @@ struct Limited {
 }
 
 impl Iterations {
-    /// `None` for any number.
-    pub(crate) fn new(limit: Option<NonZeroU64>) -> Self {
+    /// A budget of `limit` iterations; `None` for any number.
+    pub(crate) fn new(limit: Option<u64>) -> Self {
         Self(limit.map(|limit| Limited {
-            not_begun: AtomicU64::new(limit.get()),
-            not_finished: AtomicU64::new(limit.get()),
+            not_begun: AtomicU64::new(limit),
+            not_finished: AtomicU64::new(limit),
         }))
     }
 
-    /// Takes one more; `false` if there is none left.
+    /// Begins an iteration; `false` if none is left.
     pub(crate) fn begin(&self) -> bool {
         self.0.as_ref().is_none_or(|limited| {
             let one_less = |left: u64| left.checked_sub(1);
@@ -32,14 +31,14 @@ impl Iterations {
         })
     }
 
-    /// Gives back one that was begun and is over; `true` if it was the last of all.
+    /// Ends an iteration; `true` if it was the last of the budget.
     pub(crate) fn finish(&self) -> bool {
         self.0
             .as_ref()
             .is_some_and(|limited| limited.not_finished.fetch_sub(1, Ordering::Relaxed) == 1)
     }
 
-    /// `true` once all are over; never without a limit.
+    /// `true` once all iterations have ended; never without a limit.
     pub(crate) fn are_over(&self) -> bool {
         self.0
             .as_ref()
@@ -53,7 +52,7 @@ mod tests {
 
     #[test]
     fn the_last_one_that_is_over_ends_them() {
-        let iterations = Iterations::new(NonZeroU64::new(2));
+        let iterations = Iterations::new(Some(2));
         assert!(iterations.begin() && iterations.begin());
         assert!(!iterations.begin());
         assert!(!iterations.finish());
