@@ -37,6 +37,8 @@ pub(crate) mod arrivals;
 pub(crate) mod class_distribution;
 mod sent_rows;
 pub(crate) mod task_set;
+#[cfg(test)]
+mod tests;
 
 /// What users can send.
 #[derive(Debug)]

@@ -39,6 +39,7 @@ pub(crate) mod template;
 mod tests;
 mod threshold;
 pub(crate) mod user;
+mod values;
 
 /// A load as a file describes it: parsed, validated, and its requests made from the rows of its data files.
 #[derive(Debug, Clone)]

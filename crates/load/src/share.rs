@@ -41,6 +41,11 @@ impl Share {
         self.index
     }
 
+    /// The number after `number`, which is in the share.
+    pub(crate) fn after(self, number: u64) -> u64 {
+        number.saturating_add(self.of)
+    }
+
     /// `true` if `number` is in the share.
     pub(crate) fn has(self, number: u64) -> bool {
         number % self.of == self.index

@@ -99,7 +99,7 @@ impl Spawner {
             if let Some(user) = user {
                 tasks.spawn_local(user.run());
             }
-            self.next_user += self.worker.share().of();
+            self.next_user = self.worker.share().after(self.next_user);
         }
     }
 }

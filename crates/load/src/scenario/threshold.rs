@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::file;
 use super::source::Source;
 use super::user::UserClass;
+use super::values;
 use crate::error::ScenarioError;
 use crate::threshold::Threshold;
 
@@ -43,8 +44,8 @@ fn threshold(
     })?;
     let limit = |key: &str, value: &Option<toml::Spanned<toml::Value>>| {
         let Some(value) = value else { return Ok(None) };
-        let number = file::number(value.get_ref());
-        let limit = Threshold::limit(metric, number, file::duration(value.get_ref()));
+        let number = values::number(value.get_ref());
+        let limit = Threshold::limit(metric, number, values::duration(value.get_ref()));
         limit.map(Some).map_err(|problem| {
             source.wrong(
                 &value.span(),

@@ -276,3 +276,124 @@ fn add_failures(
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, VecDeque};
+
+    use bakeoff_record::times::TimeKind;
+
+    use super::*;
+    use crate::stats::recorder::{Finished, Recorder};
+    use crate::stats::source::{NoReport, StatsSource};
+
+    /// Reports that were made elsewhere.
+    struct Received(VecDeque<StatsReport>);
+
+    impl StatsSource for Received {
+        fn next(&mut self, _: Duration) -> Result<StatsReport, NoReport> {
+            self.0.pop_front().ok_or(NoReport::WorkersDone)
+        }
+
+        fn recycle(&mut self, _: StatsReport) {}
+    }
+
+    /// Two seconds of two workers, with a failure in each.
+    fn reports() -> Vec<StatsReport> {
+        let mut reports = Vec::new();
+        for (second, part) in [(0, ReportPart::Rest), (1, ReportPart::Last)] {
+            for worker in 0..2 {
+                let mut recorder = Recorder(StatsReport::new(2));
+                for (index, millis) in [20, 300].into_iter().enumerate() {
+                    let planned = Duration::from_secs(second);
+                    recorder.record(Finished {
+                        request: index,
+                        planned,
+                        sent: planned + Duration::from_millis(1),
+                        done: planned + Duration::from_millis(millis + worker),
+                        measured: true,
+                        in_period: true,
+                        body_bytes: 7,
+                        failure: (index == 1).then(|| format!("status 50{worker}").into()),
+                        unanswered: false,
+                    });
+                }
+                let report = StatsReport {
+                    second,
+                    worker: usize::try_from(worker).unwrap(),
+                    part,
+                    users: 3,
+                    begun: 2,
+                    user_time: Duration::from_secs(1),
+                    ..recorder.0
+                };
+                reports.push(report);
+            }
+        }
+        reports
+    }
+
+    /// The report in the forms in which records hold it, and back.
+    fn sent_and_received(report: &StatsReport) -> StatsReport {
+        let times = |times: &Times| times.encode().decode().unwrap();
+        let request = |request: &RequestReport| {
+            let mut received = RequestReport {
+                times: RequestTimes::default(),
+                unmeasured_times: times(&request.unmeasured_times),
+                causes: HashMap::new(),
+                ..*request
+            };
+            for kind in TimeKind::ALL {
+                received.times[kind] = times(&request.times[kind]);
+            }
+            for (cause, seen) in &request.causes {
+                received.causes.insert(cause.to_string().into(), *seen);
+            }
+            received
+        };
+        StatsReport {
+            lag: times(&report.lag),
+            wake_up_delays: times(&report.wake_up_delays),
+            requests: report.requests.iter().map(request).collect(),
+            ..*report
+        }
+    }
+
+    fn collected(source: &mut dyn StatsSource) -> Measurement {
+        let names = ["/a", "/b"].map(|name| RequestName {
+            name: name.to_owned(),
+            method: "GET".to_owned(),
+        });
+        let mut collector = Collector::new(&names, 2, SystemTime::UNIX_EPOCH);
+        while let Ok(report) = source.next(Duration::ZERO) {
+            collector.add(&report);
+            source.recycle(report);
+        }
+        collector.measurement
+    }
+
+    #[test]
+    fn reports_from_elsewhere_are_collected_like_those_of_threads() {
+        let (mut threads, channels) = crate::stats::threads::channels(2);
+        for report in reports() {
+            channels.send(report);
+        }
+        drop(channels);
+        let of_threads = collected(&mut threads);
+        let received = reports().iter().map(sent_and_received).collect();
+        assert_eq!(of_threads, collected(&mut Received(received)));
+        let requests = of_threads.requests.iter().map(RequestStats::requests);
+        assert_eq!(requests.collect::<Vec<_>>(), [4, 4]);
+        let causes = of_threads.failures.iter();
+        let causes: Vec<_> = causes
+            .map(|failure| (failure.cause.as_str(), failure.occurrences))
+            .collect();
+        assert_eq!(causes, [("status 500", 2), ("status 501", 2)]);
+        let users: Vec<u32> = of_threads
+            .timeline
+            .iter()
+            .map(|second| second.users)
+            .collect();
+        assert_eq!(users, [6, 6]);
+    }
+}
