@@ -6,25 +6,25 @@ use crate::error::LoadError;
 use crate::host::Host;
 use crate::tls::trust::Trust;
 
-/// How connections are made; what a scenario's `[connection]` says.
+/// Settings of connections, from the table `[connection]` of a scenario.
 #[derive(Debug, Clone, Default)]
-pub struct Connecting {
-    /// The version of HTTP.
+pub struct ConnectionSettings {
+    /// Version of HTTP.
     pub http: HttpVersion,
-    /// Whether any certificate of the server will do.
+    /// `true` if every certificate of the server is accepted.
     pub insecure: bool,
-    /// Who is trusted and who we are, where connections are encrypted.
+    /// Certificates that are trusted and shown.
     pub(crate) trust: Trust,
 }
 
-/// The version of HTTP that connections speak. There is no other to fall back to.
+/// Version of HTTP. There is no fallback to another one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
 pub enum HttpVersion {
     /// HTTP/1.1.
     #[default]
     #[serde(rename = "1.1")]
     Http1,
-    /// HTTP/2: agreed on in the TLS handshake, and without TLS taken for granted.
+    /// HTTP/2: agreed on in the TLS handshake; without TLS, with prior knowledge.
     #[serde(rename = "2")]
     Http2,
 }
@@ -38,8 +38,8 @@ impl fmt::Display for HttpVersion {
     }
 }
 
-impl Connecting {
-    /// Whether connections to `host` can be made so, judged without asking anybody.
+impl ConnectionSettings {
+    /// Checks that connections to `host` can have these settings. No connection is opened.
     pub(crate) fn check(&self, host: &Host) -> Result<(), LoadError> {
         if self.trust.identity.is_some() && !host.secure {
             return Err(LoadError::CertificateWithoutTls);

@@ -1,4 +1,4 @@
-//! The server's address.
+//! Base address of the server.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,21 +11,23 @@ use url::Url;
 use crate::error::{HostError, LoadError};
 use crate::url_path::requoted;
 
-/// Whether `host` is an address that a load can be put on, such as `http://127.0.0.1:8000`.
-/// Whether it resolves and answers is not asked.
+/// Checks that `host` is an address of a server, such as `http://127.0.0.1:8000`. Its name is not resolved.
+///
+/// # Errors
+/// [`HostError::Malformed`] if it is none.
 pub fn check_host(host: &str) -> Result<(), HostError> {
     Host::parse(host).map(|_| ())
 }
 
-/// A base address: where requests go and what their paths begin with.
+/// Base address: the server and the prefix of all paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Host {
     place: Place,
-    /// Whether connections are encrypted.
+    /// `true` if connections are encrypted.
     pub(crate) secure: bool,
-    /// The value of the `host` header.
+    /// Value of the `host` header.
     pub(crate) header: HeaderValue,
-    /// What stands before every path; empty or without a slash at its end.
+    /// Prefix of every path, without a slash at its end; can be empty.
     pub(crate) prefix: String,
 }
 
@@ -35,12 +37,12 @@ enum Place {
     Socket(PathBuf),
 }
 
-/// Where connections are opened.
+/// Addresses to connect to.
 #[derive(Debug)]
 pub(crate) enum Addresses {
-    /// In the order to try them; at least one.
+    /// Addresses in the order of attempts; at least one.
     Network(Box<[SocketAddr]>),
-    /// The file of a Unix socket.
+    /// Path of a Unix socket.
     Socket(PathBuf),
 }
 
@@ -88,7 +90,7 @@ impl Host {
         })
     }
 
-    /// What redirections and cookies are relative to.
+    /// Scheme, host and port, to which redirects and cookies are relative.
     pub(crate) fn origin(&self) -> Url {
         let authority = self.header.to_str().unwrap_or_default();
         let fallback = || Url::parse("http://localhost").expect("it is an address");
@@ -110,7 +112,7 @@ impl Host {
         })
     }
 
-    /// The name that the server's certificate has to be for; nothing for the file of a socket.
+    /// Name that the server's certificate must have; empty for a Unix socket.
     pub(crate) fn name(&self) -> &str {
         match &self.place {
             Place::Network { name, .. } => name,
@@ -118,7 +120,7 @@ impl Host {
         }
     }
 
-    /// Where connections are opened, with the addresses that the name has now.
+    /// Resolves the name to addresses.
     pub(crate) async fn resolve(&self) -> Result<Addresses, LoadError> {
         let (name, port) = match &self.place {
             Place::Network { name, port } => (name, *port),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::LoadError;
 use crate::share::Share;
 use crate::workload::Workload;
-use crate::workload::open_model::Arrivals;
+use crate::workload::open_model::OpenModel;
 
 /// Settings of one run of a load.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +40,7 @@ pub struct Enough {
     /// Shortest measured period.
     pub at_least: Duration,
     /// Number of tasks of the measured period that each active user has to finish.
-    pub rounds: NonZeroU32,
+    pub tasks_per_user: NonZeroU32,
 }
 
 impl LoadConfig {
@@ -57,7 +57,7 @@ impl LoadConfig {
     }
 
     /// Requests in flight at which this share sends no further arrivals.
-    pub(crate) fn share_of_in_flight(&self, arrivals: &Arrivals) -> u32 {
+    pub(crate) fn share_of_in_flight(&self, arrivals: &OpenModel) -> u32 {
         self.share_of(arrivals.max_in_flight.get())
     }
 
@@ -69,7 +69,7 @@ impl LoadConfig {
     /// Checks that each share of an open model can have a request in flight.
     pub(crate) fn check_share(&self) -> Result<(), LoadError> {
         match &self.workload {
-            Workload::Arrivals(arrivals)
+            Workload::OpenModel(arrivals)
                 if u64::from(arrivals.max_in_flight.get()) < self.share.of() =>
             {
                 Err(LoadError::Share {

@@ -1,4 +1,4 @@
-//! A scenario made ready for one server: every request is built but for putting its parts together.
+//! Plan of a load: the scenario for one server, with all parts of its requests built.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -40,42 +40,42 @@ pub(crate) mod task_set;
 #[cfg(test)]
 mod tests;
 
-/// What users can send.
+/// Plan of a load.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) classes: Vec<PlannedClass>,
     pub(crate) class_distribution: ClassDistribution,
-    /// Of all classes.
+    /// Requests of all classes.
     pub(crate) requests: Vec<PlannedRequest>,
-    /// Paths are relative to it.
+    /// Scheme, host and port of the server.
     pub(crate) origin: Url,
 }
 
-/// What the users of one class do.
+/// Plan of one user class.
 #[derive(Debug)]
 pub(crate) struct PlannedClass {
     pub(crate) wait_time: WaitTime,
     pub(crate) task_set: TaskSet,
-    /// All that they ever do; by the index of the task in its class.
+    /// All tasks of the class: those of `on_start`, those to choose from, those of `on_stop`.
     pub(crate) tasks: Vec<PlannedTask>,
     pub(crate) on_start: Range<usize>,
     pub(crate) on_stop: Range<usize>,
 }
 
-/// What a user does in one go.
+/// Plan of one task.
 #[derive(Debug)]
 pub(crate) struct PlannedTask {
-    /// Of those of the plan.
+    /// Range of its requests in [`Plan::requests`].
     pub(crate) requests: Range<usize>,
 }
 
-/// One kind of request.
+/// Plan of one request.
 #[derive(Debug)]
 pub(crate) struct PlannedRequest {
     pub(crate) name: String,
     pub(crate) method: Method,
     uri: Part<Uri, Text>,
-    /// What stands before every path.
+    /// Prefix of the path.
     prefix: String,
     headers: PerRow<HeaderMap>,
     open_headers: Vec<OpenHeader>,
@@ -83,18 +83,18 @@ pub(crate) struct PlannedRequest {
     rows: Arc<[Row]>,
     pub(crate) checks: Checks,
     pub(crate) extracts: Vec<Extract>,
-    /// Whether a check or an extraction looks at the body.
+    /// `true` if a check or an extraction needs the body.
     pub(crate) needs_body: bool,
     pub(crate) follow_redirects: bool,
     pub(crate) timeout: Duration,
-    /// The cause of the failure of a request that took longer than `timeout`.
+    /// Cause of the failure of a request that takes longer than `timeout`.
     pub(crate) timed_out: Cause,
-    /// The rows of its data that were sent.
+    /// Rows of the data that were sent.
     pub(crate) sent_rows: SentRows,
 }
 
 impl Plan {
-    /// `takers` users, or threads in an open model, share the data rows that are to be taken once each.
+    /// The plan of `scenario` for `host`. So many `takers` share the rows with the order `distinct`.
     pub(crate) fn new(
         scenario: &Scenario,
         host: &Host,
@@ -182,7 +182,7 @@ impl PlannedRequest {
                 .iter()
                 .map(|extract| &extract.place)
                 .any(Place::needs_body);
-        // Whoever expects a redirecting answer wants to see that one.
+        // A scenario that expects a status of a redirect gets that answer, not the next one.
         let expected = request
             .checks
             .status
@@ -207,10 +207,10 @@ impl PlannedRequest {
         })
     }
 
-    /// The request to send for `row` of its data, by a user who remembers `session`.
+    /// Builds the request for `row` of its data, with the values of `session`.
     ///
     /// # Errors
-    /// Why it cannot be made of what the user remembers.
+    /// Cause of the failure, if a value is missing or does not fit.
     pub(crate) fn make(
         &self,
         row: usize,
@@ -252,7 +252,7 @@ impl PlannedRequest {
         Ok(request)
     }
 
-    /// Gives answers no more time than `limit`.
+    /// Lowers the timeout to `limit`.
     pub(crate) fn limit(&mut self, limit: Duration) {
         if limit < self.timeout {
             self.timeout = limit;

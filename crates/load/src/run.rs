@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use self::control::Control;
 use self::progress::Progress;
 use self::running_load::RunningLoad;
-use crate::capacity::check_users;
+use crate::capacity::check_users_fit;
 use crate::clock::Clock;
 use crate::error::LoadError;
 use crate::host::Host;
@@ -47,11 +47,11 @@ pub fn run(
         .map(|_| runtime())
         .collect::<Result<Vec<_>, _>>()?;
     let host = Host::parse(&config.host)?;
-    let target = runtimes[0].block_on(Target::new(&host, scenario.connecting()))?;
+    let target = runtimes[0].block_on(Target::new(&host, scenario.connection_settings()))?;
     let plan = Plan::new(scenario, &host, (config.seed, takers(config)))?;
     let started_at = SystemTime::now();
     let mut collector = Collector::new(&plan.request_names(), config.threads.get(), started_at);
-    if let Workload::Arrivals(_) = config.workload {
+    if let Workload::OpenModel(_) = config.workload {
         collector.measurement.arrivals = Some(bakeoff_record::Arrivals::default());
     } else {
         collector.measurement.user_time = Some(Duration::ZERO);
@@ -68,7 +68,7 @@ pub fn run(
         give_up: control.given_up().clone(),
         active: ActiveCount::default(),
         connections_opened: Arc::default(),
-        tasks_per_user: TasksPerUser::new(config.enough.map(|enough| enough.rounds)),
+        tasks_per_user: TasksPerUser::new(config.enough.map(|enough| enough.tasks_per_user)),
         no_answer_in_time: format!(
             "no answer within {} after the end of the load",
             humantime::format_duration(config.stop_timeout)
@@ -103,7 +103,7 @@ fn check(scenario: &Scenario, config: &LoadConfig) -> Result<(), LoadError> {
     if let Some(spawn_rate) = config.workload.spawn_rates().into_iter().find(impossible) {
         return Err(LoadError::SpawnRate { spawn_rate });
     }
-    if let Workload::Arrivals(_) = config.workload
+    if let Workload::OpenModel(_) = config.workload
         && let Some(class) = scenario
             .users()
             .iter()
@@ -114,13 +114,13 @@ fn check(scenario: &Scenario, config: &LoadConfig) -> Result<(), LoadError> {
         });
     }
     config.check_share()?;
-    check_users(config.share_of_users())
+    check_users_fit(config.share_of_users())
 }
 
 /// Number of users that share the data rows. The arrivals of an open model take them one after another, as one user.
 fn takers(config: &LoadConfig) -> usize {
     match &config.workload {
-        Workload::Arrivals(_) => 1,
+        Workload::OpenModel(_) => 1,
         users => users.most_connections() as usize,
     }
 }
@@ -128,7 +128,7 @@ fn takers(config: &LoadConfig) -> usize {
 /// Checks that every request of `scenario` can be sent to `host`, by its form alone. Nothing is sent.
 pub fn check_requests(scenario: &Scenario, host: &str) -> Result<(), LoadError> {
     let host = Host::parse(host)?;
-    scenario.connecting().check(&host)?;
+    scenario.connection_settings().check(&host)?;
     Plan::new(scenario, &host, (0, 1)).map(|_| ())
 }
 

@@ -1,4 +1,4 @@
-//! What users do, read from a file and made ready to send.
+//! Scenarios: users, tasks and thresholds, read from a file.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -8,12 +8,12 @@ use bakeoff_record::{Measurement, ThresholdOutcome};
 
 use self::data_file::DataFile;
 use self::file::File;
-use self::load::Load;
+use self::load::LoadSettings;
 use self::source::Source;
 use self::task::Task;
 use self::user::UserClass;
 use crate::check::Checks;
-use crate::connection_settings::Connecting;
+use crate::connection_settings::ConnectionSettings;
 use crate::error::ScenarioError;
 use crate::host::Host;
 use crate::threshold::{Threshold, failures_without_threshold};
@@ -41,19 +41,19 @@ mod threshold;
 pub(crate) mod user;
 mod values;
 
-/// A load as a file describes it: parsed, validated, and its requests made from the rows of its data files.
+/// A scenario: parsed, validated, and with its requests built from the rows of its data files.
 #[derive(Debug, Clone)]
 pub struct Scenario {
     name: String,
     host: Option<String>,
-    load: Load,
-    connecting: Connecting,
+    load: LoadSettings,
+    connecting: ConnectionSettings,
     users: Vec<UserClass>,
     thresholds: Vec<Threshold>,
 }
 
 impl Scenario {
-    /// Reads the scenario file at `path` and the data files that it names, relative to its own folder.
+    /// Reads the scenario file at `path` and the data files that it names, relative to its folder.
     pub fn open(path: &Path) -> Result<Self, ScenarioError> {
         if let Some(language) = foreign(path) {
             return Err(ScenarioError::Foreign {
@@ -68,7 +68,7 @@ impl Scenario {
         Self::parse(&text, path)
     }
 
-    /// Reads a scenario from `text`; errors name `path`, and data files are relative to its folder.
+    /// Reads a scenario from `text`. Errors name `path`, and data files are relative to its folder.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ScenarioError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let document = Source::parse(text, path)?;
@@ -97,49 +97,49 @@ impl Scenario {
         })
     }
 
-    /// Failed requests that no threshold speaks of. Where one of a failure metric does, it alone decides whether failures
-    /// are a failed run.
+    /// Number of failed requests whose name no threshold on failures is about. Where there is such a threshold, it alone
+    /// decides if failures fail the run.
     pub fn failures_without_threshold(&self, measurement: &Measurement) -> u64 {
         failures_without_threshold(&self.thresholds, measurement)
     }
 
-    /// The scenario's name; without one in the file, the file's name without its extension.
+    /// Name of the scenario; by default that of the file, without its extension.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The base address, such as `http://127.0.0.1:8000`, where the file gives one.
+    /// Base address of the server, such as `http://127.0.0.1:8000`; `None` if the file has none.
     pub fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }
 
-    /// How many users, how fast, for how long.
-    pub fn load(&self) -> &Load {
+    /// Settings of the table `[load]`.
+    pub fn load(&self) -> &LoadSettings {
         &self.load
     }
 
-    /// How connections are made.
-    pub fn connecting(&self) -> &Connecting {
+    /// Settings of connections.
+    pub fn connection_settings(&self) -> &ConnectionSettings {
         &self.connecting
     }
 
-    /// The same, to be changed.
-    pub fn connecting_mut(&mut self) -> &mut Connecting {
+    /// Settings of connections, for changes.
+    pub fn connection_settings_mut(&mut self) -> &mut ConnectionSettings {
         &mut self.connecting
     }
 
-    /// The classes of users; at least one.
+    /// User classes; at least one.
     pub fn users(&self) -> &[UserClass] {
         &self.users
     }
 
-    /// Whether users wait between their tasks.
+    /// `true` if users of some class wait between tasks.
     pub fn has_pauses(&self) -> bool {
         let none = WaitTime::Constant(Duration::ZERO);
         self.users.iter().any(|class| class.wait_time != none)
     }
 
-    /// The most time that a request may take.
+    /// Longest timeout of all requests.
     pub fn longest_timeout(&self) -> Duration {
         let tasks = self.users.iter().flat_map(UserClass::all_tasks);
         let requests = tasks.flat_map(|task| &task.requests);
@@ -154,14 +154,14 @@ impl Scenario {
         data_file::all(self.users.iter().flat_map(UserClass::all_tasks))
     }
 
-    /// The time limits of the requests, each value once, the shortest first.
+    /// Timeouts of the requests, each value once, the shortest first.
     pub fn timeouts(&self) -> Vec<Duration> {
         let requests = self.users.iter().flat_map(UserClass::requests);
         let timeouts: BTreeSet<Duration> = requests.map(|request| request.timeout).collect();
         timeouts.into_iter().collect()
     }
 
-    /// The same requests with any answer to them right: what the load generator makes of a server is measured with it.
+    /// The scenario without checks, extractions and thresholds, for a server that does nothing.
     #[must_use]
     pub fn without_checks(&self) -> Self {
         let mut scenario = self.clone();
@@ -175,7 +175,7 @@ impl Scenario {
         scenario
     }
 
-    /// Keeps the classes of these names, or all without any given.
+    /// Keeps the user classes with these names; all of them if no name is given.
     ///
     /// # Errors
     /// [`ScenarioError::NoClass`] for a name that no class has.
@@ -193,11 +193,11 @@ impl Scenario {
         Ok(())
     }
 
-    /// Keeps the tasks that have one of `tags`, or any without tags given, and none of `excluded`,
-    /// and the classes of users that have a task left.
+    /// Keeps the tasks with at least one of `tags` and none of `excluded`, and the user classes that have a task left.
+    /// Empty `tags` keep every task that is not excluded.
     ///
     /// # Errors
-    /// [`ScenarioError::NoTask`] where none is left.
+    /// [`ScenarioError::NoTask`] if no task is left.
     pub fn select(&mut self, tags: &[String], excluded: &[String]) -> Result<(), ScenarioError> {
         let has_one = |task: &Task, of: &[String]| task.tags().iter().any(|tag| of.contains(tag));
         for class in &mut self.users {
@@ -212,12 +212,12 @@ impl Scenario {
         Ok(())
     }
 
-    /// The limits that a measurement must keep.
+    /// Thresholds of the scenario.
     pub fn thresholds(&self) -> &[Threshold] {
         &self.thresholds
     }
 
-    /// How `measurement` stands to each threshold.
+    /// Outcome of each threshold for `measurement`.
     pub fn threshold_outcomes(&self, measurement: &Measurement) -> Vec<ThresholdOutcome> {
         let outcome = |threshold: &Threshold| ThresholdOutcome {
             threshold: threshold.to_string(),
@@ -230,7 +230,7 @@ impl Scenario {
     }
 }
 
-/// The kind of a load test of another tool, told by the file's extension.
+/// Kind of a load test of another tool, by the extension of the file; `None` for any other file.
 fn foreign(path: &Path) -> Option<&'static str> {
     match path.extension()?.to_str()? {
         "py" => Some("a locustfile in Python"),
@@ -241,12 +241,12 @@ fn foreign(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// The classes of users, or the one that all tasks belong to.
+/// User classes; without `[[user]]`, one class with all tasks.
 fn users(
     source: &Source<'_>,
     users: &[toml::Spanned<file::UserTable>],
     tasks: &[toml::Spanned<file::TaskTable>],
-    load: &Load,
+    load: &LoadSettings,
 ) -> Result<Vec<UserClass>, ScenarioError> {
     match (users, tasks) {
         ([], []) => {
@@ -266,7 +266,7 @@ fn users(
             }
             let build = |table| user::build(source, table, load.wait_time);
             let classes: Vec<_> = users.iter().map(build).collect::<Result<_, _>>()?;
-            let arrivals = matches!(load.workload, Workload::Arrivals(_));
+            let arrivals = matches!(load.workload, Workload::OpenModel(_));
             let fixed = classes.iter().position(|class| class.fixed_count.is_some());
             match fixed.filter(|_| arrivals) {
                 Some(index) => {

@@ -1,4 +1,4 @@
-//! What a user remembers from one request to the next: values that it took from answers, and cookies.
+//! Session of a user: extracted values and cookies.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -14,18 +14,18 @@ use url::Url;
 use crate::scenario::generated::Generated;
 use crate::scenario::template::{Row, Values};
 
-/// The session of one user. Empty, it costs nothing.
+/// Session of one user. An empty one takes no memory on the heap.
 #[derive(Debug)]
 pub(crate) struct Session {
-    taken: HashMap<String, Box<RawValue>>,
+    extracted: HashMap<String, Box<RawValue>>,
     cookies: Option<Box<CookieStore>>,
-    /// Seed of the values that are made for its requests.
+    /// Seed of the generated values.
     seed: u64,
-    /// Set up with the first value that is made.
+    /// Generator, created with the first generated value.
     random: RefCell<Option<Box<StdRng>>>,
 }
 
-/// What the templates of a request are filled in from: what was taken from answers, and else the row.
+/// Values for the templates of a request: extracted values first, and then the columns of the row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestValues<'a> {
     pub(crate) session: &'a Session,
@@ -34,7 +34,7 @@ pub(crate) struct RequestValues<'a> {
 
 impl Values for RequestValues<'_> {
     fn value(&self, name: &str) -> Option<&RawValue> {
-        let taken = self.session.taken.get(name);
+        let taken = self.session.extracted.get(name);
         let value = taken.or_else(|| self.row?.get(name));
         value.map(|value| &**value)
     }
@@ -47,33 +47,33 @@ impl Values for RequestValues<'_> {
 }
 
 impl Session {
-    /// The session of a new user; values that are made for its requests derive from `seed`.
+    /// Session of a new user. Generated values derive from `seed`.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            taken: HashMap::new(),
+            extracted: HashMap::new(),
             cookies: None,
             seed,
             random: RefCell::default(),
         }
     }
 
-    /// Forgets values and cookies, as a new user; values that are made go on where they were.
-    pub(crate) fn forget(&mut self) {
-        self.taken.clear();
+    /// Clears extracted values and cookies. The sequence of generated values goes on.
+    pub(crate) fn clear(&mut self) {
+        self.extracted.clear();
         self.cookies = None;
     }
 
-    /// Remembers a value; what had that name before is forgotten.
-    pub(crate) fn take(&mut self, name: &str, value: Box<RawValue>) {
-        self.taken.insert(name.to_owned(), value);
+    /// Stores an extracted value in place of an earlier one of that name.
+    pub(crate) fn store(&mut self, name: &str, value: Box<RawValue>) {
+        self.extracted.insert(name.to_owned(), value);
     }
 
-    /// Whether there may be a cookie to send.
+    /// `true` if an answer has set a cookie.
     pub(crate) fn has_cookies(&self) -> bool {
         self.cookies.is_some()
     }
 
-    /// The value of the `cookie` header for a request to `url`, if there are cookies for it (RFC 6265).
+    /// Value of the `cookie` header for a request to `url` (RFC 6265); `None` without cookies.
     pub(crate) fn cookies_for(&self, url: &Url) -> Option<HeaderValue> {
         let mut cookies = self.cookies.as_ref()?.matches(url);
         // The store keeps the order in which cookies were set.
@@ -88,8 +88,8 @@ impl Session {
         HeaderValue::from_bytes(&as_bytes(&pairs.join("; "))).ok()
     }
 
-    /// Remembers the cookies that the answer from `url` sets. Those that cannot be are left out, as browsers do.
-    pub(crate) fn note_cookies(&mut self, headers: &HeaderMap, url: &Url) {
+    /// Stores the cookies that the answer from `url` sets. Invalid ones are left out, as in browsers.
+    pub(crate) fn store_cookies(&mut self, headers: &HeaderMap, url: &Url) {
         let set = headers.get_all(header::SET_COOKIE).into_iter();
         let set = set.filter_map(|value| RawCookie::parse(as_characters(value.as_bytes())).ok());
         self.cookies
@@ -98,12 +98,12 @@ impl Session {
     }
 }
 
-/// A character for each byte, so that a value is sent back as it came, whatever its encoding is.
+/// One character for each byte, so that a value of any encoding is sent back byte by byte.
 fn as_characters(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
-/// The bytes that [`as_characters`] made such a text of.
+/// Bytes of a text from [`as_characters`].
 fn as_bytes(text: &str) -> Vec<u8> {
     let byte = |character| u8::try_from(character).unwrap_or(b'?');
     text.chars().map(byte).collect()
@@ -125,7 +125,7 @@ mod tests {
         for cookie in cookies {
             let mut headers = HeaderMap::new();
             headers.append(header::SET_COOKIE, HeaderValue::from_static(cookie));
-            session.note_cookies(&headers, &url("/login"));
+            session.store_cookies(&headers, &url("/login"));
         }
         session
     }
@@ -151,7 +151,7 @@ mod tests {
         for cookie in names.iter().chain(&deep) {
             let mut headers = HeaderMap::new();
             headers.append(header::SET_COOKIE, HeaderValue::from_str(cookie).unwrap());
-            session.note_cookies(&headers, &url("/login"));
+            session.store_cookies(&headers, &url("/login"));
         }
         let sent = session.cookies_for(&url("/login/deep/x")).unwrap();
         assert_eq!(sent, "z=1; y=1; b=1; a=1; d=1; c=1");
@@ -163,7 +163,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         let value = HeaderValue::from_bytes("name=Zoë; Path=/".as_bytes()).unwrap();
         headers.append(header::SET_COOKIE, value);
-        session.note_cookies(&headers, &url("/login"));
+        session.store_cookies(&headers, &url("/login"));
         let sent = session.cookies_for(&url("/")).unwrap();
         assert_eq!(sent.as_bytes(), "name=Zoë".as_bytes());
     }
@@ -178,7 +178,7 @@ mod tests {
     fn what_was_taken_comes_before_what_the_row_has() {
         let row: Row = serde_json::from_str(r#"{"id": 1, "name": "a"}"#).unwrap();
         let mut session = Session::new(0);
-        session.take("id", crate::json::string("2"));
+        session.store("id", crate::json::string("2"));
         let known = RequestValues {
             session: &session,
             row: Some(&row),

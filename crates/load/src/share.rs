@@ -51,7 +51,7 @@ impl Share {
         number % self.of == self.index
     }
 
-    /// How many of the numbers below `total` are in the share.
+    /// Number of members of the share below `total`.
     pub(crate) fn count(self, total: u64) -> u64 {
         total.saturating_sub(self.index).div_ceil(self.of)
     }

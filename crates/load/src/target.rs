@@ -1,13 +1,13 @@
-//! The server under load as connections see it: where it is, and how it is spoken to.
+//! The server under load: its addresses, its TLS settings and its version of HTTP.
 
 use std::sync::Arc;
 
-use crate::connection_settings::{Connecting, HttpVersion};
+use crate::connection_settings::{ConnectionSettings, HttpVersion};
 use crate::error::LoadError;
 use crate::host::{Addresses, Host};
 use crate::tls::Tls;
 
-/// What all connections of a load share.
+/// The server under load, as all connections share it.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) addresses: Addresses,
@@ -16,8 +16,11 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Looks `host` up, and for `https` gets ready what the handshakes need.
-    pub(crate) async fn new(host: &Host, connecting: &Connecting) -> Result<Arc<Self>, LoadError> {
+    /// Resolves `host`, and for `https` prepares TLS.
+    pub(crate) async fn new(
+        host: &Host,
+        connecting: &ConnectionSettings,
+    ) -> Result<Arc<Self>, LoadError> {
         connecting.check(host)?;
         let tls = host
             .secure

@@ -1,4 +1,4 @@
-//! Limits that a measurement must keep. Pure.
+//! Thresholds: limits on the metrics of a measurement. Pure.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,39 +11,39 @@ use bakeoff_record::{Measurement, RequestStats, Times};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Threshold {
     pub(crate) metric: Metric,
-    /// The request name that it is about; `None` for all requests together.
+    /// Request name of the threshold; `None` for all requests together.
     pub(crate) name: Option<String>,
     pub(crate) above: Option<f64>,
     pub(crate) below: Option<f64>,
     pub(crate) at_least: Option<f64>,
     pub(crate) at_most: Option<f64>,
-    /// How much must have been measured before it can end a load; `None` where it never does.
+    /// Measured period after which the threshold can end a load; `None` if it never does.
     pub(crate) abort_after: Option<Duration>,
 }
 
-/// A threshold that a measurement did not keep.
+/// A threshold that a measurement breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
-    /// The metric as in the scenario: `response_time.p95`.
+pub struct BrokenThreshold {
+    /// Name of the metric, such as `response_time.p95`.
     pub metric: String,
-    /// What it should have been: `below 500ms`.
+    /// Limit, such as `below 500ms`.
     pub limit: String,
-    /// What it was: `612ms`; `None` where nothing was measured.
+    /// Value, such as `612ms`; `None` if nothing was measured.
     pub value: Option<String>,
 }
 
-/// What a threshold is about.
+/// Metric of a threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Metric {
-    /// Response times of successful requests, and the ages of those without an answer, in seconds.
+    /// Response times of successful requests, and the ages of requests without an answer, in seconds.
     ResponseTime(Statistic),
-    /// The same without what the generator was late by, in seconds; ages are from the planned start here too.
+    /// Service times of successful requests, and the ages of requests without an answer from their planned starts, in seconds.
     ServiceTime(Statistic),
     /// Finished requests.
     Requests,
     /// Failed requests.
     Failures,
-    /// Failed requests in all finished ones, 0 to 1.
+    /// Ratio of failed requests to finished requests, 0 to 1.
     FailRatio,
     /// Requests completed per second of the measured period.
     RequestsPerSecond,
@@ -51,21 +51,21 @@ pub(crate) enum Metric {
     FailuresPerSecond,
 }
 
-/// One number of a distribution.
+/// Statistic of a distribution of times.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Statistic {
     Min,
     Mean,
     Max,
-    /// In percent, 0 to 100.
+    /// Percentile, 0 to 100.
     Percentile(f64),
 }
 
 impl Threshold {
-    /// How `measurement` breaks this threshold, or `None` where it keeps it.
+    /// The threshold as broken by `measurement`; `None` if it holds.
     ///
-    /// What was not measured (response times without a success) is not kept.
-    pub fn broken(&self, measurement: &Measurement) -> Option<Broken> {
+    /// A threshold on a metric without a value, such as response times without a success, is broken.
+    pub fn broken(&self, measurement: &Measurement) -> Option<BrokenThreshold> {
         let value = self.metric.value(measurement, self.name.as_deref());
         let kept = value.is_some_and(|value| {
             self.above.is_none_or(|above| value > above)
@@ -73,15 +73,15 @@ impl Threshold {
                 && self.at_least.is_none_or(|least| value >= least)
                 && self.at_most.is_none_or(|most| value <= most)
         });
-        (!kept).then(|| Broken {
+        (!kept).then(|| BrokenThreshold {
             metric: self.subject(),
             limit: self.limits(),
             value: value.map(|value| self.metric.in_words(value)),
         })
     }
 
-    /// Whether `measurement`, of a load that goes on, breaks this threshold beyond hope.
-    pub(crate) fn aborts(&self, measurement: &Measurement) -> Option<Broken> {
+    /// The threshold as broken by `measurement` of a running load; `None` if the load goes on.
+    pub(crate) fn aborts(&self, measurement: &Measurement) -> Option<BrokenThreshold> {
         let after = self.abort_after?;
         let broken = (measurement.period >= after).then(|| self.broken(measurement))?;
         broken.filter(|broken| broken.value.is_some())
@@ -94,7 +94,7 @@ impl Threshold {
         }
     }
 
-    /// A limit for `metric` from what the file says, as a number and as a duration where it is one.
+    /// Limit for `metric` from its value in the file, given as a number and as a duration.
     pub(crate) fn limit(
         metric: Metric,
         number: Option<f64>,
@@ -129,7 +129,7 @@ impl Threshold {
         limits.join(" and ")
     }
 
-    /// `true` if it says how many requests of this name may fail, so that failures alone are no failed run.
+    /// `true` if the threshold limits the failures of this request name, so that failures alone do not fail the run.
     fn tolerates_failures_of(&self, name: &str) -> bool {
         let is_about_failures = matches!(
             self.metric,
@@ -139,7 +139,7 @@ impl Threshold {
     }
 }
 
-/// Failed requests of `measurement` that no threshold speaks of. Where one does, it decides.
+/// Number of failed requests of `measurement` whose name no threshold on failures is about.
 pub(crate) fn failures_without_threshold(
     thresholds: &[Threshold],
     measurement: &Measurement,
@@ -179,7 +179,7 @@ impl Metric {
             (seconds > 0.0).then(|| count as f64 / seconds)
         };
         match self {
-            // Requests without an answer are slow ones: they took their age at least.
+            // Requests without an answer took at least their age.
             Self::ResponseTime(statistic) => times(RequestStats::percentile_times, statistic),
             Self::ServiceTime(statistic) => {
                 times(RequestStats::service_percentile_times, statistic)
@@ -224,7 +224,7 @@ impl Statistic {
 }
 
 impl Metric {
-    /// The most that it can be; `None` for any number.
+    /// Largest possible value; `None` for any number.
     pub(crate) fn most(self) -> Option<f64> {
         (self == Self::FailRatio).then_some(1.0)
     }

@@ -1,4 +1,4 @@
-//! What a TLS handshake needs: whom to trust, who we are, and what to ask for.
+//! TLS settings of a load.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
 use self::verifier::{AnyCertificate, ListedCertificates};
-use crate::connection_settings::{Connecting, HttpVersion};
+use crate::connection_settings::{ConnectionSettings, HttpVersion};
 use crate::error::LoadError;
 use crate::host::Host;
 
@@ -19,7 +19,7 @@ mod verifier;
 
 pub(crate) use files::{authorities, identity};
 
-/// The client's side of every handshake of a load. Sessions are taken up again by whichever connection is next.
+/// TLS client of all connections of a load. Each connection can resume the session of another one.
 #[derive(Clone)]
 pub(crate) struct Tls {
     pub(crate) connector: TlsConnector,
@@ -35,8 +35,8 @@ impl std::fmt::Debug for Tls {
 }
 
 impl Tls {
-    pub(crate) fn new(host: &Host, connecting: &Connecting) -> Result<Self, LoadError> {
-        let Connecting {
+    pub(crate) fn new(host: &Host, connecting: &ConnectionSettings) -> Result<Self, LoadError> {
+        let ConnectionSettings {
             http,
             insecure,
             trust,
@@ -76,7 +76,7 @@ impl Tls {
     }
 }
 
-/// The protocol's name in a handshake.
+/// Name of the protocol in a handshake (ALPN).
 pub(crate) fn protocol_name(http: HttpVersion) -> &'static [u8] {
     match http {
         HttpVersion::Http1 => b"http/1.1",
@@ -94,7 +94,7 @@ fn listed_only(
 fn system_authorities() -> Result<RootCertStore, LoadError> {
     let mut found = rustls_native_certs::load_native_certs();
     let mut store = RootCertStore::empty();
-    // A system's store may hold old certificates that no one can read any more.
+    // The store of a system may have old certificates that no library can read.
     store.add_parsable_certificates(found.certs);
     if store.is_empty() {
         return Err(LoadError::NoAuthorities {

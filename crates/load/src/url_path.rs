@@ -1,10 +1,10 @@
-//! Paths as they stand in a request: percent-encoded as Python's requests does it.
+//! Percent-encoding of paths, as in Python's requests. Pure.
 
-/// Characters that stand for themselves in a path and its query, beside letters and digits.
+/// Characters that are not encoded in a path and its query, beside letters and digits.
 const AS_THEY_ARE: &[u8] = b"!$&'()*+,/:;=?@~-._";
 
-/// `path` with all that no address can have percent-encoded and its fragment left out. What is encoded already stays as it
-/// is, but for letters and digits that were encoded for no reason: these are decoded. Dot segments are sent as written.
+/// `path` without its fragment, with all characters percent-encoded that no address can have. Encoded characters stay
+/// encoded, but for letters, digits and `-._~`, which are decoded. Dot segments stay as they are.
 pub(crate) fn requoted(path: &str) -> String {
     let path = path.split('#').next().unwrap_or_default();
     let mut quoted = String::with_capacity(path.len());
@@ -27,13 +27,13 @@ pub(crate) fn requoted(path: &str) -> String {
     quoted
 }
 
-/// The byte that the two hexadecimal digits at `at` stand for, if they are there.
+/// Byte of the two hexadecimal digits at `at`; `None` if there are none.
 fn encoded_byte(bytes: &[u8], at: usize) -> Option<u8> {
     let digit = |at: usize| char::from(*bytes.get(at)?).to_digit(16);
     u8::try_from(digit(at)? * 16 + digit(at + 1)?).ok()
 }
 
-/// Percent-encodes all but RFC 3986's unreserved characters.
+/// Percent-encodes all but the unreserved characters of RFC 3986.
 pub(crate) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use bakeoff_history::NewRun;
 use bakeoff_load::{
-    Arrivals, Connecting, Control, HttpVersion, LoadConfig, MAX_IN_FLIGHT, Progress, Rate,
-    Scenario, Share, Spacing, Workload, make_room,
+    ArrivalRate, ConnectionSettings, Control, HttpVersion, LoadConfig, MAX_IN_FLIGHT, OpenModel,
+    Progress, Scenario, Share, Spacing, Workload, raise_open_files_limit,
 };
 use bakeoff_record::{LoadTest, Measurement, ThresholdOutcome};
 
@@ -30,9 +30,9 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
     let mut scenario = Scenario::open(&args.scenario)?;
     scenario.select_users(&args.user_classes)?;
     scenario.select(&args.tags, &args.exclude_tags)?;
-    connect_as_asked(args, scenario.connecting_mut());
+    connect_as_asked(args, scenario.connection_settings_mut());
     let config = load_config(args, &scenario)?;
-    if let Err(too_few) = make_room(&config.workload) {
+    if let Err(too_few) = raise_open_files_limit(&config.workload) {
         say(&format!("warning: {too_few}"));
         say(&format!(
             "hint: raise the limit with `ulimit -n {}` before the start",
@@ -98,7 +98,7 @@ fn new_run(scenario: &Scenario, config: &LoadConfig, profile: Option<&str>) -> N
 }
 
 /// The command line's wishes over the scenario's `[connection]`.
-fn connect_as_asked(args: &SwarmArgs, connecting: &mut Connecting) {
+fn connect_as_asked(args: &SwarmArgs, connecting: &mut ConnectionSettings) {
     connecting.insecure |= args.insecure;
     if args.http2 {
         connecting.http = HttpVersion::Http2;
@@ -135,8 +135,8 @@ fn load_config(args: &SwarmArgs, scenario: &Scenario) -> anyhow::Result<LoadConf
 /// What the command line asks for, over what the scenario does: a rate of arrivals, or users.
 fn workload(args: &SwarmArgs, of_scenario: &Workload) -> Workload {
     if let Some(rate) = args.arrival_rate {
-        return Workload::Arrivals(Arrivals {
-            rates: vec![Rate::constant(rate)],
+        return Workload::OpenModel(OpenModel {
+            rates: vec![ArrivalRate::constant(rate)],
             spacing: Spacing::Poisson,
             max_in_flight: args.max_in_flight.unwrap_or(MAX_IN_FLIGHT),
         });
@@ -151,7 +151,7 @@ fn workload(args: &SwarmArgs, of_scenario: &Workload) -> Workload {
             users: args.users.unwrap_or(NonZeroU32::MIN),
             spawn_rate: args.spawn_rate.unwrap_or(1.0),
         },
-        Workload::Arrivals(arrivals) => Workload::Arrivals(Arrivals {
+        Workload::OpenModel(arrivals) => Workload::OpenModel(OpenModel {
             max_in_flight: args.max_in_flight.unwrap_or(arrivals.max_in_flight),
             ..arrivals
         }),

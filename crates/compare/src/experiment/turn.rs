@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use bakeoff_analysis::FEWEST_ROUNDS;
 use bakeoff_load::{
-    Arrivals, Control, Enough, LoadConfig, LoadError, MAX_IN_FLIGHT, NotCorrect, Phase, Rate,
-    Share, Spacing, Workload,
+    ArrivalRate, Control, Enough, IncorrectAnswer, LoadConfig, LoadError, MAX_IN_FLIGHT, OpenModel,
+    Phase, Share, Spacing, Workload,
 };
 use bakeoff_record::{Experiment, PrimaryMetric, Problem, Restart, Run, RunLoad, Usage};
 use tokio_util::sync::CancellationToken;
@@ -229,8 +229,8 @@ impl Comparison {
                 self.file.sweep_measure,
             ),
             RunLoad::Arrivals { per_second } => (
-                Workload::Arrivals(Arrivals {
-                    rates: vec![Rate::constant(per_second)],
+                Workload::OpenModel(OpenModel {
+                    rates: vec![ArrivalRate::constant(per_second)],
                     spacing: Spacing::Poisson,
                     max_in_flight: MAX_IN_FLIGHT,
                 }),
@@ -246,7 +246,7 @@ impl Comparison {
             stop_timeout: self.stop_timeout(),
             enough: self.is_extended(load).then_some(Enough {
                 at_least: self.file.measure,
-                rounds: FEWEST_ROUNDS,
+                tasks_per_user: FEWEST_ROUNDS,
             }),
             // The same within a block, so that every contender is sent the same requests.
             seed: self.file.seed.wrapping_add(u64::from(block)),
@@ -317,8 +317,8 @@ impl Comparison {
             None => Err(Unready::Never("stopped".into())),
             Some(Err(_)) => Err(Unready::NotYet("no answer".into())),
             Some(Ok(Ok(requests))) => Ok(began.elapsed() / requests.max(1)),
-            Some(Ok(Err(NotCorrect::Load(error)))) => Err(Unready::Never(with_causes(&error))),
-            Some(Ok(Err(NotCorrect::Answer { request, cause }))) => Err(Unready::WrongAnswer(
+            Some(Ok(Err(IncorrectAnswer::Load(error)))) => Err(Unready::Never(with_causes(&error))),
+            Some(Ok(Err(IncorrectAnswer::Answer { request, cause }))) => Err(Unready::WrongAnswer(
                 format!("no correct answer to request `{request}`: {cause}"),
             )),
         }

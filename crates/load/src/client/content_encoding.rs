@@ -1,4 +1,4 @@
-//! Content encodings (RFC 9110, section 8.4.1): what a server has packed is unpacked for checks and extractions. Pure.
+//! Content encodings (RFC 9110, section 8.4.1): bodies are decoded for checks and extractions. Pure.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -10,13 +10,13 @@ use ruzstd::decoding::StreamingDecoder;
 
 use crate::cause::Cause;
 
-/// Size of the buffer that the decoder for Brotli reads into.
+/// Size of the read buffer of the Brotli decoder.
 const BROTLI_BUFFER_BYTES: usize = 4096;
 
-/// The body that `headers` describe, unpacked.
+/// The body, decoded as `headers` say.
 ///
 /// # Errors
-/// A cause without varying parts: the encoding is not known, the bytes are not of that encoding, or the result is longer than
+/// Cause of the failure: the encoding is not known, the bytes are not of that encoding, or the result is longer than
 /// `longest` bytes.
 pub(crate) fn decoded<'a>(
     headers: &HeaderMap,
@@ -24,7 +24,7 @@ pub(crate) fn decoded<'a>(
     longest: usize,
 ) -> Result<Cow<'a, [u8]>, Cause> {
     let mut body = Cow::Borrowed(body);
-    // The last one was applied last.
+    // The last encoding of the header was applied last.
     for coding in codings(headers).iter().rev() {
         if body.is_empty() {
             break;
@@ -49,7 +49,7 @@ fn codings(headers: &HeaderMap) -> Vec<String> {
 fn decode(coding: &str, packed: &[u8], longest: usize) -> Result<Vec<u8>, Cause> {
     let unpacked = match coding {
         "gzip" | "x-gzip" => read(MultiGzDecoder::new(packed), longest),
-        // Some servers leave out the frame of zlib, and all clients take it.
+        // Some servers leave out the frame of zlib, and all clients accept that.
         "deflate" => read(ZlibDecoder::new(packed), longest)
             .or_else(|_| read(DeflateDecoder::new(packed), longest)),
         "br" => read(Decompressor::new(packed, BROTLI_BUFFER_BYTES), longest),
@@ -71,7 +71,7 @@ fn decode(coding: &str, packed: &[u8], longest: usize) -> Result<Vec<u8>, Cause>
     }
 }
 
-/// All that `decoder` gives, or somewhat more than `longest` bytes of it.
+/// Output of `decoder`, cut after `longest` bytes and one more.
 fn read(decoder: impl Read, longest: usize) -> io::Result<Vec<u8>> {
     let mut unpacked = Vec::new();
     let limit = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);

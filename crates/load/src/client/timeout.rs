@@ -1,4 +1,4 @@
-//! A time limit that costs next to nothing while it is kept.
+//! Time limits for requests, with one timer for many requests.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -7,15 +7,15 @@ use std::time::Instant;
 
 use tokio::time::{Sleep, sleep_until};
 
-/// Limits one future after another.
+/// Time limit for one future after another.
 ///
-/// A timer is set once and left alone when its future is done in time. When it fires it is set to the limit
-/// of the future of that moment, so a user that sends thousands of requests a second moves it twice a minute.
+/// The timer stays as it is when its future ends in time. When it fires, it is set to the limit of the future of that
+/// moment. So a user that sends thousands of requests a second sets it twice a minute.
 #[derive(Debug, Default)]
 pub(crate) struct Timeout(Option<Pin<Box<Sleep>>>);
 
 impl Timeout {
-    /// What `future` gives, or `None` if it does not by `limit`.
+    /// Output of `future`; `None` if it is not ready by `limit`.
     pub(crate) async fn limit<F: Future>(
         &mut self,
         limit: Instant,

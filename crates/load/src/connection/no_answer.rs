@@ -6,20 +6,20 @@ use hyper::Request;
 
 use crate::cause::Cause;
 
-/// Why a request has no answer.
+/// Reason why a request has no answer.
 #[derive(Debug)]
 pub(crate) enum NoAnswer {
-    /// The connection was closed before the server began with the request; here it is again.
+    /// The connection was closed before the server received the request, which is given back.
     Unsent(Box<Request<Full<Bytes>>>),
-    /// It went wrong on the way.
+    /// The connection failed after the request was sent.
     Failed(Cause),
-    /// The server takes no requests over this connection, whoever sends them.
+    /// The server allows no requests over this connection.
     NoStream,
 }
 
-/// What was awaited when something went wrong.
+/// Part of the answer that was awaited at a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum Awaited {
     Head,
     Body,
 }

@@ -7,7 +7,7 @@ use super::task_set::{NextTask, TaskSequence};
 use crate::seed::{Purpose, derived};
 use crate::share::Share;
 use crate::workload::arrival_times::ArrivalTimes;
-use crate::workload::open_model::Arrivals;
+use crate::workload::open_model::OpenModel;
 
 /// One arrival, which is a user of its own from its first request to its last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub(crate) struct ArrivalPlan {
 }
 
 impl ArrivalPlan {
-    pub(crate) fn new(plan: &Plan, arrivals: &Arrivals, share: Share, seed: u64) -> Self {
+    pub(crate) fn new(plan: &Plan, arrivals: &OpenModel, share: Share, seed: u64) -> Self {
         let classes = plan.classes.iter();
         Self {
             share,

@@ -1,30 +1,30 @@
-//! The rows of a request's data that were sent, as a bit for each.
+//! Rows of a request's data that were sent, with one bit for each row.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A set of row indexes that all threads of a load add to.
+/// Set of rows, to which all threads of a load add.
 #[derive(Debug)]
 pub(crate) struct SentRows(Box<[AtomicU64]>);
 
 impl SentRows {
-    /// A set that has room for the rows below `rows`.
+    /// An empty set for the rows below `rows`.
     pub(crate) fn new(rows: usize) -> Self {
         Self((0..rows.div_ceil(64)).map(|_| AtomicU64::new(0)).collect())
     }
 
-    /// Adds `row`; ignored where it is beyond what there is room for.
+    /// Adds `row`. A row beyond those of the set is ignored.
     pub(crate) fn insert(&self, row: usize) {
         let Some(word) = self.0.get(row / 64) else {
             return;
         };
         let bit = 1 << (row % 64);
-        // Most rows are sent again and again: reading does not take the line from other threads.
+        // Most rows are sent many times. A read does not take the cache line from other threads.
         if word.load(Ordering::Relaxed) & bit == 0 {
             word.fetch_or(bit, Ordering::Relaxed);
         }
     }
 
-    /// The number of rows in the set.
+    /// Number of rows in the set.
     pub(crate) fn count(&self) -> u64 {
         self.0
             .iter()

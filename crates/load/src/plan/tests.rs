@@ -13,7 +13,7 @@ use crate::scenario::Scenario;
 use crate::seed::{Purpose, derived};
 use crate::share::Share;
 use crate::workload::active_users::ActiveUsers;
-use crate::workload::open_model::{Arrivals, Rate, Spacing};
+use crate::workload::open_model::{ArrivalRate, OpenModel, Spacing};
 use crate::workload::pacer::Pacer;
 use crate::workload::stage::Stage;
 
@@ -25,7 +25,9 @@ const USERS: u64 = 30;
 /// Two classes, rows in every order, and a random wait.
 fn plan(seed: u64, takers: usize) -> Plan {
     let folder = tempfile::tempdir().unwrap();
-    let rows: String = (0..7).map(|n| format!("{{\"n\": {n}}}\n")).collect();
+    let rows = [0, 1, 2, 3, 4, 5, 6]
+        .map(|n| format!("{{\"n\": {n}}}\n"))
+        .concat();
     std::fs::write(folder.path().join("rows.jsonl"), rows).unwrap();
     let task = |table: &str, order: &str| {
         format!(
@@ -74,7 +76,7 @@ fn closed(plan: &Plan, active_users: &ActiveUsers, share: Share, seed: u64) -> V
 /// The tasks of the arrivals of the share before `end`.
 fn open(
     plan: &Plan,
-    arrivals: &Arrivals,
+    arrivals: &OpenModel,
     (share, seed): (Share, u64),
     end: u64,
 ) -> Vec<PlannedStart> {
@@ -133,8 +135,8 @@ proptest! {
         poisson: bool,
     ) {
         let end = rates.iter().map(|(_, _, over)| *over).sum();
-        let rates = rates.into_iter().map(|(from, to, over)| Rate { from, to, over: Duration::from_secs(over) });
-        let arrivals = Arrivals {
+        let rates = rates.into_iter().map(|(from, to, over)| ArrivalRate { from, to, over: Duration::from_secs(over) });
+        let arrivals = OpenModel {
             rates: rates.collect(),
             spacing: if poisson { Spacing::Poisson } else { Spacing::Even },
             max_in_flight: NonZeroU32::MAX,
@@ -153,8 +155,8 @@ proptest! {
 #[test]
 fn the_load_of_these_tests_has_requests_of_every_task() {
     let plan = plan(1, 1);
-    let arrivals = Arrivals {
-        rates: vec![Rate::constant(50.0)],
+    let arrivals = OpenModel {
+        rates: vec![ArrivalRate::constant(50.0)],
         spacing: Spacing::Poisson,
         max_in_flight: NonZeroU32::MAX,
     };

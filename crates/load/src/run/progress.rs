@@ -4,28 +4,28 @@ use std::time::Duration;
 
 use bakeoff_record::Measurement;
 
-/// What a running load is at.
+/// Phase of a running load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Users are being started.
+    /// Users start.
     Spawning,
-    /// All users are started and nothing counts yet.
+    /// All users have started, and the measured period has not begun.
     WarmUp,
     /// The measured period, with all users.
     Measuring,
-    /// No new requests; the last answers are waited for.
+    /// No request is sent any more; the last answers are awaited.
     Draining,
 }
 
-/// How far a running load is.
+/// Progress of a running load.
 #[derive(Debug)]
 pub struct Progress<'a> {
-    /// What the load is at.
+    /// Phase of the load.
     pub phase: Phase,
-    /// The time since it started.
+    /// Time since the start of the load.
     pub elapsed: Duration,
-    /// Users active now; in an open model, requests in flight.
+    /// Number of active users; in an open model, of requests in flight.
     pub users: u32,
-    /// What was measured so far; its `unfinished` requests are those in flight.
+    /// Measurement so far; its `unfinished` requests are those in flight.
     pub so_far: &'a Measurement,
 }

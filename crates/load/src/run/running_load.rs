@@ -19,7 +19,7 @@ use crate::runner::shared::Shared;
 use crate::stats::collector::Collector;
 use crate::stats::source::{NoReport, StatsSource};
 use crate::stats::threads;
-use crate::threshold::{Broken, Threshold};
+use crate::threshold::{BrokenThreshold, Threshold};
 use crate::workload::active_users::ActiveUsers;
 use crate::workload::stage::Stage;
 
@@ -188,7 +188,7 @@ impl RunningLoad<'_> {
             let now = self.shared.clock.now();
             self.shared.clock.end_now();
             self.shared.stop.cancel();
-            let Broken { metric, limit, .. } = broken;
+            let BrokenThreshold { metric, limit, .. } = broken;
             self.mark(now, format!("given up: {metric} is not {limit}"));
         }
     }

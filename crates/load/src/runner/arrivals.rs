@@ -13,7 +13,7 @@ use super::worker::{ActiveGuard, Worker};
 use crate::client::Client;
 use crate::plan::arrivals::{Arrival, ArrivalPlan};
 use crate::seed::{Purpose, derived};
-use crate::workload::open_model::Arrivals;
+use crate::workload::open_model::OpenModel;
 
 /// Runner of the arrivals of one thread.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct ArrivalRunner {
 }
 
 impl ArrivalRunner {
-    pub(super) fn new(worker: Rc<Worker>, arrivals: &Arrivals) -> Self {
+    pub(super) fn new(worker: Rc<Worker>, arrivals: &OpenModel) -> Self {
         let Shared { plan, config, .. } = &*worker.shared;
         Self {
             plan: ArrivalPlan::new(plan, arrivals, worker.share(), config.seed),

@@ -1,4 +1,4 @@
-//! Waits to the microsecond, which the runtime's own timers, of a millisecond, cannot.
+//! A timer with the precision of a microsecond. The timers of the runtime have that of a millisecond.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -8,17 +8,17 @@ use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, 
 use rustix::time::{timerfd_create, timerfd_settime};
 use tokio::io::unix::AsyncFd;
 
-/// A timer of the kernel's that wakes a task when it fires. Where there is none left, the runtime's have to do.
+/// Timer of the kernel that wakes a task. If the kernel gives none, timers of the runtime take its place.
 #[derive(Debug)]
 pub(crate) struct PreciseTimer(Option<AsyncFd<OwnedFd>>);
 
 impl PreciseTimer {
-    /// Must be made within a runtime.
+    /// A timer. Call this within a runtime.
     pub(crate) fn new() -> Self {
         Self(timer().ok())
     }
 
-    /// Returns at `moment`, or as soon after it as this thread is free.
+    /// Waits until `moment`, and longer if this thread is busy then.
     pub(crate) async fn wait_until(&self, moment: Instant) {
         let wait = moment.saturating_duration_since(Instant::now());
         if wait.is_zero() {
@@ -45,7 +45,7 @@ fn timer() -> io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::new(timer)
 }
 
-/// Lets the timer fire once, after `wait`.
+/// Sets the timer to fire once, after `wait`.
 fn set(timer: &AsyncFd<OwnedFd>, wait: Duration) -> io::Result<()> {
     let time = |wait: Duration| Timespec {
         tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),

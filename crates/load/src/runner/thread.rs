@@ -32,7 +32,7 @@ pub(crate) async fn run(
         next_user: worker.share().first(),
         next_spawn_at: None,
     };
-    if let Workload::Arrivals(arrivals) = &worker.shared.config.workload {
+    if let Workload::OpenModel(arrivals) = &worker.shared.config.workload {
         let arrivals = ArrivalRunner::new(Rc::clone(&worker), arrivals);
         tasks.spawn_local(arrivals.run(PreciseTimer::new()));
     } else {

@@ -100,7 +100,7 @@ impl User {
             }
             // A user that starts again is a new one.
             self.client.disconnect();
-            self.client.forget();
+            self.client.clear_session();
             self.sequence
                 .become_user(&class.task_set, self.index.into());
             from = clock.now();

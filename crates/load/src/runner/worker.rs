@@ -167,7 +167,7 @@ impl Worker {
         (next.second, next.epoch) = (report.second, report.epoch);
         let mut full = std::mem::replace(report, next);
         (full.worker, full.users, full.part) = (self.thread, *users, part);
-        if let Err(rejected) = self.channels.try_send(full) {
+        if let Some(rejected) = self.channels.try_send(full) {
             *report = rejected;
         }
     }

@@ -1,4 +1,4 @@
-//! How connections are made, from the table `[connection]`.
+//! Settings of connections, from the table `[connection]`.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::source::Source;
-use crate::connection_settings::{Connecting, HttpVersion};
+use crate::connection_settings::{ConnectionSettings, HttpVersion};
 use crate::error::ScenarioError;
 use crate::tls;
 use crate::tls::trust::Trust;
@@ -25,11 +25,11 @@ pub(super) struct ConnectionTable {
     server_name: Option<Spanned<String>>,
 }
 
-/// Reads what the table names, relative to the folder of the scenario.
+/// Reads the settings and the files that the table names, relative to the folder of the scenario.
 pub(super) fn build(
     source: &Source<'_>,
     table: ConnectionTable,
-) -> Result<Connecting, ScenarioError> {
+) -> Result<ConnectionSettings, ScenarioError> {
     let folder = source.path.parent().unwrap_or(Path::new(""));
     let authorities = table.ca_file.map(|file| {
         tls::authorities(&folder.join(file.get_ref()))
@@ -68,7 +68,7 @@ pub(super) fn build(
             source.wrong(&name.span(), &problem)
         })
     });
-    Ok(Connecting {
+    Ok(ConnectionSettings {
         http: table.http,
         insecure: table.insecure,
         trust: Trust {

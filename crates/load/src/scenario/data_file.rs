@@ -1,15 +1,15 @@
-//! The files beside a scenario whose content goes into its requests.
+//! Files whose content is in the requests of a scenario.
 
 use std::path::PathBuf;
 
 use super::task::Task;
 
-/// A file whose content goes into requests.
+/// A file whose content is in requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFile {
-    /// Its path as it was opened: the scenario file's folder, then its name in that file.
+    /// Path of the file: the folder of the scenario file, then the name in that file.
     pub path: PathBuf,
-    /// Rows of a task's data; `None` for a file that goes into a body as a whole.
+    /// Number of rows; `None` for a file that is a body as a whole.
     pub rows: Option<usize>,
 }
 

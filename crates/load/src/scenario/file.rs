@@ -11,7 +11,7 @@ use super::check::CheckTable;
 use super::connection::ConnectionTable;
 use super::extract::ExtractTable;
 use super::row_order::RowOrder;
-use super::values::{ArrivalRate, Count, Period, Rate, SpacingName, Wait};
+use super::values::{ArrivalRates, Count, Period, SpacingName, SpawnRate, Wait};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,12 +34,12 @@ pub(super) struct File {
 #[serde(deny_unknown_fields)]
 pub(super) struct LoadTable {
     pub(super) users: Option<Count>,
-    pub(super) spawn_rate: Option<Rate>,
+    pub(super) spawn_rate: Option<SpawnRate>,
     pub(super) run_time: Option<Period>,
     pub(super) wait_time: Option<Wait>,
     pub(super) stages: Option<Spanned<Vec<StageTable>>>,
     pub(super) iterations: Option<Count>,
-    pub(super) arrival_rate: Option<Spanned<ArrivalRate>>,
+    pub(super) arrival_rate: Option<Spanned<ArrivalRates>>,
     pub(super) arrivals: Option<SpacingName>,
     pub(super) max_in_flight: Option<Count>,
 }
@@ -49,7 +49,7 @@ pub(super) struct LoadTable {
 pub(super) struct StageTable {
     pub(super) duration: Period,
     pub(super) users: u32,
-    pub(super) spawn_rate: Option<Rate>,
+    pub(super) spawn_rate: Option<SpawnRate>,
 }
 
 /// A class of users.
@@ -60,7 +60,7 @@ pub(super) struct UserTable {
     pub(super) weight: Option<Count>,
     pub(super) fixed_count: Option<Count>,
     pub(super) wait_time: Option<Wait>,
-    /// Whether tasks come one after another, as they are written, and not by weight.
+    /// `true` if users run the tasks in the order of the file, `false` if by weight.
     #[serde(default)]
     pub(super) in_order: bool,
     #[serde(default)]
@@ -90,7 +90,7 @@ pub(super) struct TaskTable {
     #[serde(default)]
     pub(super) headers: Headers,
     pub(super) auth: Option<Spanned<AuthTable>>,
-    /// These three are taken from the text of the file, which has their numbers and the order of their keys.
+    /// The values of these three keys come from the text of the file, which keeps all digits and the order of keys.
     pub(super) form: Option<Spanned<IgnoredAny>>,
     pub(super) multipart: Option<Spanned<IgnoredAny>>,
     pub(super) json: Option<Spanned<IgnoredAny>>,
@@ -105,7 +105,7 @@ pub(super) struct TaskTable {
 }
 
 impl TaskTable {
-    /// Whether it says something that only a task with one request, or that request, can.
+    /// `true` if the table has a key of a request.
     pub(super) fn describes_request(&self) -> bool {
         self.path.is_some()
             || self.method.is_some()
@@ -122,7 +122,7 @@ impl TaskTable {
             || self.timeout.is_some()
     }
 
-    /// Whether it says something that only a task can.
+    /// `true` if the table has a key of a task that no request has.
     pub(super) fn describes_task(&self) -> bool {
         self.weight.is_some()
             || !self.tags.is_empty()
@@ -134,7 +134,7 @@ impl TaskTable {
 /// Header names and the templates of their values.
 pub(super) type Headers = BTreeMap<String, Spanned<String>>;
 
-/// Who a request says that it comes from.
+/// Credentials of a request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuthTable {
@@ -162,7 +162,7 @@ pub(super) struct DataTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct ThresholdTable {
     pub(super) metric: Spanned<String>,
-    /// The request name that it is about; all of them where there is none.
+    /// Request name of the threshold; `None` for all requests.
     pub(super) name: Option<Spanned<String>>,
     pub(super) above: Option<Spanned<Value>>,
     pub(super) below: Option<Spanned<Value>>,

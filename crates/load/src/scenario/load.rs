@@ -7,31 +7,31 @@ use super::file::LoadTable;
 use super::source::Source;
 use crate::error::ScenarioError;
 use crate::workload::Workload;
-use crate::workload::open_model::Arrivals;
+use crate::workload::open_model::OpenModel;
 use crate::workload::stage::Stage;
 use crate::workload::wait_time::WaitTime;
 
-/// Requests in flight at which arrivals are turned away, where the file does not say.
+/// Default of `max_in_flight`: requests in flight at which further arrivals are not sent.
 pub const MAX_IN_FLIGHT: NonZeroU32 = NonZeroU32::new(1000).expect("it is not zero");
 
-/// How many users, how fast, for how long.
+/// Settings of the table `[load]`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Load {
-    /// What makes the load; one user where the file does not say.
+pub struct LoadSettings {
+    /// Users or arrivals over time; one user by default.
     pub workload: Workload,
-    /// The measured period; `None` runs until stopped.
+    /// Length of the measured period; `None` runs until stopped.
     pub run_time: Option<Duration>,
-    /// Tasks of all users together, with the last of which the load ends.
+    /// Number of tasks of all users together, after which the load ends; `None` for any number.
     pub iterations: Option<NonZeroU64>,
-    /// How long a user waits between requests; not at all where the file does not say.
+    /// Wait of a user between tasks; no wait by default.
     pub wait_time: WaitTime,
 }
 
-pub(super) fn build(source: &Source<'_>, table: LoadTable) -> Result<Load, ScenarioError> {
+pub(super) fn build(source: &Source<'_>, table: LoadTable) -> Result<LoadSettings, ScenarioError> {
     let iterations = table.iterations.map(|count| NonZeroU64::from(count.0));
     let run_time = table.run_time.map(|period| period.0);
     let wait_time = table.wait_time.map(|wait| wait.0);
-    Ok(Load {
+    Ok(LoadSettings {
         workload: workload(source, table)?,
         run_time,
         iterations,
@@ -69,7 +69,7 @@ fn workload(source: &Source<'_>, table: LoadTable) -> Result<Workload, ScenarioE
             let problem = "with `arrival_rate` requests arrive by themselves; leave out `users`, `spawn_rate`, `stages` and `wait_time`";
             Err(source.wrong(&rate.span(), problem))
         }
-        (Some(rate), _) => Ok(Workload::Arrivals(Arrivals {
+        (Some(rate), _) => Ok(Workload::OpenModel(OpenModel {
             rates: rate.into_inner().0,
             spacing: table.arrivals.unwrap_or_default().into(),
             max_in_flight: table.max_in_flight.map_or(MAX_IN_FLIGHT, |count| count.0),

@@ -1,4 +1,4 @@
-//! Files of rows: JSON objects, one a line, or a table as CSV or TSV.
+//! Data files: one JSON object a line, or a table as CSV or TSV.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use super::template::Row;
 use crate::error::ScenarioError;
 use crate::json;
 
-/// The rows of the file at `path`, each with its line from 1; at least one. A file whose name ends with `.csv` or `.tsv` is a
-/// table whose first line names the columns, and whose values are all texts.
+/// Rows of the file at `path`, each with its line from 1; at least one. A file with the extension `.csv` or `.tsv` is a
+/// table: its first line names the columns, and all values are texts.
 pub(super) fn read(path: &Path) -> Result<Vec<(usize, Row)>, ScenarioError> {
     let text = std::fs::read_to_string(path).map_err(|source| ScenarioError::Unreadable {
         path: path.to_owned(),
@@ -64,7 +64,7 @@ fn objects(text: &str, path: &Path) -> Result<Vec<(usize, Row)>, ScenarioError> 
     Ok(rows)
 }
 
-/// The problem with a line, with its column alone: the library counts lines from this one.
+/// Problem with a line, with the column. The line number of the library is that within the line, and left out.
 fn in_line(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let problem = text.split(" at line ").next().unwrap_or(&text);

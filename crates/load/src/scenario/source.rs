@@ -1,4 +1,4 @@
-//! Where in a file something is wrong, in words.
+//! Text of a scenario file, and errors with their lines.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::error::ScenarioError;
 
-/// The text of a file, its name and its values as they were written.
+/// Text of a file, its path, and its values as they are written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'a> {
     pub(super) text: &'a str,
@@ -19,7 +19,7 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The source of `text`, whose values [`Self::parse`] gave.
+    /// The source of `text`, with the values from [`Self::parse`].
     pub(super) fn new(text: &'a str, path: &'a Path, document: &'a DeTable<'a>) -> Self {
         Self {
             text,
@@ -35,7 +35,7 @@ impl<'a> Source<'a> {
             .map_err(|error| Source::new(text, path, &DeTable::new()).in_words(&error))
     }
 
-    /// The TOML of this file as `T`.
+    /// Deserializes the file.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, ScenarioError> {
         toml::from_str(self.text).map_err(|error| self.in_words(&error))
     }
@@ -62,19 +62,19 @@ impl<'a> Source<'a> {
             .ok_or_else(|| self.wrong(span, &format!("`{key}` cannot be read")))
     }
 
-    /// The line of what is at `span`, from 1.
+    /// Line of `span`, from 1.
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
         let before = self.text.as_bytes().iter().take(span.start);
         before.filter(|&&byte| byte == b'\n').count() + 1
     }
 
-    /// The path of a file that is named relative to this one's folder.
+    /// Path of a file relative to the folder of this one.
     pub(super) fn beside(&self, file: &Path) -> PathBuf {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         folder.join(file)
     }
 
-    /// An error about what is at `span`.
+    /// An error about the text at `span`.
     pub(super) fn wrong(&self, span: &Range<usize>, problem: &str) -> ScenarioError {
         ScenarioError::Invalid {
             path: self.path.to_owned(),
@@ -83,7 +83,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The key whose value is at `span`: what stands before the last `=` on the same line.
+    /// Key of the value at `span`: the word before the last `=` on the same line.
     fn key_before(&self, span: &Range<usize>) -> Option<&str> {
         let before = self.text.get(..span.start)?;
         let line = before.rsplit('\n').next()?;
@@ -96,7 +96,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The content of the file at `path`, which the scenario names.
+/// Content of the file at `path`, which the scenario names.
 pub(super) fn read_file(path: &Path) -> Result<Bytes, ScenarioError> {
     let bytes = std::fs::read(path).map(Bytes::from);
     bytes.map_err(|source| ScenarioError::Unreadable {
@@ -105,7 +105,7 @@ pub(super) fn read_file(path: &Path) -> Result<Bytes, ScenarioError> {
     })
 }
 
-/// The value of `key` at `span`, in `table` or in what it holds.
+/// Value of `key` at `span`, in `table` or in a value of it.
 fn find<'t, 'i>(table: &'t DeTable<'i>, key: &str, span: &Range<usize>) -> Option<&'t DeValue<'i>> {
     table.iter().find_map(|(name, value)| {
         if name.get_ref() == key && value.span() == *span {
@@ -129,7 +129,7 @@ fn within<'t, 'i>(
     }
 }
 
-/// The parser's message with TOML's word for what serde calls a field.
+/// Message of the parser in the words of TOML: `key` for `field`.
 fn in_our_words(message: &str) -> String {
     message
         .trim()
@@ -140,7 +140,7 @@ fn in_our_words(message: &str) -> String {
         .replace("invalid length", "must have another length:")
 }
 
-/// Whether a message speaks of a value, so that it needs the key in front.
+/// `true` if a message is about a value, so that the key has to be before it.
 fn is_about_value(message: &str) -> bool {
     message.starts_with("must ")
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::workload::open_model::{Arrivals, Rate, Spacing};
+use crate::workload::open_model::{ArrivalRate, OpenModel, Spacing};
 use crate::workload::stage::Stage;
 
 mod mistakes;
@@ -81,7 +81,7 @@ fn a_whole_scenario_is_read() {
     let users = NonZeroU32::new(70).unwrap();
     assert_eq!(
         *scenario.load(),
-        Load {
+        LoadSettings {
             workload: Workload::Users {
                 users,
                 spawn_rate: 10.0,
@@ -138,7 +138,7 @@ fn a_whole_scenario_is_read() {
 fn what_a_file_leaves_out_is_as_in_locust() {
     let scenario = parse(TASK).unwrap();
     assert_eq!((scenario.name(), scenario.host()), ("qa", None));
-    let load = Load {
+    let load = LoadSettings {
         workload: Workload::Users {
             users: NonZeroU32::MIN,
             spawn_rate: 1.0,
@@ -166,14 +166,14 @@ fn a_load_can_be_of_stages_or_of_arrivals() {
         workload(stages),
         Workload::Stages(vec![stage(30, 20, 5.0), stage(60, 0, 1.0)])
     );
-    let arrivals = |rates: Vec<Rate>, spacing, max_in_flight| {
-        Workload::Arrivals(Arrivals {
+    let arrivals = |rates: Vec<ArrivalRate>, spacing, max_in_flight| {
+        Workload::OpenModel(OpenModel {
             rates,
             spacing,
             max_in_flight: NonZeroU32::new(max_in_flight).unwrap(),
         })
     };
-    let ramp = Rate {
+    let ramp = ArrivalRate {
         from: 10.0,
         to: 100.5,
         over: Duration::from_mins(1),
@@ -181,7 +181,7 @@ fn a_load_can_be_of_stages_or_of_arrivals() {
     let even = "arrivals = \"even\"\nmax_in_flight = 7";
     assert_eq!(
         workload("arrival_rate = 50"),
-        arrivals(vec![Rate::constant(50.0)], Spacing::Poisson, 1000)
+        arrivals(vec![ArrivalRate::constant(50.0)], Spacing::Poisson, 1000)
     );
     for rate in [
         "{ from = 10, to = 100.5, over = \"60s\" }",

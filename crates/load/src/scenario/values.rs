@@ -32,9 +32,9 @@ impl TryFrom<Value> for Count {
 /// A finite number above zero.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "Value")]
-pub(super) struct Rate(pub(super) f64);
+pub(super) struct SpawnRate(pub(super) f64);
 
-impl TryFrom<Value> for Rate {
+impl TryFrom<Value> for SpawnRate {
     type Error = String;
 
     fn try_from(value: Value) -> Result<Self, String> {
@@ -63,7 +63,7 @@ impl TryFrom<Value> for Period {
     }
 }
 
-/// How arrivals are spread.
+/// Name of the spacing of arrivals.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum SpacingName {
@@ -81,19 +81,19 @@ impl From<SpacingName> for Spacing {
     }
 }
 
-/// A rate of arrivals: a number, `{ from, to, over }`, or several of the latter.
+/// Arrival rate: a number, `{ from, to, over }`, or a list of such ramps.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Value")]
-pub(super) struct ArrivalRate(pub(super) Vec<open_model::Rate>);
+pub(super) struct ArrivalRates(pub(super) Vec<open_model::ArrivalRate>);
 
-impl TryFrom<Value> for ArrivalRate {
+impl TryFrom<Value> for ArrivalRates {
     type Error = String;
 
     fn try_from(value: Value) -> Result<Self, String> {
         let rates = match &value {
             Value::Array(rates) if !rates.is_empty() => rates.iter().map(ramp).collect(),
             Value::Table(_) => ramp(&value).map(|rate| vec![rate]),
-            _ => positive(&value).map(|rate| vec![open_model::Rate::constant(rate)]),
+            _ => positive(&value).map(|rate| vec![open_model::ArrivalRate::constant(rate)]),
         };
         rates.map(Self).ok_or_else(|| {
             format!(
@@ -104,10 +104,10 @@ impl TryFrom<Value> for ArrivalRate {
     }
 }
 
-fn ramp(value: &Value) -> Option<open_model::Rate> {
+fn ramp(value: &Value) -> Option<open_model::ArrivalRate> {
     let table = value.as_table().filter(|table| table.len() == 3)?;
     let rate = |key| number(table.get(key)?).filter(|rate| rate.is_finite() && *rate >= 0.0);
-    Some(open_model::Rate {
+    Some(open_model::ArrivalRate {
         from: rate("from")?,
         to: rate("to")?,
         over: duration(table.get("over")?).filter(|over| !over.is_zero())?,
@@ -118,7 +118,7 @@ fn positive(value: &Value) -> Option<f64> {
     number(value).filter(|rate| rate.is_finite() && *rate > 0.0)
 }
 
-/// How long users wait, in one of five ways to write it.
+/// Wait time, in one of its five forms.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "Value")]
 pub(super) struct Wait(pub(super) WaitTime);
@@ -158,20 +158,20 @@ fn wait_time(value: &Value) -> Option<WaitTime> {
     }
 }
 
-/// The mean time between what happens at this rate per second.
+/// Mean time between events with this rate per second.
 fn period_of(rate: &Value) -> Option<Duration> {
     let rate = number(rate).filter(|rate| *rate > 0.0)?;
     Duration::try_from_secs_f64(rate.recip()).ok()
 }
 
-/// A number, whole or not.
+/// An integer or a float as a number.
 pub(super) fn number(value: &Value) -> Option<f64> {
     value
         .as_float()
         .or_else(|| value.as_integer().map(|whole| whole as f64))
 }
 
-/// A duration in words, such as `1m 30s` or `500ms`.
+/// A duration such as `1m 30s` or `500ms`.
 pub(super) fn duration(value: &Value) -> Option<Duration> {
     parse_duration(value.as_str()?).ok()
 }

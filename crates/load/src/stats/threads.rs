@@ -63,14 +63,12 @@ impl ReportChannels {
         self.cleared.try_recv().ok()
     }
 
-    /// Sends a report if there is room.
-    ///
-    /// # Errors
-    /// The report, if it was not sent.
-    pub(crate) fn try_send(&self, report: StatsReport) -> Result<(), StatsReport> {
+    /// Sends a report if there is room. Returns the report if it was not sent.
+    pub(crate) fn try_send(&self, report: StatsReport) -> Option<StatsReport> {
         self.reports
             .try_send(report)
-            .map_err(TrySendError::into_inner)
+            .err()
+            .map(TrySendError::into_inner)
     }
 
     /// Sends a report after waiting for room.

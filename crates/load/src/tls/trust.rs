@@ -5,13 +5,13 @@ use std::sync::Arc;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::SingleCertAndKey;
 
-/// Who is trusted and who we are.
+/// Certificates that a client trusts and shows.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Trust {
-    /// The only certificates that are trusted, and those that they sign; `None` trusts the system's authorities.
+    /// Trusted certificates, with those that they sign; `None` trusts the authorities of the system.
     pub(crate) authorities: Option<Arc<[CertificateDer<'static>]>>,
-    /// What is shown to a server that asks who we are.
+    /// Identity for a server that asks for a client certificate.
     pub(crate) identity: Option<Arc<SingleCertAndKey>>,
-    /// The name that is asked for and that the server's certificate must be for, in place of the host's.
+    /// Name of the server in the handshake and in its certificate; `None` for that of the host.
     pub(crate) server_name: Option<ServerName<'static>>,
 }

@@ -1,7 +1,7 @@
-//! Says which users are active when. Pure: given a time it answers; it never sleeps.
+//! Number of active users over time. Pure: it reads no clock and never sleeps.
 //!
-//! Users are numbered from 0, and the last to start is the first to stop. So a user is active while more users than
-//! its number are wanted, and all there is to know is how the wanted number changes over time.
+//! Users are numbered from 0, and the last to start is the first to stop. So a user is active while the number of active
+//! users is larger than its own number, and the changes of that number determine all starts and stops.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -9,32 +9,32 @@ use std::time::Duration;
 use super::stage::Stage;
 use crate::clock::FAR;
 
-/// How many users are wanted over time: one change after another.
+/// Number of active users over time, as a list of changes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ActiveUsers(Vec<Change>);
 
-/// The way from one number of users to another, and all the time after it until the next change.
+/// Change from one number of users to another, which holds until the next change.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Change {
     at: Duration,
     from: u32,
     to: u32,
-    /// Users started or stopped per second.
+    /// Number of users that start or stop per second.
     rate: f64,
     steps: Steps,
 }
 
-/// Distribution of starts or stops at a rate over time.
+/// Spacing of starts or stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Steps {
-    /// Several at once, as Locust has it.
+    /// Several at once, as in Locust.
     Whole,
     /// One after another, at equal distances.
     Even,
 }
 
 impl ActiveUsers {
-    /// From none to `users`.
+    /// From 0 to `users`.
     pub(crate) fn constant(users: NonZeroU32, spawn_rate: f64) -> Self {
         Self(vec![Change {
             at: Duration::ZERO,
@@ -45,7 +45,7 @@ impl ActiveUsers {
         }])
     }
 
-    /// From none to `users`, one after another over a time.
+    /// From 0 to `users`, one after another over a time.
     pub(crate) fn spread(users: NonZeroU32, over: Duration) -> Self {
         let seconds = over.as_secs_f64().max(f64::MIN_POSITIVE);
         Self(vec![Change {
@@ -57,7 +57,7 @@ impl ActiveUsers {
         }])
     }
 
-    /// One stage after another; without any, nobody.
+    /// One stage after another; no users without stages.
     pub(crate) fn staged(stages: &[Stage]) -> Self {
         let mut active_users = Self(Vec::new());
         let mut at = Duration::ZERO;
@@ -68,7 +68,7 @@ impl ActiveUsers {
         active_users
     }
 
-    /// From `at` on, which is no earlier than the last change, `users` are wanted.
+    /// Changes the number to `users`, from `at` on. `at` is not before the last change.
     pub(crate) fn change(&mut self, at: Duration, users: u32, rate: f64) {
         let from = self.count(at);
         self.0.push(Change {
@@ -80,20 +80,20 @@ impl ActiveUsers {
         });
     }
 
-    /// Users active at `time`.
+    /// Number of active users at `time`.
     pub(crate) fn count(&self, time: Duration) -> u32 {
         let change = self.0.iter().rev().find(|change| change.at <= time);
         change.map_or(0, |change| change.count(time.saturating_sub(change.at)))
     }
 
-    /// When the users wanted first are all there.
+    /// Time at which the last user of the first change has started.
     pub(crate) fn first_complete(&self) -> Duration {
         self.0.first().map_or(Duration::ZERO, |change| {
             change.at + change.moment(change.to.saturating_sub(1))
         })
     }
 
-    /// How long after `time`, the moment of the last change, the users wanted last are all there.
+    /// Time from `time`, that of the last change, until its last user has started or stopped.
     pub(crate) fn last_complete(&self, time: Duration) -> Duration {
         self.0.last().map_or(Duration::ZERO, |change| {
             let last = change.from.abs_diff(change.to).saturating_sub(1);
@@ -101,17 +101,17 @@ impl ActiveUsers {
         })
     }
 
-    /// When `user` is active first, from `time` on; `None` if never as far as is known.
+    /// First time from `time` on at which `user` is active; `None` if there is none as of now.
     pub(crate) fn next_start(&self, user: u32, time: Duration) -> Option<Duration> {
         self.next(user, time, true)
     }
 
-    /// When `user` is not active first, from `time` on; `None` if it is not known to stop.
+    /// First time from `time` on at which `user` is not active; `None` if there is none as of now.
     pub(crate) fn next_stop(&self, user: u32, time: Duration) -> Option<Duration> {
         self.next(user, time, false)
     }
 
-    /// When it first is so, from `time` on, that `user` is active or not.
+    /// First time from `time` on at which `user` is active, or is not.
     fn next(&self, user: u32, time: Duration, active: bool) -> Option<Duration> {
         if (self.count(time) > user) == active {
             return Some(time);
@@ -131,7 +131,7 @@ impl ActiveUsers {
 impl Change {
     fn count(&self, since: Duration) -> u32 {
         let all = self.from.abs_diff(self.to);
-        // How many have started or stopped by then: their moments only ever grow.
+        // Number of users that have started or stopped by then. Their times are in ascending order.
         let (mut low, mut high) = (0, all);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -148,7 +148,7 @@ impl Change {
         }
     }
 
-    /// Whether this change makes `user` active, or not.
+    /// `true` if this change starts `user`, or stops it.
     fn turns(&self, user: u32, active: bool) -> bool {
         let (from, to) = if active {
             (self.from, self.to)
@@ -158,7 +158,7 @@ impl Change {
         (from..to).contains(&user)
     }
 
-    /// How long after its beginning the change reaches `user`, which it starts or stops.
+    /// Time from the beginning of the change to the start or stop of `user`.
     fn moment(&self, user: u32) -> Duration {
         let before = if self.to > self.from {
             user.saturating_sub(self.from)
@@ -168,7 +168,7 @@ impl Change {
         self.delay_of(before)
     }
 
-    /// How long after its beginning the change reaches the user at this place in it, from 0.
+    /// Time from the beginning of the change to the start or stop with this index, from 0.
     fn delay_of(&self, place: u32) -> Duration {
         match self.steps {
             Steps::Whole => spawn_time(place, self.rate),
@@ -179,10 +179,10 @@ impl Change {
     }
 }
 
-/// When the user with this index (from 0) starts.
+/// Start of the user with this index, from 0, at a spawn rate.
 ///
-/// As in Locust, users start in steps: as many as the whole part of the rate (at least one) at once,
-/// and the steps far enough apart to keep the rate on average.
+/// As in Locust, users start in steps. A step has as many users as the integer part of the rate, and at least one.
+/// The time between steps keeps the rate on average.
 pub(crate) fn spawn_time(index: u32, spawn_rate: f64) -> Duration {
     let users_per_step = spawn_rate.floor().max(1.0);
     let step = (f64::from(index) / users_per_step).floor();

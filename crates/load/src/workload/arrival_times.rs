@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::open_model::{Arrivals, Rate, Spacing};
+use super::open_model::{ArrivalRate, OpenModel, Spacing};
 use crate::clock::FAR;
 
 /// Planned times of all arrivals, in order; without end.
@@ -15,7 +15,7 @@ use crate::clock::FAR;
 #[derive(Debug)]
 pub(crate) struct ArrivalTimes {
     /// Rates that are not over, the current one last.
-    rates: Vec<Rate>,
+    rates: Vec<ArrivalRate>,
     spacing: Spacing,
     random: StdRng,
     /// The next arrival at a rate of one a second, since `passed`.
@@ -25,7 +25,7 @@ pub(crate) struct ArrivalTimes {
 }
 
 impl ArrivalTimes {
-    pub(crate) fn new(arrivals: &Arrivals, seed: u64) -> Self {
+    pub(crate) fn new(arrivals: &OpenModel, seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let next = match arrivals.spacing {
             Spacing::Even => 0.0,
@@ -69,7 +69,7 @@ impl ArrivalTimes {
             self.rates.pop();
             if self.rates.is_empty() {
                 // The last rate goes on for ever.
-                self.rates.push(Rate {
+                self.rates.push(ArrivalRate {
                     from: rate.to,
                     to: rate.to,
                     over: FAR,
@@ -102,8 +102,8 @@ mod tests {
 
     use super::*;
 
-    fn arrivals(rates: &[Rate], spacing: Spacing) -> Arrivals {
-        Arrivals {
+    fn arrivals(rates: &[ArrivalRate], spacing: Spacing) -> OpenModel {
+        OpenModel {
             rates: rates.to_vec(),
             spacing,
             max_in_flight: NonZeroU32::MIN,
@@ -111,7 +111,7 @@ mod tests {
     }
 
     /// The arrivals before `end`.
-    fn until(arrivals: &Arrivals, end: Duration) -> Vec<Duration> {
+    fn until(arrivals: &OpenModel, end: Duration) -> Vec<Duration> {
         let mut times = ArrivalTimes::new(arrivals, 7);
         std::iter::from_fn(|| Some(times.next()))
             .take_while(|time| *time < end)
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn even_arrivals_are_equally_far_apart() {
-        let arrivals = arrivals(&[Rate::constant(8.0)], Spacing::Even);
+        let arrivals = arrivals(&[ArrivalRate::constant(8.0)], Spacing::Even);
         let times = until(&arrivals, seconds(2));
         let expected: Vec<_> = (0..16)
             .map(|index| Duration::from_millis(125 * index))
@@ -135,17 +135,17 @@ mod tests {
     #[test]
     fn a_rising_rate_brings_as_many_as_its_area() {
         let ramp = [
-            Rate {
+            ArrivalRate {
                 from: 0.0,
                 to: 100.0,
                 over: seconds(10),
             },
-            Rate {
+            ArrivalRate {
                 from: 100.0,
                 to: 100.0,
                 over: seconds(5),
             },
-            Rate {
+            ArrivalRate {
                 from: 100.0,
                 to: 0.0,
                 over: seconds(10),
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn random_arrivals_have_the_mean_and_the_variance_of_poissons() {
         let times = until(
-            &arrivals(&[Rate::constant(50.0)], Spacing::Poisson),
+            &arrivals(&[ArrivalRate::constant(50.0)], Spacing::Poisson),
             seconds(1000),
         );
         let mut counts = vec![0_f64; 1000];
@@ -184,7 +184,7 @@ mod tests {
     fn at_a_rate_of_zero_nothing_arrives() {
         assert_eq!(
             until(
-                &arrivals(&[Rate::constant(0.0)], Spacing::Even),
+                &arrivals(&[ArrivalRate::constant(0.0)], Spacing::Even),
                 seconds(1000)
             )
             .len(),
@@ -192,7 +192,7 @@ mod tests {
         );
         assert_eq!(
             until(
-                &arrivals(&[Rate::constant(0.0)], Spacing::Poisson),
+                &arrivals(&[ArrivalRate::constant(0.0)], Spacing::Poisson),
                 seconds(1000)
             )
             .len(),
@@ -208,7 +208,7 @@ mod tests {
             skipped in prop::collection::hash_set(0_usize..10, 0..5),
         ) {
             let rates: Vec<_> = rates.into_iter()
-                .map(|(from, to, over)| Rate { from, to, over: seconds(over) })
+                .map(|(from, to, over)| ArrivalRate { from, to, over: seconds(over) })
                 .collect();
             let arrivals = arrivals(&rates, if poisson { Spacing::Poisson } else { Spacing::Even });
             let mut all = ArrivalTimes::new(&arrivals, 7);

@@ -1,42 +1,42 @@
-//! Says when requests arrive in an open model. Pure: it plans and never sleeps.
+//! Open models: arrivals at a rate. Pure.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// An open model: requests arrive whatever became of those before.
+/// Open model: arrivals send their requests however long the answers before take.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Arrivals {
-    /// The rate, one part after another; the last part's final rate goes on. At least one.
-    pub rates: Vec<Rate>,
-    /// How arrivals are spread at that rate.
+pub struct OpenModel {
+    /// Rates, one after another; at least one. The final rate of the last one goes on.
+    pub rates: Vec<ArrivalRate>,
+    /// Spacing of the arrivals.
     pub spacing: Spacing,
-    /// Requests in flight at which further arrivals are counted and not sent.
+    /// Requests in flight, in all shares together, at which further arrivals are counted and not sent.
     pub max_in_flight: NonZeroU32,
 }
 
-/// A rate that changes evenly from one value to another.
+/// Arrival rate that changes linearly from one value to another.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rate {
+pub struct ArrivalRate {
     /// Arrivals per second at the beginning; at least 0.
     pub from: f64,
     /// Arrivals per second at the end; at least 0.
     pub to: f64,
-    /// How long the change takes.
+    /// Duration of the change.
     pub over: Duration,
 }
 
-/// How arrivals are spread.
+/// Spacing of arrivals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Spacing {
-    /// At random, as independent visitors come.
+    /// Poisson process: random distances, as of independent clients.
     #[default]
     Poisson,
-    /// At equal distances.
+    /// Equal distances.
     Even,
 }
 
-impl Rate {
-    /// The same rate all the time.
+impl ArrivalRate {
+    /// A constant rate.
     pub fn constant(rate: f64) -> Self {
         Self {
             from: rate,
@@ -45,14 +45,14 @@ impl Rate {
         }
     }
 
-    /// Arrivals expected over all of it.
+    /// Expected number of arrivals over the whole duration.
     pub(super) fn expected(self) -> f64 {
         self.over.as_secs_f64() * (self.from + self.to) / 2.0
     }
 
-    /// After how many seconds so many arrivals are expected, if the change went on like this.
+    /// Seconds after which so many arrivals are expected, if the change went on.
     ///
-    /// The solution of `from t + (to - from) t² / (2 over) = expected`, in the form that is exact for a flat rate.
+    /// Solution of `from t + (to - from) t² / (2 over) = expected`, in the form that is exact for a constant rate.
     pub(super) fn seconds_until(self, expected: f64) -> f64 {
         let slope = match self.over.as_secs_f64() {
             over if over > 0.0 => (self.to - self.from) / over,

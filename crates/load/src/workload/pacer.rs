@@ -1,4 +1,4 @@
-//! Planned starts of the requests of a user. Pure: it reads no clock and never sleeps.
+//! Planned starts of the tasks of a user. Pure: it reads no clock and never sleeps.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use super::wait_time::WaitTime;
 use crate::clock::FAR;
 
-/// Plans the requests of one user.
+/// Planned starts of the tasks of one user.
 #[derive(Debug)]
 pub(crate) struct Pacer {
     wait_time: WaitTime,
@@ -23,10 +23,10 @@ impl Pacer {
         }
     }
 
-    /// When the next request is planned, after one planned at `planned` was over at `done`; never before `done`.
+    /// Planned start of the next task, after one that was planned at `planned` and ended at `done`; never before `done`.
     ///
-    /// With constant pacing the plan, not the clock, sets the pace: a timer that wakes a user late does not push
-    /// the following requests back. An answer that took longer than the pacing begins a new grid, as in Locust.
+    /// With constant pacing, a timer that wakes a user late does not delay the following tasks: they follow the plan, not the
+    /// clock. An answer that takes longer than the pacing begins a new grid, as in Locust.
     pub(crate) fn next(&mut self, planned: Duration, done: Duration) -> Duration {
         let wait = |time: Duration| done.saturating_add(time).min(FAR);
         match self.wait_time {
@@ -36,7 +36,7 @@ impl Pacer {
             }
             WaitTime::Poisson(mean) => {
                 let share: f64 = self.random.random();
-                // 1 - share lies above zero, where the logarithm is finite.
+                // 1 - share is above zero, where the logarithm is finite.
                 wait(mean.mul_f64(-(1.0 - share).ln()))
             }
             WaitTime::ConstantPacing(pacing) => planned.saturating_add(pacing).max(done).min(FAR),

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-/// A part of a load with its own number of users.
+/// A stage of a load, with its own number of users.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stage {
-    /// How long it lasts, the time included in which users start or stop.
+    /// Duration of the stage, including the time in which users start or stop.
     pub duration: Duration,
-    /// Users wanted.
+    /// Number of users.
     pub users: u32,
-    /// Users started or stopped per second until there are that many; positive.
+    /// Number of users that start or stop per second until there are `users`; above 0.
     pub spawn_rate: f64,
 }

@@ -1,18 +1,18 @@
-//! The wait of a user between requests.
+//! Wait of a user between tasks.
 
 use std::fmt;
 use std::time::Duration;
 
-/// How long a user waits between requests.
+/// Wait of a user between tasks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum WaitTime {
-    /// This long after every answer.
+    /// Constant time after every answer.
     Constant(Duration),
-    /// Uniformly random from the first to the second after every answer.
+    /// Time after every answer, uniformly distributed from the first duration to the second.
     Between(Duration, Duration),
-    /// Exponentially random around this mean after every answer.
+    /// Time after every answer, exponentially distributed with this mean.
     Poisson(Duration),
-    /// Requests start this far apart, or as soon as the answer came where it took longer.
+    /// Constant time between the starts of tasks. If an answer takes longer, the next task starts with the answer.
     ConstantPacing(Duration),
 }
 

@@ -3,7 +3,7 @@
 use bakeoff_record::times::TimeKind;
 use std::sync::{Arc, Mutex};
 
-use bakeoff_load::{LoadError, NotCorrect, Scenario, check_once, check_requests};
+use bakeoff_load::{IncorrectAnswer, LoadError, Scenario, check_once, check_requests};
 use bakeoff_record::Measurement;
 use rustls::HandshakeKind;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -89,10 +89,8 @@ fn requests_go_over_connections_that_are_kept_and_sessions_are_taken_up_again() 
     let measurement = load(&url, &authority, "ca_file = \"ca.pem\"");
     assert_eq!(causes(&measurement), []);
     let handshakes = handshakes.lock().unwrap();
-    assert_eq!(
-        (handshakes.len() as u64, measurement.connections_opened),
-        (requests(&measurement), requests(&measurement))
-    );
+    assert_eq!((handshakes.len(), measurement.connections_opened), (4, 4));
+    assert_eq!(requests(&measurement), 4);
     assert_eq!(handshakes[0].0, HandshakeKind::Full);
     assert!(
         handshakes[1..]
@@ -368,7 +366,7 @@ async fn a_certificate_is_shown_over_tls_alone() {
     let refused = check_once(&scenario, "unix:/nowhere", millis(50)).await;
     assert!(matches!(
         refused,
-        Err(NotCorrect::Load(LoadError::CertificateWithoutTls))
+        Err(IncorrectAnswer::Load(LoadError::CertificateWithoutTls))
     ));
     assert!(check_requests(&scenario, "https://127.0.0.1").is_ok());
 }

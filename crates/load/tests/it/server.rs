@@ -161,7 +161,7 @@ pub(crate) fn lasting(url: &str, users: u32, run_time: Duration) -> LoadConfig {
         run_time: Some(Duration::from_mins(10)),
         enough: Some(Enough {
             at_least: run_time,
-            rounds: NonZeroU32::new(5).unwrap(),
+            tasks_per_user: NonZeroU32::new(5).unwrap(),
         }),
         ..config(url, users, run_time)
     }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use bakeoff_load::{Arrivals, Control, LoadConfig, Rate, Scenario, Share, Spacing, Workload, run};
+use bakeoff_load::{
+    ArrivalRate, Control, LoadConfig, OpenModel, Scenario, Share, Spacing, Workload, run,
+};
 use bakeoff_record::Measurement;
 use tokio::sync::Barrier;
 
@@ -93,8 +95,8 @@ fn two_shares_of_users_send_the_requests_of_one_load() {
 #[test]
 fn two_shares_of_arrivals_send_the_requests_of_one_load() {
     check(1, 40, |url| LoadConfig {
-        workload: Workload::Arrivals(Arrivals {
-            rates: vec![Rate::constant(400.0)],
+        workload: Workload::OpenModel(OpenModel {
+            rates: vec![ArrivalRate::constant(400.0)],
             spacing: Spacing::Poisson,
             max_in_flight: NonZeroU32::new(1000).unwrap(),
         }),
@@ -118,8 +120,8 @@ fn a_share_without_an_iteration_ends_at_once() {
 #[test]
 fn a_limit_in_flight_that_cannot_be_divided_is_refused() {
     let config = LoadConfig {
-        workload: Workload::Arrivals(Arrivals {
-            rates: vec![Rate::constant(1.0)],
+        workload: Workload::OpenModel(OpenModel {
+            rates: vec![ArrivalRate::constant(1.0)],
             spacing: Spacing::Even,
             max_in_flight: NonZeroU32::new(2).unwrap(),
         }),

@@ -1,4 +1,4 @@
-//! What is wrong with a scenario, in words.
+//! Errors of scenario files.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What the requests of a task are made of, and which tasks take part.
+//! Requests of tasks, and the selection of tasks.
 
 use super::*;
 
