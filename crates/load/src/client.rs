@@ -216,7 +216,7 @@ impl RedirectChain<'_> {
         if let Some(redirect) = redirected {
             *next.uri_mut() = redirect
                 .uri()
-                .ok_or_else(|| Failure::NotSendable("redirected to what is no address".into()))?;
+                .ok_or_else(|| Failure::NotSendable("redirected to an invalid address".into()))?;
             if redirect.as_get {
                 *next.method_mut() = Method::GET;
                 *next.body_mut() = Full::default();
@@ -254,8 +254,9 @@ impl RedirectChain<'_> {
 
     /// Address of a request, with the host of the header `host`.
     fn url(self, request: &Request<Full<Bytes>>) -> Url {
-        let url = self.origin.join(&request.uri().to_string());
-        let mut url = url.unwrap_or_else(|_| self.origin.clone());
+        let mut url = self.origin.clone();
+        url.set_path(request.uri().path());
+        url.set_query(request.uri().query());
         let host = request.headers().get(header::HOST);
         if let Some(host) = host.and_then(|host| host.to_str().ok())
             && let Ok(named) = Url::parse(&format!("{}://{host}", url.scheme()))

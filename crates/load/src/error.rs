@@ -17,7 +17,7 @@ pub enum ScenarioError {
     },
     /// The file is the load test of another tool.
     #[error(
-        "{} is {language}; a scenario is a file in TOML, such as [[task]] with path = \"/\" (docs/swarm.md shows what becomes of a locustfile)",
+        "{} is {language}; a scenario is a file in TOML, such as [[task]] with path = \"/\" (docs/swarm.md has the keys for each part of a locustfile)",
         path.display()
     )]
     Foreign {
@@ -37,7 +37,7 @@ pub enum ScenarioError {
         problem: String,
     },
     /// The scenario has no user class with the given name.
-    #[error("there is no [[user]] {name:?}; there are: {}", classes.join(", "))]
+    #[error("cannot select the user class {name:?}: the scenario has only {}", classes.join(", "))]
     NoClass {
         /// The given name.
         name: String,
@@ -46,11 +46,11 @@ pub enum ScenarioError {
     },
     /// No task is left with the given tags.
     #[error(
-        "no task is left with these tags; name others with --tags and --exclude-tags, or give tasks `tags`"
+        "cannot select tasks: no task has these tags; name others with --tags and --exclude-tags, or give tasks `tags`"
     )]
     NoTask,
     /// A data file has no rows.
-    #[error("{} has no rows; it needs one JSON object a line, or a CSV file's rows below the names of its columns", path.display())]
+    #[error("cannot read rows from {}: it has none; write one JSON object a line, or a CSV file with rows below the names of its columns", path.display())]
     NoRows {
         /// The data file.
         path: PathBuf,
@@ -92,7 +92,7 @@ pub enum LoadError {
         host: String,
     },
     /// The name of the server cannot be in a certificate.
-    #[error("`{host}` is no name that a certificate can be for; set `server_name` in [connection]")]
+    #[error("`{host}` cannot be the name in a certificate; set `server_name` in [connection]")]
     NoServerName {
         /// The name.
         host: String,
@@ -132,7 +132,7 @@ pub enum LoadError {
     },
     /// A class with a fixed number of users in an open model, where each arrival is a user of its own.
     #[error(
-        "user class `{class}` has a `fixed_count`, which arrivals cannot keep; give it a `weight`"
+        "user class `{class}` has a `fixed_count`, which an open model cannot have; give it a `weight`"
     )]
     FixedCount {
         /// The name of the class.

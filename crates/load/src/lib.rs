@@ -1,7 +1,8 @@
-//! Drives users at an HTTP server and measures what they see.
+//! Load generator: runs users against an HTTP server and measures their requests.
 //!
-//! A [`Scenario`] says what users do; [`run()`] lets them do it and returns what they saw.
-//! This crate knows HTTP and nothing of what is served: it cannot favour one server.
+//! A [`Scenario`] describes users and their tasks. [`run()`] runs it and returns a measurement. Several generators can run
+//! one load, each with its own [`Share`]. This crate knows HTTP and nothing of the content of answers, so it cannot favour
+//! one server.
 //!
 //! ```
 //! use std::path::Path;

@@ -23,7 +23,7 @@ use crate::host::Host;
 use crate::redirect::redirects;
 use crate::scenario::Scenario;
 use crate::scenario::body::Body;
-use crate::scenario::request::{OpenHeader, Part, Request};
+use crate::scenario::request::{Part, Request, SessionHeader};
 use crate::scenario::rows::PerRow;
 use crate::scenario::task::Task;
 use crate::scenario::template::{NoValue, Row, Text};
@@ -78,7 +78,7 @@ pub(crate) struct PlannedRequest {
     /// Prefix of the path.
     prefix: String,
     headers: PerRow<HeaderMap>,
-    open_headers: Vec<OpenHeader>,
+    session_headers: Vec<SessionHeader>,
     body: Part<Bytes, Body>,
     rows: Arc<[Row]>,
     pub(crate) checks: Checks,
@@ -162,8 +162,8 @@ impl PlannedClass {
 impl PlannedRequest {
     fn new(request: &Request, rows: usize, host: &Host) -> Result<Self, LoadError> {
         let uri = match &request.path {
-            Part::Open(template) => Part::Open(template.clone()),
-            Part::Made(paths) => Part::Made(paths.map(|path| {
+            Part::PerSession(template) => Part::PerSession(template.clone()),
+            Part::Built(paths) => Part::Built(paths.map(|path| {
                 uri(&host.prefix, path).ok_or_else(|| LoadError::Path {
                     request: request.name.clone(),
                 })
@@ -194,7 +194,7 @@ impl PlannedRequest {
             uri,
             prefix: host.prefix.clone(),
             headers,
-            open_headers: request.open_headers.clone(),
+            session_headers: request.session_headers.clone(),
             body: request.body.clone(),
             rows: Arc::clone(&request.rows),
             checks: request.checks.clone(),
@@ -221,32 +221,35 @@ impl PlannedRequest {
             row: self.rows.get(row),
         };
         let body = match &self.body {
-            Part::Made(bodies) => bodies.of(row).clone(),
-            Part::Open(template) => template.fill(&known).map_err(not_taken)?,
+            Part::Built(bodies) => bodies.of(row).clone(),
+            Part::PerSession(template) => template.fill(&known).map_err(missing_value)?,
         };
         let mut request = hyper::Request::new(Full::new(body));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = match &self.uri {
-            Part::Made(uris) => uris.of(row).clone(),
-            Part::Open(template) => {
-                let path = template.fill(&known, percent_encoded).map_err(not_taken)?;
-                uri(&self.prefix, &requoted(&path)).ok_or("a value taken makes no valid path")?
+            Part::Built(uris) => uris.of(row).clone(),
+            Part::PerSession(template) => {
+                let path = template
+                    .fill(&known, percent_encoded)
+                    .map_err(missing_value)?;
+                uri(&self.prefix, &requoted(&path))
+                    .ok_or("an extracted value makes no valid path")?
             }
         };
         let headers = request.headers_mut();
         headers.clone_from(self.headers.of(row));
-        for OpenHeader {
+        for SessionHeader {
             name,
             value,
             is_optional,
-        } in &self.open_headers
+        } in &self.session_headers
         {
             let text = match value.fill(&known) {
                 Err(_) if *is_optional => continue,
-                filled => filled.map_err(not_taken)?,
+                filled => filled.map_err(missing_value)?,
             };
             let value = HeaderValue::from_str(&text)
-                .map_err(|_| "a value taken has a character that no header can have")?;
+                .map_err(|_| "an extracted value has a character that no header can have")?;
             headers.insert(name.clone(), value);
         }
         Ok(request)
@@ -266,7 +269,7 @@ fn uri(prefix: &str, path: &str) -> Option<Uri> {
     parsed.ok().map(Uri::from)
 }
 
-fn not_taken(problem: NoValue) -> Cause {
+fn missing_value(problem: NoValue) -> Cause {
     match problem {
         NoValue::Absent(name) => format!("`{name}` has no value yet: no answer gave it").into(),
         NoValue::Null(name) => format!("`{name}` is null, which no text can hold").into(),

@@ -38,7 +38,7 @@ impl Redirect {
         let location = String::from_utf8_lossy(location.as_bytes());
         let target = url
             .join(&location)
-            .map_err(|_| Cause::Borrowed("redirected to what is no address"))?;
+            .map_err(|_| Cause::Borrowed("redirected to an invalid address"))?;
         if target.origin() != url.origin() && target.origin() != origin.origin() {
             let origin = target.origin().ascii_serialization();
             return Err(format!("redirected to another server: {origin}").into());

@@ -105,7 +105,7 @@ fn as_characters(bytes: &[u8]) -> String {
 
 /// Bytes of a text from [`as_characters`].
 fn as_bytes(text: &str) -> Vec<u8> {
-    let byte = |character| u8::try_from(character).unwrap_or(b'?');
+    let byte = |character| u8::try_from(character).expect("each character is that of a byte");
     text.chars().map(byte).collect()
 }
 

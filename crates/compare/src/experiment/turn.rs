@@ -196,7 +196,7 @@ impl Comparison {
         longest.clamp(*STOP_TIMEOUT.start(), *STOP_TIMEOUT.end())
     }
 
-    /// `true` if the measured period goes on until every user has finished enough rounds: where rates are compared.
+    /// `true` if the measured period goes on until every user has finished enough tasks: where rates are compared.
     fn is_extended(&self, load: RunLoad) -> bool {
         load == RunLoad::Users && self.file.primary == PrimaryMetric::RequestsPerSecond
     }

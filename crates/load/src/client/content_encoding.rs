@@ -62,11 +62,7 @@ fn decode(coding: &str, packed: &[u8], longest: usize) -> Result<Vec<u8>, Cause>
     };
     match unpacked {
         Ok(body) if body.len() <= longest => Ok(body),
-        Ok(_) => Err(format!(
-            "the body is longer than {} MiB when unpacked",
-            longest >> 20
-        )
-        .into()),
+        Ok(_) => Err(format!("the body is longer than {} MiB when decoded", longest >> 20).into()),
         Err(_) => Err(format!("the body is not {coding}, as its content-encoding says").into()),
     }
 }
@@ -172,7 +168,7 @@ mod tests {
                 TEXT,
                 "the body's content-encoding \"lzma\" is not known",
             ),
-            ("gzip", &bomb, "the body is longer than 1 MiB when unpacked"),
+            ("gzip", &bomb, "the body is longer than 1 MiB when decoded"),
         ] {
             let problem = unpacked(&[coding], body).unwrap_err();
             assert_eq!(problem, expected);

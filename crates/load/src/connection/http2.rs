@@ -74,7 +74,9 @@ impl Http2 {
         let ready = poll_fn(|context| {
             self.drive(context);
             match self.sender.poll_ready(context) {
-                Poll::Pending if self.allows_no_stream() => Poll::Ready(None),
+                Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
+                // The library is ready also for a request that it could only keep in its queue.
+                _ if self.allows_no_stream() => Poll::Ready(None),
                 ready => ready.map(Some),
             }
         });

@@ -88,7 +88,10 @@ fn add(source: &Source<'_>, checks: &mut Checks, table: &CheckTable) -> Result<(
     match table.keys().as_slice() {
         ["status"] => add_status(checks, table.status.as_ref().map(Spanned::get_ref)),
         ["header"] | ["header", "equal" | "contains" | "matches"] => {
-            let name = table.header.as_deref().unwrap_or_default();
+            let name = table
+                .header
+                .as_deref()
+                .expect("the table has the key `header`");
             let name = HeaderName::from_bytes(name.as_bytes())
                 .map_err(|_| format!("`header` must be the name of a header, not {name:?}"))?;
             let value = text_check(source, table)?;
@@ -148,7 +151,7 @@ fn add_status(checks: &mut Checks, status: Option<&Value>) -> Result<(), String>
 }
 
 fn json_check(source: &Source<'_>, table: &CheckTable) -> Result<JsonCheck, String> {
-    let pointer = table.json.clone().unwrap_or_default();
+    let pointer = table.json.clone().expect("the table has the key `json`");
     if !pointer.is_empty() && !pointer.starts_with('/') {
         return Err(format!(
             "`json` must be a JSON pointer such as \"/answer\", not {pointer:?}"

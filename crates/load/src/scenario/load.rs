@@ -48,7 +48,7 @@ fn workload(source: &Source<'_>, table: LoadTable) -> Result<Workload, ScenarioE
             spawn_rate,
         }),
         (None, Some(stages)) if table.users.is_some() => {
-            let problem = "`stages` say how many users there are; leave out `users`";
+            let problem = "`stages` set the number of users; leave out `users`";
             Err(source.wrong(&stages.span(), problem))
         }
         (None, Some(stages)) if stages.get_ref().is_empty() => {
@@ -66,7 +66,7 @@ fn workload(source: &Source<'_>, table: LoadTable) -> Result<Workload, ScenarioE
                 .collect(),
         )),
         (Some(rate), stages) if of_users || stages.is_some() || table.wait_time.is_some() => {
-            let problem = "with `arrival_rate` requests arrive by themselves; leave out `users`, `spawn_rate`, `stages` and `wait_time`";
+            let problem = "an open model with `arrival_rate` has no users; leave out `users`, `spawn_rate`, `stages` and `wait_time`";
             Err(source.wrong(&rate.span(), problem))
         }
         (Some(rate), _) => Ok(Workload::OpenModel(OpenModel {

@@ -1,4 +1,4 @@
-//! One request of a task, made ready to send for every row of the task's data.
+//! Requests of tasks, built for every row of the data.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -37,9 +37,9 @@ pub(crate) struct Request {
     pub(crate) path: Part<String, Text>,
     /// Headers that are built before the load.
     pub(crate) headers: PerRow<HeaderMap>,
-    pub(crate) open_headers: Vec<OpenHeader>,
+    pub(crate) session_headers: Vec<SessionHeader>,
     pub(crate) body: Part<Bytes, Body>,
-    /// Rows for the open parts; empty without open parts.
+    /// Rows for the parts that are filled in per session; empty without such parts.
     pub(crate) rows: Arc<[Row]>,
     pub(crate) checks: Checks,
     pub(crate) extracts: Vec<Extract>,
@@ -53,25 +53,25 @@ pub(crate) struct Request {
 #[derive(Debug, Clone)]
 pub(crate) enum Part<T, Template> {
     /// Built before the load, for each row.
-    Made(PerRow<T>),
+    Built(PerRow<T>),
     /// Template that is filled in when the request is sent, from the values of a session.
-    Open(Template),
+    PerSession(Template),
 }
 
 #[cfg(test)]
 impl<T, Template> Part<T, Template> {
     /// The parts that were built before the load.
-    pub(super) fn made(&self) -> &PerRow<T> {
+    pub(super) fn built(&self) -> &PerRow<T> {
         match self {
-            Self::Made(made) => made,
-            Self::Open(_) => panic!("users have to fill it in"),
+            Self::Built(built) => built,
+            Self::PerSession(_) => panic!("users have to fill it in"),
         }
     }
 }
 
 /// A header that is filled in when the request is sent, from the values of a session.
 #[derive(Debug, Clone)]
-pub(crate) struct OpenHeader {
+pub(crate) struct SessionHeader {
     pub(crate) name: HeaderName,
     pub(crate) value: HeaderText,
     /// `true` if the request is sent without this header as long as it has no value.
@@ -147,7 +147,7 @@ impl Builder<'_> {
             names: &names,
             of: &path_text,
         };
-        let made_path = self.part(&path.span(), &template, |row| {
+        let path_part = self.part(&path.span(), &template, |row| {
             path_text
                 .fill(row, percent_encoded)
                 .map(|path| requoted(&path))
@@ -157,20 +157,20 @@ impl Builder<'_> {
             names: &body.names(),
             of: &body,
         };
-        let made_body = self.part(&built.place, &template, |row| body.fill(row))?;
-        let (headers, open_headers) = self.headers(table, body.content_type().as_ref())?;
-        let is_open = matches!(made_path, Part::Open(_))
-            || matches!(made_body, Part::Open(_))
-            || !open_headers.is_empty();
+        let body_part = self.part(&built.place, &template, |row| body.fill(row))?;
+        let (headers, session_headers) = self.headers(table, body.content_type().as_ref())?;
+        let is_per_session = matches!(path_part, Part::PerSession(_))
+            || matches!(body_part, Part::PerSession(_))
+            || !session_headers.is_empty();
         let name = table.name.as_ref().unwrap_or(path.get_ref());
         Ok(Request {
             name: name.clone(),
             method: method(source, table.method.as_ref())?,
-            path: made_path,
+            path: path_part,
             headers,
-            open_headers,
-            body: made_body,
-            rows: if is_open {
+            session_headers,
+            body: body_part,
+            rows: if is_per_session {
                 Arc::clone(&self.rows.all)
             } else {
                 Arc::from([])
@@ -195,10 +195,10 @@ impl Builder<'_> {
             names.partition(|name| self.common.is_taken(name));
         if taken.is_empty() && !template.is_generated {
             let place = (place, columns.first().copied());
-            return self.rows.fill(self.source, place, make).map(Part::Made);
+            return self.rows.fill(self.source, place, make).map(Part::Built);
         }
         self.rows.have(self.source, place, &columns)?;
-        Ok(Part::Open(template.of.clone()))
+        Ok(Part::PerSession(template.of.clone()))
     }
 
     /// `true` for the name of a column or of an extracted value.
@@ -218,9 +218,9 @@ impl Builder<'_> {
         &self,
         table: &TaskTable,
         content_type: Option<&HeaderValue>,
-    ) -> Result<(PerRow<HeaderMap>, Vec<OpenHeader>), ScenarioError> {
+    ) -> Result<(PerRow<HeaderMap>, Vec<SessionHeader>), ScenarioError> {
         let source = self.source;
-        let (mut fixed, mut open) = (Vec::new(), Vec::new());
+        let (mut fixed, mut per_session) = (Vec::new(), Vec::new());
         let mut filled_in = (0..0, None);
         for HeaderTemplate {
             name,
@@ -241,7 +241,7 @@ impl Builder<'_> {
                 self.rows.have(source, &place, &columns)?;
                 // A login does not need the token that it extracts.
                 let gets_it = taken.iter().any(|name| table.extract.contains_key(*name));
-                open.push(OpenHeader {
+                per_session.push(SessionHeader {
                     name,
                     value,
                     is_optional: of_class && (gets_it || self.common.on_start),
@@ -256,7 +256,7 @@ impl Builder<'_> {
             }
             Ok(texts)
         })?;
-        let made = filled.map(|texts| {
+        let built = filled.map(|texts| {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
             headers.insert(
@@ -273,7 +273,7 @@ impl Builder<'_> {
             }
             Ok(headers)
         })?;
-        Ok((made, open))
+        Ok((built, per_session))
     }
 
     /// Headers of a request in the file: those of its class first, so that its own replace them.
@@ -399,7 +399,7 @@ fn method(source: &Source<'_>, method: Option<&Spanned<String>>) -> Result<Metho
     let found = found.ok().filter(|method| *method != Method::CONNECT);
     found.ok_or_else(|| {
         let problem = format!(
-            "`method` must be one such as GET, POST or PURGE, and not CONNECT, not {:?}",
+            "`method` must be an HTTP method other than CONNECT, such as GET, POST or PURGE, not {:?}",
             name.get_ref()
         );
         source.wrong(&name.span(), &problem)

@@ -74,13 +74,17 @@ fn in_line(error: &serde_json::Error) -> String {
     }
 }
 
+fn line_number(line: u64) -> usize {
+    usize::try_from(line).expect("a text in memory has no more lines than addresses")
+}
+
 fn table(text: &str, delimiter: u8, path: &Path) -> Result<Vec<(usize, Row)>, ScenarioError> {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .from_reader(text.as_bytes());
     let problem = |error: &csv::Error| {
         let line = error.position().map_or(1, csv::Position::line);
-        let line = usize::try_from(line).unwrap_or(usize::MAX);
+        let line = line_number(line);
         let problem = match error.kind() {
             csv::ErrorKind::UnequalLengths {
                 expected_len, len, ..
@@ -96,7 +100,7 @@ fn table(text: &str, delimiter: u8, path: &Path) -> Result<Vec<(usize, Row)>, Sc
         let line = record.position().map_or(1, csv::Position::line);
         let values = columns.iter().zip(&record);
         let row = values.map(|(column, value)| (column.to_owned(), json::string(value)));
-        rows.push((usize::try_from(line).unwrap_or(usize::MAX), row.collect()));
+        rows.push((line_number(line), row.collect()));
     }
     Ok(rows)
 }

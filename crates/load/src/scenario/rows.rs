@@ -20,7 +20,12 @@ pub(crate) struct PerRow<T>(Box<[T]>);
 impl<T> PerRow<T> {
     /// The part for `row`.
     pub(crate) fn of(&self, row: usize) -> &T {
-        self.0.get(row).unwrap_or(&self.0[0])
+        match &*self.0 {
+            [for_all_rows] => for_all_rows,
+            parts => parts
+                .get(row)
+                .expect("a part was built for each row of the data"),
+        }
     }
 
     /// Applies `change` to each part.
@@ -73,7 +78,7 @@ impl<'a> Rows<'a> {
             }
         };
         if u32::try_from(rows.len()).is_err() {
-            return Err(source.wrong(place, "`data` has more rows than can be told apart"));
+            return Err(source.wrong(place, "`data` has more than 4,294,967,295 rows"));
         }
         let (lines, all): (Vec<usize>, Vec<Row>) = rows.into_iter().unzip();
         Ok(Self {

@@ -60,7 +60,7 @@ pub(super) fn build(
         vec![builder.build(table, &place)?]
     } else {
         if table.describes_request() {
-            let problem = "a task with [[…request]] tables has its `path` and all that belongs to a request in these";
+            let problem = "in a task with [[…request]] tables, `path` and the other keys of a request belong to these tables";
             return Err(source.wrong(&place, problem));
         }
         let mut requests = Vec::with_capacity(table.requests.len());

@@ -103,7 +103,7 @@ fn a_whole_scenario_is_read() {
         ),
         ("ask", "POST", 3, 2)
     );
-    let body = |row| serde_json::from_slice::<Value>(ask.requests[0].body.made().of(row)).unwrap();
+    let body = |row| serde_json::from_slice::<Value>(ask.requests[0].body.built().of(row)).unwrap();
     let expected = json!({"question": "Who?", "context": "Ada \"did\".", "both": "Who? Ada \"did\".", "top_k": 1, "deep": [{"a": true}]});
     assert_eq!(body(0), expected);
     assert_eq!(
@@ -224,13 +224,13 @@ fn requests_without_columns_are_made_once() {
     let scenario = parse_in(&folder, "path = \"/${name}\"\nbody = \"same\"").unwrap();
     let task = &scenario.users()[0].tasks()[0];
     assert_eq!(
-        task.requests[0].body.made().of(0).as_ptr(),
-        task.requests[0].body.made().of(1).as_ptr()
+        task.requests[0].body.built().of(0).as_ptr(),
+        task.requests[0].body.built().of(1).as_ptr()
     );
     assert_eq!(
         (
-            task.requests[0].path.made().of(0).as_str(),
-            task.requests[0].path.made().of(1).as_str()
+            task.requests[0].path.built().of(0).as_str(),
+            task.requests[0].path.built().of(1).as_str()
         ),
         ("/1", "/2")
     );

@@ -165,7 +165,12 @@ impl Collector {
 
     /// Moves the seconds that all workers have reported to the timeline. Returns `true` if there was one.
     fn close_seconds(&mut self) -> bool {
-        let expected = self.expected.iter().copied().min().unwrap_or(u64::MAX);
+        let expected = self
+            .expected
+            .iter()
+            .copied()
+            .min()
+            .expect("a load has a worker");
         let timeline = &mut self.measurement.timeline;
         let before = timeline.len();
         while let Some(last_open) = self.open.keys().next_back()

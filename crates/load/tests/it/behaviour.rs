@@ -1,4 +1,4 @@
-//! What users send.
+//! Requests of users.
 
 use std::collections::HashMap;
 use std::path::Path;

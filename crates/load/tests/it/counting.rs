@@ -1,4 +1,4 @@
-//! What is counted, in which period, and that nothing is lost.
+//! Counts of requests: each one is counted once, in the right period.
 
 use bakeoff_record::times::TimeKind;
 use std::num::NonZeroUsize;

@@ -33,7 +33,7 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, answer: &'stati
     let _ = stream.shutdown().await;
 }
 
-/// What kind it was, and the name that was asked for.
+/// Kind of a handshake, and the name of the server in it.
 type Handshake = (HandshakeKind, Option<String>);
 
 /// A server that shakes hands with `acceptor` and gives `text` as every answer: its address, and the handshakes that went well.

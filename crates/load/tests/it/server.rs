@@ -81,7 +81,7 @@ pub(crate) fn raw_server(serve: impl Fn(&mut TcpStream) + Send + Sync + 'static)
     serve_raw(TcpListener::bind("127.0.0.1:0").unwrap(), serve)
 }
 
-/// The same with a listener that is there.
+/// [`raw_server`] on a given listener.
 pub(crate) fn serve_raw(
     listener: TcpListener,
     serve: impl Fn(&mut TcpStream) + Send + Sync + 'static,

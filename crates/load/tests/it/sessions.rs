@@ -20,7 +20,7 @@ use bakeoff_record::Measurement;
 
 use crate::server::{Server, config, failures, lasting, measure, millis, requests, scenario};
 
-/// How often each path was asked for.
+/// Number of requests of each path.
 type Asked = Arc<Mutex<BTreeMap<String, u64>>>;
 
 /// A shop that knows its customers by cookie and token, which have to belong together.
