@@ -1,19 +1,19 @@
-//! Users that fit into the memory of this machine.
+//! Number of users that fit into the memory of this machine.
 
 use std::fs;
 
 use procfs::{Current, Meminfo};
 
-use crate::LoadError;
+use crate::error::LoadError;
 
 /// Least memory of a user, in bytes: its task, its connection and the buffers of the connection.
 const BYTES_PER_USER: u64 = 8 << 10;
 
-/// Checks that `users` fit into the free memory. Any number does where the system does not tell how much that is.
+/// Checks that `users` fit into the free memory. If the system does not tell the free memory, any number fits.
 ///
 /// # Errors
 /// [`LoadError::TooManyUsers`] with the number of users that fit.
-pub fn check_users(users: u32) -> Result<(), LoadError> {
+pub fn check_users_fit(users: u32) -> Result<(), LoadError> {
     match most_users() {
         Some(most) if users > most => Err(LoadError::TooManyUsers { users, most }),
         _ => Ok(()),
@@ -26,7 +26,7 @@ fn most_users() -> Option<u32> {
     Some(u32::try_from(users).unwrap_or(u32::MAX))
 }
 
-/// Memory that this process can still get, in bytes: that of the machine, or of the control group where that is less.
+/// Free memory for this process, in bytes: that of the machine, or of the control group if that is less.
 fn free_bytes() -> Option<u64> {
     let of_machine = Meminfo::current().ok()?.mem_available?;
     let number = |file: &str| {

@@ -1,106 +1,65 @@
-//! What an answer must be to count as a success.
+//! Checks of answers: an answer that breaks one is a failure. Pure.
+//!
+//! A new check is a field here or a variant in `check/`, and a key of `CheckTable` in `scenario/check.rs`.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName};
-use regex::bytes::Regex;
-use serde_json::value::RawValue;
 
-use crate::json::{self, Decimal};
-use crate::scenario::Kind;
+use self::json::JsonCheck;
+use self::text::TextCheck;
+use crate::cause::Cause;
 
-/// Why a request failed, without varying parts, so that failures can be counted by it.
-pub(crate) type Cause = Cow<'static, str>;
+pub(crate) mod json;
+pub(crate) mod text;
 
-/// What a task demands of its answers.
+/// Checks of the answers to one request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Checks {
-    /// Right statuses; where there is none, every status below 400 is right.
+    /// Right statuses; if empty, every status below 400 is right.
     pub(crate) status: Vec<StatusCode>,
     pub(crate) headers: Vec<HeaderCheck>,
     pub(crate) body: Vec<BodyCheck>,
     pub(crate) at_least_bytes: Option<u64>,
     pub(crate) at_most_bytes: Option<u64>,
-    /// From the sent request to the last byte.
+    /// Longest time from the sent request to the last byte.
     pub(crate) within: Option<Duration>,
 }
 
-/// What a task demands of a header of its answers.
+/// Check of one header.
 #[derive(Debug, Clone)]
 pub(crate) struct HeaderCheck {
     pub(crate) name: HeaderName,
-    /// `None` where any value is right.
+    /// Check of the value; `None` if any value is right.
     pub(crate) value: Option<TextCheck>,
 }
 
-/// What a text must be.
-#[derive(Debug, Clone)]
-pub(crate) enum TextCheck {
-    Equal(String),
-    Contains(String),
-    Matches(Regex),
-}
-
-/// An answer as checks see it.
+/// Answer to check.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answer<'a> {
     pub(crate) status: StatusCode,
     pub(crate) headers: &'a HeaderMap,
-    /// May be empty where no check needs it.
+    /// The body; empty if [`Checks::need_body`] is `false`.
     pub(crate) body: &'a [u8],
     pub(crate) body_bytes: u64,
     pub(crate) took: Duration,
 }
 
-/// What a task demands of the body of its answers.
+/// Check of the body.
 #[derive(Debug, Clone)]
 pub(crate) enum BodyCheck {
     Text(TextCheck),
-    /// The body is JSON and has a value at this pointer (RFC 6901).
     Json(JsonCheck),
 }
 
-/// Check of one value of a JSON body.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct JsonCheck {
-    pub(crate) pointer: String,
-    pub(crate) kind: Option<Kind>,
-    /// Right values; empty where any is right.
-    pub(crate) one_of: Vec<Box<RawValue>>,
-    pub(crate) number: Limits,
-}
-
-/// Limits that a number must keep.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Limits(pub(crate) Vec<Limit>);
-
-/// A limit as it is written in the scenario.
-#[derive(Debug, Clone)]
-pub(crate) struct Limit {
-    pub(crate) side: Side,
-    pub(crate) number: Decimal,
-    /// The number as it was written.
-    pub(crate) written: String,
-}
-
-/// The side of a limit that is right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    Above,
-    Below,
-    AtLeast,
-    AtMost,
-}
-
 impl Checks {
-    /// Whether the body has to be kept to be looked at.
+    /// `true` if a check needs the body.
     pub(crate) fn need_body(&self) -> bool {
         !self.body.is_empty()
     }
 
-    /// What is wrong with an answer.
+    /// Cause of the failure of an answer; `None` if all checks hold.
     pub(crate) fn failure(&self, answer: Answer<'_>) -> Option<Cause> {
         let status = answer.status;
         let is_right = if self.status.is_empty() {
@@ -121,8 +80,8 @@ impl Checks {
             let Some(found) = headers.get(name) else {
                 return Some(format!("check failed: header {name} is missing").into());
             };
-            let wrong = value.as_ref()?.wrong(found.as_bytes())?;
-            Some(format!("check failed: header {name} {wrong}").into())
+            let problem = value.as_ref()?.problem(found.as_bytes())?;
+            Some(format!("check failed: header {name} {problem}").into())
         })
     }
 
@@ -130,12 +89,14 @@ impl Checks {
         let mut parsed = None;
         self.body.iter().find_map(|check| match check {
             BodyCheck::Text(text) => text
-                .wrong(body)
-                .map(|wrong| format!("check failed: the body {wrong}").into()),
-            BodyCheck::Json(check) => match parsed.get_or_insert_with(|| json::parse(body)) {
-                Some(json) => check.wrong(json),
-                None => Some("check failed: the body is not JSON".into()),
-            },
+                .problem(body)
+                .map(|problem| format!("check failed: the body {problem}").into()),
+            BodyCheck::Json(check) => {
+                match parsed.get_or_insert_with(|| crate::json::parse(body)) {
+                    Some(json) => check.failure(json),
+                    None => Some("check failed: the body is not JSON".into()),
+                }
+            }
         })
     }
 
@@ -153,113 +114,19 @@ impl Checks {
     }
 }
 
-impl TextCheck {
-    /// What is wrong with `text`, after its name.
-    fn wrong(&self, text: &[u8]) -> Option<String> {
-        match self {
-            Self::Equal(expected) => {
-                (text != expected.as_bytes()).then(|| format!("is not {expected:?}"))
-            }
-            Self::Contains(part) => {
-                (!contains(text, part.as_bytes())).then(|| format!("does not contain {part:?}"))
-            }
-            Self::Matches(regex) => {
-                (!regex.is_match(text)).then(|| format!("does not match {:?}", regex.as_str()))
-            }
-        }
-    }
-}
-
-impl JsonCheck {
-    fn wrong(&self, body: &RawValue) -> Option<Cause> {
-        let shown = match self.pointer.as_str() {
-            "" => "the body",
-            pointer => pointer,
-        };
-        let Some(value) = json::at(body, &self.pointer) else {
-            return Some(format!("check failed: {shown} is missing").into());
-        };
-        if let Some(kind) = self.kind
-            && kind != json::kind(value)
-        {
-            return Some(format!("check failed: {shown} is not {}", kind.with_article()).into());
-        }
-        let mut expected = self.one_of.iter();
-        if !self.one_of.is_empty() && !expected.any(|expected| json::same(value, expected)) {
-            let expected: Vec<&str> = self.one_of.iter().map(|value| value.get()).collect();
-            let among = match expected.as_slice() {
-                [_] => "equal to",
-                _ => "one of",
-            };
-            let expected = expected.join(", ");
-            return Some(format!("check failed: {shown} is not {among} {expected}").into());
-        }
-        let wrong = self.number.wrong(value)?;
-        Some(format!("check failed: {shown} {wrong}").into())
-    }
-}
-
-impl Limits {
-    /// The problem with `value`, as words after its name.
-    fn wrong(&self, value: &RawValue) -> Option<String> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let Some(number) = Decimal::of(value) else {
-            return Some("is not a number".to_owned());
-        };
-        let broken = self.0.iter().find(|limit| !limit.holds(&number))?;
-        let (side, written) = (broken.side.words(), &broken.written);
-        Some(format!("is not {side} {written}"))
-    }
-}
-
-impl Limit {
-    fn holds(&self, number: &Decimal) -> bool {
-        match self.side {
-            Side::Above => *number > self.number,
-            Side::Below => *number < self.number,
-            Side::AtLeast => *number >= self.number,
-            Side::AtMost => *number <= self.number,
-        }
-    }
-}
-
-impl Side {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Above => "above",
-            Self::Below => "below",
-            Self::AtLeast => "at least",
-            Self::AtMost => "at most",
-        }
-    }
-}
-
-impl Kind {
-    fn with_article(self) -> &'static str {
-        match self {
-            Self::String => "a string",
-            Self::Number => "a number",
-            Self::Boolean => "a boolean",
-            Self::Array => "an array",
-            Self::Object => "an object",
-            Self::Null => "null",
-        }
-    }
-}
-
-fn contains(body: &[u8], text: &[u8]) -> bool {
-    text.is_empty() || body.windows(text.len()).any(|window| window == text)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
+    use regex::bytes::Regex;
+    use serde_json::value::RawValue;
     use serde_json::{Value, json};
 
+    use super::json::{Limit, Limits, Side};
     use super::*;
+    use crate::json::{Decimal, Kind};
 
-    /// What `checks` say of a quick answer.
+    /// Cause of the failure of an answer that took 5 ms.
     fn failure(checks: &Checks, status: u16, body: &[u8]) -> Option<String> {
         let headers = HeaderMap::from_iter([(
             hyper::header::CONTENT_TYPE,

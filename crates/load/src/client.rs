@@ -1,4 +1,4 @@
-//! Sends the requests of one user and judges the answers.
+//! Sends the requests of one user and checks the answers.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,47 +12,51 @@ use hyper::http::response::Parts;
 use hyper::{Method, Request, Response};
 use url::Url;
 
-use crate::check::{Answer, Cause};
-use crate::connection::{Body, Connection, NO_STREAM, NoAnswer, is_lost};
-use crate::content_encoding::decoded;
-use crate::memory::Memory;
+mod content_encoding;
+mod timeout;
+
+use self::content_encoding::decoded;
+use self::timeout::Timeout;
+use crate::cause::Cause;
+use crate::check::Answer;
+use crate::connection::cause::is_lost;
+use crate::connection::no_answer::NoAnswer;
+use crate::connection::{Body, Connection, NO_STREAM};
 use crate::plan::{Plan, PlannedRequest};
 use crate::redirect::{MOST_REDIRECTS, Redirect};
+use crate::session::Session;
 use crate::target::Target;
-use crate::timeout::Timeout;
 
-/// The longest body that checks look at; of a longer one no more than this is kept.
+/// Longest body that checks look at, in bytes. No more than this is kept of a longer body.
 const LONGEST_CHECKED_BODY: usize = 16 << 20;
 
-/// What came of a request.
+/// Outcome of a request.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// When the last byte was there, or the request had failed.
+    /// Moment of the last byte, or of the failure.
     pub(crate) done: Instant,
     pub(crate) body_bytes: u64,
-    /// Why it failed, if it did.
+    /// Cause of the failure; `None` for a success.
     pub(crate) failure: Option<Cause>,
-    /// Whether there was no connection to send it on.
+    /// `true` if no connection could be opened.
     pub(crate) not_connected: bool,
 }
 
-/// One user's side of its connection, which is opened when first needed and again after the server closed it,
-/// and what the user remembers.
+/// Client of one user: its connection and its session. The connection is opened when it is needed.
 #[derive(Debug)]
 pub(crate) struct Client {
     timeout: Timeout,
-    wire: Wire,
-    memory: Memory,
+    connection: ClientConnection,
+    session: Session,
 }
 
 impl Client {
-    /// A client of `target`; `opened` counts its connections.
-    /// Values that are made for its requests derive from `seed`.
+    /// A client of `target`. `opened` counts its connections. Generated values of its requests derive from `seed`.
     pub(crate) fn new(target: Arc<Target>, opened: Arc<AtomicU64>, seed: u64) -> Self {
         Self {
             timeout: Timeout::default(),
-            memory: Memory::new(seed),
-            wire: Wire {
+            session: Session::new(seed),
+            connection: ClientConnection {
                 target,
                 opened,
                 connection: None,
@@ -62,28 +66,28 @@ impl Client {
         }
     }
 
-    /// Closes its connection, if it has one.
+    /// Closes the connection, if there is one.
     pub(crate) fn disconnect(&mut self) {
-        self.wire.connection = None;
+        self.connection.connection = None;
     }
 
-    /// The body of the last answer that a check or an extraction looked at.
+    /// Body of the last answer that a check or an extraction looked at.
     pub(crate) fn body(&self) -> &[u8] {
-        &self.wire.body
+        &self.connection.body
     }
 
-    /// Forgets the values and cookies that answers have given: who sends next is somebody new.
-    pub(crate) fn forget(&mut self) {
-        self.memory.forget();
+    /// Clears the values and cookies of the session: the next request is that of a new user.
+    pub(crate) fn clear_session(&mut self) {
+        self.session.clear();
     }
 
-    /// Forgets all, and makes the values of its requests from `seed` from now on.
+    /// Begins a new session, whose generated values derive from `seed`.
     pub(crate) fn become_user(&mut self, seed: u64) {
-        self.memory = Memory::new(seed);
+        self.session = Session::new(seed);
     }
 
-    /// Sends `request` for `row` of its data, goes where the answer redirects it, waits for the last answer until
-    /// `limit`, checks it and remembers what is to be taken from it.
+    /// Sends `request` for `row` of its data, follows redirects, waits for the last answer until `limit`, checks it and
+    /// extracts values from it.
     pub(crate) async fn send(
         &mut self,
         plan: &Plan,
@@ -92,14 +96,14 @@ impl Client {
         limit: Instant,
     ) -> Outcome {
         let sent = Instant::now();
-        let journey = Journey {
+        let chain = RedirectChain {
             request,
             row,
             origin: &plan.origin,
         };
-        let exchange = journey.make(&mut self.wire, &mut self.memory);
+        let exchange = chain.follow_to_end(&mut self.connection, &mut self.session);
         let exchanged = self.timeout.limit(limit, exchange).await;
-        // Before the checks: their time is ours, not the server's.
+        // Taken before the checks, whose time is not the server's.
         let done = Instant::now();
         let (failure, body_bytes) = match exchanged {
             Some(Ok((head, body_bytes))) => {
@@ -114,10 +118,10 @@ impl Client {
                     body_bytes: 0,
                 };
             }
-            Some(Err(Failure::Astray(cause))) => (Some(cause), 0),
+            Some(Err(Failure::NotSendable(cause))) => (Some(cause), 0),
             ended => {
-                // Whatever still comes over this connection is no answer to the next request.
-                self.wire.connection = None;
+                // An answer that still comes over this connection is not that to the next request.
+                self.connection.connection = None;
                 let cause = match ended {
                     Some(Err(Failure::NoAnswer(cause))) => cause,
                     _ => request.timed_out.clone(),
@@ -133,7 +137,7 @@ impl Client {
         }
     }
 
-    /// Why an answer is not right, if it is not; what is to be taken from one that is, is remembered.
+    /// Cause of the failure of an answer; `None` for a success, from which values are extracted.
     fn judge(
         &mut self,
         request: &PlannedRequest,
@@ -145,16 +149,16 @@ impl Client {
             return Some("check failed: the body is longer than 16 MiB".into());
         }
         if request.needs_body {
-            match decoded(&head.headers, &self.wire.body, LONGEST_CHECKED_BODY) {
+            match decoded(&head.headers, &self.connection.body, LONGEST_CHECKED_BODY) {
                 Ok(Cow::Borrowed(_)) => (),
-                Ok(Cow::Owned(body)) => self.wire.body = body,
+                Ok(Cow::Owned(body)) => self.connection.body = body,
                 Err(cause) => return Some(cause),
             }
         }
         let failure = request.checks.failure(Answer {
             status: head.status,
             headers: &head.headers,
-            body: &self.wire.body,
+            body: &self.connection.body,
             body_bytes,
             took,
         });
@@ -162,68 +166,72 @@ impl Client {
             return failure;
         }
         request.extracts.iter().find_map(|extract| {
-            let value = extract.value(&head.headers, &self.wire.body);
-            let taken = value.map(|value| self.memory.take(&extract.name, value));
+            let value = extract.value(&head.headers, &self.connection.body);
+            let taken = value.map(|value| self.session.store(&extract.name, value));
             taken.err()
         })
     }
 }
 
-/// A request on its way, over all redirections.
+/// A request and the chain of its redirects.
 #[derive(Debug, Clone, Copy)]
-struct Journey<'a> {
+struct RedirectChain<'a> {
     request: &'a PlannedRequest,
     row: usize,
     origin: &'a Url,
 }
 
-impl Journey<'_> {
-    /// Gives the head of the last answer and the length of its body.
-    async fn make(self, wire: &mut Wire, memory: &mut Memory) -> Result<(Parts, u64), Failure> {
+impl RedirectChain<'_> {
+    /// Follows the chain to its end. Returns the head of the last answer and the length of its body.
+    async fn follow_to_end(
+        self,
+        connection: &mut ClientConnection,
+        session: &mut Session,
+    ) -> Result<(Parts, u64), Failure> {
         let mut redirected: Option<Redirect> = None;
         for _ in 0..=MOST_REDIRECTS {
-            let next = self.next(memory, redirected.as_ref())?;
+            let next = self.next(session, redirected.as_ref())?;
             let (method, url) = (next.method().clone(), self.url(&next));
-            let (head, body_bytes) = wire.exchange(next, self.request.needs_body).await?;
-            redirected = self.follow(memory, &method, &url, &head)?;
+            let (head, body_bytes) = connection.exchange(next, self.request.needs_body).await?;
+            redirected = self.redirect(session, &method, &url, &head)?;
             if redirected.is_none() {
                 return Ok((head, body_bytes));
             }
         }
         let cause = format!("more than {MOST_REDIRECTS} redirections");
-        Err(Failure::Astray(cause.into()))
+        Err(Failure::NotSendable(cause.into()))
     }
 
     fn next(
         self,
-        memory: &Memory,
+        session: &Session,
         redirected: Option<&Redirect>,
     ) -> Result<Request<Full<Bytes>>, Failure> {
-        let made = self.request.make(self.row, memory);
-        let mut next = made.map_err(Failure::Astray)?;
+        let made = self.request.make(self.row, session);
+        let mut next = made.map_err(Failure::NotSendable)?;
         if let Some(redirect) = redirected {
             *next.uri_mut() = redirect
                 .uri()
-                .ok_or_else(|| Failure::Astray("redirected to what is no address".into()))?;
+                .ok_or_else(|| Failure::NotSendable("redirected to an invalid address".into()))?;
             if redirect.as_get {
                 *next.method_mut() = Method::GET;
                 *next.body_mut() = Full::default();
                 next.headers_mut().remove(header::CONTENT_TYPE);
             }
         }
-        if memory.has_cookies()
+        if session.has_cookies()
             && !next.headers().contains_key(header::COOKIE)
-            && let Some(cookies) = memory.cookies_for(&self.url(&next))
+            && let Some(cookies) = session.cookies_for(&self.url(&next))
         {
             next.headers_mut().insert(header::COOKIE, cookies);
         }
         Ok(next)
     }
 
-    /// Notes the cookies that an answer sets, and says where it sends the client.
-    fn follow(
+    /// Stores the cookies that an answer sets. Returns the redirect, if the answer is one.
+    fn redirect(
         self,
-        memory: &mut Memory,
+        session: &mut Session,
         method: &Method,
         url: &Url,
         head: &Parts,
@@ -232,18 +240,19 @@ impl Journey<'_> {
             status, headers, ..
         } = head;
         if sets_cookies(headers) {
-            memory.note_cookies(headers, url);
+            session.store_cookies(headers, url);
         }
         if !self.request.follow_redirects || !status.is_redirection() {
             return Ok(None);
         }
-        Redirect::of((method, url), self.origin, *status, headers).map_err(Failure::Astray)
+        Redirect::of((method, url), self.origin, *status, headers).map_err(Failure::NotSendable)
     }
 
-    /// The address of a request as the server knows it: the host is the one that the header `host` names.
+    /// Address of a request, with the host of the header `host`.
     fn url(self, request: &Request<Full<Bytes>>) -> Url {
-        let url = self.origin.join(&request.uri().to_string());
-        let mut url = url.unwrap_or_else(|_| self.origin.clone());
+        let mut url = self.origin.clone();
+        url.set_path(request.uri().path());
+        url.set_query(request.uri().query());
         let host = request.headers().get(header::HOST);
         if let Some(host) = host.and_then(|host| host.to_str().ok())
             && let Ok(named) = Url::parse(&format!("{}://{host}", url.scheme()))
@@ -261,26 +270,26 @@ fn sets_cookies(headers: &HeaderMap) -> bool {
 }
 
 #[derive(Debug)]
-struct Wire {
+struct ClientConnection {
     target: Arc<Target>,
     opened: Arc<AtomicU64>,
     connection: Option<Connection>,
-    /// Requests that were answered over the connection.
+    /// Number of requests that were answered over the connection.
     answered: u64,
-    /// The body of the last answer, where a check needs it.
+    /// Body of the last answer, if a check needs it.
     body: Vec<u8>,
 }
 
 enum Failure {
-    /// There was nothing to send, or nowhere to send it; the connection is as good as before.
-    Astray(Cause),
+    /// The request could not be made, or its redirect not followed. The connection can be used again.
+    NotSendable(Cause),
     NotConnected(Cause),
     NoAnswer(Cause),
 }
 
-impl Wire {
-    /// Sends `request` over the open connection. Where the server has closed that in the meantime,
-    /// and so nothing was sent, it is sent once more over a new one.
+impl ClientConnection {
+    /// Sends `request` over the open connection. If the server has closed it before the request was sent, the request is
+    /// sent once more over a new connection.
     async fn exchange(
         &mut self,
         request: Request<Full<Bytes>>,
@@ -314,8 +323,8 @@ impl Wire {
     }
 }
 
-/// The cause of failure of a kept connection, with the number of answers that it had served: it tells a server that closes
-/// connections after some answers from one that crashes. Large numbers are rounded, so that causes can be counted.
+/// Cause of the failure of a kept connection, with the number of answers that it had served. The number tells a server
+/// that closes connections after some answers from one that crashes. Large numbers are rounded, so that there are few causes.
 fn after(cause: &Cause, answered: u64) -> Cause {
     let answers = match answered {
         1 => "1 answer".to_owned(),
@@ -326,7 +335,7 @@ fn after(cause: &Cause, answered: u64) -> Cause {
     format!("{cause}, on a connection that had served {answers}").into()
 }
 
-/// Reads the rest of an answer into `kept`, or past it. Gives its head and the length of its body.
+/// Reads the body of an answer, into `kept` if given. Returns its head and the length of its body.
 async fn receive(
     connection: &mut Connection,
     sent: Result<Response<Body>, NoAnswer>,

@@ -1,23 +1,23 @@
-//! The time since the start of a load, and which of it is measured.
+//! Clock of a load and its measured period.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Longer than any load; times are cut here so that adding a few of them cannot overflow.
+/// Longest time of a load. Longer times are cut to it, so that sums of a few cannot overflow.
 pub(crate) const FAR: Duration = Duration::from_hours(10 * 365 * 24);
 
-/// One clock for all threads of a load. Times are since its start.
+/// Clock of all threads of a load. Times are since its start.
 #[derive(Debug)]
 pub(crate) struct Clock {
     start: Instant,
     from_nanos: AtomicU64,
-    /// When it is meant to end.
+    /// Planned end.
     until_nanos: AtomicU64,
     end_nanos: AtomicU64,
 }
 
 impl Clock {
-    /// Starts now; what is planned from `from` on is measured, for `run_time` or until stopped.
+    /// Starts the clock now. The measured period begins at `from` and lasts for `run_time`, or until the load is stopped.
     pub(crate) fn start(from: Duration, run_time: Option<Duration>) -> Self {
         let from = from.min(FAR);
         let until = run_time.map_or(u64::MAX, |run_time| nanos(from + run_time.min(FAR)));
@@ -33,27 +33,27 @@ impl Clock {
         self.start.elapsed()
     }
 
-    /// How long after the start `moment` was.
+    /// Time from the start to `moment`.
     pub(crate) fn since_start(&self, moment: Instant) -> Duration {
         moment.saturating_duration_since(self.start)
     }
 
-    /// The moment `time` after the start.
+    /// Moment at `time` after the start.
     pub(crate) fn at(&self, time: Duration) -> Instant {
         self.start + time.min(FAR)
     }
 
-    /// When the measured period begins.
+    /// Beginning of the measured period.
     pub(crate) fn from(&self) -> Duration {
         Duration::from_nanos(self.from_nanos.load(Ordering::Relaxed))
     }
 
-    /// Lets the measured period begin now.
+    /// Begins the measured period now.
     pub(crate) fn begin_now(&self) {
         self.from_nanos.store(nanos(self.now()), Ordering::Relaxed);
     }
 
-    /// Lets the measured period begin now where it has not begun yet, and end earlier by as much. True if so.
+    /// Begins the measured period now, if it has not begun, and moves its end by as much. Returns `true` if it did.
     pub(crate) fn begin_early(&self) -> bool {
         let (now, from) = (self.now(), self.from());
         let is_early = now < from;
@@ -68,18 +68,18 @@ impl Clock {
         is_early
     }
 
-    /// When the load is meant to end.
+    /// Planned end of the load; `None` without one.
     pub(crate) fn until(&self) -> Option<Duration> {
         let nanos = self.until_nanos.load(Ordering::Relaxed);
         (nanos < u64::MAX).then(|| Duration::from_nanos(nanos))
     }
 
-    /// When the load ends, as far as that is known.
+    /// End of the load as of now.
     pub(crate) fn end(&self) -> Duration {
         Duration::from_nanos(self.end_nanos.load(Ordering::Relaxed))
     }
 
-    /// Ends the load now as if it had been meant to, where its measured period has begun and not ended.
+    /// Makes now the planned end of the load, if the measured period has begun and not ended.
     pub(crate) fn finish_now(&self) {
         let now = self.now();
         if self.measures(now) {
@@ -94,7 +94,7 @@ impl Clock {
             .fetch_min(nanos(self.now()), Ordering::Relaxed);
     }
 
-    /// Whether `time` is in the measured period.
+    /// `true` if `time` is in the measured period.
     pub(crate) fn measures(&self, time: Duration) -> bool {
         time >= self.from() && time < self.end()
     }

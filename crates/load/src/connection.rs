@@ -1,4 +1,4 @@
-//! One keep-alive connection to the server, driven by the task that uses it.
+//! Keep-alive connections to the server, each driven by the task that uses it.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -12,15 +12,16 @@ use hyper::{Request, Response};
 
 use self::http1::Http1;
 use self::http2::Http2;
+use self::no_answer::{Awaited, NoAnswer};
 use self::stream::Stream;
-use crate::check::Cause;
-use crate::target::{HttpVersion, Target};
+use crate::cause::Cause;
+use crate::connection_settings::HttpVersion;
+use crate::target::Target;
 
-pub(crate) use self::cause::is_lost;
-
-mod cause;
+pub(crate) mod cause;
 mod http1;
 mod http2;
+pub(crate) mod no_answer;
 mod stream;
 
 /// The server speaks HTTP/2 and lets nobody send a request.
@@ -38,33 +39,15 @@ pub(crate) enum Connection {
     Http2(Box<Http2>),
 }
 
-/// Why a request has no answer.
-#[derive(Debug)]
-pub(crate) enum NoAnswer {
-    /// The connection was closed before the server began with the request; here it is again.
-    Unsent(Box<Request<Full<Bytes>>>),
-    /// It went wrong on the way.
-    Failed(Cause),
-    /// The server takes no requests over this connection, whoever sends them.
-    NoStream,
-}
-
-/// The body of an answer, still to be read.
+/// Body of an answer that has not been read.
 #[derive(Debug)]
 pub(crate) enum Body {
     Http1(Incoming),
     Http2(RecvStream),
 }
 
-/// What was awaited when something went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Head,
-    Body,
-}
-
 impl Connection {
-    /// Connects to the first address of `target` that accepts, as far as a request can be sent.
+    /// Connects to the first address of `target` that accepts. After that a request can be sent.
     pub(crate) async fn open(target: &Target) -> Result<Self, Cause> {
         let stream = Stream::open(target).await?;
         Ok(match target.http {
@@ -75,7 +58,7 @@ impl Connection {
         })
     }
 
-    /// Sends `request` and waits for the head of the answer; [`Connection::read`] has the rest.
+    /// Sends `request` and waits for the head of the answer. [`Connection::read`] reads the rest.
     pub(crate) async fn send(
         &mut self,
         request: Request<Full<Bytes>>,
@@ -120,7 +103,7 @@ impl Connection {
         }
     }
 
-    /// Polls, and where that is not ready, again after moving bytes: a wake-up less for each answer.
+    /// Polls, moves bytes if that is not ready, and polls again. This saves a wake-up for each answer.
     fn beside<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -144,19 +127,19 @@ impl Body {
         }
     }
 
-    /// The next piece, which is empty where something else than data came.
+    /// Polls for the next piece of the body. A piece is empty if it is a frame without data.
     fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cause>>> {
         match self {
             Self::Http1(body) => Pin::new(body).poll_frame(context).map(|frame| {
                 let piece = frame?.map(|frame| frame.into_data().unwrap_or_default());
-                Some(piece.map_err(|error| cause::of_http1(&error, Stage::Body)))
+                Some(piece.map_err(|error| cause::of_http1(&error, Awaited::Body)))
             }),
             Self::Http2(body) => body.poll_data(context).map(|piece| {
                 let piece = piece?.and_then(|piece| {
                     body.flow_control().release_capacity(piece.len())?;
                     Ok(piece)
                 });
-                Some(piece.map_err(|error| cause::of_http2(&error, Stage::Body)))
+                Some(piece.map_err(|error| cause::of_http2(&error, Awaited::Body)))
             }),
         }
     }

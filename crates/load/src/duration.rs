@@ -1,11 +1,11 @@
-//! Durations in words.
+//! Durations as text.
 
 use std::time::Duration;
 
-/// A duration such as `90s`, `1h30m` or `500ms`, or a bare whole number of seconds, as Locust has it.
+/// Parses a duration such as `90s`, `1h30m` or `500ms`, or a whole number of seconds, as in Locust.
 ///
 /// # Errors
-/// The problem with the text, and the right form. Months and years are refused: `30M` is meant to be minutes.
+/// The problem with the text, and the right form. Months and years are refused, since `30M` is meant to be minutes.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,4 +1,4 @@
-//! What can go wrong before a load runs, and the answer that is not the right one.
+//! Errors of scenarios, of addresses and of loads that cannot start.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -18,7 +18,7 @@ pub fn with_causes(error: &dyn Error) -> String {
     text
 }
 
-/// A scenario that cannot be run as it is written.
+/// A scenario that cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// The scenario file or a data file cannot be read.
@@ -26,13 +26,13 @@ pub enum ScenarioError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Reason.
         #[source]
         source: io::Error,
     },
     /// The file is the load test of another tool.
     #[error(
-        "{} is {language}; a scenario is a file in TOML, such as [[task]] with path = \"/\" (docs/swarm.md shows what becomes of a locustfile)",
+        "{} is {language}; a scenario is a file in TOML, such as [[task]] with path = \"/\" (docs/swarm.md has the keys for each part of a locustfile)",
         path.display()
     )]
     Foreign {
@@ -41,31 +41,31 @@ pub enum ScenarioError {
         /// Kind of file, in words.
         language: &'static str,
     },
-    /// A line of the scenario file or of a data file says something that cannot be.
+    /// A line of the scenario file or of a data file is invalid.
     #[error("{}:{line}: {problem}", path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// The key, what is wrong with it and what would be right.
+        /// The key, the problem with it, and a right value.
         problem: String,
     },
-    /// A class of users was asked for that there is not.
-    #[error("there is no [[user]] {name:?}; there are: {}", classes.join(", "))]
+    /// The scenario has no user class with the given name.
+    #[error("cannot select the user class {name:?}: the scenario has only {}", classes.join(", "))]
     NoClass {
-        /// The name that was given.
+        /// The given name.
         name: String,
-        /// Those that there are.
+        /// Names of the user classes of the scenario.
         classes: Vec<String>,
     },
-    /// The tags that were asked for leave no task.
+    /// No task is left with the given tags.
     #[error(
-        "no task is left with these tags; name others with --tags and --exclude-tags, or give tasks `tags`"
+        "cannot select tasks: no task has these tags; name others with --tags and --exclude-tags, or give tasks `tags`"
     )]
     NoTask,
     /// A data file has no rows.
-    #[error("{} has no rows; it needs one JSON object a line, or a CSV file's rows below the names of its columns", path.display())]
+    #[error("cannot read rows from {}: it has none; write one JSON object a line, or a CSV file with rows below the names of its columns", path.display())]
     NoRows {
         /// The data file.
         path: PathBuf,
@@ -88,101 +88,111 @@ impl ScenarioError {
     }
 }
 
-/// An address that no load can be put on.
+/// An invalid address of a server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
-    /// Not an address at all.
+    /// The text is no address.
     #[error(
         "`{host}` is no address of a server; write it as http://127.0.0.1:8000, https://example.org or unix:/run/app.sock"
     )]
     Malformed {
-        /// The address as it was given.
+        /// The given text.
         host: String,
     },
 }
 
-/// Why a load did not run.
+/// Error of a load that cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The address cannot be used.
+    /// The address is invalid.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// The server's name could not be looked up.
+    /// The name of the server cannot be resolved.
     #[error("cannot resolve `{host}`")]
     Resolve {
         /// The name.
         host: String,
-        /// Why.
+        /// Reason.
         #[source]
         source: io::Error,
     },
-    /// The server's name has no address.
+    /// The name of the server has no address.
     #[error("`{host}` resolves to no address")]
     NoAddress {
         /// The name.
         host: String,
     },
-    /// No certificate can be for such a name.
-    #[error("`{host}` is no name that a certificate can be for; set `server_name` in [connection]")]
+    /// The name of the server cannot be in a certificate.
+    #[error("`{host}` cannot be the name in a certificate; set `server_name` in [connection]")]
     NoServerName {
         /// The name.
         host: String,
     },
-    /// A certificate would be shown to nobody.
+    /// A client certificate is given, and connections are not encrypted.
     #[error(
         "`client_certificate` needs an https:// host; change the host, or leave the certificate out of [connection]"
     )]
     CertificateWithoutTls,
-    /// This machine trusts nobody.
+    /// This machine has no certificates of authorities.
     #[error(
         "this machine has no certificates of authorities; install the package ca-certificates, set SSL_CERT_FILE, \
          name a `ca_file` in [connection], or use --insecure"
     )]
     NoAuthorities {
-        /// Why the system's cannot be read, where something went wrong.
+        /// Reason why the certificates cannot be read; `None` if there are none.
         source: Option<rustls_native_certs::Error>,
     },
-    /// The TLS library does not take what it was given.
+    /// The TLS library refuses the settings.
     #[error("cannot set TLS up")]
     Tls(#[source] rustls::Error),
-    /// A rate at which no user would ever start.
+    /// A spawn rate that is not above 0.
     #[error("a spawn rate of {spawn_rate} users per second is not possible; it must be above 0")]
     SpawnRate {
         /// The rate, in users per second.
         spawn_rate: f64,
     },
-    /// More users than there is memory for.
+    /// More users than the free memory holds.
     #[error(
         "{users} users do not fit into the free memory of this machine, which holds {most} at most"
     )]
     TooManyUsers {
-        /// The users that were asked for.
+        /// Number of users of the load.
         users: u32,
-        /// The users that fit.
+        /// Number of users that fit.
         most: u32,
     },
-    /// A class with a fixed number of users in an open model, which has no users.
+    /// A class with a fixed number of users in an open model, where each arrival is a user of its own.
     #[error(
-        "user class `{class}` has a `fixed_count`, which arrivals cannot keep; give it a `weight`"
+        "user class `{class}` has a `fixed_count`, which an open model cannot have; give it a `weight`"
     )]
     FixedCount {
         /// The name of the class.
         class: String,
     },
-    /// A request of the scenario cannot be sent to this address.
+    /// A limit of requests in flight that is smaller than the number of shares.
+    #[error(
+        "cannot divide `max_in_flight` = {max_in_flight} among {of} generators; it must be at least {of}"
+    )]
+    Share {
+        /// The limit for all shares together.
+        max_in_flight: u32,
+        /// Number of shares.
+        of: u64,
+    },
+    /// The path of a request is too long.
     #[error("request `{request}`: its path is too long; at most 65,534 bytes can be sent")]
     Path {
         /// The name of the request.
         request: String,
     },
-    /// The operating system gave no event loop for a thread.
+    /// The system gives no event loop for a thread.
     #[error("cannot start a thread that drives users")]
     Thread(#[source] io::Error),
 }
 
-/// The server did not give a correct answer.
+/// A check of single requests failed.
 #[derive(Debug, thiserror::Error)]
-pub enum NotCorrect {
+pub enum IncorrectAnswer {
     /// No request could be sent.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -191,7 +201,7 @@ pub enum NotCorrect {
     Answer {
         /// The name of the request.
         request: String,
-        /// What was wrong, as in the cause of a failure.
+        /// Cause of the failure.
         cause: String,
     },
 }

@@ -1,41 +1,41 @@
-//! Values that users take from answers and use in later requests.
+//! Extractions: values from answers for later requests. Pure.
 
 use hyper::header::{HeaderMap, HeaderName};
 use regex::bytes::Regex;
 use serde_json::value::RawValue;
 
-use crate::check::Cause;
+use crate::cause::Cause;
 use crate::json;
 
-/// A value to take from an answer.
+/// Extraction of one value.
 #[derive(Debug, Clone)]
 pub(crate) struct Extract {
-    /// What later requests call it.
+    /// Name of the value in later requests.
     pub(crate) name: String,
     pub(crate) place: Place,
 }
 
-/// Where in an answer a value is. Of a pattern it is the first group, or all that matches where there is none.
+/// Place of a value in an answer. A pattern gives its first group; without a group, all that matches.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
-    /// At this pointer (RFC 6901) of the JSON that the body is.
+    /// JSON pointer (RFC 6901) in the body.
     Json(String),
     Header(HeaderName, Option<Regex>),
     Body(Regex),
 }
 
 impl Place {
-    /// Whether the body has to be kept to be looked at.
+    /// `true` if the value is in the body.
     pub(crate) fn needs_body(&self) -> bool {
         !matches!(self, Self::Header(..))
     }
 }
 
 impl Extract {
-    /// The value in an answer.
+    /// Extracts the value from an answer.
     ///
     /// # Errors
-    /// Why it is not there, without varying parts.
+    /// Cause of the failure, if the answer does not have the value.
     pub(crate) fn value(&self, headers: &HeaderMap, body: &[u8]) -> Result<Box<RawValue>, Cause> {
         let found = match &self.place {
             Place::Json(pointer) => {

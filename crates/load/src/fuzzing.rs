@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use bakeoff_record::Measurement;
 
-use crate::arrivals::Schedule;
 use crate::clock::FAR;
+use crate::workload::arrival_times::ArrivalTimes;
 use crate::{Scenario, Workload, check_requests};
 
 /// Arrivals that are planned of an open model.
@@ -64,10 +64,10 @@ fn names_file_elsewhere(text: &str) -> bool {
 }
 
 fn plan(workload: &Workload) {
-    let population = workload.population();
+    let active = workload.active_users();
     let most = workload.most_users();
-    let complete = population.first_complete();
-    assert!(population.last_complete(Duration::ZERO) <= FAR * 2);
+    let complete = active.first_complete();
+    assert!(active.last_complete(Duration::ZERO) <= FAR * 2);
     for time in [
         Duration::ZERO,
         Duration::from_secs(1),
@@ -75,19 +75,19 @@ fn plan(workload: &Workload) {
         FAR,
         Duration::MAX,
     ] {
-        assert!(population.count(time) <= most, "more users than there are");
+        assert!(active.count(time) <= most, "more users than there are");
     }
     for user in [0, most / 2, most.saturating_sub(1)] {
-        population.next_start(user, Duration::ZERO);
-        population.next_stop(user, complete);
+        active.next_start(user, Duration::ZERO);
+        active.next_stop(user, complete);
     }
     let _ = (workload.to_string(), workload.duration());
     workload.next_stages();
     for rate in workload.spawn_rates() {
         assert!(rate.is_finite() && rate > 0.0, "{rate} users a second");
     }
-    if let Workload::Arrivals(arrivals) = workload {
-        let mut schedule = Schedule::new(arrivals, 0, 1, 1);
+    if let Workload::OpenModel(arrivals) = workload {
+        let mut schedule = ArrivalTimes::new(arrivals, 1);
         let mut last = Duration::ZERO;
         for _ in 0..ARRIVALS {
             let next = schedule.next();

@@ -8,11 +8,14 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Request, Uri};
 
-use crate::LoadError;
-use crate::connection::{Connection, NO_STREAM, NoAnswer};
+use crate::cause::Cause;
+use crate::connection::no_answer::NoAnswer;
+use crate::connection::{Connection, NO_STREAM};
+use crate::connection_settings::ConnectionSettings;
+use crate::error::LoadError;
 use crate::host::Host;
-use crate::scenario::requoted;
-use crate::target::{Connecting, Target};
+use crate::target::Target;
+use crate::url_path::requoted;
 
 /// A `GET` request with its limits.
 #[derive(Debug, Clone, Copy)]
@@ -64,18 +67,18 @@ pub enum GetError {
 ///
 /// # Errors
 /// [`GetError`], of which only [`GetError::Load`] will be the same next time.
-pub async fn get(connecting: &Connecting, get: &Get<'_>) -> Result<GetAnswer, GetError> {
+pub async fn get(connecting: &ConnectionSettings, get: &Get<'_>) -> Result<GetAnswer, GetError> {
     let limit = get.time_limit;
     tokio::time::timeout(limit, exchange(connecting, get))
         .await
         .map_err(|_| GetError::TimedOut { limit })?
 }
 
-async fn exchange(connecting: &Connecting, get: &Get<'_>) -> Result<GetAnswer, GetError> {
+async fn exchange(connecting: &ConnectionSettings, get: &Get<'_>) -> Result<GetAnswer, GetError> {
     let host = Host::parse(get.host).map_err(LoadError::Host)?;
     let request = request(&host, get.path)?;
     let target = Target::new(&host, connecting).await?;
-    let no_answer = |cause: crate::check::Cause| GetError::NoAnswer(cause.into_owned());
+    let no_answer = |cause: Cause| GetError::NoAnswer(cause.into_owned());
     let mut connection = Connection::open(&target).await.map_err(no_answer)?;
     let response = connection.send(request).await.map_err(|problem| {
         no_answer(match problem {
@@ -156,7 +159,7 @@ mod tests {
             time_limit,
             body_limit,
         };
-        let answer = get(&Connecting::default(), &request).await;
+        let answer = get(&ConnectionSettings::default(), &request).await;
         answer.map_err(|error| error.to_string())
     }
 

@@ -1,4 +1,4 @@
-//! The server's address.
+//! Base address of the server.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,39 +8,41 @@ use hyper::header::HeaderValue;
 use hyper::http::uri::Scheme;
 use url::Url;
 
-use crate::scenario::requoted;
-use crate::{HostError, LoadError};
+use crate::error::{HostError, LoadError};
+use crate::url_path::requoted;
 
-/// Whether `host` is an address that a load can be put on, such as `http://127.0.0.1:8000`.
-/// Whether it resolves and answers is not asked.
+/// Checks that `host` is an address of a server, such as `http://127.0.0.1:8000`. Its name is not resolved.
+///
+/// # Errors
+/// [`HostError::Malformed`] if it is none.
 pub fn check_host(host: &str) -> Result<(), HostError> {
     Host::parse(host).map(|_| ())
 }
 
-/// A base address: where requests go and what their paths begin with.
+/// Base address: the server and the prefix of all paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Host {
-    place: Place,
-    /// Whether connections are encrypted.
+    endpoint: Endpoint,
+    /// `true` if connections are encrypted.
     pub(crate) secure: bool,
-    /// The value of the `host` header.
+    /// Value of the `host` header.
     pub(crate) header: HeaderValue,
-    /// What stands before every path; empty or without a slash at its end.
+    /// Prefix of every path, without a slash at its end; can be empty.
     pub(crate) prefix: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
+enum Endpoint {
     Network { name: String, port: u16 },
     Socket(PathBuf),
 }
 
-/// Where connections are opened.
+/// Addresses to connect to.
 #[derive(Debug)]
 pub(crate) enum Addresses {
-    /// In the order to try them; at least one.
+    /// Addresses in the order of attempts; at least one.
     Network(Box<[SocketAddr]>),
-    /// The file of a Unix socket.
+    /// Path of a Unix socket.
     Socket(PathBuf),
 }
 
@@ -76,9 +78,10 @@ impl Host {
         if with_user || with_bad_port || uri.query().is_some() || authority.host().is_empty() {
             return None;
         }
+        origin(secure, authority.as_str())?;
         let default_port = if secure { 443 } else { 80 };
         Some(Self {
-            place: Place::Network {
+            endpoint: Endpoint::Network {
                 name: authority.host().trim_matches(['[', ']']).to_owned(),
                 port: authority.port_u16().unwrap_or(default_port),
             },
@@ -88,18 +91,16 @@ impl Host {
         })
     }
 
-    /// What redirections and cookies are relative to.
+    /// Scheme, host and port, to which redirects and cookies are relative.
     pub(crate) fn origin(&self) -> Url {
-        let authority = self.header.to_str().unwrap_or_default();
-        let fallback = || Url::parse("http://localhost").expect("it is an address");
-        let scheme = if self.secure { "https" } else { "http" };
-        Url::parse(&format!("{scheme}://{authority}")).unwrap_or_else(|_| fallback())
+        let authority = self.header.to_str().expect("an authority is ASCII");
+        origin(self.secure, authority).expect("an address without an origin is refused")
     }
 
     fn socket(path: &str, prefix: &str) -> Option<Self> {
         let prefix = prefix.trim_matches('/');
         (!path.is_empty()).then(|| Self {
-            place: Place::Socket(path.into()),
+            endpoint: Endpoint::Socket(path.into()),
             secure: false,
             header: HeaderValue::from_static("localhost"),
             prefix: if prefix.is_empty() {
@@ -110,19 +111,19 @@ impl Host {
         })
     }
 
-    /// The name that the server's certificate has to be for; nothing for the file of a socket.
+    /// Name that the server's certificate must have; empty for a Unix socket.
     pub(crate) fn name(&self) -> &str {
-        match &self.place {
-            Place::Network { name, .. } => name,
-            Place::Socket(_) => "",
+        match &self.endpoint {
+            Endpoint::Network { name, .. } => name,
+            Endpoint::Socket(_) => "",
         }
     }
 
-    /// Where connections are opened, with the addresses that the name has now.
+    /// Resolves the name to addresses.
     pub(crate) async fn resolve(&self) -> Result<Addresses, LoadError> {
-        let (name, port) = match &self.place {
-            Place::Network { name, port } => (name, *port),
-            Place::Socket(path) => return Ok(Addresses::Socket(path.clone())),
+        let (name, port) = match &self.endpoint {
+            Endpoint::Network { name, port } => (name, *port),
+            Endpoint::Socket(path) => return Ok(Addresses::Socket(path.clone())),
         };
         let found = tokio::net::lookup_host((name.as_str(), port)).await;
         let addresses: Box<[SocketAddr]> = found
@@ -138,7 +139,13 @@ impl Host {
     }
 }
 
-/// `text` with the bytes that its `%2F` stand for.
+/// Scheme, host and port as an address; `None` if they are none.
+fn origin(secure: bool, authority: &str) -> Option<Url> {
+    let scheme = if secure { "https" } else { "http" };
+    Url::parse(&format!("{scheme}://{authority}")).ok()
+}
+
+/// `text` with its percent-encoded bytes decoded; `None` if they are invalid.
 fn percent_decoded(text: &str) -> Option<String> {
     let mut pieces = text.split('%');
     let mut bytes = pieces.next()?.as_bytes().to_vec();
@@ -154,8 +161,8 @@ fn percent_decoded(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn network(name: &str, port: u16) -> Place {
-        Place::Network {
+    fn network(name: &str, port: u16) -> Endpoint {
+        Endpoint::Network {
             name: name.to_owned(),
             port,
         }
@@ -163,7 +170,7 @@ mod tests {
 
     #[test]
     fn addresses_are_taken_apart() {
-        let socket = || Place::Socket("/run/a b.sock".into());
+        let socket = || Endpoint::Socket("/run/a b.sock".into());
         let cases = [
             (
                 "http://127.0.0.1:8000",
@@ -193,10 +200,10 @@ mod tests {
                 (socket(), "localhost", "/api/v1"),
             ),
         ];
-        for (text, (place, header, prefix)) in cases {
+        for (text, (endpoint, header, prefix)) in cases {
             let secure = text.starts_with("https:");
             let expected = Host {
-                place,
+                endpoint,
                 secure,
                 header: header.parse().unwrap(),
                 prefix: prefix.to_owned(),
@@ -221,6 +228,7 @@ mod tests {
             "http://x/?query",
             "http://a b",
             "http://::1",
+            "http://1.2.3.999",
             "unix:",
             "http+unix://",
             "http+unix://%2",

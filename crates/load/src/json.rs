@@ -1,8 +1,8 @@
-//! JSON as it was written: numbers keep all their digits, objects the order of their keys. Pure.
+//! JSON as text: numbers keep all their digits, and objects the order of their keys. Pure.
 //!
-//! `serde_json::Value` holds a number in 64 bits. The feature `arbitrary_precision` keeps all digits, but for every crate of
-//! the program: numbers under serde's `flatten` and `untagged` can then no longer be read. So a value is its text here, and
-//! is taken apart where somebody looks at it.
+//! `serde_json::Value` holds a number in 64 bits. The feature `arbitrary_precision` keeps all digits, but it changes every
+//! crate of the program: numbers under serde's `flatten` and `untagged` can then no longer be read. So a value is its text
+//! here, and is parsed where it is needed.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -10,15 +10,41 @@ use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-use crate::scenario::Kind;
+use serde::Deserialize;
 
-/// The value that `text` is, if it is JSON in UTF-8; a byte order mark before it is ignored, as in Python's requests.
+/// Kind of a JSON value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    String,
+    Number,
+    Boolean,
+    Array,
+    Object,
+    Null,
+}
+
+impl Kind {
+    /// Name of the kind with its article, for messages.
+    pub(crate) fn with_article(self) -> &'static str {
+        match self {
+            Self::String => "a string",
+            Self::Number => "a number",
+            Self::Boolean => "a boolean",
+            Self::Array => "an array",
+            Self::Object => "an object",
+            Self::Null => "null",
+        }
+    }
+}
+
+/// Parses JSON in UTF-8; `None` if `text` is none. A byte order mark is ignored, as in Python's requests.
 pub(crate) fn parse(text: &[u8]) -> Option<&RawValue> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     serde_json::from_slice(text).ok()
 }
 
-/// The value at `pointer` (RFC 6901). Of a name that an object has twice, the last value.
+/// Value at `pointer` (RFC 6901). If an object has a name twice, the last value counts.
 pub(crate) fn at<'a>(value: &'a RawValue, pointer: &str) -> Option<&'a RawValue> {
     if pointer.is_empty() {
         return Some(value);
@@ -35,7 +61,7 @@ pub(crate) fn at<'a>(value: &'a RawValue, pointer: &str) -> Option<&'a RawValue>
     Some(value)
 }
 
-/// The kind of a value, told by its first character.
+/// Kind of a value, by its first character.
 pub(crate) fn kind(value: &RawValue) -> Kind {
     match value.get().as_bytes().first() {
         Some(b'{') => Kind::Object,
@@ -47,7 +73,7 @@ pub(crate) fn kind(value: &RawValue) -> Kind {
     }
 }
 
-/// A value as a part of a text: a string's own text, and of anything else its JSON; `None` for null.
+/// Text of a value: the content of a string, or the JSON of another value; `None` for null.
 pub(crate) fn as_text(value: &RawValue) -> Option<Cow<'_, str>> {
     match kind(value) {
         Kind::String => serde_json::from_str(value.get()).ok(),
@@ -61,7 +87,7 @@ pub(crate) fn string(text: &str) -> Box<RawValue> {
     serde_json::value::to_raw_value(text).expect("a text can be written as JSON")
 }
 
-/// Equality of two values, in which the order of keys does not matter and `1`, `1.0` and `10e-1` are one number.
+/// Equality of two values. The order of keys does not matter, and `1`, `1.0` and `10e-1` are equal.
 pub(crate) fn same(left: &RawValue, right: &RawValue) -> bool {
     if kind(left) != kind(right) {
         return false;
@@ -102,7 +128,7 @@ fn items(array: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(array.get()).ok()
 }
 
-/// The index that a step of a pointer is: digits without a zero in front.
+/// Index in a step of a pointer: digits without a leading zero.
 fn index(step: &str) -> Option<usize> {
     let is_index = step == "0" || (step.starts_with(|c: char| c.is_ascii_digit() && c != '0'));
     step.parse().ok().filter(|_| is_index)
@@ -112,14 +138,14 @@ fn index(step: &str) -> Option<usize> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Decimal {
     is_negative: bool,
-    /// Without zeros at either end; empty for zero.
+    /// Digits without zeros at either end; empty for zero.
     digits: String,
-    /// The power of ten of the first digit.
+    /// Power of ten of the first digit.
     magnitude: i64,
 }
 
 impl Decimal {
-    /// The number that a JSON value is, if it is one.
+    /// Number of a JSON value; `None` if the value is no number.
     pub(crate) fn of(value: &RawValue) -> Option<Self> {
         match kind(value) {
             Kind::Number => Self::parse(value.get()),
@@ -127,7 +153,7 @@ impl Decimal {
         }
     }
 
-    /// A number as JSON has it.
+    /// Parses a number of JSON.
     fn parse(text: &str) -> Option<Self> {
         let (is_negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -157,7 +183,7 @@ impl Decimal {
     }
 }
 
-/// An exponent; one that no `i64` can hold is as far away as can be.
+/// Parses an exponent. One beyond `i64` becomes the largest or smallest `i64`.
 fn exponent_of(text: &str) -> Option<i64> {
     let digits = text.trim_start_matches(['+', '-']);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,7 +1,8 @@
-//! Drives users at an HTTP server and measures what they see.
+//! Load generator: runs users against an HTTP server and measures their requests.
 //!
-//! A [`Scenario`] says what users do; [`run()`] lets them do it and returns what they saw.
-//! This crate knows HTTP and nothing of what is served: it cannot favour one server.
+//! A [`Scenario`] describes users and their tasks. [`run()`] runs it and returns a measurement. Several generators can run
+//! one load, each with its own [`Share`]. This crate knows HTTP and nothing of the content of answers, so it cannot favour
+//! one server.
 //!
 //! ```
 //! use std::path::Path;
@@ -26,17 +27,13 @@
 //! # Ok::<(), bakeoff_load::ScenarioError>(())
 //! ```
 
-mod alarm;
-mod arrivals;
 mod capacity;
+mod cause;
 mod check;
 mod client;
 mod clock;
-mod collector;
 mod connection;
-mod content_encoding;
-mod control;
-mod crowd;
+mod connection_settings;
 mod duration;
 mod error;
 mod extract;
@@ -45,43 +42,47 @@ pub mod fuzzing;
 mod get;
 mod host;
 mod json;
+mod load_config;
 pub mod machine;
-mod memory;
 mod open_files;
-mod pacer;
 mod plan;
-mod population;
-mod recorder;
 mod redirect;
-mod roster;
-mod row_set;
 mod run;
+mod runner;
 mod sample;
 mod scenario;
-mod sequence;
+mod seed;
+mod session;
+mod share;
+mod stats;
 mod target;
 mod threshold;
-mod timeout;
 mod tls;
 mod toml_text;
-mod user;
-mod visitors;
-mod worker;
+mod url_path;
 mod workload;
 
-pub use arrivals::{Arrivals, Rate, Spacing};
-pub use capacity::check_users;
-pub use control::Control;
+pub use capacity::check_users_fit;
+pub use connection_settings::{ConnectionSettings, HttpVersion};
 pub use duration::parse_duration;
-pub use error::{HostError, LoadError, NotCorrect, ScenarioError, with_causes};
+pub use error::{HostError, IncorrectAnswer, LoadError, ScenarioError, with_causes};
 pub use get::{Get, GetAnswer, GetError, get};
 pub use host::check_host;
-pub use open_files::{TooFewOpenFiles, make_room};
-pub use population::Stage;
-pub use run::{Enough, LoadConfig, Phase, Progress, check_requests, run};
+pub use load_config::{Enough, LoadConfig};
+pub use open_files::{TooFewOpenFiles, raise_open_files_limit};
+pub use run::control::Control;
+pub use run::progress::{Phase, Progress};
+pub use run::{check_requests, run};
 pub use sample::{SampleAnswer, check_once, sample};
-pub use scenario::{DataFile, Load, MAX_IN_FLIGHT, Scenario, Task, UserClass, WaitTime};
-pub use target::{Connecting, HttpVersion};
-pub use threshold::{Broken, Threshold};
+pub use scenario::Scenario;
+pub use scenario::data_file::DataFile;
+pub use scenario::load::{LoadSettings, MAX_IN_FLIGHT};
+pub use scenario::task::Task;
+pub use scenario::user::UserClass;
+pub use share::Share;
+pub use threshold::{BrokenThreshold, Threshold};
 pub use toml_text::{TomlError, TomlText};
 pub use workload::Workload;
+pub use workload::open_model::{ArrivalRate, OpenModel, Spacing};
+pub use workload::stage::Stage;
+pub use workload::wait_time::WaitTime;

@@ -1,36 +1,36 @@
-//! What the system gives the process that makes a load: open files and local ports.
+//! Limits of the system on the process of the generator: open files and local ports.
 
 use std::sync::OnceLock;
 
 use bakeoff_record::Side;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::Workload;
+use crate::workload::Workload;
 
-/// Files that are left for other purposes than connections: the page and its visitors, reports, the history, the runtimes.
+/// Open files beside connections of the load: the page and its browsers, reports, the history, the runtimes.
 const RESERVE: u64 = 64;
 
-/// The system lets a process open fewer files than a load takes.
+/// The limit of open files is lower than the number of connections of a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "up to {connections} connections are wanted and the limit of open files is {limit}; those beyond it will fail"
 )]
 pub struct TooFewOpenFiles {
-    /// Connections that the load takes at once.
+    /// Number of connections of the load at once.
     pub connections: u32,
-    /// Files that the process may have open.
+    /// Limit of open files of the process.
     pub limit: u64,
 }
 
 impl TooFewOpenFiles {
-    /// The limit that would do.
+    /// Lowest limit that is enough.
     pub fn enough(&self) -> u64 {
         u64::from(self.connections) + RESERVE
     }
 }
 
 /// Raises the soft limit of open files of this process as far as the hard one allows, and says whether that will do for `workload`.
-pub fn make_room(workload: &Workload) -> Result<(), TooFewOpenFiles> {
+pub fn raise_open_files_limit(workload: &Workload) -> Result<(), TooFewOpenFiles> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
@@ -84,7 +84,7 @@ pub(crate) fn no_local_port() -> &'static str {
     })
 }
 
-/// `None` without any.
+/// Soft limit of open files; `None` without a limit.
 fn open_files_limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
@@ -101,7 +101,7 @@ mod tests {
             users: NonZeroU32::new(users).unwrap(),
             spawn_rate: 1.0,
         };
-        assert_eq!(make_room(&users(1)), Ok(()));
+        assert_eq!(raise_open_files_limit(&users(1)), Ok(()));
         let Some(limit) = getrlimit(Resource::Nofile).maximum else {
             return;
         };
@@ -110,7 +110,7 @@ mod tests {
             return;
         };
         let too_few = TooFewOpenFiles { connections, limit };
-        assert_eq!(make_room(&users(connections)), Err(too_few));
+        assert_eq!(raise_open_files_limit(&users(connections)), Err(too_few));
         assert_eq!(too_few.enough(), limit + RESERVE);
     }
 

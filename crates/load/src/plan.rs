@@ -1,4 +1,4 @@
-//! A scenario made ready for one server: every request is built but for putting its parts together.
+//! Plan of a load: the scenario for one server, with all parts of its requests built.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,78 +8,93 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::uri::PathAndQuery;
-use hyper::{Method, Request, Uri};
+use hyper::{Method, Uri};
 use url::Url;
 
-use crate::check::{Cause, Checks};
+use self::class_distribution::ClassDistribution;
+use self::sent_rows::SentRows;
+use self::task_set::{TaskOrder, TaskSet};
+use crate::cause::Cause;
+use crate::check::Checks;
 use crate::clock::FAR;
+use crate::error::LoadError;
 use crate::extract::{Extract, Place};
 use crate::host::Host;
-use crate::memory::{Known, Memory};
 use crate::redirect::redirects;
-use crate::roster::Roster;
-use crate::row_set::RowSet;
-use crate::scenario::{
-    self, Body, NoValue, OpenHeader, Part, PerRow, Row, Text, percent_encoded, requoted,
-};
-use crate::sequence::{Deck, TaskOrder};
-use crate::{LoadError, Scenario, Task, UserClass, WaitTime};
+use crate::scenario::Scenario;
+use crate::scenario::body::Body;
+use crate::scenario::request::{Part, Request, SessionHeader};
+use crate::scenario::rows::PerRow;
+use crate::scenario::task::Task;
+use crate::scenario::template::{NoValue, Row, Text};
+use crate::scenario::user::UserClass;
+use crate::session::{RequestValues, Session};
+use crate::stats::collector::RequestName;
+use crate::url_path::{percent_encoded, requoted};
+use crate::workload::wait_time::WaitTime;
 
-/// What users can send.
+pub(crate) mod arrivals;
+pub(crate) mod class_distribution;
+mod sent_rows;
+pub(crate) mod task_set;
+#[cfg(test)]
+mod tests;
+
+/// Plan of a load.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) classes: Vec<PlannedClass>,
-    pub(crate) roster: Roster,
-    /// Of all classes.
+    pub(crate) class_distribution: ClassDistribution,
+    /// Requests of all classes.
     pub(crate) requests: Vec<PlannedRequest>,
-    /// Paths are relative to it.
+    /// Scheme, host and port of the server.
     pub(crate) origin: Url,
 }
 
-/// What the users of one class do.
+/// Plan of one user class.
 #[derive(Debug)]
 pub(crate) struct PlannedClass {
     pub(crate) wait_time: WaitTime,
-    pub(crate) deck: Deck,
-    /// All that they ever do; by the index of the task in its class.
+    pub(crate) task_set: TaskSet,
+    /// All tasks of the class: those of `on_start`, those to choose from, those of `on_stop`.
     pub(crate) tasks: Vec<PlannedTask>,
     pub(crate) on_start: Range<usize>,
     pub(crate) on_stop: Range<usize>,
 }
 
-/// What a user does in one go.
+/// Plan of one task.
 #[derive(Debug)]
 pub(crate) struct PlannedTask {
-    /// Of those of the plan.
+    /// Range of its requests in [`Plan::requests`].
     pub(crate) requests: Range<usize>,
 }
 
-/// One kind of request.
+/// Plan of one request.
 #[derive(Debug)]
 pub(crate) struct PlannedRequest {
     pub(crate) name: String,
     pub(crate) method: Method,
     uri: Part<Uri, Text>,
-    /// What stands before every path.
+    /// Prefix of the path.
     prefix: String,
     headers: PerRow<HeaderMap>,
-    open_headers: Vec<OpenHeader>,
+    session_headers: Vec<SessionHeader>,
     body: Part<Bytes, Body>,
     rows: Arc<[Row]>,
     pub(crate) checks: Checks,
     pub(crate) extracts: Vec<Extract>,
-    /// Whether a check or an extraction looks at the body.
+    /// `true` if a check or an extraction needs the body.
     pub(crate) needs_body: bool,
     pub(crate) follow_redirects: bool,
     pub(crate) timeout: Duration,
-    /// The cause of the failure of a request that took longer than `timeout`.
+    /// Cause of the failure of a request that takes longer than `timeout`.
     pub(crate) timed_out: Cause,
-    /// The rows of its data that were sent.
-    pub(crate) rows_sent: RowSet,
+    /// Rows of the data that were sent.
+    pub(crate) sent_rows: SentRows,
 }
 
 impl Plan {
-    /// `takers` users, or threads in an open model, share the data rows that are to be taken once each.
+    /// The plan of `scenario` for `host`. So many `takers` share the rows with the order `distinct`.
     pub(crate) fn new(
         scenario: &Scenario,
         host: &Host,
@@ -101,17 +116,26 @@ impl Plan {
         let classes = classes.collect::<Result<_, LoadError>>()?;
         Ok(Self {
             classes,
-            roster: Roster::new(scenario.users()),
+            class_distribution: ClassDistribution::new(scenario.users()),
             requests,
             origin: host.origin(),
         })
     }
 
-    /// Pairs of request and row of its data that were sent.
+    /// Names of the requests, in the order of the plan.
+    pub(crate) fn request_names(&self) -> Vec<RequestName> {
+        let name = |request: &PlannedRequest| RequestName {
+            name: request.name.clone(),
+            method: request.method.to_string(),
+        };
+        self.requests.iter().map(name).collect()
+    }
+
+    /// Number of pairs of request and row of its data that were sent.
     pub(crate) fn distinct_requests(&self) -> u64 {
         self.requests
             .iter()
-            .map(|request| request.rows_sent.count())
+            .map(|request| request.sent_rows.count())
             .sum()
     }
 }
@@ -127,7 +151,7 @@ impl PlannedClass {
         };
         Self {
             wait_time: class.wait_time,
-            deck: Deck::new(&all, chosen.clone(), order, seed_and_takers),
+            task_set: TaskSet::new(&all, chosen.clone(), order, seed_and_takers),
             on_start: 0..chosen.start,
             on_stop: chosen.end..tasks.len(),
             tasks,
@@ -136,10 +160,10 @@ impl PlannedClass {
 }
 
 impl PlannedRequest {
-    fn new(request: &scenario::Request, rows: usize, host: &Host) -> Result<Self, LoadError> {
+    fn new(request: &Request, rows: usize, host: &Host) -> Result<Self, LoadError> {
         let uri = match &request.path {
-            Part::Open(template) => Part::Open(template.clone()),
-            Part::Made(paths) => Part::Made(paths.map(|path| {
+            Part::PerSession(template) => Part::PerSession(template.clone()),
+            Part::Built(paths) => Part::Built(paths.map(|path| {
                 uri(&host.prefix, path).ok_or_else(|| LoadError::Path {
                     request: request.name.clone(),
                 })
@@ -158,7 +182,7 @@ impl PlannedRequest {
                 .iter()
                 .map(|extract| &extract.place)
                 .any(Place::needs_body);
-        // Whoever expects a redirecting answer wants to see that one.
+        // A scenario that expects a status of a redirect gets that answer, not the next one.
         let expected = request
             .checks
             .status
@@ -170,7 +194,7 @@ impl PlannedRequest {
             uri,
             prefix: host.prefix.clone(),
             headers,
-            open_headers: request.open_headers.clone(),
+            session_headers: request.session_headers.clone(),
             body: request.body.clone(),
             rows: Arc::clone(&request.rows),
             checks: request.checks.clone(),
@@ -179,52 +203,59 @@ impl PlannedRequest {
             follow_redirects: request.follow_redirects && !expected,
             timeout: request.timeout.min(FAR),
             timed_out: timed_out(request.timeout),
-            rows_sent: RowSet::new(rows),
+            sent_rows: SentRows::new(rows),
         })
     }
 
-    /// The request to send for `row` of its data, by a user who remembers `memory`.
+    /// Builds the request for `row` of its data, with the values of `session`.
     ///
     /// # Errors
-    /// Why it cannot be made of what the user remembers.
-    pub(crate) fn make(&self, row: usize, memory: &Memory) -> Result<Request<Full<Bytes>>, Cause> {
-        let known = Known {
-            memory,
+    /// Cause of the failure, if a value is missing or does not fit.
+    pub(crate) fn make(
+        &self,
+        row: usize,
+        session: &Session,
+    ) -> Result<hyper::Request<Full<Bytes>>, Cause> {
+        let known = RequestValues {
+            session,
             row: self.rows.get(row),
         };
         let body = match &self.body {
-            Part::Made(bodies) => bodies.of(row).clone(),
-            Part::Open(template) => template.fill(&known).map_err(not_taken)?,
+            Part::Built(bodies) => bodies.of(row).clone(),
+            Part::PerSession(template) => template.fill(&known).map_err(missing_value)?,
         };
-        let mut request = Request::new(Full::new(body));
+        let mut request = hyper::Request::new(Full::new(body));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = match &self.uri {
-            Part::Made(uris) => uris.of(row).clone(),
-            Part::Open(template) => {
-                let path = template.fill(&known, percent_encoded).map_err(not_taken)?;
-                uri(&self.prefix, &requoted(&path)).ok_or("a value taken makes no valid path")?
+            Part::Built(uris) => uris.of(row).clone(),
+            Part::PerSession(template) => {
+                let path = template
+                    .fill(&known, percent_encoded)
+                    .map_err(missing_value)?;
+                uri(&self.prefix, &requoted(&path))
+                    .ok_or("an extracted value makes no valid path")?
             }
         };
         let headers = request.headers_mut();
         headers.clone_from(self.headers.of(row));
-        for OpenHeader {
+        for SessionHeader {
             name,
             value,
             is_optional,
-        } in &self.open_headers
+        } in &self.session_headers
         {
             let text = match value.fill(&known) {
                 Err(_) if *is_optional => continue,
-                filled => filled.map_err(not_taken)?,
+                filled => filled.map_err(missing_value)?,
             };
             let value = HeaderValue::from_str(&text)
-                .map_err(|_| "a value taken has a character that no header can have")?;
+                .map_err(|_| "an extracted value has a character that no header can have")?;
             headers.insert(name.clone(), value);
         }
         Ok(request)
     }
 
-    /// Gives answers no more time than `limit`.
+    /// Lowers the timeout to `limit`.
     pub(crate) fn limit(&mut self, limit: Duration) {
         if limit < self.timeout {
             self.timeout = limit;
@@ -238,7 +269,7 @@ fn uri(prefix: &str, path: &str) -> Option<Uri> {
     parsed.ok().map(Uri::from)
 }
 
-fn not_taken(problem: NoValue) -> Cause {
+fn missing_value(problem: NoValue) -> Cause {
     match problem {
         NoValue::Absent(name) => format!("`{name}` has no value yet: no answer gave it").into(),
         NoValue::Null(name) => format!("`{name}` is null, which no text can hold").into(),

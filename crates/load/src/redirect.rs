@@ -1,16 +1,15 @@
-//! Where a redirecting answer sends a client, and how it asks there. Follows RFC 9110, section 15.4, and what Python's
-//! requests and browsers make of it.
+//! Redirects (RFC 9110, section 15.4), followed as Python's requests and browsers do. Pure.
 
 use hyper::header::{self, HeaderMap};
 use hyper::{Method, StatusCode, Uri};
 use url::Url;
 
-use crate::check::Cause;
+use crate::cause::Cause;
 
-/// Redirections in a row after which the answer is given up, as in Python's requests.
+/// Longest chain of redirects, as in Python's requests. A longer one is a failure.
 pub(crate) const MOST_REDIRECTS: usize = 30;
 
-/// The next request.
+/// The request that follows a redirect.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Redirect {
     pub(crate) url: Url,
@@ -19,11 +18,11 @@ pub(crate) struct Redirect {
 }
 
 impl Redirect {
-    /// Where an answer to `method` at `url` sends the client; `None` if nowhere. `origin` is where requests are sent,
-    /// whatever host they name.
+    /// The redirect in an answer to `method` at `url`; `None` if the answer is none. `origin` is the server under load,
+    /// whatever host its requests name.
     ///
     /// # Errors
-    /// Why nobody can go there, without varying parts.
+    /// Cause of the failure, where the location is no address or belongs to another server.
     pub(crate) fn of(
         (method, url): (&Method, &Url),
         origin: &Url,
@@ -39,7 +38,7 @@ impl Redirect {
         let location = String::from_utf8_lossy(location.as_bytes());
         let target = url
             .join(&location)
-            .map_err(|_| Cause::Borrowed("redirected to what is no address"))?;
+            .map_err(|_| Cause::Borrowed("redirected to an invalid address"))?;
         if target.origin() != url.origin() && target.origin() != origin.origin() {
             let origin = target.origin().ascii_serialization();
             return Err(format!("redirected to another server: {origin}").into());
@@ -55,7 +54,7 @@ impl Redirect {
         }))
     }
 
-    /// As a request has it: without scheme and host.
+    /// Path and query of the location; `None` if no request can have them.
     pub(crate) fn uri(&self) -> Option<Uri> {
         let path = match self.url.query() {
             Some(query) => format!("{}?{query}", self.url.path()),
@@ -65,7 +64,7 @@ impl Redirect {
     }
 }
 
-/// Whether an answer with this status sends the client elsewhere.
+/// `true` if an answer with this status can be a redirect.
 pub(crate) fn redirects(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }

@@ -1,38 +1,42 @@
-//! Sends single requests outside of any load: to see whether answers are right, and to compare those of several servers.
+//! Single requests outside of a load: to check answers, and to compare those of several servers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
+use crate::error::{IncorrectAnswer, LoadError};
 use crate::host::Host;
 use crate::plan::Plan;
+use crate::scenario::Scenario;
 use crate::target::Target;
-use crate::{LoadError, NotCorrect, Scenario};
 
-/// Does each task of each class of users once, as one user of the class would, and checks the answers, all within
-/// `time_limit`. Gives how many requests there were.
+/// Runs each task of each user class once, as one user of the class, and checks the answers, all within `time_limit`.
+/// Returns the number of requests.
+///
+/// # Errors
+/// [`IncorrectAnswer`] at the first answer that is missing or wrong.
 pub async fn check_once(
     scenario: &Scenario,
     host: &str,
     time_limit: Duration,
-) -> Result<u32, NotCorrect> {
+) -> Result<u32, IncorrectAnswer> {
     let limit = Instant::now() + time_limit.min(crate::clock::FAR);
     let host = Host::parse(host).map_err(LoadError::Host)?;
     let mut plan = Plan::new(scenario, &host, (0, 1))?;
     plan.requests
         .iter_mut()
         .for_each(|request| request.limit(time_limit));
-    let target = Target::new(&host, scenario.connecting()).await?;
+    let target = Target::new(&host, scenario.connection_settings()).await?;
     let mut client = Client::new(target, Arc::default(), 0);
     let mut sent = 0;
     for class in &plan.classes {
-        client.forget();
+        client.clear_session();
         for index in class.tasks.iter().flat_map(|task| task.requests.clone()) {
             let request = &plan.requests[index];
             let limit = limit.min(Instant::now() + request.timeout);
             let outcome = client.send(&plan, request, 0, limit).await;
             if let Some(cause) = outcome.failure {
-                return Err(NotCorrect::Answer {
+                return Err(IncorrectAnswer::Answer {
                     request: request.name.clone(),
                     cause: cause.into_owned(),
                 });
@@ -43,19 +47,22 @@ pub async fn check_once(
     Ok(sent)
 }
 
-/// What a server answered to one request of a sample.
+/// Answer to one request of a sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SampleAnswer {
-    /// The name of the request.
+    /// Name of the request.
     pub request: String,
-    /// The row of its data, from 0.
+    /// Index of the row of its data, from 0.
     pub row: usize,
-    /// The body, or why there is none that is right.
+    /// Body of the answer, or the cause of the failure.
     pub body: Result<Vec<u8>, String>,
 }
 
-/// Does each task for up to `rows` rows of its data, spread over all of them, one after another, and gives what `host`
-/// answered: the same requests in the same order, whatever the host. Each may take as long as the scenario says.
+/// Runs each task for up to `rows` rows of its data, spread over all rows, one after another. Returns the answers of
+/// `host`. Requests and order are the same for every host; timeouts are those of the scenario.
+///
+/// # Errors
+/// [`LoadError`] if no request can be sent.
 pub async fn sample(
     scenario: &Scenario,
     host: &str,
@@ -66,11 +73,11 @@ pub async fn sample(
     for request in &mut plan.requests {
         request.needs_body = true;
     }
-    let target = Target::new(&host, scenario.connecting()).await?;
+    let target = Target::new(&host, scenario.connection_settings()).await?;
     let mut client = Client::new(target, Arc::default(), 0);
     let mut answers = Vec::new();
     for (class, of_scenario) in plan.classes.iter().zip(scenario.users()) {
-        client.forget();
+        client.clear_session();
         for (task, of_scenario) in class.tasks.iter().zip(of_scenario.all_tasks()) {
             let wanted = rows.min(of_scenario.rows);
             for row in (0..wanted).map(|index| index * of_scenario.rows / wanted) {

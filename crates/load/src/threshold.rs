@@ -1,4 +1,4 @@
-//! Limits that a measurement must keep. Pure.
+//! Thresholds: limits on the metrics of a measurement. Pure.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,32 +10,32 @@ use bakeoff_record::{Measurement, RequestStats, SummaryRow};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Threshold {
     pub(crate) metric: Metric,
-    /// The request name that it is about; `None` for all requests together.
+    /// Request name of the threshold; `None` for all requests together.
     pub(crate) name: Option<String>,
     pub(crate) above: Option<f64>,
     pub(crate) below: Option<f64>,
     pub(crate) at_least: Option<f64>,
     pub(crate) at_most: Option<f64>,
-    /// How much must have been measured before it can end a load; `None` where it never does.
+    /// Measured period after which the threshold can end a load; `None` if it never does.
     pub(crate) abort_after: Option<Duration>,
 }
 
-/// A threshold that a measurement did not keep.
+/// A threshold that a measurement breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
-    /// The metric as in the scenario: `response_time.p95`.
+pub struct BrokenThreshold {
+    /// Name of the metric, such as `response_time.p95`.
     pub metric: String,
-    /// What it should have been: `below 500ms`.
+    /// Limit, such as `below 500ms`.
     pub limit: String,
-    /// What it was: `612ms`; `None` where nothing was measured.
+    /// Value, such as `612ms`; `None` if nothing was measured.
     pub value: Option<String>,
 }
 
 impl Threshold {
-    /// How `measurement` breaks this threshold, or `None` where it keeps it.
+    /// The threshold as broken by `measurement`; `None` if it holds.
     ///
     /// What was not measured (response times without a success) is not kept.
-    pub fn broken(&self, measurement: &Measurement) -> Option<Broken> {
+    pub fn broken(&self, measurement: &Measurement) -> Option<BrokenThreshold> {
         let row = SummaryRow::of_name(measurement, self.name.as_deref());
         let value = self.metric.value(&row, &[]);
         let kept = value.is_some_and(|value| {
@@ -44,15 +44,15 @@ impl Threshold {
                 && self.at_least.is_none_or(|least| value >= least)
                 && self.at_most.is_none_or(|most| value <= most)
         });
-        (!kept).then(|| Broken {
+        (!kept).then(|| BrokenThreshold {
             metric: self.subject(),
             limit: self.limits(),
             value: value.map(|value| in_words(self.metric, value)),
         })
     }
 
-    /// Whether `measurement`, of a load that goes on, breaks this threshold beyond hope.
-    pub(crate) fn aborts(&self, measurement: &Measurement) -> Option<Broken> {
+    /// The threshold as broken by `measurement` of a running load; `None` if the load goes on.
+    pub(crate) fn aborts(&self, measurement: &Measurement) -> Option<BrokenThreshold> {
         let after = self.abort_after?;
         let broken = (measurement.period >= after).then(|| self.broken(measurement))?;
         broken.filter(|broken| broken.value.is_some())
@@ -65,7 +65,7 @@ impl Threshold {
         }
     }
 
-    /// A limit for `metric` from what the file says, as a number and as a duration where it is one.
+    /// Limit for `metric` from its value in the file, given as a number and as a duration.
     pub(crate) fn limit(
         metric: Metric,
         number: Option<f64>,
@@ -105,7 +105,7 @@ impl Threshold {
         limits.join(" and ")
     }
 
-    /// `true` if it says how many requests of this name may fail, so that failures alone are no failed run.
+    /// `true` if the threshold limits the failures of this request name, so that failures alone do not fail the run.
     fn tolerates_failures_of(&self, name: &str) -> bool {
         let is_about_failures = matches!(
             self.metric,
@@ -115,7 +115,7 @@ impl Threshold {
     }
 }
 
-/// Failed requests of `measurement` that no threshold speaks of. Where one does, it decides.
+/// Number of failed requests of `measurement` whose name no threshold on failures is about.
 pub(crate) fn failures_without_threshold(
     thresholds: &[Threshold],
     measurement: &Measurement,

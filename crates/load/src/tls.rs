@@ -1,36 +1,25 @@
-//! What a TLS handshake needs: whom to trust, who we are, and what to ask for.
+//! TLS settings of a load.
 
 use std::sync::Arc;
 
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
 use self::verifier::{AnyCertificate, ListedCertificates};
-use crate::LoadError;
+use crate::connection_settings::{ConnectionSettings, HttpVersion};
+use crate::error::LoadError;
 use crate::host::Host;
-use crate::target::{Connecting, HttpVersion};
 
 mod files;
+pub(crate) mod trust;
 mod verifier;
 
 pub(crate) use files::{authorities, identity};
 
-/// Who is trusted and who we are.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Trust {
-    /// The only certificates that are trusted, and those that they sign; `None` trusts the system's authorities.
-    pub(crate) authorities: Option<Arc<[CertificateDer<'static>]>>,
-    /// What is shown to a server that asks who we are.
-    pub(crate) identity: Option<Arc<SingleCertAndKey>>,
-    /// The name that is asked for and that the server's certificate must be for, in place of the host's.
-    pub(crate) server_name: Option<ServerName<'static>>,
-}
-
-/// The client's side of every handshake of a load. Sessions are taken up again by whichever connection is next.
+/// TLS client of all connections of a load. Each connection can resume the session of another one.
 #[derive(Clone)]
 pub(crate) struct Tls {
     pub(crate) connector: TlsConnector,
@@ -46,8 +35,8 @@ impl std::fmt::Debug for Tls {
 }
 
 impl Tls {
-    pub(crate) fn new(host: &Host, connecting: &Connecting) -> Result<Self, LoadError> {
-        let Connecting {
+    pub(crate) fn new(host: &Host, connecting: &ConnectionSettings) -> Result<Self, LoadError> {
+        let ConnectionSettings {
             http,
             insecure,
             trust,
@@ -87,7 +76,7 @@ impl Tls {
     }
 }
 
-/// The protocol's name in a handshake.
+/// Name of the protocol in a handshake (ALPN).
 pub(crate) fn protocol_name(http: HttpVersion) -> &'static [u8] {
     match http {
         HttpVersion::Http1 => b"http/1.1",
@@ -105,7 +94,7 @@ fn listed_only(
 fn system_authorities() -> Result<RootCertStore, LoadError> {
     let mut found = rustls_native_certs::load_native_certs();
     let mut store = RootCertStore::empty();
-    // A system's store may hold old certificates that no one can read any more.
+    // The store of a system may have old certificates that no library can read.
     store.add_parsable_certificates(found.certs);
     if store.is_empty() {
         return Err(LoadError::NoAuthorities {

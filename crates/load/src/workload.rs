@@ -1,37 +1,45 @@
-//! What makes a load: users, stages of them, or arrivals. Pure.
+//! Workloads: users, stages of users, or arrivals. Pure.
+
+pub(crate) mod active_users;
+pub(crate) mod arrival_times;
+pub(crate) mod open_model;
+pub(crate) mod pacer;
+pub(crate) mod stage;
+pub(crate) mod wait_time;
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::arrivals::Arrivals;
-use crate::population::{Population, Stage};
+use self::active_users::ActiveUsers;
+use self::open_model::OpenModel;
+use self::stage::Stage;
 
-/// What makes a load.
+/// Users or arrivals of a load, over time.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Workload {
-    /// Users, each of whom waits for an answer before the next request.
+    /// Closed model: users, each of whom waits for an answer before the next request.
     Users {
-        /// Users active at once when all are started.
+        /// Number of active users when all have started.
         users: NonZeroU32,
-        /// Users started per second; positive.
+        /// Number of users that start per second; above 0.
         spawn_rate: f64,
     },
-    /// Users who start evenly spread over a time, so that they are not in lockstep.
+    /// Closed model: users that start evenly spread over a time, so that they do not run in lockstep.
     Spread {
-        /// Users active at once when all are started.
+        /// Number of active users when all have started.
         users: NonZeroU32,
-        /// The time over which they start.
+        /// Time over which the users start.
         over: Duration,
     },
-    /// Users, more and fewer of them in stages.
+    /// Closed model: stages, each with its own number of users.
     Stages(Vec<Stage>),
-    /// Requests that arrive whatever became of those before.
-    Arrivals(Arrivals),
+    /// Open model: arrivals, each of which sends its requests however long the answers before take.
+    OpenModel(OpenModel),
 }
 
-/// As people say it: `70 users at 10/s`.
+/// Words such as `70 users at 10/s`.
 impl fmt::Display for Workload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -50,7 +58,7 @@ impl fmt::Display for Workload {
                     stages.iter().map(|stage| stage.users.to_string()).collect();
                 write!(f, "{} users in stages", users.join(", "))
             }
-            Self::Arrivals(arrivals) => {
+            Self::OpenModel(arrivals) => {
                 let most = arrivals
                     .rates
                     .iter()
@@ -62,33 +70,33 @@ impl fmt::Display for Workload {
 }
 
 impl Workload {
-    pub(crate) fn population(&self) -> Population {
+    pub(crate) fn active_users(&self) -> ActiveUsers {
         match self {
-            Self::Users { users, spawn_rate } => Population::constant(*users, *spawn_rate),
-            Self::Spread { users, over } => Population::spread(*users, *over),
-            Self::Stages(stages) => Population::staged(stages),
-            Self::Arrivals(_) => Population::staged(&[]),
+            Self::Users { users, spawn_rate } => ActiveUsers::constant(*users, *spawn_rate),
+            Self::Spread { users, over } => ActiveUsers::spread(*users, *over),
+            Self::Stages(stages) => ActiveUsers::staged(stages),
+            Self::OpenModel(_) => ActiveUsers::staged(&[]),
         }
     }
 
-    /// The most users that there are at once; none in an open model.
+    /// Largest number of active users; 0 in an open model.
     pub fn most_users(&self) -> u32 {
         match self {
-            Self::Arrivals(_) => 0,
+            Self::OpenModel(_) => 0,
             users => users.most_connections(),
         }
     }
 
-    /// The most connections that it takes at once: one for each user, or for each request in flight.
+    /// Largest number of connections at once: one for each user, or for each request in flight.
     pub(crate) fn most_connections(&self) -> u32 {
         match self {
             Self::Users { users, .. } | Self::Spread { users, .. } => users.get(),
             Self::Stages(stages) => stages.iter().map(|stage| stage.users).max().unwrap_or(0),
-            Self::Arrivals(arrivals) => arrivals.max_in_flight.get(),
+            Self::OpenModel(arrivals) => arrivals.max_in_flight.get(),
         }
     }
 
-    /// When each stage but the first begins.
+    /// Stages after the first, each with its beginning.
     pub(crate) fn next_stages(&self) -> VecDeque<(Duration, Stage)> {
         let Self::Stages(stages) = self else {
             return VecDeque::new();
@@ -100,23 +108,23 @@ impl Workload {
         ends.zip(stages.iter().skip(1).copied()).collect()
     }
 
-    /// How long it goes on by itself; `None` where nothing ends it.
+    /// Sum of the durations of all stages; `None` without stages.
     pub(crate) fn duration(&self) -> Option<Duration> {
         match self {
             Self::Stages(stages) => {
                 let add = |sum: Duration, stage: &Stage| sum.saturating_add(stage.duration);
                 Some(stages.iter().fold(Duration::ZERO, add))
             }
-            Self::Users { .. } | Self::Spread { .. } | Self::Arrivals(_) => None,
+            Self::Users { .. } | Self::Spread { .. } | Self::OpenModel(_) => None,
         }
     }
 
-    /// The rates at which users start, which all have to be above zero.
+    /// All spawn rates. Each of them must be above 0.
     pub(crate) fn spawn_rates(&self) -> Vec<f64> {
         match self {
             Self::Users { spawn_rate, .. } => vec![*spawn_rate],
             Self::Stages(stages) => stages.iter().map(|stage| stage.spawn_rate).collect(),
-            Self::Spread { .. } | Self::Arrivals(_) => Vec::new(),
+            Self::Spread { .. } | Self::OpenModel(_) => Vec::new(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::time::Duration;
 
-use bakeoff_load::{Control, LoadConfig, Scenario, Workload, run};
+use bakeoff_load::{Control, LoadConfig, Scenario, Share, Workload, run};
 
 #[test]
 fn an_answer_without_end_takes_bounded_memory() {
@@ -35,6 +35,7 @@ fn an_answer_without_end_takes_bounded_memory() {
         stop_timeout: Duration::from_secs(10),
         enough: None,
         seed: 1,
+        share: Share::WHOLE,
         threads: NonZeroUsize::MIN,
     };
     let before = most_resident_bytes().unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::Router;
-use bakeoff_load::{Control, LoadConfig, Scenario, Workload, run};
+use bakeoff_load::{Control, LoadConfig, Scenario, Share, Workload, run};
 use bakeoff_record::RequestStats;
 
 #[test]
@@ -39,6 +39,7 @@ fn memory_does_not_grow_with_the_number_of_requests() {
         stop_timeout: Duration::from_secs(10),
         enough: None,
         seed: 1,
+        share: Share::WHOLE,
         threads: NonZeroUsize::MIN,
     };
     // Requests and memory in bytes at the end of each second.

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bakeoff_load::{
-    Arrivals, LoadConfig, MAX_IN_FLIGHT, Rate, Spacing, Stage, Workload, check_users,
+    ArrivalRate, LoadConfig, MAX_IN_FLIGHT, OpenModel, Spacing, Stage, Workload, check_users_fit,
 };
 
 use crate::swarm::{SwarmError, users_of};
@@ -86,7 +86,7 @@ impl SwarmForm {
 
 /// Checks that the machine has enough memory for `users`.
 pub(crate) fn fit(users: u32) -> Result<(), SwarmError> {
-    check_users(users).map_err(|error| SwarmError::Form(error.to_string()))
+    check_users_fit(users).map_err(|error| SwarmError::Form(error.to_string()))
 }
 
 fn users(value: &str) -> Result<u32, String> {
@@ -127,8 +127,8 @@ fn stages(value: &str) -> Result<Workload, String> {
 
 fn arrivals(value: &str) -> Result<Workload, String> {
     let rate = spawn_rate(value).map_err(|_| "arrival_rate must be a number above zero")?;
-    Ok(Workload::Arrivals(Arrivals {
-        rates: vec![Rate::constant(rate)],
+    Ok(Workload::OpenModel(OpenModel {
+        rates: vec![ArrivalRate::constant(rate)],
         spacing: Spacing::Poisson,
         max_in_flight: MAX_IN_FLIGHT,
     }))

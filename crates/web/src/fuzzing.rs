@@ -11,7 +11,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
-use bakeoff_load::{LoadConfig, Scenario, Workload, check_host};
+use bakeoff_load::{LoadConfig, Scenario, Share, Workload, check_host};
 use bakeoff_record::Machine;
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
@@ -125,6 +125,7 @@ fn defaults() -> LoadConfig {
         stop_timeout: Duration::ZERO,
         enough: None,
         seed: 1,
+        share: Share::WHOLE,
         threads: NonZeroUsize::MIN,
     }
 }
@@ -194,7 +195,7 @@ async fn form(request: Request) {
                 );
             }
         }
-        Workload::Arrivals(arrivals) => {
+        Workload::OpenModel(arrivals) => {
             for rate in &arrivals.rates {
                 assert!(is_rate(rate.from) && is_rate(rate.to), "{rate:?}");
             }

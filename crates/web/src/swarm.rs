@@ -85,7 +85,7 @@ pub(crate) fn users_of(workload: &Workload) -> Option<(NonZeroU32, f64)> {
                 },
             ))
         }
-        Workload::Arrivals(_) => None,
+        Workload::OpenModel(_) => None,
     }
 }
 

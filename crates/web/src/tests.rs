@@ -5,7 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::time::Duration;
 
-use bakeoff_load::Workload;
+use bakeoff_load::{Share, Workload};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -49,6 +49,7 @@ pub(crate) fn defaults() -> LoadConfig {
         stop_timeout: Duration::ZERO,
         enough: None,
         seed: 1,
+        share: Share::WHOLE,
         threads: NonZeroUsize::MIN,
     }
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use bakeoff_history::NewRun;
-use bakeoff_load::{Control, Progress, make_room};
+use bakeoff_load::{Control, Progress, raise_open_files_limit};
 use bakeoff_record::{LoadTest, Measurement, ThresholdOutcome};
 
 use self::config::SwarmConfig;
@@ -26,7 +26,7 @@ const TABLE_EVERY: Duration = Duration::from_secs(2);
 /// Runs a load test and reports what its users measured.
 pub(crate) fn run(args: SwarmArgs) -> anyhow::Result<Exit> {
     let config = SwarmConfig::resolve(args)?;
-    if let Err(too_few) = make_room(&config.load.workload) {
+    if let Err(too_few) = raise_open_files_limit(&config.load.workload) {
         say(&format!("warning: {too_few}"));
         say(&format!(
             "hint: raise the limit with `ulimit -n {}` before the start",

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bakeoff_load::{Connecting, Get, GetError, with_causes};
+use bakeoff_load::{ConnectionSettings, Get, GetError, with_causes};
 use bakeoff_record::Fact;
 use serde_json::{Map, Value};
 
@@ -41,7 +41,7 @@ enum InfoError {
 /// Requests the `info` path of the contender at `address` and records the answer as facts of the contender and of its
 /// control. Does so once per contender. An answer that cannot be used becomes one fact with the reason.
 pub(super) fn note(
-    connecting: &Connecting,
+    connecting: &ConnectionSettings,
     config: &ContenderConfig,
     address: &str,
     state: &mut ExperimentState<'_>,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bakeoff_load::{Connecting, Get, GetError, LoadError, NotCorrect, with_causes};
+use bakeoff_load::{ConnectionSettings, Get, GetError, IncorrectAnswer, LoadError, with_causes};
 use tokio_util::sync::CancellationToken;
 
 use crate::contender::prepared::Prepared;
@@ -148,7 +148,7 @@ impl ExperimentRunner {
             time_limit: time_left(deadline).min(READY_REQUEST_TIME),
             body_limit: None,
         };
-        let connecting: &Connecting = self.scenario.connecting();
+        let connecting: &ConnectionSettings = self.scenario.connection_settings();
         let asked = stop.run_until_cancelled(bakeoff_load::get(connecting, &request));
         let why = match block_on(asked)? {
             None => return Err(Unready::Stopped),
@@ -177,8 +177,8 @@ impl ExperimentRunner {
             None => Err(Unready::Stopped),
             Some(Err(_)) => Err(Unready::NoAnswer),
             Some(Ok(Ok(requests))) => Ok(began.elapsed() / requests.max(1)),
-            Some(Ok(Err(NotCorrect::Load(error)))) => Err(Unready::NeverSent(error)),
-            Some(Ok(Err(NotCorrect::Answer { request, cause }))) => {
+            Some(Ok(Err(IncorrectAnswer::Load(error)))) => Err(Unready::NeverSent(error)),
+            Some(Ok(Err(IncorrectAnswer::Answer { request, cause }))) => {
                 Err(Unready::WrongAnswer { request, cause })
             }
         }

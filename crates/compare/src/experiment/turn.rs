@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bakeoff_analysis::FEWEST_ROUNDS;
 use bakeoff_load::{
-    Arrivals, Control, Enough, LoadConfig, MAX_IN_FLIGHT, Phase, Rate, Spacing, Workload,
-    with_causes,
+    ArrivalRate, Control, Enough, LoadConfig, MAX_IN_FLIGHT, OpenModel, Phase, Share, Spacing,
+    Workload, with_causes,
 };
 use bakeoff_record::metric::Metric;
 use bakeoff_record::{Restart, Run, RunLoad, Usage};
@@ -61,7 +61,7 @@ impl ExperimentRunner {
         };
         let address = started.running.address();
         info::note(
-            self.scenario.connecting(),
+            self.scenario.connection_settings(),
             &contender.config,
             address,
             state,
@@ -165,7 +165,7 @@ impl ExperimentRunner {
         longest.clamp(*STOP_TIMEOUT.start(), *STOP_TIMEOUT.end())
     }
 
-    /// `true` if the measured period is extended until every user has finished enough rounds: if rates are compared.
+    /// `true` if the measured period goes on until every user has finished enough tasks: where rates are compared.
     fn is_extended(&self, load: RunLoad) -> bool {
         load == RunLoad::Users && self.file.primary == Metric::SuccessesPerSecond
     }
@@ -198,8 +198,8 @@ impl ExperimentRunner {
                 self.file.sweep_measure,
             ),
             RunLoad::Arrivals { per_second } => (
-                Workload::Arrivals(Arrivals {
-                    rates: vec![Rate::constant(per_second)],
+                Workload::OpenModel(OpenModel {
+                    rates: vec![ArrivalRate::constant(per_second)],
                     spacing: Spacing::Poisson,
                     max_in_flight: MAX_IN_FLIGHT,
                 }),
@@ -215,10 +215,11 @@ impl ExperimentRunner {
             stop_timeout: self.stop_timeout(),
             enough: self.is_extended(load).then_some(Enough {
                 at_least: self.file.measure,
-                rounds: FEWEST_ROUNDS,
+                tasks_per_user: FEWEST_ROUNDS,
             }),
             // One seed per block, so that every contender gets the same requests.
             seed: self.file.seed.wrapping_add(u64::from(block)),
+            share: Share::WHOLE,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }

@@ -1,4 +1,4 @@
-//! Why a request failed, in words that are the same for the same reason, so that failures can be counted by them.
+//! Causes of failures of connections. Equal failures have equal texts, so that they can be counted.
 
 use std::error::Error;
 use std::io;
@@ -7,23 +7,23 @@ use std::path::Path;
 use h2::Reason;
 use rustls::{AlertDescription, CertificateError};
 
-use super::Stage;
-use crate::check::Cause;
+use super::no_answer::Awaited;
+use crate::cause::Cause;
 use crate::open_files;
 
-/// The server took part in the handshake and did not agree on HTTP/2.
+/// Cause of the failure where the handshake succeeds without an agreement on HTTP/2.
 pub(super) const NO_HTTP2: Cause =
     Cause::Borrowed("the server does not offer HTTP/2; use `http = \"1.1\"` in [connection]");
 
-/// The server, or something on the way, has torn the connection down.
+/// Cause of the failure where the server, or a device on the way, reset the connection.
 const RESET: Cause = Cause::Borrowed("connection reset");
 
-/// `true` if the connection ended before there was any answer, as it does where a server closes one that it has kept.
+/// `true` if the connection ended before any answer, as if the server closes a connection that it has kept.
 pub(crate) fn is_lost(cause: &Cause) -> bool {
-    *cause == RESET || *cause == closed(Stage::Head)
+    *cause == RESET || *cause == closed(Awaited::Head)
 }
 
-pub(super) fn of_http1(error: &hyper::Error, stage: Stage) -> Cause {
+pub(super) fn of_http1(error: &hyper::Error, stage: Awaited) -> Cause {
     if error.is_parse_too_large() {
         return "answer with too large a head, or with more than 512 headers".into();
     }
@@ -42,15 +42,15 @@ pub(super) fn of_http1(error: &hyper::Error, stage: Stage) -> Cause {
         }
     }
     match stage {
-        Stage::Head => "no answer".into(),
-        Stage::Body => closed(stage),
+        Awaited::Head => "no answer".into(),
+        Awaited::Body => closed(stage),
     }
 }
 
-pub(super) fn of_http2(error: &h2::Error, stage: Stage) -> Cause {
+pub(super) fn of_http2(error: &h2::Error, stage: Awaited) -> Cause {
     if let Some(error) = error.get_io() {
         return match error.kind() {
-            // The library's own words for a connection that ends while a stream is open.
+            // Words of the library for a connection that ends while a stream is open.
             io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => closed(stage),
             _ => of_io(error),
         };
@@ -70,9 +70,9 @@ pub(super) fn of_http2(error: &h2::Error, stage: Stage) -> Cause {
     }
 }
 
-/// What happened to a connection over TCP or TLS.
+/// Cause of a failure of a connection over TCP or TLS.
 pub(super) fn of_io(error: &io::Error) -> Cause {
-    /// Linux's and macOS's numbers for too many open files in this process, and on this machine.
+    /// Error numbers of Linux and macOS for too many open files, of the process and of the machine.
     const EMFILE: i32 = 24;
     const ENFILE: i32 = 23;
     if let Some(error) = tls_error(error) {
@@ -93,7 +93,7 @@ pub(super) fn of_io(error: &io::Error) -> Cause {
     }
 }
 
-/// What happened when the Unix socket at `path` was opened.
+/// Cause of a failure to open the Unix socket at `path`.
 pub(super) fn of_socket(error: &io::Error, path: &Path) -> Cause {
     let path = path.display();
     match error.kind() {
@@ -101,7 +101,7 @@ pub(super) fn of_socket(error: &io::Error, path: &Path) -> Cause {
         io::ErrorKind::PermissionDenied => {
             format!("no permission to connect to the socket {path}").into()
         }
-        // A server's queue of connections is full; over TCP, the system would wait.
+        // The queue of connections of the server is full. Over TCP, the system would wait.
         io::ErrorKind::WouldBlock => {
             format!("the socket {path} accepts no more connections for now").into()
         }
@@ -119,10 +119,10 @@ pub(super) fn of_handshake(error: &io::Error) -> Cause {
     }
 }
 
-fn closed(stage: Stage) -> Cause {
+fn closed(stage: Awaited) -> Cause {
     match stage {
-        Stage::Head => "connection closed before the answer".into(),
-        Stage::Body => "connection closed half-way through the answer".into(),
+        Awaited::Head => "connection closed before the answer".into(),
+        Awaited::Body => "connection closed half-way through the answer".into(),
     }
 }
 
@@ -170,7 +170,7 @@ fn of_certificate(error: &CertificateError) -> Cause {
             format!("{CERTIFICATE} is not valid for this name; set `server_name` in [connection]")
                 .into()
         }
-        // A bad signature is that of another issuer who goes by the same name, such as one that was made anew.
+        // A bad signature comes from another issuer with the same name, such as one that was created again.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
             "{CERTIFICATE} is from an unknown issuer; name the issuer's as `ca_file` in [connection], or use --insecure"
         )
@@ -183,7 +183,7 @@ fn of_certificate(error: &CertificateError) -> Cause {
     }
 }
 
-/// The name in what the library shows of it, such as `DnsName("example.org")`.
+/// Name in the debug output of the library, such as `DnsName("example.org")`.
 fn bare(name: &str) -> &str {
     let (_, inside) = name.split_once('(').unwrap_or(("", name));
     inside.trim_end_matches(')').trim_matches('"')

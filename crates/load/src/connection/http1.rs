@@ -1,4 +1,4 @@
-//! A connection that speaks HTTP/1.1.
+//! Connections over HTTP/1.1.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -11,22 +11,23 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response, Version};
 use hyper_util::rt::TokioIo;
 
+use super::cause;
+use super::no_answer::{Awaited, NoAnswer};
 use super::stream::Stream;
-use super::{NoAnswer, Stage, cause};
-use crate::check::Cause;
+use crate::cause::Cause;
 
-/// The most headers that an answer can have.
+/// Largest number of headers of an answer.
 const MOST_HEADERS: usize = 512;
 
 #[derive(Debug)]
 pub(crate) struct Http1 {
     sender: SendRequest<Full<Bytes>>,
     pub(super) driver: Driver,
-    /// The version of the last answer.
+    /// Version of the last answer.
     answered_in: Version,
 }
 
-/// Moves bytes between the socket and the request in flight whenever it is polled.
+/// Driver that moves bytes between the socket and the request in flight when it is polled.
 #[derive(Debug)]
 pub(super) struct Driver(Option<http1::Connection<TokioIo<Stream>, Full<Bytes>>>);
 
@@ -40,7 +41,7 @@ impl Http1 {
             .max_headers(MOST_HEADERS)
             .handshake(stream)
             .await
-            .map_err(|error| cause::of_http1(&error, Stage::Head))?;
+            .map_err(|error| cause::of_http1(&error, Awaited::Head))?;
         Ok(Self {
             sender,
             driver: Driver(Some(connection)),
@@ -77,19 +78,19 @@ impl Http1 {
             .await
             .map_err(|mut error| match error.take_message() {
                 Some(request) => NoAnswer::Unsent(Box::new(request)),
-                None => NoAnswer::Failed(cause::of_http1(&error.into_error(), Stage::Head)),
+                None => NoAnswer::Failed(cause::of_http1(&error.into_error(), Awaited::Head)),
             })?;
         self.answered_in = response.version();
         Ok(response)
     }
 
-    /// After an answer in HTTP/1.0, hyper would send further requests in that version; no other client does. What is sent
-    /// over a connection that the server keeps is HTTP/1.1 again.
+    /// Replaces the connection's state after an answer in HTTP/1.0, so that the next request is HTTP/1.1 again, as with
+    /// other clients. Hyper alone would send it in HTTP/1.0.
     async fn forget_old_version(&mut self) {
         if self.answered_in != Version::HTTP_10 {
             return;
         }
-        // Up to here the last answer's end may not have been seen, and with it that the server keeps the connection.
+        // Only now is the end of the last answer read, and known that the server keeps the connection.
         let ready = poll_fn(|context| {
             self.driver.drive(context);
             self.sender.poll_ready(context)
@@ -108,7 +109,7 @@ impl Driver {
         if let Some(connection) = &mut self.0
             && Pin::new(connection).poll(context).is_ready()
         {
-            // Its error, if any, reaches the one who waits for the answer.
+            // An error reaches the caller who waits for the answer.
             self.0 = None;
         }
     }

@@ -1,6 +1,6 @@
-//! A connection that speaks HTTP/2, with one stream at a time.
+//! Connections over HTTP/2, with one stream at a time.
 //!
-//! Not through hyper, whose HTTP/2 client needs tasks of its own beside the one of the user.
+//! They do not use hyper, whose HTTP/2 client needs tasks of its own beside that of the user.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -14,15 +14,16 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::{Authority, Parts, Scheme};
 use hyper::{Method, Request, Response, Uri, Version};
 
+use super::cause;
+use super::no_answer::{Awaited, NoAnswer};
 use super::stream::Stream;
-use super::{NoAnswer, Stage, cause};
-use crate::check::Cause;
+use crate::cause::Cause;
 
-/// What the server may send of a body before it waits for us, as in hyper and browsers.
+/// Bytes of a body that the server may send before the client has read them, as in hyper and browsers.
 const STREAM_WINDOW: u32 = 2 << 20;
 const CONNECTION_WINDOW: u32 = 5 << 20;
 
-/// The longest head of an answer.
+/// Longest head of an answer, in bytes.
 const LONGEST_HEAD: u32 = 256 << 10;
 
 /// Headers of HTTP/1.1 about the connection, which HTTP/2 forbids.
@@ -37,9 +38,9 @@ const ABOUT_THE_CONNECTION: [HeaderName; 5] = [
 #[derive(Debug)]
 pub(crate) struct Http2 {
     sender: SendRequest<Bytes>,
-    /// Moves bytes between the socket and the streams whenever it is polled.
+    /// Driver that moves bytes between the socket and the streams when it is polled.
     connection: Option<client::Connection<Stream, Bytes>>,
-    /// Why the connection ended, where one side said so. The streams that this ended do not know.
+    /// Cause of the end of the connection, if one side gave it. Its streams do not know the cause.
     ended: Option<Cause>,
     used: bool,
     scheme: Scheme,
@@ -54,7 +55,7 @@ impl Http2 {
             .max_header_list_size(LONGEST_HEAD)
             .handshake(stream)
             .await
-            .map_err(|error| cause::of_http2(&error, Stage::Head))?;
+            .map_err(|error| cause::of_http2(&error, Awaited::Head))?;
         Ok(Self {
             sender,
             connection: Some(connection),
@@ -69,11 +70,13 @@ impl Http2 {
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<RecvStream>, NoAnswer> {
-        // The server may have said goodbye since the last answer.
+        // The server may have sent GOAWAY since the last answer.
         let ready = poll_fn(|context| {
             self.drive(context);
             match self.sender.poll_ready(context) {
-                Poll::Pending if self.allows_no_stream() => Poll::Ready(None),
+                Poll::Ready(Err(error)) => Poll::Ready(Some(Err(error))),
+                // The library is ready also for a request that it could only keep in its queue.
+                _ if self.allows_no_stream() => Poll::Ready(None),
                 ready => ready.map(Some),
             }
         });
@@ -90,14 +93,14 @@ impl Http2 {
         self.used = true;
         let exchanged = self.exchange(request.clone()).await;
         exchanged.map_err(|error| match error.reason() {
-            // Streams that are open go on after a goodbye; this one the server does not want to have seen.
+            // Open streams go on after GOAWAY. The server has not processed this one.
             Some(Reason::NO_ERROR) if error.is_go_away() && error.is_remote() => {
                 NoAnswer::Unsent(Box::new(request))
             }
             _ => NoAnswer::Failed(
                 self.ended
                     .take()
-                    .unwrap_or_else(|| cause::of_http2(&error, Stage::Head)),
+                    .unwrap_or_else(|| cause::of_http2(&error, Awaited::Head)),
             ),
         })
     }
@@ -140,12 +143,12 @@ impl Http2 {
             self.ended = end
                 .err()
                 .filter(h2::Error::is_go_away)
-                .map(|error| cause::of_http2(&error, Stage::Head));
+                .map(|error| cause::of_http2(&error, Awaited::Head));
         }
     }
 }
 
-/// The address with the authority that the `host` header names.
+/// The address with the authority of the `host` header.
 fn absolute(uri: Uri, headers: &mut HeaderMap, scheme: &Scheme) -> Uri {
     let host = headers.remove(header::HOST);
     let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
@@ -156,7 +159,7 @@ fn absolute(uri: Uri, headers: &mut HeaderMap, scheme: &Scheme) -> Uri {
     Uri::from_parts(parts).unwrap_or(uri)
 }
 
-/// Makes headers for HTTP/1.1 right for HTTP/2.
+/// Adapts headers of HTTP/1.1 to HTTP/2.
 fn adapt(headers: &mut HeaderMap, method: &Method, body: Option<&Bytes>) {
     for name in &ABOUT_THE_CONNECTION {
         headers.remove(name);

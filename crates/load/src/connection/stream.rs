@@ -1,4 +1,4 @@
-//! The way of the bytes: TCP, TLS over it, or a Unix socket.
+//! Byte streams: TCP, TLS over TCP, or a Unix socket.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,16 +9,17 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
 use super::cause;
-use crate::check::Cause;
+use crate::cause::Cause;
+use crate::connection_settings::HttpVersion;
 use crate::host::Addresses;
-use crate::target::{HttpVersion, Target};
+use crate::target::Target;
 use crate::tls::{Tls, protocol_name};
 
-/// A connection as bytes.
+/// Byte stream to the server.
 ///
-/// A server may answer before it has read all of a request, and then close: 413 for a long body. Writing fails then, and the
-/// answer is there to be read all the same. So what cannot be written any more is dropped, and the failure is reported where
-/// nothing can be read either.
+/// A server may answer before it has read all of a request, and then close: 413 for a long body. A write fails then, and
+/// the answer can still be read. So bytes that cannot be written are dropped, and the failure is reported only if nothing
+/// can be read either.
 #[derive(Debug)]
 pub(super) struct Stream {
     inner: Inner,
@@ -45,7 +46,7 @@ impl Stream {
         })
     }
 
-    /// The result of writing `length` bytes as the layer above sees it.
+    /// Result of a write of `length` bytes, for the layer above.
     fn written(
         &mut self,
         written: Poll<io::Result<usize>>,
@@ -65,7 +66,7 @@ impl Stream {
     }
 }
 
-/// `true` if the other side takes nothing more.
+/// `true` if the server reads nothing more.
 fn is_gone(error: io::ErrorKind) -> bool {
     matches!(
         error,
@@ -109,7 +110,7 @@ async fn encrypted(stream: TcpStream, tls: &Tls, http: HttpVersion) -> Result<In
         .await
         .map_err(|error| cause::of_handshake(&error))?;
     let (_, session) = stream.get_ref();
-    // A server that names no protocol speaks HTTP/1.1.
+    // A server that agrees on no protocol speaks HTTP/1.1.
     let named = session.alpn_protocol();
     if http == HttpVersion::Http2 && named != Some(protocol_name(http)) {
         return Err(cause::NO_HTTP2);
@@ -128,8 +129,8 @@ impl AsyncRead for Stream {
         let read = match &mut stream.inner {
             Inner::Tcp(inner) => Pin::new(inner).poll_read(context, buffer),
             Inner::Tls(inner) => match Pin::new(inner).poll_read(context, buffer) {
-                // Many servers end TLS without saying so, and curl and Python take what came as all there is. Where the
-                // answer says how long it is, the protocol above sees that something is missing.
+                // Many servers close without ending TLS, and curl and Python accept that. If the length of the answer is
+                // known, the layer above sees that bytes are missing.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     Poll::Ready(Ok(()))
                 }

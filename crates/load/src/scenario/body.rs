@@ -1,4 +1,4 @@
-//! The bodies of requests: JSON, forms, files and texts.
+//! Bodies of requests: JSON, forms, multipart forms, files and texts.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -11,10 +11,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::TaskTable;
 use super::source::{Source, read_file};
-use super::template::{IsKnown, Json, NoValue, Text, Values, percent_encoded, written};
-use crate::ScenarioError;
+use super::template::{IsKnown, Json, NoValue, Text, Values, written};
+use crate::error::ScenarioError;
+use crate::url_path::percent_encoded;
 
-/// Boundary between the parts of a multipart body. Long enough to be in no file by chance.
+/// Boundary between the parts of a multipart body. It is too long to be in a file by chance.
 const BOUNDARY: &str = "bakeoff-7c1d0f6e5b2a49f38e0d96a4c35b718f";
 
 /// The body of a request before it is filled in.
@@ -45,7 +46,7 @@ enum Content {
 }
 
 impl Body {
-    /// The texts with values to fill in.
+    /// Templates of the body.
     fn texts(&self) -> Box<dyn Iterator<Item = &Text> + '_> {
         match self {
             Self::Fixed(_) | Self::Json(_) => Box::new(std::iter::empty()),
@@ -60,7 +61,7 @@ impl Body {
         }
     }
 
-    /// The names that are filled in from rows and answers.
+    /// Names of columns and of extracted values.
     pub(super) fn names(&self) -> Vec<&str> {
         match self {
             Self::Json(json) => json.names(),
@@ -68,7 +69,7 @@ impl Body {
         }
     }
 
-    /// `true` if it has values that each request gets anew.
+    /// `true` if the body has generated values.
     pub(super) fn is_generated(&self) -> bool {
         match self {
             Self::Json(json) => json.is_generated(),
@@ -95,7 +96,7 @@ impl Body {
         }
     }
 
-    /// The value of the header `content-type` where the request does not give one.
+    /// Value of the header `content-type`, unless the request has its own.
     pub(super) fn content_type(&self) -> Option<HeaderValue> {
         match self {
             Self::Json(_) => Some(HeaderValue::from_static("application/json")),
@@ -150,7 +151,7 @@ fn quoted(name: &str) -> String {
         .replace('"', "%22")
 }
 
-/// A request's body: the template, its place in the scenario file, and the files that went into it.
+/// Body of a request: the template, its place in the scenario file, and the files in it.
 #[derive(Debug)]
 pub(super) struct Built {
     pub(super) body: Body,
@@ -158,7 +159,7 @@ pub(super) struct Built {
     pub(super) files: Vec<PathBuf>,
 }
 
-/// The body that `table` describes, or an empty one, whose place is `elsewhere`.
+/// The body that `table` describes. Without a key for it, the body is empty and its place is `elsewhere`.
 pub(super) fn build(
     source: &Source<'_>,
     table: &TaskTable,
@@ -209,7 +210,7 @@ pub(super) fn build(
     Ok(Built { body, place, files })
 }
 
-/// The fields of a form; a list is a field for each of its values.
+/// Fields of a form. A list becomes one field for each of its values.
 fn form_fields(fields: &DeTable<'_>, is_known: IsKnown<'_>) -> Result<Vec<(String, Text)>, String> {
     let mut pairs = Vec::new();
     for (name, value) in fields {
@@ -221,7 +222,7 @@ fn form_fields(fields: &DeTable<'_>, is_known: IsKnown<'_>) -> Result<Vec<(Strin
     Ok(pairs)
 }
 
-/// The parts of a multipart body; a list is a part for each of its values.
+/// Parts of a multipart body. A list becomes one part for each of its values.
 fn multipart_fields(
     source: &Source<'_>,
     (fields, is_known): (&DeTable<'_>, IsKnown<'_>),
@@ -282,7 +283,7 @@ fn file(source: &Source<'_>, table: &DeTable<'_>) -> Result<(PathBuf, Content), 
     Ok((path, content))
 }
 
-/// The values of a list, or the one value that is no list.
+/// Values of a list, or a single value.
 fn each<'v, 'i>(value: &'v Spanned<DeValue<'i>>) -> Vec<&'v DeValue<'i>> {
     match value.get_ref() {
         DeValue::Array(items) => items.iter().map(Spanned::get_ref).collect(),

@@ -1,26 +1,76 @@
-//! The checks of a task, from their tables.
+//! Checks of a request, from their tables.
 
 use hyper::StatusCode;
 use hyper::header::HeaderName;
 use regex::bytes::Regex;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use toml::de::DeValue;
 use toml::{Spanned, Value};
 
-use super::file::CheckTable;
 use super::source::Source;
 use super::template::{Json, Row};
-use crate::ScenarioError;
-use crate::check::{BodyCheck, Checks, HeaderCheck, JsonCheck, Limit, Limits, Side, TextCheck};
-use crate::json::Decimal;
+use super::values::Period;
+use crate::check::json::{JsonCheck, Limit, Limits, Side};
+use crate::check::text::TextCheck;
+use crate::check::{BodyCheck, Checks, HeaderCheck};
+use crate::error::ScenarioError;
+use crate::json::{Decimal, Kind};
 
 const ONE_OF: &str = "a check is one of { status = 200 }, { status = [200, 404] }, { header = \"content-type\", contains = \"json\" }, \
     { json = \"/answer\", kind = \"string\" }, { json = \"/score\", equal = 1 }, \
     { json = \"/score\", one_of = [1, 2] }, { json = \"/score\", at_least = 0.5, below = 1 }, { contains = \"text\" }, { matches = \"a regex\" }, \
     { at_least_bytes = 1, at_most_bytes = 1000 } and { within = \"500ms\" }";
 
-/// What the tables demand together.
+/// Table of one check.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CheckTable {
+    status: Option<Spanned<Value>>,
+    header: Option<String>,
+    json: Option<String>,
+    kind: Option<Kind>,
+    equal: Option<Spanned<IgnoredAny>>,
+    one_of: Option<Spanned<IgnoredAny>>,
+    at_least: Option<Spanned<IgnoredAny>>,
+    at_most: Option<Spanned<IgnoredAny>>,
+    above: Option<Spanned<IgnoredAny>>,
+    below: Option<Spanned<IgnoredAny>>,
+    contains: Option<String>,
+    matches: Option<String>,
+    at_least_bytes: Option<u64>,
+    at_most_bytes: Option<u64>,
+    within: Option<Period>,
+}
+
+impl CheckTable {
+    /// Keys that are given, in the order of the fields.
+    fn keys(&self) -> Vec<&'static str> {
+        [
+            ("status", self.status.is_some()),
+            ("header", self.header.is_some()),
+            ("json", self.json.is_some()),
+            ("kind", self.kind.is_some()),
+            ("equal", self.equal.is_some()),
+            ("one_of", self.one_of.is_some()),
+            ("at_least", self.at_least.is_some()),
+            ("at_most", self.at_most.is_some()),
+            ("above", self.above.is_some()),
+            ("below", self.below.is_some()),
+            ("contains", self.contains.is_some()),
+            ("matches", self.matches.is_some()),
+            ("at_least_bytes", self.at_least_bytes.is_some()),
+            ("at_most_bytes", self.at_most_bytes.is_some()),
+            ("within", self.within.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(key, given)| given.then_some(key))
+        .collect()
+    }
+}
+
+/// The checks of all tables together.
 pub(super) fn build(
     source: &Source<'_>,
     tables: &[Spanned<CheckTable>],
@@ -38,7 +88,10 @@ fn add(source: &Source<'_>, checks: &mut Checks, table: &CheckTable) -> Result<(
     match table.keys().as_slice() {
         ["status"] => add_status(checks, table.status.as_ref().map(Spanned::get_ref)),
         ["header"] | ["header", "equal" | "contains" | "matches"] => {
-            let name = table.header.as_deref().unwrap_or_default();
+            let name = table
+                .header
+                .as_deref()
+                .expect("the table has the key `header`");
             let name = HeaderName::from_bytes(name.as_bytes())
                 .map_err(|_| format!("`header` must be the name of a header, not {name:?}"))?;
             let value = text_check(source, table)?;
@@ -69,7 +122,7 @@ fn add(source: &Source<'_>, checks: &mut Checks, table: &CheckTable) -> Result<(
     }
 }
 
-/// Keys of a check of a value in a JSON body.
+/// Keys of a check of a value in a JSON body, beside `json`.
 const OF_JSON: [&str; 7] = [
     "kind", "equal", "one_of", "at_least", "at_most", "above", "below",
 ];
@@ -98,7 +151,7 @@ fn add_status(checks: &mut Checks, status: Option<&Value>) -> Result<(), String>
 }
 
 fn json_check(source: &Source<'_>, table: &CheckTable) -> Result<JsonCheck, String> {
-    let pointer = table.json.clone().unwrap_or_default();
+    let pointer = table.json.clone().expect("the table has the key `json`");
     if !pointer.is_empty() && !pointer.starts_with('/') {
         return Err(format!(
             "`json` must be a JSON pointer such as \"/answer\", not {pointer:?}"
@@ -152,7 +205,7 @@ fn written<'a>(
     value.map_err(|error| error.to_string())
 }
 
-/// A value to compare with, with its numbers as they were written.
+/// JSON value of a key, with its numbers as they were written.
 fn value(key: &str, written: &DeValue<'_>) -> Result<Box<RawValue>, String> {
     let template =
         Json::parse(written, &|_| true).map_err(|problem| format!("`{key}` {problem}"))?;
@@ -160,7 +213,7 @@ fn value(key: &str, written: &DeValue<'_>) -> Result<Box<RawValue>, String> {
     value.map_err(|_| format!("`{key}` cannot have columns to fill in"))
 }
 
-/// What a text must be, where the table says so.
+/// Check of a text; `None` if the table has no key for it.
 fn text_check(source: &Source<'_>, table: &CheckTable) -> Result<Option<TextCheck>, String> {
     if let Some(equal) = &table.equal {
         let text = written(source, "equal", equal)?.as_str();

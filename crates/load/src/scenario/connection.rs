@@ -1,4 +1,4 @@
-//! How connections are made, from the table `[connection]`.
+//! Settings of connections, from the table `[connection]`.
 
 use std::path::PathBuf;
 
@@ -7,9 +7,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::source::Source;
-use crate::ScenarioError;
-use crate::target::{Connecting, HttpVersion};
-use crate::tls::{self, Trust};
+use crate::connection_settings::{ConnectionSettings, HttpVersion};
+use crate::error::ScenarioError;
+use crate::tls;
+use crate::tls::trust::Trust;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,11 +25,11 @@ pub(super) struct ConnectionTable {
     server_name: Option<Spanned<String>>,
 }
 
-/// Reads what the table names, relative to the folder of the scenario.
+/// Reads the settings and the files that the table names, relative to the folder of the scenario.
 pub(super) fn build(
     source: &Source<'_>,
     table: ConnectionTable,
-) -> Result<Connecting, ScenarioError> {
+) -> Result<ConnectionSettings, ScenarioError> {
     let authorities = table.ca_file.map(|file| {
         tls::authorities(&source.beside(file.get_ref()))
             .map_err(|problem| source.wrong(&file.span(), &format!("`ca_file` {problem}")))
@@ -66,7 +67,7 @@ pub(super) fn build(
             source.wrong(&name.span(), &problem)
         })
     });
-    Ok(Connecting {
+    Ok(ConnectionSettings {
         http: table.http,
         insecure: table.insecure,
         trust: Trust {

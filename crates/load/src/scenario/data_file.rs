@@ -1,54 +1,46 @@
-//! The files beside a scenario whose content goes into its requests.
+//! Files whose content is in the requests of a scenario.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use super::Scenario;
-use super::user::UserClass;
+use super::task::Task;
 
-/// A file whose content goes into requests.
+/// A file whose content is in requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataFile {
-    /// Its path as it was opened: the scenario file's folder, then its name in that file.
+    /// Path of the file: the folder of the scenario file, then the name in that file.
     pub path: PathBuf,
-    /// Rows of a task's data; `None` for a file that goes into a body as a whole.
+    /// Number of rows; `None` for a file that is a body as a whole.
     pub rows: Option<usize>,
 }
 
-impl Scenario {
-    /// The files that tasks take their rows from and requests their bodies, each once, in the order of the scenario file.
-    pub fn data_files(&self) -> Vec<DataFile> {
-        let mut files: Vec<DataFile> = Vec::new();
-        for task in self.users.iter().flat_map(UserClass::all_tasks) {
-            let rows = task.data_file.iter().map(|path| DataFile {
-                path: path.clone(),
-                rows: Some(task.rows),
-            });
-            let bodies = task.requests.iter().flat_map(|request| &request.body_files);
-            let bodies = bodies.map(|path| DataFile {
-                path: path.clone(),
-                rows: None,
-            });
-            for file in rows.chain(bodies) {
-                if !files.contains(&file) {
-                    files.push(file);
-                }
+/// Files that tasks take their rows from and requests their bodies, each once, in the order of the scenario file.
+pub(super) fn all<'a>(tasks: impl Iterator<Item = &'a Task>) -> Vec<DataFile> {
+    let mut files: Vec<DataFile> = Vec::new();
+    for task in tasks {
+        let rows = task.data_file.iter().map(|path| DataFile {
+            path: path.clone(),
+            rows: Some(task.rows),
+        });
+        let bodies = task.requests.iter().flat_map(|request| &request.body_files);
+        let bodies = bodies.map(|path| DataFile {
+            path: path.clone(),
+            rows: None,
+        });
+        for file in rows.chain(bodies) {
+            if !files.contains(&file) {
+                files.push(file);
             }
         }
-        files
     }
-
-    /// The time limits of the requests, each value once, the shortest first.
-    pub fn timeouts(&self) -> Vec<Duration> {
-        let requests = self.users.iter().flat_map(UserClass::requests);
-        let timeouts: BTreeSet<Duration> = requests.map(|request| request.timeout).collect();
-        timeouts.into_iter().collect()
-    }
+    files
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use crate::scenario::Scenario;
+
     use super::*;
 
     #[test]

@@ -1,20 +1,29 @@
-//! What requests take from their answers, from their tables.
+//! Extractions of a request, from their tables.
 
 use std::collections::BTreeMap;
 
 use hyper::header::HeaderName;
 use regex::bytes::Regex;
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::ExtractTable;
 use super::source::Source;
-use crate::ScenarioError;
+use crate::error::ScenarioError;
 use crate::extract::{Extract, Place};
+
+/// Table of one value to extract.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExtractTable {
+    json: Option<String>,
+    header: Option<String>,
+    matches: Option<String>,
+}
 
 const ONE_OF: &str = "a value is taken by one of { json = \"/token\" }, { header = \"location\" }, \
     { header = \"location\", matches = \"/items/(\\\\d+)\" } and { matches = \"token=(\\\\w+)\" }";
 
-/// What the tables say by name.
+/// The extractions of all tables, by name.
 pub(super) fn build(
     source: &Source<'_>,
     tables: &BTreeMap<String, Spanned<ExtractTable>>,

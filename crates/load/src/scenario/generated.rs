@@ -1,4 +1,4 @@
-//! Values that are made when a request is sent: `${random_int:1:1000}`, `${uuid}`, `${now}`, `${choice:a,b}`.
+//! Values generated for each request: `${random_int:1:1000}`, `${uuid}`, `${now}`, `${choice:a,b}`.
 
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
@@ -10,10 +10,10 @@ use serde_json::value::RawValue;
 
 use crate::json;
 
-/// All that can be made, for errors.
+/// List of all generated values, for errors.
 const ALL: &str = "`${random_int:1:1000}`, `${uuid}`, `${now}`, `${now:unix}`, `${now:unix_ms}` and `${choice:a,b}`";
 
-/// Kind of value that each request gets anew.
+/// Kind of generated value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Generated {
     /// A whole number, each with the same probability.
@@ -26,15 +26,15 @@ pub(crate) enum Generated {
     NowUnix,
     /// Whole milliseconds since 1970.
     NowUnixMs,
-    /// One of these texts, each with the same probability.
-    Choice(Vec<String>),
+    /// A text from this list, each with the same probability.
+    NextTask(Vec<String>),
 }
 
 impl Generated {
-    /// The kind that is called `name`; `None` if this is the name of something else.
+    /// The kind with this name; `None` if the name is that of a column or an extracted value.
     ///
     /// # Errors
-    /// The problem with a name that begins like one of these.
+    /// Problem with a name that begins like that of a generated value.
     pub(super) fn parse(name: &str) -> Result<Option<Self>, String> {
         let (function, arguments) = match name.split_once(':') {
             Some((function, arguments)) => (function, Some(arguments)),
@@ -56,7 +56,7 @@ impl Generated {
                 })?)
             }
             ("choice", Some(arguments)) if !arguments.is_empty() => {
-                Self::Choice(arguments.split(',').map(str::to_owned).collect())
+                Self::NextTask(arguments.split(',').map(str::to_owned).collect())
             }
             ("uuid" | "now" | "choice", Some(_)) => {
                 return Err(format!(
@@ -79,7 +79,7 @@ impl Generated {
             }
             Self::NowUnix => whole(&since_1970().as_secs()),
             Self::NowUnixMs => whole(&since_1970().as_millis()),
-            Self::Choice(texts) => json::string(&texts[random.random_range(0..texts.len())]),
+            Self::NextTask(texts) => json::string(&texts[random.random_range(0..texts.len())]),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One request of a task, made ready to send for every row of the task's data.
+//! Requests of tasks, built for every row of the data.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -13,17 +13,20 @@ use hyper::Method;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use toml::Spanned;
 
-use super::body::{self, Body};
+use super::body;
+use super::body::Body;
 use super::file::{AuthTable, Headers, TaskTable};
 use super::rows::{PerRow, Rows};
 use super::source::Source;
-use super::template::{NoValue, Row, Text, Values, percent_encoded};
-use super::{check, extract, requoted};
-use crate::ScenarioError;
+use super::template::{NoValue, Row, Text, Values};
+use super::{check, extract};
 use crate::check::Checks;
+use crate::error::ScenarioError;
 use crate::extract::Extract;
+use crate::url_path::percent_encoded;
+use crate::url_path::requoted;
 
-/// How long an answer may take where a request does not say.
+/// Default of `timeout`.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One request of a task.
@@ -32,46 +35,46 @@ pub(crate) struct Request {
     pub(crate) name: String,
     pub(crate) method: Method,
     pub(crate) path: Part<String, Text>,
-    /// All but the open ones.
+    /// Headers that are built before the load.
     pub(crate) headers: PerRow<HeaderMap>,
-    pub(crate) open_headers: Vec<OpenHeader>,
+    pub(crate) session_headers: Vec<SessionHeader>,
     pub(crate) body: Part<Bytes, Body>,
-    /// What the open parts take columns from.
+    /// Rows for the parts that are filled in per session; empty without such parts.
     pub(crate) rows: Arc<[Row]>,
     pub(crate) checks: Checks,
     pub(crate) extracts: Vec<Extract>,
     pub(crate) follow_redirects: bool,
     pub(crate) timeout: Duration,
-    /// Files whose content goes into the body.
+    /// Files whose content is in the body.
     pub(super) body_files: Vec<PathBuf>,
 }
 
 /// A part of a request.
 #[derive(Debug, Clone)]
 pub(crate) enum Part<T, Template> {
-    /// Made before the load, for each row.
-    Made(PerRow<T>),
-    /// Has values to fill in that each user takes from its own answers.
-    Open(Template),
+    /// Built before the load, for each row.
+    Built(PerRow<T>),
+    /// Template that is filled in when the request is sent, from the values of a session.
+    PerSession(Template),
 }
 
 #[cfg(test)]
 impl<T, Template> Part<T, Template> {
-    /// What was made of it before the load.
-    pub(super) fn made(&self) -> &PerRow<T> {
+    /// The parts that were built before the load.
+    pub(super) fn built(&self) -> &PerRow<T> {
         match self {
-            Self::Made(made) => made,
-            Self::Open(_) => panic!("users have to fill it in"),
+            Self::Built(built) => built,
+            Self::PerSession(_) => panic!("users have to fill it in"),
         }
     }
 }
 
-/// A header with values to fill in that each user takes from its own answers.
+/// A header that is filled in when the request is sent, from the values of a session.
 #[derive(Debug, Clone)]
-pub(crate) struct OpenHeader {
+pub(crate) struct SessionHeader {
     pub(crate) name: HeaderName,
     pub(crate) value: HeaderText,
-    /// `true` if the request is sent without it as long as it has no value.
+    /// `true` if the request is sent without this header as long as it has no value.
     pub(crate) is_optional: bool,
 }
 
@@ -79,7 +82,7 @@ pub(crate) struct OpenHeader {
 #[derive(Debug, Clone)]
 pub(crate) struct HeaderText {
     text: Text,
-    /// Whether it is the name and password of basic authentication (RFC 7617).
+    /// `true` for the name and password of basic authentication (RFC 7617).
     basic: bool,
 }
 
@@ -94,14 +97,14 @@ impl HeaderText {
     }
 }
 
-/// What is the same for all requests of a class of users.
+/// Settings of all requests of a user class.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Common<'a> {
     pub(super) headers: Option<&'a Headers>,
     pub(super) auth: Option<&'a Spanned<AuthTable>>,
-    /// The names that some request takes from its answer.
+    /// Names of the values that some request extracts.
     pub(super) taken: Option<&'a HashSet<&'a str>>,
-    /// `true` for what users do before anything else: what they take from answers may not be there yet.
+    /// `true` for the tasks of `on_start`, before which extracted values may not exist.
     pub(super) on_start: bool,
 }
 
@@ -111,7 +114,7 @@ impl Common<'_> {
     }
 }
 
-/// Makes the requests of one task.
+/// Builds the requests of one task.
 #[derive(Debug)]
 pub(super) struct Builder<'a> {
     pub(super) source: &'a Source<'a>,
@@ -144,7 +147,7 @@ impl Builder<'_> {
             names: &names,
             of: &path_text,
         };
-        let made_path = self.part(&path.span(), &template, |row| {
+        let path_part = self.part(&path.span(), &template, |row| {
             path_text
                 .fill(row, percent_encoded)
                 .map(|path| requoted(&path))
@@ -154,20 +157,20 @@ impl Builder<'_> {
             names: &body.names(),
             of: &body,
         };
-        let made_body = self.part(&built.place, &template, |row| body.fill(row))?;
-        let (headers, open_headers) = self.headers(table, body.content_type().as_ref())?;
-        let is_open = matches!(made_path, Part::Open(_))
-            || matches!(made_body, Part::Open(_))
-            || !open_headers.is_empty();
+        let body_part = self.part(&built.place, &template, |row| body.fill(row))?;
+        let (headers, session_headers) = self.headers(table, body.content_type().as_ref())?;
+        let is_per_session = matches!(path_part, Part::PerSession(_))
+            || matches!(body_part, Part::PerSession(_))
+            || !session_headers.is_empty();
         let name = table.name.as_ref().unwrap_or(path.get_ref());
         Ok(Request {
             name: name.clone(),
             method: method(source, table.method.as_ref())?,
-            path: made_path,
+            path: path_part,
             headers,
-            open_headers,
-            body: made_body,
-            rows: if is_open {
+            session_headers,
+            body: body_part,
+            rows: if is_per_session {
                 Arc::clone(&self.rows.all)
             } else {
                 Arc::from([])
@@ -180,7 +183,7 @@ impl Builder<'_> {
         })
     }
 
-    /// Makes a part for each row, unless users have to fill it in.
+    /// Builds a part for each row, unless it has to be filled in when the request is sent.
     fn part<T, U: Clone>(
         &self,
         place: &Range<usize>,
@@ -192,13 +195,13 @@ impl Builder<'_> {
             names.partition(|name| self.common.is_taken(name));
         if taken.is_empty() && !template.is_generated {
             let place = (place, columns.first().copied());
-            return self.rows.fill(self.source, place, make).map(Part::Made);
+            return self.rows.fill(self.source, place, make).map(Part::Built);
         }
         self.rows.have(self.source, place, &columns)?;
-        Ok(Part::Open(template.of.clone()))
+        Ok(Part::PerSession(template.of.clone()))
     }
 
-    /// `true` for a column, and for what some request takes from its answer.
+    /// `true` for the name of a column or of an extracted value.
     fn is_known(&self, name: &str) -> bool {
         self.rows.have_column(name) || self.common.is_taken(name)
     }
@@ -210,14 +213,14 @@ impl Builder<'_> {
         })
     }
 
-    /// The headers of every request, but for `host` and `content-length`, which depend on where and what is sent.
+    /// Headers of a request, but for `host` and `content-length`, which follow from the server and the body.
     fn headers(
         &self,
         table: &TaskTable,
         content_type: Option<&HeaderValue>,
-    ) -> Result<(PerRow<HeaderMap>, Vec<OpenHeader>), ScenarioError> {
+    ) -> Result<(PerRow<HeaderMap>, Vec<SessionHeader>), ScenarioError> {
         let source = self.source;
-        let (mut fixed, mut open) = (Vec::new(), Vec::new());
+        let (mut fixed, mut per_session) = (Vec::new(), Vec::new());
         let mut filled_in = (0..0, None);
         for HeaderTemplate {
             name,
@@ -236,9 +239,9 @@ impl Builder<'_> {
                 fixed.push((name, value, place));
             } else {
                 self.rows.have(source, &place, &columns)?;
-                // A login does not need the token that it gets.
+                // A login does not need the token that it extracts.
                 let gets_it = taken.iter().any(|name| table.extract.contains_key(*name));
-                open.push(OpenHeader {
+                per_session.push(SessionHeader {
                     name,
                     value,
                     is_optional: of_class && (gets_it || self.common.on_start),
@@ -253,7 +256,7 @@ impl Builder<'_> {
             }
             Ok(texts)
         })?;
-        let made = filled.map(|texts| {
+        let built = filled.map(|texts| {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
             headers.insert(
@@ -270,10 +273,10 @@ impl Builder<'_> {
             }
             Ok(headers)
         })?;
-        Ok((made, open))
+        Ok((built, per_session))
     }
 
-    /// The headers that the file gives to a request: those of its class first, so that its own take their place.
+    /// Headers of a request in the file: those of its class first, so that its own replace them.
     fn header_templates(&self, table: &TaskTable) -> Result<Vec<HeaderTemplate>, ScenarioError> {
         let mut templates = Vec::new();
         let class_headers = self.common.headers.into_iter().flatten();
@@ -303,7 +306,7 @@ impl Builder<'_> {
                 });
             }
         }
-        // The last of a name counts.
+        // Of equal names, the last one counts.
         let mut seen = HashSet::new();
         templates.reverse();
         templates.retain(|template| seen.insert(template.name.clone()));
@@ -351,25 +354,25 @@ impl Builder<'_> {
     }
 }
 
-/// A header as the file has it.
+/// A header in the file.
 struct HeaderTemplate {
     name: HeaderName,
     value: HeaderText,
     place: Range<usize>,
-    /// `true` if it is one of the class and not the request's own.
+    /// `true` if the header belongs to the class, `false` if to the request.
     of_class: bool,
 }
 
 /// A part of a request before it is filled in.
 struct Template<'a, T> {
-    /// `true` if it has values that each request gets anew.
+    /// `true` if the part has generated values.
     is_generated: bool,
-    /// The names that are filled in from rows and answers.
+    /// Names of columns and of extracted values.
     names: &'a [&'a str],
     of: &'a T,
 }
 
-/// The reason why `text`, filled in from `template`, cannot be the value of a header. Values from the environment are not shown.
+/// Problem with `text`, filled in from `template`, as the value of a header. Values from the environment are not shown.
 fn no_header(name: &HeaderName, template: &Text, text: &str) -> String {
     let what = if text.contains(['\r', '\n']) {
         "a line end"
@@ -386,7 +389,7 @@ fn no_header(name: &HeaderName, template: &Text, text: &str) -> String {
     }
 }
 
-/// The method of that name; in capital letters, as Python's requests sends it.
+/// HTTP method of that name, in capital letters as in Python's requests.
 fn method(source: &Source<'_>, method: Option<&Spanned<String>>) -> Result<Method, ScenarioError> {
     let Some(name) = method else {
         return Ok(Method::GET);
@@ -396,7 +399,7 @@ fn method(source: &Source<'_>, method: Option<&Spanned<String>>) -> Result<Metho
     let found = found.ok().filter(|method| *method != Method::CONNECT);
     found.ok_or_else(|| {
         let problem = format!(
-            "`method` must be one such as GET, POST or PURGE, and not CONNECT, not {:?}",
+            "`method` must be an HTTP method other than CONNECT, such as GET, POST or PURGE, not {:?}",
             name.get_ref()
         );
         source.wrong(&name.span(), &problem)

@@ -1,12 +1,13 @@
-//! Files of rows: JSON objects, one a line, or a table as CSV or TSV.
+//! Data files: one JSON object a line, or a table as CSV or TSV.
 
 use std::path::Path;
 
 use super::template::Row;
-use crate::{ScenarioError, json};
+use crate::error::ScenarioError;
+use crate::json;
 
-/// The rows of the file at `path`, each with its line from 1; at least one. A file whose name ends with `.csv` or `.tsv` is a
-/// table whose first line names the columns, and whose values are all texts.
+/// Rows of the file at `path`, each with its line from 1; at least one. A file with the extension `.csv` or `.tsv` is a
+/// table: its first line names the columns, and all values are texts.
 pub(super) fn read(path: &Path) -> Result<Vec<(usize, Row)>, ScenarioError> {
     let text = std::fs::read_to_string(path).map_err(|source| ScenarioError::Unreadable {
         path: path.to_owned(),
@@ -63,7 +64,7 @@ fn objects(text: &str, path: &Path) -> Result<Vec<(usize, Row)>, ScenarioError> 
     Ok(rows)
 }
 
-/// The problem with a line, with its column alone: the library counts lines from this one.
+/// Problem with a line, with the column. The line number of the library is that within the line, and left out.
 fn in_line(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let problem = text.split(" at line ").next().unwrap_or(&text);
@@ -73,13 +74,17 @@ fn in_line(error: &serde_json::Error) -> String {
     }
 }
 
+fn line_number(line: u64) -> usize {
+    usize::try_from(line).expect("a text in memory has no more lines than addresses")
+}
+
 fn table(text: &str, delimiter: u8, path: &Path) -> Result<Vec<(usize, Row)>, ScenarioError> {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .from_reader(text.as_bytes());
     let problem = |error: &csv::Error| {
         let line = error.position().map_or(1, csv::Position::line);
-        let line = usize::try_from(line).unwrap_or(usize::MAX);
+        let line = line_number(line);
         let problem = match error.kind() {
             csv::ErrorKind::UnequalLengths {
                 expected_len, len, ..
@@ -95,7 +100,7 @@ fn table(text: &str, delimiter: u8, path: &Path) -> Result<Vec<(usize, Row)>, Sc
         let line = record.position().map_or(1, csv::Position::line);
         let values = columns.iter().zip(&record);
         let row = values.map(|(column, value)| (column.to_owned(), json::string(value)));
-        rows.push((usize::try_from(line).unwrap_or(usize::MAX), row.collect()));
+        rows.push((line_number(line), row.collect()));
     }
     Ok(rows)
 }

@@ -1,4 +1,4 @@
-//! The rows of a data file, and what is made for each of them.
+//! Rows of a task's data, and parts of requests built for each row.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -9,20 +9,26 @@ use toml::de::DeValue;
 use super::file::DataTable;
 use super::row_file;
 use super::source::Source;
-use super::template::{self, NoValue, Row, Values};
-use crate::ScenarioError;
+use super::template;
+use super::template::{NoValue, Row, Values};
+use crate::error::ScenarioError;
 
-/// Something that is the same for all rows, or made for each.
+/// A part of a request: one for each row, or one for all rows.
 #[derive(Debug, Clone)]
 pub(crate) struct PerRow<T>(Box<[T]>);
 
 impl<T> PerRow<T> {
-    /// What to use for `row`.
+    /// The part for `row`.
     pub(crate) fn of(&self, row: usize) -> &T {
-        self.0.get(row).unwrap_or(&self.0[0])
+        match &*self.0 {
+            [for_all_rows] => for_all_rows,
+            parts => parts
+                .get(row)
+                .expect("a part was built for each row of the data"),
+        }
     }
 
-    /// The same for what `change` makes of each.
+    /// Applies `change` to each part.
     pub(crate) fn map<U, E>(&self, change: impl FnMut(&T) -> Result<U, E>) -> Result<PerRow<U>, E> {
         self.0
             .iter()
@@ -32,10 +38,10 @@ impl<T> PerRow<T> {
     }
 }
 
-/// The rows of a task's data, each with its line; one empty row where there is none.
+/// Rows of a task's data, each with its line. A task without data has one empty row.
 #[derive(Debug)]
 pub(super) struct Rows<'a> {
-    /// The data file, if the rows are not in the scenario itself.
+    /// Path of the data file; `None` if the rows are in the scenario itself.
     pub(super) file: Option<PathBuf>,
     is_given: bool,
     lines: Vec<usize>,
@@ -72,7 +78,7 @@ impl<'a> Rows<'a> {
             }
         };
         if u32::try_from(rows.len()).is_err() {
-            return Err(source.wrong(place, "`data` has more rows than can be told apart"));
+            return Err(source.wrong(place, "`data` has more than 4,294,967,295 rows"));
         }
         let (lines, all): (Vec<usize>, Vec<Row>) = rows.into_iter().unzip();
         Ok(Self {
@@ -89,7 +95,7 @@ impl<'a> Rows<'a> {
         self.all.iter().any(|row| row.contains_key(column))
     }
 
-    /// What `make` makes of each row; made once where `column`, the first one filled in, is none.
+    /// Calls `make` for each row. Without a `column` to fill in, calls it once for all rows.
     pub(super) fn fill<T>(
         &self,
         source: &Source<'_>,
@@ -162,7 +168,7 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The rows that the scenario file itself has at `place`, each with its line.
+/// Rows in the scenario file at `place`, each with its line.
 fn inline(source: &Source<'_>, place: &Range<usize>) -> Result<Vec<(usize, Row)>, ScenarioError> {
     let DeValue::Array(tables) = source.written("rows", place)? else {
         return Err(source.wrong(place, "`rows` must be a list of tables"));

@@ -1,4 +1,4 @@
-//! Where in a file something is wrong, in words.
+//! Text of a scenario file, and errors with their lines.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::ScenarioError;
+use crate::error::ScenarioError;
 use crate::toml_text::TomlText;
 
-/// The text of a file, its name and its values as they were written.
+/// Text of a file, its path, and its values as they are written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'a> {
     pub(super) text: &'a str,
@@ -20,7 +20,7 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The source of `text`, whose values [`Self::parse`] gave.
+    /// The source of `text`, with the values from [`Self::parse`].
     pub(super) fn new(text: &'a str, path: &'a Path, document: &'a DeTable<'a>) -> Self {
         Self {
             text,
@@ -36,7 +36,7 @@ impl<'a> Source<'a> {
             .map_err(|error| ScenarioError::mistake(TomlText { text, path }.parser_error(&error)))
     }
 
-    /// The TOML of this file as `T`.
+    /// Deserializes the file.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, ScenarioError> {
         self.toml().read().map_err(ScenarioError::mistake)
     }
@@ -59,7 +59,7 @@ impl<'a> Source<'a> {
             .ok_or_else(|| self.wrong(span, &format!("`{key}` cannot be read")))
     }
 
-    /// The line of what is at `span`, from 1.
+    /// Line of `span`, from 1.
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
         self.toml().line(span)
     }
@@ -74,13 +74,13 @@ impl<'a> Source<'a> {
         path
     }
 
-    /// An error about what is at `span`.
+    /// An error about the text at `span`.
     pub(super) fn wrong(&self, span: &Range<usize>, problem: &str) -> ScenarioError {
         ScenarioError::mistake(self.toml().error(span, problem))
     }
 }
 
-/// The content of the file at `path`, which the scenario names.
+/// Content of the file at `path`, which the scenario names.
 pub(super) fn read_file(path: &Path) -> Result<Bytes, ScenarioError> {
     let bytes = std::fs::read(path).map(Bytes::from);
     bytes.map_err(|source| ScenarioError::Unreadable {
@@ -89,7 +89,7 @@ pub(super) fn read_file(path: &Path) -> Result<Bytes, ScenarioError> {
     })
 }
 
-/// The value of `key` at `span`, in `table` or in what it holds.
+/// Value of `key` at `span`, in `table` or in a value of it.
 fn find<'t, 'i>(table: &'t DeTable<'i>, key: &str, span: &Range<usize>) -> Option<&'t DeValue<'i>> {
     table.iter().find_map(|(name, value)| {
         if name.get_ref() == key && value.span() == *span {

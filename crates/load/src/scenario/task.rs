@@ -1,42 +1,43 @@
-//! What a user does in one go: one request, or several in order.
+//! Tasks: one request, or several in order.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use toml::Spanned;
 
-use super::file::{Order, TaskTable};
+use super::file::TaskTable;
 use super::request::{Builder, Common, Request};
+use super::row_order::RowOrder;
 use super::rows::Rows;
 use super::source::Source;
-use crate::ScenarioError;
+use crate::error::ScenarioError;
 
-/// What a user does in one go.
+/// A task of a user: one request, or several in order.
 #[derive(Debug, Clone)]
 pub struct Task {
     name: String,
     weight: NonZeroU32,
     tags: Vec<String>,
-    /// At least one.
+    /// Requests in order; at least one.
     pub(crate) requests: Vec<Request>,
-    /// The rows of the data file, or one.
+    /// Number of rows of the task's data; 1 without data.
     pub(crate) rows: usize,
     pub(super) data_file: Option<PathBuf>,
-    pub(crate) order: Order,
+    pub(crate) order: RowOrder,
 }
 
 impl Task {
-    /// Its own name, or that of its first request.
+    /// Name of the task; by default that of its first request.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it can be selected by.
+    /// Tags of the task, by which it can be selected.
     pub fn tags(&self) -> &[String] {
         &self.tags
     }
 
-    /// How often it is chosen, relative to the other tasks.
+    /// Frequency of the task, in proportion to the other tasks of the class.
     pub fn weight(&self) -> NonZeroU32 {
         self.weight
     }
@@ -59,7 +60,7 @@ pub(super) fn build(
         vec![builder.build(table, &place)?]
     } else {
         if table.describes_request() {
-            let problem = "a task with [[…request]] tables has its `path` and all that belongs to a request in these";
+            let problem = "in a task with [[…request]] tables, `path` and the other keys of a request belong to these tables";
             return Err(source.wrong(&place, problem));
         }
         let mut requests = Vec::with_capacity(table.requests.len());
@@ -84,7 +85,7 @@ pub(super) fn build(
         order: table
             .data
             .as_ref()
-            .map_or(Order::Sequential, |data| data.order),
+            .map_or(RowOrder::Sequential, |data| data.order),
         requests,
     })
 }

@@ -1,4 +1,4 @@
-//! Texts and JSON with `${name}` in them, filled in from the rows of a data file and from what users took from answers.
+//! Templates: texts and JSON with `${name}`, filled in from the rows of a data file and from extracted values.
 
 use std::collections::HashMap;
 
@@ -12,12 +12,12 @@ use crate::json;
 /// A row of a data file.
 pub(crate) type Row = HashMap<String, Box<RawValue>>;
 
-/// What the names in a template stand for.
+/// Values of the names in a template.
 pub(crate) trait Values {
-    /// The value of `name`, if there is one.
+    /// Value of `name`; `None` if there is none.
     fn value(&self, name: &str) -> Option<&RawValue>;
 
-    /// A new value of this kind, if one can be made here.
+    /// A generated value of this kind; `None` where none can be generated.
     fn generate(&self, generated: &Generated) -> Option<Box<RawValue>>;
 }
 
@@ -31,23 +31,23 @@ impl Values for Row {
     }
 }
 
-/// A name in a template that nothing can be filled in for.
+/// A name in a template without a value to fill in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NoValue {
-    /// It has no value.
+    /// The name has no value.
     Absent(String),
-    /// Its value is null, which a text cannot hold.
+    /// The value of the name is null, which a text cannot have.
     Null(String),
 }
 
-/// Tells names that stand for a column or for a value of an answer from those of values that are made.
+/// Predicate that is `true` for the name of a column or of an extracted value.
 pub(super) type IsKnown<'a> = &'a dyn Fn(&str) -> bool;
 
 /// A text with values to fill in. `${env:NAME}` is filled in at once, from the environment. `$${` stands for the two characters `${`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Text {
     parts: Vec<Part>,
-    /// The variables of the environment that were filled in. What they hold is never shown.
+    /// Environment variables that were filled in. Their values are never shown.
     variables: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ enum Part {
 }
 
 impl Text {
-    /// The template in `text`; the error says what is wrong with it.
+    /// Parses a template. The error is the problem with it, in words.
     pub(super) fn parse(text: &str, is_known: IsKnown<'_>) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut variables = Vec::new();
@@ -106,7 +106,7 @@ impl Text {
         Ok(Self { parts, variables })
     }
 
-    /// The names that are filled in from rows and answers.
+    /// Names of columns and of extracted values.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Name(name) => Some(name.as_str()),
@@ -114,18 +114,18 @@ impl Text {
         })
     }
 
-    /// `true` if it has values that each request gets anew.
+    /// `true` if the template has generated values.
     pub(super) fn is_generated(&self) -> bool {
         let is_generated = |part: &Part| matches!(part, Part::Generated(..));
         self.parts.iter().any(is_generated)
     }
 
-    /// The variables of the environment that were filled in.
+    /// Environment variables that were filled in.
     pub(super) fn variables(&self) -> &[String] {
         &self.variables
     }
 
-    /// The same with what stands between the columns put through `encode`.
+    /// The template with `encode` applied to its fixed texts.
     pub(super) fn encoded(self, encode: fn(&str) -> String) -> Self {
         let encoded = |part| match part {
             Part::Literal(literal) => Part::Literal(encode(&literal)),
@@ -137,7 +137,7 @@ impl Text {
         }
     }
 
-    /// The text with each value put through `encode`.
+    /// The text, with `encode` applied to each value.
     pub(crate) fn fill(
         &self,
         values: &impl Values,
@@ -156,7 +156,7 @@ impl Text {
         Ok(filled)
     }
 
-    /// As JSON: a text that is one name alone becomes the value of that name as it is.
+    /// The text as a JSON value. A text of one name alone becomes the value of that name.
     fn fill_json(&self, values: &impl Values) -> Result<Box<RawValue>, NoValue> {
         match self.parts.as_slice() {
             [Part::Name(name)] => value_of(values, name).map(ToOwned::to_owned),
@@ -168,7 +168,7 @@ impl Text {
     }
 }
 
-/// JSON with values to fill in inside its strings (not its keys). All else is as it was written.
+/// JSON with names to fill in inside its strings, but not in its keys. All else stays as it was written.
 #[derive(Debug, Clone)]
 pub(crate) struct Json(Vec<JsonPart>);
 
@@ -179,7 +179,7 @@ enum JsonPart {
 }
 
 impl Json {
-    /// The template in a TOML value; the error says what is wrong with it.
+    /// The template in a TOML value. The error is the problem with it, in words.
     pub(super) fn parse(value: &DeValue<'_>, is_known: IsKnown<'_>) -> Result<Self, String> {
         let mut parts = Self(Vec::new());
         parts.add(value, is_known)?;
@@ -237,17 +237,17 @@ impl Json {
         })
     }
 
-    /// The names that are filled in from rows and answers.
+    /// Names of columns and of extracted values.
     pub(super) fn names(&self) -> Vec<&str> {
         self.texts().flat_map(Text::names).collect()
     }
 
-    /// `true` if it has values that each request gets anew.
+    /// `true` if the template has generated values.
     pub(super) fn is_generated(&self) -> bool {
         self.texts().any(Text::is_generated)
     }
 
-    /// The JSON with everything filled in.
+    /// The JSON with all names filled in.
     pub(crate) fn fill(&self, values: &impl Values) -> Result<Box<RawValue>, NoValue> {
         let mut filled = String::new();
         for part in &self.0 {
@@ -260,8 +260,8 @@ impl Json {
     }
 }
 
-/// A number, a boolean or a time as the file has it, without what TOML alone knows: signs in front, `_` between digits, other
-/// bases than ten.
+/// A number, a boolean or a time as JSON. Forms that JSON does not have are changed: a plus sign, `_` between digits,
+/// other bases than ten.
 pub(super) fn written(scalar: &DeValue<'_>) -> Result<String, String> {
     Ok(match scalar {
         DeValue::Integer(number) => {
@@ -289,7 +289,7 @@ pub(super) fn written(scalar: &DeValue<'_>) -> Result<String, String> {
     })
 }
 
-/// The row in a TOML table; the error says what is wrong with it.
+/// The row in a TOML table. The error is the problem with it, in words.
 pub(super) fn row(table: &Spanned<DeValue<'_>>) -> Result<Row, String> {
     let DeValue::Table(columns) = table.get_ref() else {
         return Err("needs tables, such as rows = [{ user = \"a\" }, { user = \"b\" }]".to_owned());
@@ -302,27 +302,6 @@ pub(super) fn row(table: &Spanned<DeValue<'_>>) -> Result<Row, String> {
         row.insert(column.get_ref().to_string(), value);
     }
     Ok(row)
-}
-
-/// Percent-encodes all but RFC 3986's unreserved characters.
-pub(crate) fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            push_percent_encoded(&mut encoded, byte);
-        }
-    }
-    encoded
-}
-
-/// Appends `byte` as `%` and two hexadecimal digits.
-pub(super) fn push_percent_encoded(encoded: &mut String, byte: u8) {
-    let digits =
-        [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)]));
-    encoded.push('%');
-    encoded.extend(digits);
 }
 
 fn value_of<'a>(values: &'a impl Values, name: &str) -> Result<&'a RawValue, NoValue> {

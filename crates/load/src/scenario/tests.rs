@@ -1,11 +1,13 @@
 use std::fs;
+use std::num::NonZeroU32;
 
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Rate, Spacing};
+use crate::workload::open_model::{ArrivalRate, OpenModel, Spacing};
+use crate::workload::stage::Stage;
 
 mod mistakes;
 mod requests;
@@ -95,7 +97,7 @@ fn a_whole_scenario_is_read() {
     let users = NonZeroU32::new(70).unwrap();
     assert_eq!(
         *scenario.load(),
-        Load {
+        LoadSettings {
             workload: Workload::Users {
                 users,
                 spawn_rate: 10.0,
@@ -117,7 +119,7 @@ fn a_whole_scenario_is_read() {
         ),
         ("ask", "POST", 3, 2)
     );
-    let body = |row| serde_json::from_slice::<Value>(ask.requests[0].body.made().of(row)).unwrap();
+    let body = |row| serde_json::from_slice::<Value>(ask.requests[0].body.built().of(row)).unwrap();
     let expected = json!({"question": "Who?", "context": "Ada \"did\".", "both": "Who? Ada \"did\".", "top_k": 1, "deep": [{"a": true}]});
     assert_eq!(body(0), expected);
     assert_eq!(
@@ -152,7 +154,7 @@ fn a_whole_scenario_is_read() {
 fn what_a_file_leaves_out_is_as_in_locust() {
     let scenario = parse(TASK).unwrap();
     assert_eq!((scenario.name(), scenario.host()), ("qa", None));
-    let load = Load {
+    let load = LoadSettings {
         workload: Workload::Users {
             users: NonZeroU32::MIN,
             spawn_rate: 1.0,
@@ -180,14 +182,14 @@ fn a_load_can_be_of_stages_or_of_arrivals() {
         workload(stages),
         Workload::Stages(vec![stage(30, 20, 5.0), stage(60, 0, 1.0)])
     );
-    let arrivals = |rates: Vec<Rate>, spacing, max_in_flight| {
-        Workload::Arrivals(Arrivals {
+    let arrivals = |rates: Vec<ArrivalRate>, spacing, max_in_flight| {
+        Workload::OpenModel(OpenModel {
             rates,
             spacing,
             max_in_flight: NonZeroU32::new(max_in_flight).unwrap(),
         })
     };
-    let ramp = Rate {
+    let ramp = ArrivalRate {
         from: 10.0,
         to: 100.5,
         over: Duration::from_mins(1),
@@ -195,7 +197,7 @@ fn a_load_can_be_of_stages_or_of_arrivals() {
     let even = "arrivals = \"even\"\nmax_in_flight = 7";
     assert_eq!(
         workload("arrival_rate = 50"),
-        arrivals(vec![Rate::constant(50.0)], Spacing::Poisson, 1000)
+        arrivals(vec![ArrivalRate::constant(50.0)], Spacing::Poisson, 1000)
     );
     for rate in [
         "{ from = 10, to = 100.5, over = \"60s\" }",
@@ -238,13 +240,13 @@ fn requests_without_columns_are_made_once() {
     let scenario = parse_in(&folder, "path = \"/${name}\"\nbody = \"same\"").unwrap();
     let task = &scenario.users()[0].tasks()[0];
     assert_eq!(
-        task.requests[0].body.made().of(0).as_ptr(),
-        task.requests[0].body.made().of(1).as_ptr()
+        task.requests[0].body.built().of(0).as_ptr(),
+        task.requests[0].body.built().of(1).as_ptr()
     );
     assert_eq!(
         (
-            task.requests[0].path.made().of(0).as_str(),
-            task.requests[0].path.made().of(1).as_str()
+            task.requests[0].path.built().of(0).as_str(),
+            task.requests[0].path.built().of(1).as_str()
         ),
         ("/1", "/2")
     );

@@ -1,4 +1,4 @@
-//! The classes of users that a scenario has.
+//! User classes of a scenario.
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
@@ -8,13 +8,15 @@ use toml::Spanned;
 use super::file::{Headers, TaskTable, UserTable};
 use super::request::{Common, Request};
 use super::source::Source;
-use super::{WaitTime, task};
-use crate::{ScenarioError, Task};
+use super::task;
+use super::task::Task;
+use crate::error::ScenarioError;
+use crate::workload::wait_time::WaitTime;
 
-/// The name of the only class of a scenario that has none.
+/// Name of the user class of a scenario without `[[user]]`.
 const ONLY_CLASS: &str = "User";
 
-/// Users who do the same things.
+/// User class: users with the same tasks.
 #[derive(Debug, Clone)]
 pub struct UserClass {
     name: String,
@@ -28,50 +30,50 @@ pub struct UserClass {
 }
 
 impl UserClass {
-    /// What it is called; `User` for the only class of a scenario that names none.
+    /// Name of the class; `User` in a scenario without `[[user]]`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What its users can do; at least one.
+    /// Tasks of its users; at least one.
     pub fn tasks(&self) -> &[Task] {
         &self.tasks
     }
 
-    /// The same, to be changed.
+    /// Requests of its users, for changes.
     pub(super) fn requests_mut(&mut self) -> impl Iterator<Item = &mut Request> {
         let tasks = self.on_start.iter_mut().chain(&mut self.tasks);
         let tasks = tasks.chain(&mut self.on_stop);
         tasks.flat_map(|task| &mut task.requests)
     }
 
-    /// All that its users can send.
+    /// Requests of its users.
     pub(crate) fn requests(&self) -> impl Iterator<Item = &Request> {
         self.all_tasks().flat_map(|task| &task.requests)
     }
 
-    /// What its users do, from their first request to their last.
+    /// All tasks of its users: those of `on_start`, those to choose from, those of `on_stop`.
     pub(crate) fn all_tasks(&self) -> impl Iterator<Item = &Task> {
         self.on_start.iter().chain(&self.tasks).chain(&self.on_stop)
     }
 
-    /// How many of the users are of this class, relative to the others; those of a fixed number are apart.
+    /// Number of users of the class in proportion to the other classes without a fixed count.
     pub fn weight(&self) -> NonZeroU32 {
         self.weight
     }
 
-    /// The wait of its users between requests.
+    /// Wait of its users between tasks.
     pub fn wait_time(&self) -> WaitTime {
         self.wait_time
     }
 
-    /// The number of its users, whatever the number of all.
+    /// Fixed number of its users; `None` if their number follows from the weight.
     pub fn fixed_count(&self) -> Option<NonZeroU32> {
         self.fixed_count
     }
 }
 
-/// The class of a scenario whose tasks belong to none.
+/// The class of a scenario without `[[user]]`.
 pub(super) fn only_class(
     source: &Source<'_>,
     tables: &[Spanned<TaskTable>],
@@ -144,7 +146,7 @@ fn tasks(
         .collect()
 }
 
-/// The names that some request of these takes from its answer.
+/// Names of the values that requests of these tables extract.
 fn taken<'a>(tables: impl IntoIterator<Item = &'a Spanned<TaskTable>>) -> HashSet<&'a str> {
     let mut names = HashSet::new();
     for table in tables {

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys, RootCertStore};
 
-/// The certificates in the file at `path`, each fit to be trusted.
+/// Certificates in the file at `path` that can be trusted.
 pub(crate) fn authorities(path: &Path) -> Result<Arc<[CertificateDer<'static>]>, String> {
     let certificates = certificates(path)?;
     let mut store = RootCertStore::empty();
@@ -20,7 +20,7 @@ pub(crate) fn authorities(path: &Path) -> Result<Arc<[CertificateDer<'static>]>,
     Ok(certificates.into())
 }
 
-/// What the certificates at `certificate` and the key at `key` prove together. Errors name the key of the scenario first.
+/// Identity from the certificates at `certificate` and the key at `key`. Errors begin with the key of the scenario.
 pub(crate) fn identity(
     certificate: &Path,
     key: &Path,

@@ -1,4 +1,4 @@
-//! Which certificates of a server will do, where that is not for the system's authorities to say.
+//! Verifiers of server certificates beside that for the authorities of the system.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-/// Takes whatever a server shows.
+/// Verifier that accepts every certificate.
 #[derive(Debug)]
 pub(super) struct AnyCertificate(pub(super) Arc<CryptoProvider>);
 
@@ -49,10 +49,10 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
-/// Takes the listed certificates and what they sign.
+/// Verifier that accepts the listed certificates and those that they sign.
 ///
-/// The common certificate that a server signed for itself calls itself an authority, as `openssl req -x509` makes it.
-/// Such a one is refused as a server's by the general rules; listed itself, it is as good as its name and its dates.
+/// A self-signed certificate from `openssl req -x509` calls itself an authority. The general rules refuse it as the
+/// certificate of a server. If it is listed itself, only its name and its dates count.
 #[derive(Debug)]
 pub(super) struct ListedCertificates {
     listed: Arc<[CertificateDer<'static>]>,
@@ -90,7 +90,7 @@ impl ServerCertVerifier for ListedCertificates {
             now,
         );
         match judged {
-            // The dates have been looked at before this error.
+            // The dates were checked before this error.
             Err(Error::InvalidCertificate(CertificateError::Other(_)))
                 if self.listed.contains(end_entity) =>
             {

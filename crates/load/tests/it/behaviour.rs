@@ -1,4 +1,4 @@
-//! What users send.
+//! Requests of users.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderMap, Method, Uri};
-use bakeoff_load::{Control, LoadConfig, LoadError, NotCorrect, Scenario, check_once, run};
+use bakeoff_load::{Control, IncorrectAnswer, LoadConfig, LoadError, Scenario, check_once, run};
 
 use crate::server::{
     ONE_TASK, Server, config, config_of, failures, lasting, measure, millis, requests, scenario,
@@ -160,7 +160,7 @@ async fn one_correct_answer_to_each_task_is_enough() {
         .await
         .unwrap_err();
     assert!(
-        matches!(error, NotCorrect::Load(LoadError::Host(_))),
+        matches!(error, IncorrectAnswer::Load(LoadError::Host(_))),
         "{error}"
     );
 }

@@ -92,7 +92,7 @@ impl Authority {
 }
 
 impl Pair {
-    /// What openssl makes for a server that vouches for itself: it calls itself an authority.
+    /// A self-signed certificate as openssl makes it: it calls itself an authority.
     pub(crate) fn self_signed(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();

@@ -87,11 +87,15 @@ fn what_follows_an_answer_is_no_answer_to_the_next_request() {
         );
         let _ = stream.read_to_end(&mut Vec::new());
     });
-    let measurement = measure(&scenario(ONE_TASK), &config(&url, 2, millis(150)));
+    let measurement = measure(&scenario(ONE_TASK), &config_of(&url, 3));
     assert_eq!(causes(&measurement), []);
     assert_eq!(
-        (connections.count(), measurement.connections_opened),
-        (requests(&measurement), requests(&measurement))
+        [
+            requests(&measurement),
+            connections.count(),
+            measurement.connections_opened
+        ],
+        [3; 3]
     );
 }
 

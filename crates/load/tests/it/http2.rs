@@ -17,7 +17,7 @@ use crate::server::{
 
 const HTTP2: &str = "[connection]\nhttp = \"2\"\n";
 
-/// What a server does with a request.
+/// Reaction of a server to a request.
 type Reply = fn(SendResponse<Bytes>);
 
 /// Answers every request of a connection as `reply` does; after `goodbye` of them the connection takes no more.

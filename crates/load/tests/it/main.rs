@@ -21,6 +21,8 @@ mod server;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod shares;
+#[cfg(test)]
 mod sockets;
 #[cfg(test)]
 mod unanswered;

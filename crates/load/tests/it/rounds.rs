@@ -33,7 +33,7 @@ fn a_measured_period_can_be_ended_once_all_users_have_finished_their_rounds() {
         let config = LoadConfig {
             enough: Some(Enough {
                 at_least,
-                rounds: NonZeroU32::new(rounds).unwrap(),
+                tasks_per_user: NonZeroU32::new(rounds).unwrap(),
             }),
             ..config(&server.url, 3, Duration::from_hours(1))
         };

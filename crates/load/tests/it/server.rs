@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use axum::Router;
-use bakeoff_load::{Control, Enough, LoadConfig, Progress, Scenario, Workload, run};
+use bakeoff_load::{Control, Enough, LoadConfig, Progress, Scenario, Share, Workload, run};
 use bakeoff_record::Measurement;
 use tokio_util::sync::CancellationToken;
 
@@ -81,7 +81,7 @@ pub(crate) fn raw_server(serve: impl Fn(&mut TcpStream) + Send + Sync + 'static)
     serve_raw(TcpListener::bind("127.0.0.1:0").unwrap(), serve)
 }
 
-/// The same with a listener that is there.
+/// [`raw_server`] on a given listener.
 pub(crate) fn serve_raw(
     listener: TcpListener,
     serve: impl Fn(&mut TcpStream) + Send + Sync + 'static,
@@ -161,7 +161,7 @@ pub(crate) fn lasting(url: &str, users: u32, run_time: Duration) -> LoadConfig {
         run_time: Some(Duration::from_mins(10)),
         enough: Some(Enough {
             at_least: run_time,
-            rounds: NonZeroU32::new(5).unwrap(),
+            tasks_per_user: NonZeroU32::new(5).unwrap(),
         }),
         ..config(url, users, run_time)
     }
@@ -178,6 +178,7 @@ pub(crate) fn config(url: &str, users: u32, run_time: Duration) -> LoadConfig {
         stop_timeout: Duration::from_secs(10),
         enough: None,
         seed: 1,
+        share: Share::WHOLE,
         threads: NonZeroUsize::new(2).unwrap(),
     }
 }

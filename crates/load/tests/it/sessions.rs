@@ -14,13 +14,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use bakeoff_load::{
-    Arrivals, Control, LoadConfig, Rate, Scenario, Spacing, Workload, check_once, run,
+    ArrivalRate, Control, LoadConfig, OpenModel, Scenario, Spacing, Workload, check_once, run,
 };
 use bakeoff_record::Measurement;
 
 use crate::server::{Server, config, failures, lasting, measure, millis, requests, scenario};
 
-/// How often each path was asked for.
+/// Number of requests of each path.
 type Asked = Arc<Mutex<BTreeMap<String, u64>>>;
 
 /// A shop that knows its customers by cookie and token, which have to belong together.
@@ -128,8 +128,8 @@ fn users_log_in_once_use_what_they_were_told_and_log_out() {
 #[test]
 fn an_arrival_is_a_new_user_from_login_to_logout() {
     let (server, asked) = shop();
-    let workload = Workload::Arrivals(Arrivals {
-        rates: vec![Rate::constant(100.0)],
+    let workload = Workload::OpenModel(OpenModel {
+        rates: vec![ArrivalRate::constant(100.0)],
         spacing: Spacing::Even,
         max_in_flight: std::num::NonZeroU32::new(100).unwrap(),
     });

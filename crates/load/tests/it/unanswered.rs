@@ -4,7 +4,7 @@ use bakeoff_record::times::TimeKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bakeoff_load::{Arrivals, LoadConfig, MAX_IN_FLIGHT, Rate, Spacing, Workload};
+use bakeoff_load::{ArrivalRate, LoadConfig, MAX_IN_FLIGHT, OpenModel, Spacing, Workload};
 use bakeoff_record::Summary;
 
 use crate::server::{
@@ -111,8 +111,8 @@ fn arrivals_without_an_answer_are_failures_too() {
     let (url, _) = freezing_server(20);
     let config = LoadConfig {
         stop_timeout: millis(50),
-        workload: Workload::Arrivals(Arrivals {
-            rates: vec![Rate::constant(100.0)],
+        workload: Workload::OpenModel(OpenModel {
+            rates: vec![ArrivalRate::constant(100.0)],
             spacing: Spacing::Even,
             max_in_flight: MAX_IN_FLIGHT,
         }),

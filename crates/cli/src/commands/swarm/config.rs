@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use bakeoff_load::{
-    Arrivals, HttpVersion, LoadConfig, MAX_IN_FLIGHT, Rate, Scenario, Spacing, Workload,
+    ArrivalRate, HttpVersion, LoadConfig, MAX_IN_FLIGHT, OpenModel, Scenario, Share, Spacing,
+    Workload,
 };
 
 use super::otlp::{self, Collector};
@@ -32,7 +33,7 @@ impl SwarmConfig {
         let mut scenario = Scenario::open(&args.scenario)?;
         scenario.select_users(&args.user_classes)?;
         scenario.select(&args.load.tags, &args.load.exclude_tags)?;
-        let connecting = scenario.connecting_mut();
+        let connecting = scenario.connection_settings_mut();
         connecting.insecure |= args.server.insecure;
         if args.server.http2 {
             connecting.http = HttpVersion::Http2;
@@ -73,6 +74,7 @@ fn load_config(args: &LoadArgs, host: String, scenario: &Scenario) -> LoadConfig
         stop_timeout: args.stop_timeout,
         enough: None,
         seed: args.seed,
+        share: Share::WHOLE,
         threads: args
             .threads
             .or_else(|| std::thread::available_parallelism().ok())
@@ -83,8 +85,8 @@ fn load_config(args: &LoadArgs, host: String, scenario: &Scenario) -> LoadConfig
 /// Workload of the command line, an arrival rate or users, over that of the scenario.
 fn workload(args: &LoadArgs, of_scenario: &Workload) -> Workload {
     if let Some(rate) = args.arrival_rate {
-        return Workload::Arrivals(Arrivals {
-            rates: vec![Rate::constant(rate)],
+        return Workload::OpenModel(OpenModel {
+            rates: vec![ArrivalRate::constant(rate)],
             spacing: Spacing::Poisson,
             max_in_flight: args.max_in_flight.unwrap_or(MAX_IN_FLIGHT),
         });
@@ -99,7 +101,7 @@ fn workload(args: &LoadArgs, of_scenario: &Workload) -> Workload {
             users: args.users.unwrap_or(NonZeroU32::MIN),
             spawn_rate: args.spawn_rate.unwrap_or(1.0),
         },
-        Workload::Arrivals(arrivals) => Workload::Arrivals(Arrivals {
+        Workload::OpenModel(arrivals) => Workload::OpenModel(OpenModel {
             max_in_flight: args.max_in_flight.unwrap_or(arrivals.max_in_flight),
             ..arrivals
         }),
@@ -158,7 +160,7 @@ mod tests {
             Some(Duration::ZERO)
         );
         let most_in_flight = |flags| match load_of(arrivals, flags).workload {
-            Workload::Arrivals(arrivals) => arrivals.max_in_flight.get(),
+            Workload::OpenModel(arrivals) => arrivals.max_in_flight.get(),
             other => panic!("{other:?}"),
         };
         assert_eq!(most_in_flight(""), 7);

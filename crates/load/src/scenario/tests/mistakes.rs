@@ -1,4 +1,4 @@
-//! What is wrong with a scenario, in words.
+//! Errors of scenario files.
 
 use super::*;
 
@@ -72,7 +72,7 @@ fn a_mistake_is_named_with_its_file_line_and_key() {
         ),
         (
             "[load]\nusers = 2\nstages = [{ duration = \"1s\", users = 3 }]\n",
-            "3: `stages` say how many users there are",
+            "3: `stages` set the number of users",
         ),
         (
             "[load]\narrival_rate = 0\n",
@@ -84,7 +84,7 @@ fn a_mistake_is_named_with_its_file_line_and_key() {
         ),
         (
             "[load]\nusers = 2\narrival_rate = 50\n",
-            "3: with `arrival_rate` requests arrive by themselves",
+            "3: an open model with `arrival_rate` has no users",
         ),
         (
             "[load]\narrivals = \"often\"\n",
@@ -170,11 +170,11 @@ fn a_mistake_in_a_task_is_named_with_its_line_and_key() {
         ),
         (
             "path = \"/\"\nmethod = \"GET IT\"",
-            "3: `method` must be one such as GET, POST or PURGE",
+            "3: `method` must be an HTTP method other than CONNECT, such as GET, POST or PURGE",
         ),
         (
             "path = \"/\"\nmethod = \"connect\"",
-            "3: `method` must be one such as GET, POST or PURGE, and not CONNECT",
+            "3: `method` must be an HTTP method other than CONNECT",
         ),
         (
             "path = \"/${random_int:2:1}\"",
@@ -290,11 +290,11 @@ fn a_bad_data_file_is_named_with_its_line() {
     let cases = [
         (
             "",
-            "rows.jsonl has no rows; it needs one JSON object a line",
+            "cannot read rows from rows.jsonl: it has none; write one JSON object a line",
         ),
         (
             "\u{feff}\n  \n",
-            "rows.jsonl has no rows; it needs one JSON object a line",
+            "cannot read rows from rows.jsonl: it has none; write one JSON object a line",
         ),
         (
             "{\"x\": \"a\"}\n{\"x\": nan}\n",

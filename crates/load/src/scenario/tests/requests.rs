@@ -1,4 +1,4 @@
-//! What the requests of a task are made of, and which tasks take part.
+//! Requests of tasks, and the selection of tasks.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn forms_are_encoded_with_their_columns() {
     let scenario = scenario.unwrap();
     let task = &scenario.users()[0].tasks()[0];
     assert_eq!(
-        task.requests[0].body.made().of(0),
+        task.requests[0].body.built().of(0),
         "full%20name=x%3Da%26b%20%C3%A4&b=1&b=2.50&b=true&a="
     );
     assert_eq!(
@@ -45,7 +45,7 @@ fn the_environment_is_filled_in_and_missed() {
 fn body_of(task: &str) -> String {
     let scenario = parse(&format!("[[task]]\npath = \"/\"\n{task}")).unwrap();
     let request = &scenario.users()[0].tasks()[0].requests[0];
-    String::from_utf8(request.body.made().of(0).to_vec()).unwrap()
+    String::from_utf8(request.body.built().of(0).to_vec()).unwrap()
 }
 
 #[test]
@@ -77,11 +77,11 @@ fn numbers_of_rows_are_sent_as_they_are_written() {
     let scenario = parse_in(&folder, task).unwrap();
     let request = &scenario.users()[0].tasks()[0].requests[0];
     assert_eq!(
-        request.path.made().of(0),
+        request.path.built().of(0),
         "/1.10/123456789012345678901234567890"
     );
     assert_eq!(
-        request.body.made().of(0),
+        request.body.built().of(0),
         r#"{"n":1.10,"o":{"z": 1e2, "a": 0},"t":"123456789012345678901234567890!"}"#
     );
 }
@@ -91,7 +91,7 @@ fn a_null_is_part_of_json_and_not_of_a_text() {
     let folder = folder("{\"n\": null}");
     let scenario = parse_in(&folder, "path = \"/\"\njson = { n = \"${n}\" }").unwrap();
     let request = &scenario.users()[0].tasks()[0].requests[0];
-    assert_eq!(request.body.made().of(0), r#"{"n":null}"#);
+    assert_eq!(request.body.built().of(0), r#"{"n":null}"#);
     let error = error_in(&folder, "path = \"/${n}\"");
     assert!(
         error.starts_with("rows.jsonl:1: the column `n` is null"),
@@ -111,8 +111,8 @@ fn tables_are_rows_of_texts() {
         let text = format!("{task}data = {{ file = \"{file}\" }}");
         let scenario = Scenario::parse(&text, &folder.path().join("s.toml")).unwrap();
         let request = &scenario.users()[0].tasks()[0].requests[0];
-        assert_eq!(request.path.made().of(0), "/Ada%2C%20L");
-        assert_eq!(request.body.made().of(1), r#"{"age":"7"}"#);
+        assert_eq!(request.path.built().of(0), "/Ada%2C%20L");
+        assert_eq!(request.body.built().of(1), r#"{"age":"7"}"#);
     }
     fs::write(folder.path().join("c.csv"), "name,age\nAda,1\nBob\n").unwrap();
     let text = format!("{task}data = {{ file = \"c.csv\" }}");
@@ -129,9 +129,9 @@ fn rows_can_be_in_the_scenario_itself() {
     let scenario = scenario.unwrap();
     let task = &scenario.users()[0].tasks()[0];
     assert_eq!(task.rows, 2);
-    assert_eq!(task.requests[0].path.made().of(1), "/b");
-    assert_eq!(task.requests[0].body.made().of(0), r#"{"n":1.0}"#);
-    assert_eq!(task.requests[0].body.made().of(1), r#"{"n":[1]}"#);
+    assert_eq!(task.requests[0].path.built().of(1), "/b");
+    assert_eq!(task.requests[0].body.built().of(0), r#"{"n":1.0}"#);
+    assert_eq!(task.requests[0].body.built().of(1), r#"{"n":[1]}"#);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_column_comes_before_a_value_that_is_made() {
     let folder = folder("{\"uuid\": \"mine\"}");
     let scenario = parse_in(&folder, "path = \"/${uuid}\"").unwrap();
     let request = &scenario.users()[0].tasks()[0].requests[0];
-    assert_eq!(request.path.made().of(0), "/mine");
+    assert_eq!(request.path.built().of(0), "/mine");
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn fields_and_files_are_parts_of_a_body() {
         ),
         format!("--{boundary}--\r\n"),
     ];
-    assert_eq!(request.body.made().of(0), expected.concat().as_bytes());
+    assert_eq!(request.body.built().of(0), expected.concat().as_bytes());
     assert_eq!(scenario.data_files().len(), 1);
 }
 
@@ -225,7 +225,7 @@ fn columns_are_encoded_for_the_path() {
         "path = \"/find/${name}?q=${name}&literal=$${name}\"",
     )
     .unwrap();
-    let path = scenario.users()[0].tasks()[0].requests[0].path.made();
+    let path = scenario.users()[0].tasks()[0].requests[0].path.built();
     assert_eq!(
         path.of(0),
         "/find/a%2Fb%20%C3%A4%3F?q=a%2Fb%20%C3%A4%3F&literal=$%7Bname%7D"
@@ -258,7 +258,7 @@ fn a_mistake_in_a_user_class_is_named_with_its_line() {
         ),
         (
             "[[task]]\npath = \"/\"\n[[task.request]]\npath = \"/\"",
-            "1: a task with [[…request]] tables has its `path`",
+            "1: in a task with [[…request]] tables, `path`",
         ),
         (
             "[[task]]\n[[task.request]]\npath = \"/\"\nweight = 2",
@@ -337,5 +337,8 @@ fn classes_are_selected_by_name() {
     assert_eq!(select(&[]).unwrap(), "abc");
     assert_eq!(select(&["c", "a"]).unwrap(), "ac");
     let error = select(&["d"]).unwrap_err().to_string();
-    assert_eq!(error, "there is no [[user]] \"d\"; there are: a, b, c");
+    assert_eq!(
+        error,
+        "cannot select the user class \"d\": the scenario has only a, b, c"
+    );
 }
