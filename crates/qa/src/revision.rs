@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use sha2::{Digest, Sha256};
 
 use crate::error::ModelError;
-use crate::files::ModelFiles;
+use crate::files::{ModelFiles, folder_of};
 use crate::weights::FoundWeights;
 
 /// First twelve hexadecimal digits of the SHA-256 of all files that affect a model's answers.
@@ -65,7 +65,7 @@ impl Revision {
 /// # Errors
 /// [`ModelError::Read`].
 fn onnx_weights(graph: &Path) -> Result<Vec<PathBuf>, ModelError> {
-    let folder = graph.parent().unwrap_or(graph);
+    let folder = folder_of(graph);
     let failed = |source| ModelError::Read {
         path: folder.to_owned(),
         source,

@@ -1,16 +1,17 @@
 //! The answer of an experiment in one sentence.
 
-use bakeoff_analysis::analysis::{Analysis, ContenderResult};
-use bakeoff_analysis::comparison::Metric;
+use bakeoff_analysis::analysis::Analysis;
+use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
+use bakeoff_record::metric::{Metric, Unit};
 use bakeoff_record::times::TimeKind;
 
 /// Who is better than the baseline, by how much, and what is not shown: in one sentence that follows from the verdicts.
 pub fn answer(experiment: &Experiment, analysis: &Analysis) -> String {
     let baseline = &experiment.plan.baseline;
-    let compared: Vec<&ContenderResult> = analysis
+    let compared: Vec<&Judged> = analysis
         .contenders()
         .filter(|result| result.verdict != Verdict::Baseline)
         .collect();
@@ -26,7 +27,7 @@ pub fn answer(experiment: &Experiment, analysis: &Analysis) -> String {
     {
         return format!("Nothing can be compared: the baseline, {baseline}, was not measured.");
     }
-    let metric = Metric::from(experiment.plan.primary);
+    let metric = experiment.plan.primary;
     let clauses: Vec<String> = GROUPS
         .iter()
         .filter_map(|group| group.clause(&compared, metric, baseline))
@@ -46,7 +47,7 @@ pub fn answer(experiment: &Experiment, analysis: &Analysis) -> String {
 pub(super) fn closed_load(experiment: &Experiment, analysis: &Analysis) -> Option<String> {
     let plan = &experiment.plan;
     let baseline = analysis.baseline().filter(|_| !plan.users_pause)?;
-    let total = &baseline.summary.total;
+    let total = &baseline.measured().summary.total;
     let (rate, mean) = (
         total.successes_per_second()?,
         total.times[TimeKind::Response].mean()?,
@@ -61,7 +62,7 @@ pub(super) fn closed_load(experiment: &Experiment, analysis: &Analysis) -> Optio
             "{} who never pause are all waiting for an answer all the time, so response times repeat the throughput: for {}, {} users over {} \
              requests per second are {} ms, and the mean response time was {} ms{other_loads}.",
             words::several(plan.users as usize, "user"),
-            baseline.contender.name,
+            baseline.name(),
             plan.users,
             words::figure(rate),
             words::figure(f64::from(plan.users) / rate * 1e3),
@@ -143,13 +144,8 @@ const GROUPS: [Group; 9] = [
 ];
 
 impl Group {
-    fn clause(
-        &self,
-        compared: &[&ContenderResult],
-        metric: Metric,
-        baseline: &str,
-    ) -> Option<String> {
-        let mut members: Vec<&ContenderResult> = compared
+    fn clause(&self, compared: &[&Judged], metric: Metric, baseline: &str) -> Option<String> {
+        let mut members: Vec<&Judged> = compared
             .iter()
             .filter(|result| (self.holds)(&result.verdict))
             .copied()
@@ -158,7 +154,7 @@ impl Group {
             return None;
         }
         // The best comes first.
-        let gain = |result: &ContenderResult| {
+        let gain = |result: &Judged| {
             let ratio = ratio(result, metric).map_or(1.0, |(point, _)| point).ln();
             if metric.more_is_better() {
                 -ratio
@@ -170,10 +166,10 @@ impl Group {
         let names: Vec<String> = members
             .iter()
             .map(|result| {
-                let name = &result.contender.name;
+                let name = result.name();
                 match ratio(result, metric).filter(|_| self.with_figures) {
                     Some((_, figures)) => format!("{name} ({figures})"),
-                    None => name.clone(),
+                    None => name.to_owned(),
                 }
             })
             .collect();
@@ -197,7 +193,7 @@ pub(super) fn is_judged(verdict: &Verdict) -> bool {
     )
 }
 
-fn ratio(result: &ContenderResult, metric: Metric) -> Option<(f64, String)> {
+fn ratio(result: &Judged, metric: Metric) -> Option<(f64, String)> {
     let estimate = result.comparison(metric)?.estimate?;
     let point = words::figure(estimate.point_estimate);
     let interval = estimate.confidence_interval;
@@ -213,8 +209,8 @@ fn ratio(result: &ContenderResult, metric: Metric) -> Option<(f64, String)> {
 
 /// Much or many.
 fn comparative(metric: Metric) -> &'static str {
-    match metric {
-        Metric::RequestsPerSecond => "many",
+    match metric.unit() {
+        Unit::PerSecond => "many",
         _ => "long",
     }
 }
@@ -222,7 +218,7 @@ fn comparative(metric: Metric) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bakeoff_record::experiment::PrimaryMetric;
+
     use bakeoff_record::fixture;
 
     fn said(experiment: &Experiment) -> String {
@@ -255,7 +251,7 @@ mod tests {
     #[test]
     fn response_times_are_longer_rather_than_more() {
         let mut experiment = fixture::experiment(&[("new", &[500; 6]), ("old", &[1000; 6])], "old");
-        experiment.plan.primary = PrimaryMetric::MedianResponseTime;
+        experiment.plan.primary = Metric::MEDIAN_RESPONSE_TIME;
         assert_eq!(
             said(&experiment),
             "By median response time, new (2.00 times as long, 2.00 to 2.00) is worse than old."

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use super::answer::is_judged;
 use super::gate::{self, Gates};
-use bakeoff_analysis::analysis::{Analysis, ContenderResult};
-use bakeoff_analysis::comparison::Metric;
+use bakeoff_analysis::analysis::Analysis;
 use bakeoff_analysis::interpretation::verdict_sentence;
+use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
@@ -65,11 +65,11 @@ fn test_case(class: &str, outcome: &ThresholdOutcome) -> String {
 /// that is not measurable here, is skipped, with the reason, unless a limit asks for more.
 pub fn render_experiment(experiment: &Experiment, gates: Gates) -> String {
     let analysis = Analysis::of(experiment);
-    let compared: Vec<&ContenderResult> = analysis
+    let compared: Vec<&Judged> = analysis
         .contenders()
         .filter(|result| result.verdict != Verdict::Baseline)
         .collect();
-    let cases: Vec<(&ContenderResult, Outcome)> = compared
+    let cases: Vec<(&Judged, Outcome)> = compared
         .iter()
         .map(|result| (*result, Outcome::of(result, experiment, &analysis, gates)))
         .collect();
@@ -94,12 +94,12 @@ pub fn render_experiment(experiment: &Experiment, gates: Gates) -> String {
     </properties>
 "#,
         escaped(&experiment.plan.baseline),
-        Metric::from(experiment.plan.primary).name(),
+        experiment.plan.primary.name(),
         escaped(&experiment.bakeoff_version),
     );
     for (result, outcome) in cases {
         let sentence = escaped(&verdict_sentence(result, &experiment.plan, &analysis));
-        let contender = escaped(&result.contender.name);
+        let contender = escaped(result.name());
         let case = format!(r#"    <testcase classname="{name}" name="{contender}" time="0">"#);
         let label = result.verdict.label();
         let outcome = match outcome {
@@ -129,13 +129,8 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn of(
-        result: &ContenderResult,
-        experiment: &Experiment,
-        analysis: &Analysis,
-        gates: Gates,
-    ) -> Self {
-        let name = result.contender.name.as_str();
+    fn of(result: &Judged, experiment: &Experiment, analysis: &Analysis, gates: Gates) -> Self {
+        let name = result.name();
         let failed = |kind, why| Self::Failed { kind, why };
         if matches!(result.verdict, Verdict::Failed { .. }) {
             return failed("failed", None);
@@ -261,7 +256,7 @@ mod tests {
             );
             assert!(
                 xml.contains(
-                    "<failure type=\"failed\" message=\"failed\">new failed: in 1 of 6 turns"
+                    "<failure type=\"failed\" message=\"failed\">new failed in 1 of 6 turns:"
                 ),
                 "{xml}"
             );
@@ -274,7 +269,7 @@ mod tests {
         let xml = render_experiment(&experiment, worse(0.05));
         assert!(
             xml.contains("skipped=\"1\"")
-                && xml.contains("<skipped message=\"Nothing can be claimed")
+                && xml.contains("<skipped message=\"new cannot be compared with old yet")
         );
         assert!(!xml.contains("<failure"));
     }

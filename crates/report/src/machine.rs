@@ -1,7 +1,7 @@
 //! The machine of a measurement in words: what it is, and what its processor is and can do.
 
 use bakeoff_analysis::words;
-use bakeoff_record::experiment::Machine;
+use bakeoff_record::machine::Machine;
 
 /// The machine, a line for itself and one for its processor where more is known than the processor's name.
 pub(super) fn lines(machine: &Machine) -> Vec<String> {

@@ -2,7 +2,6 @@
 
 use crate::document::{Cell, Table};
 use crate::machine;
-use bakeoff_analysis::comparison::Metric;
 use bakeoff_analysis::statistics::fewest_blocks;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Contender, ContenderKind, Experiment, Fact, Restart};
@@ -29,7 +28,7 @@ pub(in super::super) fn plan(experiment: &Experiment, detail: Detail) -> Vec<Str
         format!("Plan: {}.", turns(experiment)),
         format!(
             "Verdict: by the {}, against {}; a difference of up to {} does not count.",
-            Metric::from(plan.primary).name(),
+            plan.primary.name(),
             plan.baseline,
             words::percent(plan.same_ratio)
         ),
