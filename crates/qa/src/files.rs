@@ -357,7 +357,7 @@ pub(crate) fn refuse_lfs_pointer(path: &Path) -> Result<(), ModelError> {
     }
 }
 
-/// The folder that a file lies in; `.` for a name alone, whose parent is an empty path.
+/// Folder of a file; `.` for a file name without a folder.
 pub(crate) fn folder_of(file: &Path) -> &Path {
     let folder = file
         .parent()
