@@ -422,7 +422,7 @@ mod tests {
         assert_eq!((at(0.5), at(0.96)), ((10, false), (10, false)));
         assert_eq!((at(0.97), at(1.0)), ((5000, true), (5000, true)));
         assert_eq!((row.requests(), row.failures()), (100, 4));
-        // One that was given up early may have taken longer than all that were answered later.
+        // A request that was given up early may have taken longer than all requests that were answered later.
         let ages = &mut measurement.requests[0].times[TimeKind::Unanswered];
         ages.record(Duration::from_millis(1));
         let row = Summary::of([&measurement]).total;

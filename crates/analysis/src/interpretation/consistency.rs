@@ -102,7 +102,7 @@ pub(super) fn blocks(case: &Case<'_>) -> Vec<String> {
         figures.sort_by(f64::total_cmp);
         let (low, high) = (*figures.first()?, *figures.last()?);
         let middle = figures[(figures.len() - 1) / 2];
-        // Both ways alike: half as much is as far away as twice as much.
+        // On the log scale: half as much is as far away as twice as much.
         let furthest = (high / middle).max(middle / low) - 1.0;
         let agree = if furthest > MUCH_BETWEEN_BLOCKS {
             format!(

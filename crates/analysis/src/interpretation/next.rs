@@ -301,7 +301,7 @@ pub(super) fn longer_warm_up(case: &Case<'_>) -> Vec<String> {
         let name = result.name();
         (unsettled * 2 > turns).then(|| format!("{name} ({unsettled} of {turns} turns)"))
     });
-    // Where the machine was disturbed throughout, that is a cause which no warm-up removes.
+    // A longer warm-up does not help on a machine that was disturbed throughout.
     if unsettled.is_empty() || is_disturbed_throughout(case) {
         return Vec::new();
     }

@@ -272,7 +272,7 @@ pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
                 let mut gates = result.gates.iter();
                 gates.any(|reading| reading.gate == gate && reading.beyond.is_some())
             };
-            // What a delayed generator did not send says nothing about a contender.
+            // Requests that a delayed generator did not send say nothing about a contender.
             let is_contenders = is_beyond(Gate::NotSent) && !OF_GENERATOR.into_iter().any(is_beyond);
             (is_contenders && result.verdict != Verdict::Control).then(|| {
                 format!(

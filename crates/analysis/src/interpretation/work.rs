@@ -72,7 +72,7 @@ pub(super) fn bodies(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
         let actual = result.measured().summary.total.average_body_bytes()?;
         let sample = result.measured().agreement.as_ref();
-        // The same answers written in another way.
+        // Equal answers may be written in another way.
         if sample.is_some_and(|sample| sample.compared > 0 && sample.differing == 0) {
             return None;
         }

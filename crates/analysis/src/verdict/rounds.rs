@@ -121,6 +121,6 @@ fn five_rounds_give_the_rate_of_every_kind_of_server() {
         assert!(cycles.abs() < 0.01, "{server:?} {cycles:+.4}");
         furthest_window = furthest_window.max(window.abs());
     }
-    // What a count in the same window is off by.
+    // Error of a count in the same window.
     assert!(furthest_window > 0.04, "{furthest_window}");
 }

@@ -167,7 +167,7 @@ fn a_crash_is_a_failed_turn_with_and_without_a_run() {
             what: "it ended with exit status: 9 under load; its last log lines:\nbye".to_owned(),
         });
     }
-    // What happens under another load is another matter.
+    // Turns under another load do not count.
     experiment.problems.push(Problem {
         load: RunLoad::Arrivals { per_second: 1.0 },
         ..experiment.problems[0].clone()

@@ -106,7 +106,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
                 of_new(experiment, |run| run.measurement.connections_opened = 1000);
             }),
             "new opened 1.00 connections for each request, and old kept its connections open (0.070)",
-            // One that fails loses its connections whoever closes them.
+            // A contender that fails loses its connections, whichever side closes them.
             but(|experiment| {
                 of_new(experiment, |run| {
                     run.measurement = fixture::measurement("/answer", &[10; 90], &[1; 10], 1);
@@ -122,7 +122,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
                 });
             }),
             "The answers of new have 1.00 bytes on average, and those of old have 64.0",
-            // The same answers, written more briefly.
+            // Equal answers, written more briefly.
             but(|experiment| {
                 experiment.agreements.push(same_answers());
                 of_new(experiment, |run| {
