@@ -15,7 +15,7 @@ use bakeoff_record::metric::Metric;
 pub struct Analysis {
     /// One per contender, in the order of the experiment.
     pub results: Vec<Judged>,
-    /// Blocks that are not judged, since something on the machine disturbed them.
+    /// Blocks that are left out of the verdict, since something on the machine disturbed them.
     pub voided: Vec<VoidedBlock>,
     /// Difference of the baseline from itself by the primary metric; `None` without a control or without a block.
     pub noise: Option<Noise>,
@@ -36,7 +36,7 @@ pub struct UnderLoad {
     pub primary: Metric,
     /// One per contender, in the order of the experiment.
     pub results: Vec<Judged>,
-    /// Blocks that are not judged, since something on the machine disturbed them.
+    /// Blocks that are left out of the verdict, since something on the machine disturbed them.
     pub voided: Vec<VoidedBlock>,
     /// Difference of the baseline from itself; `None` without a control or without a block.
     pub noise: Option<Noise>,

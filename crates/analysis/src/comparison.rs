@@ -5,29 +5,29 @@ use crate::statistics::{Estimate, estimate_ratio, seed_of, sign_flip_p};
 use bakeoff_record::experiment::Run;
 use bakeoff_record::metric::Metric;
 
-/// The ratio of a contender's figures to the baseline's.
+/// Ratio of a contender's figures to the baseline's.
 ///
 /// All metrics but the primary one are exploratory: their intervals are not corrected for there being several,
 /// so that about one in twenty misses the truth, and no verdict is drawn from them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    /// What is compared.
+    /// Metric of the comparison.
     pub metric: Metric,
     /// One ratio for each block in which both were measured to the end.
     pub blocks: Vec<BlockRatio>,
-    /// The ratio behind them; `None` without such a block.
+    /// Ratio behind those of the blocks; `None` without such a block.
     pub estimate: Option<Estimate>,
-    /// How likely chance alone would make a difference as large, by an exact paired sign-flip test over the blocks,
+    /// p-value of an exact paired sign-flip test over the blocks,
     /// not corrected for there being several comparisons; `None` without a block.
     pub p_value: Option<f64>,
 }
 
-/// The ratio within one block.
+/// Ratio within one block.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BlockRatio {
-    /// The block, from 1.
+    /// Block, from 1.
     pub block: u32,
-    /// The contender's figure over the baseline's.
+    /// Ratio of the contender's figure to the baseline's.
     pub ratio: f64,
 }
 
@@ -61,13 +61,13 @@ impl Comparison {
         }
     }
 
-    /// Whether there are enough blocks for an interval.
+    /// `true` if there are enough blocks for an interval.
     pub(crate) fn has_interval(&self) -> bool {
         self.estimate
             .is_some_and(|estimate| estimate.confidence_interval.is_some())
     }
 
-    /// The lowest and highest ratio of any block; `None` without blocks.
+    /// Lowest and highest ratio of any block; `None` without blocks.
     pub fn range(&self) -> Option<(f64, f64)> {
         let ratios = || self.blocks.iter().map(|block| block.ratio);
         Some((

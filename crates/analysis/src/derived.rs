@@ -23,88 +23,88 @@ pub use gates::{
     FailedTurnRecord, GateRecord, NoiseRecord, PercentileIntervalRecord, VoidedBlockRecord,
 };
 
-/// The record of `experiment` with everything that follows from it.
+/// Record of `experiment` with the conclusions from it.
 pub fn experiment_record(experiment: &Experiment) -> ExperimentRecord<DerivedRecord> {
     let derived = DerivedRecord::of(&Analysis::of(experiment), experiment);
     ExperimentRecord::new(experiment, derived)
 }
 
-/// Everything that follows from an experiment.
+/// Conclusions from an experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DerivedRecord {
     /// One per contender, in the order of the experiment.
     pub results: Vec<ResultRecord>,
-    /// Blocks that are not judged.
+    /// Blocks that are left out of the verdict.
     #[serde(default)]
     pub voided_blocks: Vec<VoidedBlockRecord>,
     /// Difference of the baseline from itself; `null` without second turns of it.
     #[serde(default)]
     pub noise: Option<NoiseRecord>,
-    /// The relative difference that does not count, 0.05 for 5 %: the plan's, or the noise where that is more.
+    /// Relative difference that does not count, 0.05 for 5 %: the plan's, or the noise where that is more.
     #[serde(default)]
     pub band_ratio: Option<f64>,
-    /// The same for each rate at which requests arrived, lowest first.
+    /// Results at each arrival rate, lowest rate first.
     #[serde(default)]
     pub at_rates: Vec<AtRateRecord>,
-    /// How far each contender goes; empty without a sweep.
+    /// Capacity of each contender; empty without a sweep.
     #[serde(default)]
     pub sweeps: Vec<SweepRecord>,
-    /// What the figures mean, in words.
+    /// Interpretation of the figures in sentences.
     pub interpretation: Vec<ParagraphRecord>,
 }
 
-/// What the runs at one rate of arrivals amount to.
+/// Results at one arrival rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AtRateRecord {
-    /// The rate.
+    /// Arrival rate, in requests per second.
     pub arrivals_per_second: f64,
     /// One per contender, in the order of the experiment; verdicts are by the 95th percentile of the response time.
     pub results: Vec<ResultRecord>,
 }
 
-/// How far a contender goes.
+/// Capacity of a contender.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SweepRecord {
-    /// Its name.
+    /// Name of the contender.
     pub contender: String,
-    /// The fewest users with 95 % of its highest rate, the middle of the blocks.
+    /// Fewest users with 95 % of its highest rate, the middle of the blocks.
     pub knee_users: Option<u32>,
     /// Successful requests per second there.
     pub knee_per_second: Option<EstimateRecord>,
-    /// The highest rate at which the plan's objective was kept.
+    /// Highest rate at which the plan's objective was kept.
     pub slo_per_second: Option<EstimateRecord>,
     /// One point per number of users.
     pub curve: Vec<SweepPointRecord>,
 }
 
-/// What a contender did with so many users.
+/// Results of one contender with one number of users.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SweepPointRecord {
-    /// The users.
+    /// Number of users.
     pub users: u32,
-    /// The statistics of all blocks together.
+    /// Statistics of all blocks together.
     pub total: SummaryRowRecord,
 }
 
-/// A percentile of a contender's response times against the baseline's.
+/// Percentile of a contender's response times against the baseline's.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShiftRecord {
-    /// The quantile, 0.95 for the 95th percentile.
+    /// Quantile, 0.95 for the 95th percentile.
     pub quantile: f64,
-    /// The baseline's, of all runs together.
+    /// Time of the baseline, of all runs together.
     pub baseline_ms: f64,
-    /// The contender's, of all runs together.
+    /// Time of the contender, of all runs together.
     pub contender_ms: f64,
-    /// The contender's over the baseline's; `null` where a block has too few requests to have that quantile.
+    /// Ratio of the contender's time to the baseline's; `null` if a block has too few requests to have that quantile.
     pub ratio: Option<EstimateRecord>,
 }
 
-/// What one contender's runs amount to.
+/// Results of one contender.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(
@@ -140,44 +140,45 @@ pub struct ResultRecord {
     pub adjusted_p: Option<f64>,
 }
 
-/// What may be said about a contender against the baseline.
+/// Verdict on a contender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerdictRecord {
-    /// One of `baseline`, `control`, `better`, `slightly_better`, `same`, `slightly_worse`, `worse`, `not_shown`, `too_few_blocks`,
+    /// Word for the verdict: `baseline`, `control`, `better`, `slightly_better`, `same`, `slightly_worse`, `worse`,
+    /// `not_shown`, `too_few_blocks`,
     /// `failed`,
     /// `no_baseline` and `not_measurable`.
     pub verdict: String,
-    /// How many more blocks would allow to say more, where that is what is missing.
+    /// Number of further blocks that a verdict needs; `null` if blocks are not what is missing.
     pub more_blocks: Option<u32>,
-    /// Why nothing can be said, where something stands in the way.
+    /// Reason why no verdict is possible; `null` if a verdict is possible.
     pub obstacle: Option<String>,
 }
 
-/// A contender's figures over the baseline's, by one metric.
+/// Ratio of a contender's figures to the baseline's, by one metric.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ComparisonRecord {
     /// `requests_per_second`, `median_response_time`, `p95_response_time`, `p99_response_time` or `cpu_per_request`.
     pub metric: String,
-    /// Whether a ratio above 1 is the better one.
+    /// `true` if a ratio above 1 is the better one.
     pub more_is_better: bool,
-    /// The geometric mean of the blocks' ratios; `null` without blocks.
+    /// Geometric mean of the blocks' ratios; `null` without blocks.
     pub point_estimate_ratio: Option<f64>,
-    /// The lower end of the interval; `null` where there are too few blocks for one.
+    /// Lower end of the interval; `null` where there are too few blocks for one.
     pub low_ratio: Option<f64>,
-    /// The upper end of the interval; `null` where there are too few blocks for one.
+    /// Upper end of the interval; `null` where there are too few blocks for one.
     pub high_ratio: Option<f64>,
-    /// The confidence of the interval, 0.95.
+    /// Confidence of the interval, 0.95.
     pub confidence_ratio: f64,
-    /// How likely chance alone would make a difference as large, before any correction; `null` without blocks.
+    /// p-value before any adjustment; `null` without blocks.
     #[serde(default)]
     pub p_value: Option<f64>,
-    /// The ratio in each block in which both were measured to the end.
+    /// Ratio in each block in which both were measured to the end.
     pub blocks: Vec<BlockRatioRecord>,
 }
 
-/// The ratio within one block.
+/// Ratio within one block.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(

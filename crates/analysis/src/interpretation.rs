@@ -1,7 +1,7 @@
-//! What the figures mean, in plain English, by rules.
+//! Interpretation of the figures in plain English, by rules.
 //!
-//! [`RULES`] is all of them. Every sentence names the figures that it rests on; what was not shown is never called equal,
-//! and what was not measured is not mentioned.
+//! [`RULES`] holds all rules. Every sentence names its figures. A difference that is not shown is never called equality,
+//! and a figure that was not measured is not mentioned.
 
 use crate::analysis::Analysis;
 use bakeoff_record::experiment::Experiment;
@@ -27,9 +27,9 @@ pub use so_far::render_so_far;
 /// One paragraph of the interpretation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paragraph {
-    /// What it is about.
+    /// Heading of the paragraph.
     pub heading: String,
-    /// Its sentences, in order.
+    /// Sentences, in order.
     pub sentences: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! How well the percentiles of the response time are known from so many requests.
+//! Precision of the percentiles of the response time.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use crate::statistics::{effective_count, quantile_ranks};
 use bakeoff_record::run::Measurement;
 use bakeoff_record::times::Times;
 
-/// The percentiles that intervals are given for.
+/// Percentiles that intervals are given for.
 pub const QUANTILES: [f64; 4] = [0.5, 0.95, 0.99, 0.999];
 
-/// How well a contender's percentiles are known from its requests, all blocks taken as one sample.
+/// Precision of a contender's percentiles, all blocks taken as one sample.
 ///
 /// This says how precise the figures are, not how much they would differ in other blocks: that is in the comparison.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +40,7 @@ impl Precision {
     }
 }
 
-/// The mean response time of each whole second of the measured period, in seconds.
+/// Mean response time of each whole second of the measured period, in seconds.
 fn second_means(measurement: &Measurement) -> impl Iterator<Item = f64> {
     let seconds = measurement.measured_seconds();
     seconds.filter_map(|second| {

@@ -1,4 +1,4 @@
-//! How a contender's response times lie against the baseline's, percentile by percentile.
+//! Shift function: a contender's response times against the baseline's, percentile by percentile.
 
 use bakeoff_record::times::TimeKind;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use bakeoff_record::experiment::Run;
 use bakeoff_record::summary::Summary;
 use bakeoff_record::times::Times;
 
-/// The quantiles that are compared.
+/// Quantiles that are compared.
 pub const QUANTILES: [f64; 12] = [
     0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999,
 ];
@@ -21,18 +21,18 @@ pub const QUANTILES: [f64; 12] = [
 /// comparison, and not corrected for there being several.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shift {
-    /// The quantile, 0.95 for the 95th percentile.
+    /// Quantile, 0.95 for the 95th percentile.
     pub quantile: f64,
-    /// The baseline's, of all runs together.
+    /// Time of the baseline, of all runs together.
     pub baseline: Duration,
-    /// The contender's, of all runs together.
+    /// Time of the contender, of all runs together.
     pub contender: Duration,
-    /// The contender's over the baseline's; `None` where a block has too few requests to have that quantile.
+    /// Ratio of the contender's time to the baseline's; `None` if a block has too few requests to have that quantile.
     pub ratio: Option<Estimate>,
 }
 
 impl Shift {
-    /// The points at [`QUANTILES`] where both have any response times.
+    /// Points at [`QUANTILES`] where both have any response times.
     pub(crate) fn all(
         contender: &Measured,
         baseline: &Measured,
@@ -74,7 +74,7 @@ impl Shift {
     }
 }
 
-/// Whether there are enough values for one of them to lie beyond the quantile.
+/// `true` if there are enough values for one of them to lie beyond the quantile.
 pub(crate) fn has_quantile(times: &Times, quantile: f64) -> bool {
     times.count() as f64 * (1.0 - quantile) >= 1.0 - 1e-9
 }

@@ -17,16 +17,16 @@ pub(crate) use self::seed::seed_of;
 pub(crate) use self::significance::{holm_adjusted, sign_flip_p};
 pub use self::steady::{Steadiness, has_settled, steady_from};
 
-/// The confidence of every interval.
+/// Confidence of every interval.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// The fewest blocks that can carry a claim at [`CONFIDENCE`].
+/// Fewest blocks that can carry a claim at [`CONFIDENCE`].
 ///
 /// The smallest two-sided p of an exact paired sign-flip test over n blocks is 2/2^n:
 /// 0.0625 with five blocks, which can never reach 0.05, and 0.031 with six.
 pub const FEWEST_BLOCKS: usize = 6;
 
-/// The fewest blocks that can carry a claim about any of so many contenders against one baseline: the smallest p of
+/// Fewest blocks that can carry a claim about any of so many contenders against one baseline: the smallest p of
 /// the sign-flip test, times their number as Holm's procedure has it, must be able to reach 0.05.
 pub fn fewest_blocks(comparisons: usize) -> usize {
     let can_show = |blocks: &usize| {
@@ -36,23 +36,23 @@ pub fn fewest_blocks(comparisons: usize) -> usize {
     (FEWEST_BLOCKS..64).find(can_show).unwrap_or(64)
 }
 
-/// A ratio and how well it is known.
+/// Ratio with its confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// The geometric mean of the blocks' ratios.
+    /// Geometric mean of the blocks' ratios.
     pub point_estimate: f64,
-    /// Where the ratio lies with [`Estimate::confidence`]; `None` below [`FEWEST_BLOCKS`].
+    /// Confidence interval of the ratio; `None` below [`FEWEST_BLOCKS`].
     pub confidence_interval: Option<ConfidenceInterval>,
-    /// The confidence of the interval, 0.95.
+    /// Confidence of the interval, 0.95.
     pub confidence: f64,
 }
 
-/// An interval, both ends included.
+/// Interval, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ConfidenceInterval {
-    /// The lower end.
+    /// Lower end.
     pub low: f64,
-    /// The upper end.
+    /// Upper end.
     pub high: f64,
 }
 

@@ -1,4 +1,4 @@
-//! How far a contender goes: the knee of its throughput, and the highest rate at which response times are as they should be.
+//! Capacity of contenders: the knee of the throughput, and the highest rate that keeps the objective of response times.
 
 use std::collections::BTreeMap;
 
@@ -7,33 +7,33 @@ use crate::turn::MOST_FAILURES_RATIO;
 use bakeoff_record::experiment::{Experiment, Run, RunLoad, Slo};
 use bakeoff_record::summary::{Summary, SummaryRow};
 
-/// What is still called the highest rate: that of the knee is at least so much of it.
+/// Share of the highest rate that the knee has at least.
 pub const KNEE_RATIO: f64 = 0.95;
 
-/// What a contender did with more and more users.
+/// Results of one contender with a rising number of users.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepResult {
-    /// The contender's name.
+    /// Name of the contender.
     pub contender: String,
     /// One point per number of users, fewest first, all blocks together.
     pub curve: Vec<SweepPoint>,
-    /// The fewest users with [`KNEE_RATIO`] of the highest rate: the middle of the blocks, the lowest and the highest.
+    /// Fewest users with [`KNEE_RATIO`] of the highest rate: the middle of the blocks, the lowest and the highest.
     pub knee_users: Option<(u32, u32, u32)>,
     /// Successful requests per second at the knee.
     pub knee_per_second: Option<Estimate>,
-    /// The highest rate of successful requests per second at which the plan's objective was kept; `None` without one, and
+    /// Highest rate of successful requests per second at which the plan's objective was kept; `None` without one, and
     /// where a block never kept it.
     pub slo_per_second: Option<Estimate>,
     /// In how many blocks no step kept the objective, and how many blocks there are; 0 without an objective.
     pub slo_never: (usize, usize),
 }
 
-/// What a contender did with so many users.
+/// Results of one contender with one number of users.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepPoint {
-    /// The users.
+    /// Number of users.
     pub users: u32,
-    /// The blocks in which there was such a step.
+    /// Blocks in which there was such a step.
     pub blocks: usize,
     /// All requests of these blocks.
     pub total: SummaryRow,
@@ -45,7 +45,7 @@ impl SweepPoint {
         self.total.successes_per_second().unwrap_or(0.0)
     }
 
-    /// Whether response times were as they should be, and as good as nothing failed.
+    /// `true` if the objective was kept and at most 1 % of the requests failed.
     pub fn keeps(&self, slo: Slo) -> bool {
         let percentile = self.total.percentile(slo.quantile);
         percentile.is_some_and(|percentile| percentile.time < slo.below)
@@ -53,7 +53,7 @@ impl SweepPoint {
     }
 }
 
-/// The knee of one curve: the fewest users with [`KNEE_RATIO`] of the highest rate, and the rate there.
+/// Knee of one curve: the fewest users with [`KNEE_RATIO`] of the highest rate, and the rate there.
 pub fn knee(curve: &[SweepPoint]) -> Option<&SweepPoint> {
     let highest = curve.iter().map(SweepPoint::per_second).reduce(f64::max)?;
     let mut reaching = curve
@@ -62,7 +62,7 @@ pub fn knee(curve: &[SweepPoint]) -> Option<&SweepPoint> {
     reaching.next().filter(|_| highest > 0.0)
 }
 
-/// Whether more users make no more requests: the last two steps brought less than 5 % over the best before them.
+/// `true` if more users add no throughput: the last two steps added less than 5 % to the best step before them.
 pub fn is_saturated(curve: &[SweepPoint]) -> bool {
     const STEPS: usize = 2;
     let Some(before) = curve.len().checked_sub(STEPS).filter(|before| *before > 0) else {
@@ -77,7 +77,7 @@ pub fn is_saturated(curve: &[SweepPoint]) -> bool {
     best(&curve[before..]) * KNEE_RATIO <= best(&curve[..before])
 }
 
-/// The curve of sweep runs: one point per number of users, fewest first.
+/// Curve of sweep runs: one point per number of users, fewest first.
 pub fn curve<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Vec<SweepPoint> {
     let mut steps: BTreeMap<u32, Vec<&Run>> = BTreeMap::new();
     for run in runs {
@@ -109,7 +109,7 @@ impl SweepResult {
         results.collect()
     }
 
-    /// The lowest rate at any contender's knee, for loads that all of them can take.
+    /// Lowest rate at any contender's knee, for loads that all of them can take.
     pub fn lowest_knee_per_second(results: &[Self]) -> Option<f64> {
         let rates = results
             .iter()
@@ -149,7 +149,7 @@ impl SweepResult {
     }
 }
 
-/// The middle value, the lower of the two for an even number, with the lowest and the highest.
+/// Middle value, the lower of the two for an even number, with the lowest and the highest.
 fn middle(mut values: Vec<u32>) -> Option<(u32, u32, u32)> {
     values.sort_unstable();
     let (low, high) = (*values.first()?, *values.last()?);
@@ -162,7 +162,7 @@ mod tests {
     use bakeoff_record::fixture;
     use std::time::Duration;
 
-    /// A contender that answers at most so many requests per second, and one user's in 10 ms.
+    /// Contender that answers at most so many requests per second, and one user's in 10 ms.
     fn swept(most_per_second: u64, blocks: u32, slo: Option<Slo>) -> SweepResult {
         let mut experiment = fixture::empty_experiment(&["it"], "it");
         experiment.plan.slo = slo;

@@ -8,10 +8,10 @@ use bakeoff_record::experiment::{Experiment, Run, RunLoad};
 use bakeoff_record::run::{GeneratorUse, Side};
 use bakeoff_record::summary::Summary;
 
-/// The share of failed requests above which a turn has failed, 1 %: of all requests, and of the time that users spent.
+/// Share of failed requests above which a turn has failed, 1 %: of all requests, and of the time that users spent.
 pub const MOST_FAILURES_RATIO: f64 = 0.01;
 
-/// The share of a contender's turns that may fail before its verdict is "failed", one in ten.
+/// Share of a contender's turns that may fail before its verdict is "failed", one in ten.
 pub const MOST_FAILED_TURNS_RATIO: f64 = 0.1;
 
 /// Delay above which a wake-up of a generator thread counts as one in a stall.
@@ -20,17 +20,17 @@ pub const MOST_FAILED_TURNS_RATIO: f64 = 0.1;
 /// its time slice.
 pub const MOST_WAKE_UP_DELAY: Duration = Duration::from_millis(20);
 
-/// The share of planned wake-ups in a stall above which a turn was disturbed. A generator that stands still for 2 % of a
+/// Share of planned wake-ups in a stall above which a turn was disturbed. A generator that stands still for 2 % of a
 /// turn takes at most 2 % from its rate, less than half of the 5 % that do not matter by default.
 pub const MOST_STALLED_RATIO: f64 = 0.02;
 
-/// The share of the machine's processor time that other processes may take before a turn was disturbed.
+/// Share of the machine's processor time that other processes may take before a turn was disturbed.
 pub const MOST_NEIGHBOURS_RATIO: f64 = 0.1;
 
-/// The share of the machine's processor time that other virtual machines may take before a turn was disturbed.
+/// Share of the machine's processor time that other virtual machines may take before a turn was disturbed.
 pub const MOST_STEAL_RATIO: f64 = 0.1;
 
-/// The turns of one contender under one load.
+/// Turns of one contender under one load.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Turns {
     /// Turns that were begun.
@@ -39,10 +39,10 @@ pub struct Turns {
     pub failed: Vec<FailedTurn>,
 }
 
-/// A turn that failed.
+/// Turn that failed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FailedTurn {
-    /// The block, from 1.
+    /// Block, from 1.
     pub block: u32,
     /// Kind of failure.
     pub how: TurnFailure,
@@ -68,12 +68,12 @@ pub enum TurnFailure {
     },
 }
 
-/// A block that is not judged, since something other than the contenders disturbed one of its turns.
+/// Block that is left out of the verdict, since something other than the contenders disturbed one of its turns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VoidedBlock {
-    /// The block, from 1.
+    /// Block, from 1.
     pub block: u32,
-    /// The contender whose turn was disturbed, the first of several.
+    /// Contender whose turn was disturbed, the first of several.
     pub contender: String,
     /// Cause of the disturbance.
     pub by: Disturbance,
@@ -82,19 +82,19 @@ pub struct VoidedBlock {
 /// Something on the machine that disturbed a turn.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Disturbance {
-    /// The load generator stood still.
+    /// The load generator was stalled.
     Stall {
-        /// The share of planned wake-ups that were later than [`MOST_WAKE_UP_DELAY`].
+        /// Share of planned wake-ups that were later than [`MOST_WAKE_UP_DELAY`].
         stalled_ratio: f64,
     },
     /// Other processes on the machine were busy.
     Neighbours {
-        /// Their share of the machine's processor time.
+        /// Share of the machine's processor time.
         neighbour_ratio: f64,
     },
     /// Other virtual machines on the same host were busy.
     Steal {
-        /// Their share of the machine's processor time.
+        /// Share of the machine's processor time.
         steal_ratio: f64,
     },
 }
@@ -236,7 +236,7 @@ pub(crate) fn stalled_ratio(run: &Run) -> Option<f64> {
     (delays.count() > 0).then(|| delays.share_above(MOST_WAKE_UP_DELAY))
 }
 
-/// The blocks under `load` in which a turn was disturbed. They are shown, and nothing is judged by them.
+/// Blocks under `load` in which a turn was disturbed. They are shown, and nothing is judged by them.
 pub fn voided_blocks(experiment: &Experiment, load: RunLoad) -> Vec<VoidedBlock> {
     let mut voided: Vec<VoidedBlock> = Vec::new();
     for run in experiment.runs_under(load) {

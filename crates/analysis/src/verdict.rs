@@ -1,4 +1,4 @@
-//! What the comparison by the primary metric allows to say, and nothing beyond it.
+//! Verdicts: conclusions from the comparison by the primary metric.
 
 use crate::compared::Compared;
 use crate::noise::Noise;
@@ -16,7 +16,7 @@ pub(crate) use gates::{Gated, Gates};
 pub use limits::{FEWEST_ROUNDS, MOST_GENERATOR_CPU_RATIO, MOST_NOT_SENT_RATIO};
 pub use obstacle::{Obstacle, Reason};
 
-/// A contender against the baseline, by the primary metric.
+/// Verdict on a contender against the baseline, by the primary metric.
 ///
 /// The rules are those of an equivalence test by interval: what matters is where the whole interval lies
 /// with respect to the band of differences that do not matter, `1/(1 + same)` to `1 + same`,
@@ -24,9 +24,9 @@ pub use obstacle::{Obstacle, Reason};
 /// No difference is claimed that is smaller than the baseline's from itself, its noise.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// It is what the others are compared with.
+    /// Contender that the others are compared with.
     Baseline,
-    /// It is the baseline's second turn, which shows how well contenders are told apart here.
+    /// Second turn of the baseline, which shows the noise.
     Control,
     /// The whole interval is better than the band.
     Better,
@@ -46,9 +46,9 @@ pub enum Verdict {
     },
     /// Too few blocks for any claim.
     TooFewBlocks {
-        /// The blocks in which both were measured.
+        /// Blocks in which both were measured.
         measured: u32,
-        /// How many more are needed before anything can be claimed.
+        /// Number of further blocks that a verdict needs.
         more_blocks: u32,
     },
     /// More of its turns failed than one in ten: it did not answer, answered with failures, or ended.
@@ -206,7 +206,7 @@ impl Verdict {
         }
     }
 
-    /// The same, but no difference is claimed that comes about `by_chance`.
+    /// Verdict without a difference if the difference may have come about `by_chance`.
     fn unless(self, by_chance: bool) -> Self {
         let is_difference = matches!(
             self,
@@ -220,7 +220,7 @@ impl Verdict {
     }
 }
 
-/// How many more blocks would shrink the interval enough to exclude "no difference" or to lie inside the band,
+/// Number of further blocks that would shrink the interval enough to exclude "no difference" or to lie inside the band,
 /// whichever needs fewer: its width falls with the square root of the number of blocks.
 fn more_blocks(low: f64, high: f64, band: f64, blocks: usize) -> u32 {
     let centre = f64::midpoint(low, high).abs();

@@ -6,23 +6,23 @@ use crate::statistics::Estimate;
 use bakeoff_record::summary::Percentile;
 use bakeoff_record::times::ordinal_percentile;
 
-/// A percentile of the response time in milliseconds, `> 5,000` where it is a lower bound.
+/// Percentile of the response time in milliseconds, `> 5,000` where it is a lower bound.
 pub fn percentile_ms(percentile: Percentile) -> String {
     let bound = if percentile.is_lower_bound { "> " } else { "" };
     format!("{bound}{}", ms(percentile.time))
 }
 
-/// A time in milliseconds with about three significant digits.
+/// Time in milliseconds with about three significant digits.
 pub fn ms(time: Duration) -> String {
     figure(time.as_secs_f64() * 1e3)
 }
 
-/// A time in milliseconds to the microsecond, for a file rather than a reader.
+/// Time in milliseconds to the microsecond, for a file rather than a reader.
 pub fn exact_ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// A figure with about three significant digits, and thousands set apart.
+/// Figure with about three significant digits, and thousands set apart.
 pub fn figure(value: f64) -> String {
     match value.abs() {
         size if !size.is_finite() => "–".to_owned(),
@@ -47,7 +47,7 @@ pub fn figure(value: f64) -> String {
     }
 }
 
-/// An estimate with its interval, `2.00 (1.90 to 2.10)`, or without where it has none.
+/// Estimate with its interval, `2.00 (1.90 to 2.10)`, or without where it has none.
 pub fn with_interval(estimate: Estimate) -> String {
     let point = figure(estimate.point_estimate);
     match estimate.confidence_interval {
@@ -59,7 +59,7 @@ pub fn with_interval(estimate: Estimate) -> String {
     }
 }
 
-/// A probability, after "p".
+/// Probability, after "p".
 pub fn probability(p: f64) -> String {
     if p < 0.001 {
         "< 0.001".to_owned()
@@ -68,7 +68,7 @@ pub fn probability(p: f64) -> String {
     }
 }
 
-/// A whole number with its thousands set apart.
+/// Whole number with its thousands set apart.
 pub fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -81,7 +81,7 @@ pub fn count(value: u64) -> String {
     text
 }
 
-/// A ratio of 0 to 1 as a percentage.
+/// Ratio of 0 to 1 as a percentage.
 pub fn percent(ratio: f64) -> String {
     let percent = ratio * 100.0;
     let text = if percent == 0.0 || percent.fract() == 0.0 {
@@ -92,7 +92,7 @@ pub fn percent(ratio: f64) -> String {
     format!("{text} %")
 }
 
-/// A number of bytes in decimal units.
+/// Number of bytes in decimal units.
 pub fn bytes(bytes: u64) -> String {
     const UNITS: [(f64, &str); 3] = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
     let unit = UNITS.into_iter().find(|(size, _)| bytes as f64 >= *size);
@@ -102,7 +102,7 @@ pub fn bytes(bytes: u64) -> String {
     )
 }
 
-/// A time in seconds.
+/// Time in seconds.
 pub fn seconds(time: Duration) -> String {
     format!(
         "{} s",
@@ -124,14 +124,14 @@ pub fn list<S: AsRef<str>>(items: &[S]) -> String {
     }
 }
 
-/// The text with its first letter as at the start of a sentence.
+/// Text with its first letter as at the start of a sentence.
 pub fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().into_iter().flat_map(char::to_uppercase);
     first.chain(chars).collect()
 }
 
-/// A number of things, such as "1 block" and "2 blocks".
+/// Number of things, such as "1 block" and "2 blocks".
 pub fn several(number: usize, thing: &str) -> String {
     format!(
         "{} {thing}{}",
@@ -150,12 +150,12 @@ pub fn moment_after(start: SystemTime, since: Duration) -> String {
     moment(after(start, since))
 }
 
-/// The Unix time in whole seconds, so long after a moment.
+/// Unix time in whole seconds, so long after a moment.
 pub fn epoch_second(start: SystemTime, since: Duration) -> u64 {
     epoch(start, since).as_secs()
 }
 
-/// The same with its fraction.
+/// Unix time in seconds with its fraction, so long after a moment.
 pub fn epoch_seconds(start: SystemTime, since: Duration) -> f64 {
     epoch(start, since).as_secs_f64()
 }
@@ -171,7 +171,7 @@ fn after(start: SystemTime, since: Duration) -> SystemTime {
     start.checked_add(since).unwrap_or(start)
 }
 
-/// A percentile as a column's header: 50 %, 99.9 %.
+/// Percentile as a column's header: 50 %, 99.9 %.
 pub fn percentile(percentile: f64) -> String {
     format!("{percentile} %")
 }

@@ -7,20 +7,20 @@ use std::time::{Duration, SystemTime};
 
 use crate::times::Times;
 
-/// A run of another program.
+/// Run of another program.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CoarseRun {
-    /// What kind of file it was read from.
+    /// Kind of file that the run was read from.
     pub source: Source,
-    /// What the run is called here.
+    /// Name of the run in the history.
     pub name: String,
-    /// The address of the server.
+    /// Address of the server.
     pub host: Option<String>,
-    /// When it began.
+    /// Start of the run.
     pub started_at: Option<SystemTime>,
-    /// The time that its rates refer to.
+    /// Time that its rates refer to.
     pub period: Option<Duration>,
-    /// The most users, or connections, active at once.
+    /// Most users, or connections, active at once.
     pub users: Option<u32>,
     /// Which requests the times are of.
     pub timed: Timed,
@@ -32,62 +32,62 @@ pub struct CoarseRun {
     pub causes: Vec<CoarseCause>,
 }
 
-/// The kinds of files that are read.
+/// Kinds of files that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// `PREFIX_stats.csv` of Locust, with the files beside it.
     LocustCsv,
-    /// What Locust prints with `--json`.
+    /// Output of Locust with `--json`.
     LocustJson,
-    /// What k6 writes with `--summary-export`, or hands to `handleSummary`.
+    /// Summary of k6, from `--summary-export` or `handleSummary`.
     K6Summary,
-    /// What wrk prints.
+    /// Output of wrk.
     WrkText,
 }
 
 /// Which requests a program's response times are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timed {
-    /// Those that succeeded, as with us.
+    /// Successful requests, as in Bakeoff.
     Successes,
     /// All of them, the failed ones among them.
     AllRequests,
 }
 
-/// The requests of one method and name, or all of them.
+/// Requests of one method and name, or all of them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CoarseRow {
-    /// The HTTP method; empty where there is none.
+    /// HTTP method; empty where there is none.
     pub method: String,
-    /// The name that requests are grouped under; empty in the row over all of them.
+    /// Name that requests are grouped under; empty in the row over all of them.
     pub name: String,
     /// Finished requests, successful or not.
     pub requests: u64,
-    /// Those that failed.
+    /// Failed requests.
     pub failures: Option<u64>,
     /// Requests per second of the period.
     pub requests_per_second: Option<f64>,
-    /// What is known of the response times.
+    /// Response times, as far as they are known.
     pub times: CoarseTimes,
 }
 
-/// What is known of a distribution of response times.
+/// Distribution of response times, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CoarseTimes {
-    /// The mean.
+    /// Mean.
     pub mean: Option<Duration>,
-    /// The shortest.
+    /// Shortest.
     pub min: Option<Duration>,
-    /// The longest.
+    /// Longest.
     pub max: Option<Duration>,
-    /// What lies between.
+    /// Percentiles between the extremes.
     pub percentiles: Percentiles,
 }
 
-/// How much is known between the shortest and the longest time.
+/// Known times between the shortest and the longest.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Percentiles {
-    /// The times at some percentiles, ascending.
+    /// Times at some percentiles, ascending.
     Points(Vec<Point>),
     /// Every time, rounded by the program that took it.
     Rounded(Times),
@@ -96,27 +96,27 @@ pub enum Percentiles {
 /// One known percentile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
-    /// From 0 to 100.
+    /// Percentile, 0 to 100.
     pub percentile: f64,
-    /// What so many percent of the times do not exceed.
+    /// Time that so many percent of the times do not exceed.
     pub time: Duration,
 }
 
 /// Failures with one cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoarseCause {
-    /// The HTTP method; empty where it is not known.
+    /// HTTP method; empty where it is not known.
     pub method: String,
-    /// The name that requests are grouped under; empty where it is not known.
+    /// Name that requests are grouped under; empty where it is not known.
     pub name: String,
-    /// What went wrong.
+    /// Cause of the failure.
     pub cause: String,
-    /// How often.
+    /// Number of occurrences.
     pub occurrences: u64,
 }
 
 impl Source {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 4] = [
         Self::LocustCsv,
         Self::LocustJson,
@@ -134,7 +134,7 @@ impl Source {
         }
     }
 
-    /// What a run of this source does not tell, as a sentence.
+    /// Sentence about the facts that are missing in a run of this source.
     pub fn caveat(self) -> String {
         let unknown = match self {
             Self::LocustJson => "its times were rounded to two significant digits by Locust",
@@ -151,7 +151,7 @@ impl Default for Percentiles {
 }
 
 impl CoarseTimes {
-    /// The time at a percentile, 0 to 100; `None` where the file does not tell it.
+    /// Time at a percentile, 0 to 100; `None` where the file does not tell it.
     pub fn percentile(&self, percentile: f64) -> Option<Duration> {
         if percentile >= 100.0 {
             return self.max;

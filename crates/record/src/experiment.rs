@@ -1,4 +1,4 @@
-//! What a comparison of contenders produced.
+//! Experiments: measurements of several contenders, with their plan.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,24 +10,24 @@ use crate::scenario::ScenarioFacts;
 /// Everything that one `bakeoff compare` measured, in the order in which it happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Experiment {
-    /// The scenario's name.
+    /// Name of the scenario.
     pub name: String,
-    /// When it began.
+    /// Start of the run.
     pub started_at: SystemTime,
-    /// The version of Bakeoff that ran it.
+    /// Version of Bakeoff that ran it.
     pub bakeoff_version: String,
-    /// What was meant to happen.
+    /// Plan of the experiment.
     pub plan: Plan,
-    /// Where it happened.
+    /// Machine of the experiment.
     pub machine: Machine,
-    /// Who took part, in the order of the experiment file.
+    /// Contenders that took part, in the order of the experiment file.
     pub contenders: Vec<Contender>,
-    /// Who was in the experiment file and could not take part.
+    /// Contenders of the experiment file that could not take part.
     pub left_out: Vec<LeftOut>,
-    /// How the answers of each contender to a sample of requests compare with the baseline's; empty where that was not
+    /// Agreement of each contender's answers to a sample of requests with the baseline's; empty if this was not
     /// asked for.
     pub agreements: Vec<Agreement>,
-    /// What the load generator makes of a server that does nothing; `None` where that was not measured.
+    /// Throughput of the load generator on a server that does nothing; `None` if it was not measured.
     pub floor: Option<Floor>,
     /// Reason why the floor was not measured, where that is known.
     pub floor_missing: Option<String>,
@@ -35,116 +35,116 @@ pub struct Experiment {
     pub runs: Vec<Run>,
     /// Turns that could not be measured, or in which the contender ended under the load.
     pub problems: Vec<Problem>,
-    /// Whether it was ended before its time.
+    /// `true` if the experiment was stopped early.
     pub interrupted: bool,
 }
 
-/// What an experiment was asked to do.
+/// Plan of an experiment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// The metric that the verdict is about.
+    /// Metric that the verdict is about.
     pub primary: Metric,
-    /// The relative difference that does not matter, 0.05 for 5 %.
+    /// Relative difference that does not matter, 0.05 for 5 %.
     pub same_ratio: f64,
-    /// The contender that the others are compared with; absent from `contenders` when it was left out.
+    /// Contender that the others are compared with; absent from `contenders` when it was left out.
     pub baseline: String,
-    /// The name under which the baseline takes a second turn in every block, so that its difference from itself shows
+    /// Name under which the baseline takes a second turn in every block, so that its difference from itself shows
     /// how well this machine tells contenders apart; `None` without one.
     pub control: Option<String>,
-    /// The share of sampled requests that a contender may answer otherwise than the baseline and still be compared with it.
+    /// Share of sampled requests that a contender may answer otherwise than the baseline and still be compared with it.
     pub other_answers_ratio: f64,
     /// Blocks asked for.
     pub blocks: u32,
-    /// How often contenders are started.
+    /// Frequency of starts of the contenders.
     pub restart: Restart,
     /// Users in each run.
     pub users: u32,
-    /// Whether users pause between their requests.
+    /// `true` if users pause between their requests.
     pub users_pause: bool,
     /// The least time before each measured period, after all users have started.
     pub warm_up: Duration,
-    /// The most time that a contender has to settle before the measured period begins all the same.
+    /// Most time that a contender has to settle before the measured period begins all the same.
     pub warm_up_limit: Duration,
-    /// The least measured period of each run.
+    /// Least measured period of each run.
     pub measure: Duration,
-    /// The most time that the measured period of a run is extended to until every user has finished enough rounds.
+    /// Most time that the measured period of a run is extended to until every user has finished enough rounds.
     pub measure_limit: Duration,
     /// Seed of the order of contenders and of every random choice of the load.
     pub seed: u64,
-    /// What response times have to be like; what a sweep finds is the highest rate at which they are.
+    /// Objective of response times; a sweep looks for the highest rate that keeps it.
     pub slo: Option<Slo>,
-    /// What one core costs per hour, in any currency.
+    /// Price of one core per hour, in any currency.
     pub price_per_core_hour: Option<f64>,
     /// Which cores load generator and contenders have; `None` where they share all.
     pub cores: Option<CoreSplit>,
-    /// The scenario that makes the load; `None` in records from before it was noted.
+    /// Scenario that makes the load; `None` in records from before it was noted.
     pub scenario: Option<ScenarioFacts>,
 }
 
-/// How often contenders are started.
+/// Frequency of starts of the contenders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Restart {
-    /// For every turn.
+    /// Before every turn.
     Block,
     /// Once, for the whole experiment.
     Once,
 }
 
-/// What response times have to be like, such as `p95 < 500ms`.
+/// Objective of response times, such as `p95 < 500ms`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Slo {
-    /// The quantile of the response times, 0.95 for the 95th percentile.
+    /// Quantile of the response times, 0.95 for the 95th percentile.
     pub quantile: f64,
-    /// What it has to be below.
+    /// Limit of that quantile.
     pub below: Duration,
 }
 
 /// Which cores are whose, as lists such as `0-2,5`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoreSplit {
-    /// Those of the load generator.
+    /// Cores of the load generator.
     pub generator: String,
-    /// Those of every contender.
+    /// Cores of every contender.
     pub contenders: String,
 }
 
-/// What the load generator makes of a server that answers at once, with the users of the experiment.
+/// Throughput of the load generator on a server that answers at once, with the users of the experiment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Floor {
     /// Requests per second.
     pub requests_per_second: f64,
-    /// The median response time.
+    /// Median response time.
     pub median: Duration,
 }
 
-/// A deployment under test.
+/// Deployment under test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contender {
-    /// Its name in the experiment file.
+    /// Name in the experiment file.
     pub name: String,
-    /// How it is run.
+    /// Kind of deployment.
     pub kind: ContenderKind,
-    /// The command line, image or address, as a person would write it.
+    /// Command line, image or address, as a person would write it.
     pub detail: String,
-    /// What else there is to know of it: versions, hashes, environment. In the order in which it is shown.
+    /// Versions, hashes and environment, in the order in which reports show them.
     pub facts: Vec<Fact>,
 }
 
 /// Something about a contender that may explain its figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
-    /// What it is about: `image digest`.
+    /// Name of the fact: `image digest`.
     pub name: String,
-    /// What is the case.
+    /// Value of the fact.
     pub value: String,
 }
 
-/// Kind of a contender.
+/// Kind of deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ContenderKind {
-    /// A process on this machine.
+    /// Process on this machine.
     Process,
-    /// A Docker container on this machine.
+    /// Docker container on this machine.
     Docker,
     /// A server that runs already, by its address.
     Url,
@@ -159,83 +159,83 @@ impl ContenderKind {
     }
 }
 
-/// A contender that could not take part.
+/// Contender that could not take part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Its name in the experiment file.
+    /// Name in the experiment file.
     pub name: String,
-    /// Why it could not.
+    /// Reason why the contender could not take part.
     pub reason: String,
-    /// What would bring it in.
+    /// Action that would let the contender take part.
     pub remedy: String,
 }
 
 /// One contender under one load for one measured period.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// The contender's name.
+    /// Name of the contender.
     pub contender: String,
-    /// The block, from 1.
+    /// Block, from 1.
     pub block: u32,
-    /// What was put on it.
+    /// Load on the contender.
     pub load: RunLoad,
     /// From the start of its process or container to its first correct answer; `None` for one that ran already.
     pub cold_start: Option<Duration>,
-    /// What it consumed during the measured period; `None` where that cannot be seen.
+    /// Resources of the contender during the measured period; `None` if they cannot be read.
     pub usage: Option<Usage>,
-    /// What the load generator itself took; `None` where that cannot be seen.
+    /// Resources of the load generator; `None` if they cannot be read.
     pub generator: Option<GeneratorUse>,
-    /// Whether its rate had settled when the measured period began.
+    /// `true` if the rate had settled when the measured period began.
     pub settled: bool,
-    /// What the load generator saw.
+    /// Measurement by the load generator.
     pub measurement: Measurement,
 }
 
-/// What a run puts on a contender.
+/// Load of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RunLoad {
-    /// The users of the plan: the load that the verdict is about.
+    /// Users of the plan: the load that the verdict is about.
     Users,
-    /// A step of a search for the most that a contender can do.
+    /// Step of a search for the most that a contender can do.
     Sweep {
         /// Users of this step.
         users: u32,
     },
     /// Requests that arrive at this rate whatever became of those before.
     Arrivals {
-        /// How many.
+        /// Rate of arrivals.
         per_second: f64,
     },
 }
 
-/// How a contender's answers to a sample of requests compare with the baseline's.
+/// Agreement of a contender's answers to a sample of requests with the baseline's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreement {
-    /// The contender's name.
+    /// Name of the contender.
     pub contender: String,
     /// Requests that both answered.
     pub compared: u32,
-    /// Those of them whose answers differ by the experiment's rules.
+    /// Requests whose answers differ by the experiment's rules.
     pub differing: u32,
-    /// The first of these.
+    /// First of the differing answers.
     pub examples: Vec<Disagreement>,
 }
 
-/// An answer that differs from the baseline's.
+/// Answer that differs from the baseline's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disagreement {
-    /// The name of the request, and the row of its data.
+    /// Name of the request, and the row of its data.
     pub request: String,
-    /// Where in the answer, and by which rule.
+    /// Place in the answer, and rule that was broken.
     pub rule: String,
-    /// What the baseline answered there.
+    /// Answer of the baseline at that place.
     pub expected: String,
-    /// What the contender answered there.
+    /// Answer of the contender at that place.
     pub actual: String,
 }
 
 impl Experiment {
-    /// The runs under one kind of load.
+    /// Runs under one kind of load.
     pub fn runs_under(&self, load: RunLoad) -> impl Iterator<Item = &Run> {
         self.runs.iter().filter(move |run| run.load == load)
     }
@@ -248,15 +248,15 @@ impl Agreement {
     }
 }
 
-/// A turn that could not be measured, or in which the contender ended under the load. It counts as a failed turn.
+/// Turn that could not be measured, or in which the contender ended under the load. It counts as a failed turn.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
-    /// The contender's name.
+    /// Name of the contender.
     pub contender: String,
-    /// The block, from 1.
+    /// Block, from 1.
     pub block: u32,
-    /// The load of that turn.
+    /// Load of that turn.
     pub load: RunLoad,
-    /// What happened, with the contender's own last log lines where it has any.
+    /// Description of the problem, with the contender's last log lines if there are any.
     pub what: String,
 }

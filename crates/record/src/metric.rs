@@ -309,7 +309,7 @@ impl fmt::Display for Metric {
 }
 
 impl Unit {
-    /// A value as reports show it.
+    /// Value as reports show it.
     pub fn in_reports(self, value: f64) -> f64 {
         match self {
             Self::Ratio => value * 100.0,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-/// A moment in UTC, to the nanosecond.
+/// Moment in UTC, to the nanosecond.
 pub fn exact_moment(time: SystemTime) -> String {
     humantime::format_rfc3339_nanos(writable(time)).to_string()
 }

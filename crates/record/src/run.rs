@@ -1,4 +1,4 @@
-//! What one load on one server produced.
+//! Measurements of one load on one server.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -9,34 +9,34 @@ use crate::times::{EncodedTimes, RequestTimes, TimeKind, Times};
 /// One load on one server, outside any comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoadTest {
-    /// The scenario's name.
+    /// Name of the scenario.
     pub name: String,
-    /// The address of the server.
+    /// Address of the server.
     pub host: String,
-    /// The version of Bakeoff that ran it.
+    /// Version of Bakeoff that ran it.
     pub bakeoff_version: String,
-    /// The machine that the load came from.
+    /// Machine that the load came from.
     pub machine: Machine,
-    /// What the load generator saw.
+    /// Measurement by the load generator.
     pub measurement: Measurement,
 }
 
-/// The time between two planned wake-ups of a thread of the load generator.
+/// Time between two planned wake-ups of a thread of the load generator.
 pub const WAKE_UP_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What the load generator saw over one measured period.
+/// Measurement of one load over one measured period.
 ///
 /// A request belongs to the period in which it was *planned* to start, so one in flight at the end is waited for
 /// and counted, and one planned during the warm-up is not. Rates count what *completed* inside the period.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measurement {
-    /// When the first user started, warm-up included.
+    /// Start of the first user, warm-up included.
     pub started_at: SystemTime,
-    /// The time before the measured period, its requests left out.
+    /// Time before the measured period, its requests left out.
     pub warm_up: Duration,
-    /// The length of the measured period, as it was.
+    /// Length of the measured period, as it was.
     pub period: Duration,
-    /// The most users active at once.
+    /// Most users active at once.
     pub users: u32,
     /// One entry per method and request name, sorted by name, then method.
     pub requests: Vec<RequestStats>,
@@ -44,7 +44,7 @@ pub struct Measurement {
     pub failures: Vec<FailureCause>,
     /// One entry per second from the first user on, warm-up included.
     pub timeline: Vec<Second>,
-    /// What happened to the load while it ran, in the order of time.
+    /// Changes of the load while it ran, in the order of time.
     pub marks: Vec<Mark>,
     /// Sent minus planned: how late the generator itself was.
     pub lag: Times,
@@ -63,16 +63,16 @@ pub struct Measurement {
     /// Different requests that were sent, warm-up included: the number of pairs of request and row of its data. `None` in
     /// records from before this was measured.
     pub distinct_requests: Option<u64>,
-    /// The arrivals of an open model; `None` where users make the load.
+    /// Arrivals of an open model; `None` where users make the load.
     pub arrivals: Option<Arrivals>,
     /// Connections opened, warm-up included.
     pub connections_opened: u64,
-    /// Whether the load was ended before its time.
+    /// `true` if the load was stopped early.
     pub interrupted: bool,
 }
 
 impl Measurement {
-    /// What is known when a load begins.
+    /// Measurement of a load that has just begun.
     pub fn nothing(started_at: SystemTime) -> Self {
         Self {
             started_at,
@@ -95,7 +95,7 @@ impl Measurement {
         }
     }
 
-    /// The whole seconds of the measured period.
+    /// Whole seconds of the measured period.
     pub fn measured_seconds(&self) -> impl Iterator<Item = &Second> {
         let (from, to) = (self.warm_up, self.warm_up + self.period);
         let second = Duration::from_secs(1);
@@ -104,12 +104,12 @@ impl Measurement {
     }
 }
 
-/// The requests of one method and name.
+/// Requests of one method and name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RequestStats {
-    /// The HTTP method.
+    /// HTTP method.
     pub method: String,
-    /// The name that requests are grouped under.
+    /// Name that requests are grouped under.
     pub name: String,
     /// Times of them, by kind.
     pub times: RequestTimes,
@@ -139,12 +139,12 @@ impl RequestStats {
     }
 }
 
-/// What an open model planned in the measured period, whatever came of it.
+/// Arrivals that an open model planned in the measured period, sent or not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Arrivals {
     /// Arrivals that were due.
     pub planned: u64,
-    /// Those of them that were not sent, because as many requests as allowed were in flight already.
+    /// Arrivals that were not sent, because the limit of requests in flight was reached.
     pub not_sent: u64,
 }
 
@@ -155,31 +155,31 @@ impl Arrivals {
     }
 }
 
-/// Something that happened to a load while it ran.
+/// Change of a load while it ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    /// When, from the start of the load.
+    /// Time since the start of the load.
     pub at: Duration,
-    /// What, as a sentence fragment: `70 users at 10/s asked for`.
+    /// Change as a sentence fragment: `70 users at 10/s asked for`.
     pub what: String,
 }
 
 /// Failed requests of one name with one cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureCause {
-    /// The HTTP method.
+    /// HTTP method.
     pub method: String,
-    /// The name that requests are grouped under.
+    /// Name that requests are grouped under.
     pub name: String,
-    /// What went wrong, as a sentence fragment without varying parts.
+    /// Cause as a sentence fragment without varying parts.
     pub cause: String,
     /// Side of the connection that the cause lies on.
     pub side: Side,
-    /// How often it happened.
+    /// Number of failures with this cause.
     pub occurrences: u64,
-    /// When it happened first, from the start of the load.
+    /// Time of the first failure since the start of the load.
     pub first_seen: Duration,
-    /// When it happened last, from the start of the load.
+    /// Time of the last failure since the start of the load.
     pub last_seen: Duration,
 }
 
@@ -195,7 +195,7 @@ pub enum Side {
 /// One second of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Second {
-    /// The start of this second, from the start of the load.
+    /// Start of this second, from the start of the load.
     pub since_start: Duration,
     /// Users active at its end.
     pub users: u32,
@@ -205,7 +205,7 @@ pub struct Second {
     pub failures: u64,
     /// Response times of the requests that succeeded in it.
     pub response_times: EncodedTimes,
-    /// The same for each entry of the measurement's `requests`, in their order; empty where there is one entry only,
+    /// Figures of each entry of the measurement's `requests`, in their order; empty if there is only one entry,
     /// which the figures above are those of.
     pub by_name: Vec<SecondOfName>,
 }
@@ -222,7 +222,7 @@ pub struct SecondOfName {
 }
 
 impl Second {
-    /// The figures of all requests.
+    /// Figures of all requests.
     pub fn of_all(&self) -> SecondFigures<'_> {
         SecondFigures {
             requests: self.requests,
@@ -231,7 +231,7 @@ impl Second {
         }
     }
 
-    /// The figures of one entry of the measurement's `requests`; `None` where the record has none.
+    /// Figures of one entry of the measurement's `requests`; `None` where the record has none.
     pub fn of_entry(&self, entry: usize) -> Option<SecondFigures<'_>> {
         if self.by_name.is_empty() {
             return (entry == 0).then(|| self.of_all());
@@ -244,37 +244,37 @@ impl Second {
     }
 }
 
-/// The figures of one second, of all requests or of one entry.
+/// Figures of one second, of all requests or of one entry.
 #[derive(Debug, Clone, Copy)]
 pub struct SecondFigures<'a> {
     /// Requests that were completed in it.
     pub requests: u64,
-    /// Those of them that failed.
+    /// Requests that failed.
     pub failures: u64,
     /// Response times of the others.
     pub response_times: &'a EncodedTimes,
 }
 
-/// What came of one threshold.
+/// Outcome of one threshold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ThresholdOutcome {
-    /// The metric with its limit: `response_time.p95 below 500ms`.
+    /// Metric with its limit: `response_time.p95 below 500ms`.
     pub threshold: String,
-    /// How it was broken, such as `was 612ms`; `None` where it was kept.
+    /// Value that broke the threshold, such as `was 612ms`; `None` if the threshold was kept.
     pub failure: Option<String>,
 }
 
-/// What a contender consumed during the measured period, memory looked at about once a second.
+/// Resources of a contender during the measured period; memory is read about once a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Usage {
     /// Processor time of its whole process tree or container. What the Docker engine spends on forwarding a published
     /// port is outside of both.
     pub cpu: Duration,
-    /// The most memory it held at once, in bytes: the sum of its processes' resident sets, or the container's own count.
+    /// Most memory it held at once, in bytes: the sum of its processes' resident sets, or the container's own count.
     pub peak_memory_bytes: u64,
 }
 
-/// What the load generator used during the measured period, and what was taken from it and from the contender.
+/// Resources of the load generator during the measured period, and processor time taken by others.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct GeneratorUse {
     /// Its own processor time over that of all cores that it may use.

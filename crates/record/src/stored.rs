@@ -6,7 +6,7 @@ use crate::coarse::{CoarseRun, Source};
 use crate::run::{LoadTest, Measurement};
 use crate::summary::Summary;
 
-/// A run's number in its history.
+/// Number of a run in its history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub i64);
 
@@ -16,18 +16,18 @@ impl std::fmt::Display for RunId {
     }
 }
 
-/// How a run in the history ended.
+/// State of a run in the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunState {
-    /// Its process is at it.
+    /// The process of the run is alive.
     Running,
-    /// It ended, by itself or because it was stopped.
+    /// Run ended, by itself or because it was stopped.
     Finished,
-    /// Its process died before it ended.
+    /// Process of the run died before the run ended.
     CutShort,
 }
 
-/// A run as a list shows it.
+/// Run as a list shows it.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(
     missing_docs,
@@ -41,7 +41,7 @@ pub struct StoredRun {
     /// `None` where an imported file does not tell it.
     pub started_at: Option<SystemTime>,
     pub state: RunState,
-    /// The file that a coarse run was imported from; `None` where Bakeoff made the run.
+    /// File that a coarse run was imported from; `None` where Bakeoff made the run.
     pub source: Option<Source>,
     /// Free text of the user.
     pub notes: String,
@@ -50,16 +50,16 @@ pub struct StoredRun {
     pub figures: Figures,
 }
 
-/// Everything that is known of a run.
+/// Everything known about a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Detail {
-    /// One of ours.
+    /// Run of Bakeoff.
     Full(Box<LoadTest>),
-    /// One of another program.
+    /// Run of another program.
     Coarse(Box<CoarseRun>),
 }
 
-/// A run's main figures, over all of its requests. What a coarse run does not tell is `None`.
+/// Run's main figures, over all of its requests. What a coarse run does not tell is `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[expect(
     missing_docs,

@@ -8,15 +8,15 @@ use crate::experiment::Run;
 use crate::run::{Arrivals, FailureCause, Measurement, RequestStats};
 use crate::times::{LONGEST, RequestTimes, TimeKind, Times};
 
-/// The percentiles that every report shows, the ones that Locust prints at the end of a run.
+/// Percentiles that every report shows, the ones that Locust prints at the end of a run.
 pub const PERCENTILES: [f64; 11] = [
     50.0, 66.0, 75.0, 80.0, 90.0, 95.0, 98.0, 99.0, 99.9, 99.99, 100.0,
 ];
 
-/// The name of the row over all requests, as in Locust's tables.
+/// Name of the row over all requests, as in Locust's tables.
 pub const AGGREGATED: &str = "Aggregated";
 
-/// What one or several measurements of the same thing amount to.
+/// Statistics of one or several measurements of the same thing.
 ///
 /// Summaries are merged, not averaged: histograms are added and percentiles taken from the sum,
 /// and rates are all completions over the sum of the measured periods.
@@ -28,23 +28,23 @@ pub struct Summary {
     pub total: SummaryRow,
     /// Failed requests by cause, most frequent first.
     pub failures: Vec<FailureCause>,
-    /// How late the generator itself sent, of all requests.
+    /// Delays with which the generator sent, of all requests.
     pub lag: Times,
     /// Requests that had no answer when waiting for them was given up.
     pub unfinished: u64,
-    /// The arrivals of an open model; `None` where users made the load.
+    /// Arrivals of an open model; `None` where users made the load.
     pub arrivals: Option<Arrivals>,
     /// TCP connections opened, warm-up included.
     pub connections_opened: u64,
-    /// The sum of the periods that rates refer to: the measured ones, or in a comparison the mean over all users of the
+    /// Sum of the periods that rates refer to: the measured ones, or in a comparison the mean over all users of the
     /// time that their tasks of the measured periods took.
     pub period: Duration,
 }
 
-/// A percentile of the response time over all requests of which it is known, those without an answer among them.
+/// Percentile of the response time over all requests of which it is known, those without an answer among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Percentile {
-    /// The response time.
+    /// Response time.
     pub time: Duration,
     /// `true` if requests without an answer are among the times up to this one, so that the percentile is at least this:
     /// a right-censored value, as survival analysis calls it. It is shown as `> 5,000`.
@@ -54,9 +54,9 @@ pub struct Percentile {
 /// One line of the statistics table.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SummaryRow {
-    /// The HTTP method; empty in the row over all requests.
+    /// HTTP method; empty in the row over all requests.
     pub method: String,
-    /// The name that requests are grouped under.
+    /// Name that requests are grouped under.
     pub name: String,
     /// Times of all measurements, by kind.
     pub times: RequestTimes,
@@ -66,7 +66,7 @@ pub struct SummaryRow {
     pub failed_in_period: u64,
     /// Bytes of all response bodies.
     pub body_bytes: u64,
-    /// The sum of the measured periods of the whole summary, which the rates refer to.
+    /// Sum of the measured periods of the whole summary, which the rates refer to.
     pub period: Duration,
 }
 
@@ -124,7 +124,7 @@ impl Summary {
         }
     }
 
-    /// The same measurement with rates from the time between completions in place of counts in a window.
+    /// Summary of `measurement` with rates from the time between completions in place of counts in a window.
     ///
     /// A closed load of `users` is a set of renewal processes: each user's tasks follow one another. The tasks planned in
     /// the measured period took `user_time` together, so that the users made `requests / (user_time / users)` per second
@@ -155,7 +155,7 @@ impl Summary {
         rows.filter(move |row| is_any_asked && row.requests() == 0)
     }
 
-    /// The same without [`Self::unasked`].
+    /// Summary without the rows of [`Self::unasked`].
     #[must_use]
     pub fn without_unasked(&self) -> Self {
         let mut summary = self.clone();
@@ -230,7 +230,7 @@ impl SummaryRow {
         }
     }
 
-    /// The response time that a share `quantile` (0 to 1) of the requests does not exceed; `None` without requests.
+    /// Response time that a share `quantile` (0 to 1) of the requests does not exceed; `None` without requests.
     ///
     /// Requests that succeeded count with their response time and those without an answer with at least their age at the
     /// end of the load. Requests that failed with an answer, an error or a time limit have no response time.
@@ -243,12 +243,12 @@ impl SummaryRow {
         })
     }
 
-    /// The times that percentiles are taken from: response times, and the ages of the requests without an answer.
+    /// Times that percentiles are taken from: response times, and the ages of the requests without an answer.
     pub fn percentile_times(&self) -> Cow<'_, Times> {
         self.times.with_unanswered(TimeKind::Response)
     }
 
-    /// The median response time, as [`SummaryRow::percentile`] has it.
+    /// Median response time, as [`SummaryRow::percentile`] has it.
     pub fn median(&self) -> Option<Percentile> {
         self.percentile(0.5)
     }
@@ -276,7 +276,7 @@ impl SummaryRow {
         (self.requests() > 0).then(|| self.body_bytes as f64 / self.requests() as f64)
     }
 
-    /// The response times at [`PERCENTILES`], in their order; `None` without any.
+    /// Response times at [`PERCENTILES`], in their order; `None` without any.
     pub fn percentiles(&self) -> Option<[Percentile; PERCENTILES.len()]> {
         let none = Percentile {
             time: Duration::ZERO,
@@ -422,7 +422,7 @@ mod tests {
         assert_eq!((at(0.5), at(0.96)), ((10, false), (10, false)));
         assert_eq!((at(0.97), at(1.0)), ((5000, true), (5000, true)));
         assert_eq!((row.requests(), row.failures()), (100, 4));
-        // One that was given up early may have taken longer than all that were answered later.
+        // A request that was given up early may have taken longer than all requests that were answered later.
         let ages = &mut measurement.requests[0].times[TimeKind::Unanswered];
         ages.record(Duration::from_millis(1));
         let row = Summary::of([&measurement]).total;

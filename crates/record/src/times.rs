@@ -19,7 +19,7 @@ pub use kind::TimeKind;
 pub use request::RequestTimes;
 pub use statistic::{Statistic, ordinal_percentile};
 
-/// The longest time that is told apart, ten minutes; longer ones count as this long in percentiles.
+/// Longest time that is distinguished, ten minutes; longer times count as this long in percentiles.
 pub const LONGEST: Duration = Duration::from_mins(10);
 
 const LONGEST_US: u64 = 600_000_000;
@@ -132,18 +132,18 @@ impl Times {
         (self.sum_us, self.min_us, self.max_us) = (0, u64::MAX, 0);
     }
 
-    /// How many times were recorded.
+    /// Number of recorded times.
     pub fn count(&self) -> u64 {
         self.histogram.len()
     }
 
-    /// The exact mean; `None` without times.
+    /// Exact mean; `None` without times.
     pub fn mean(&self) -> Option<Duration> {
         let count = self.count();
         (count > 0).then(|| Duration::from_secs_f64(self.sum_us as f64 / count as f64 / 1e6))
     }
 
-    /// The variance, in seconds squared, to the precision of the percentiles; 0 without times.
+    /// Variance, in seconds squared, to the precision of the percentiles; 0 without times.
     pub fn variance(&self) -> f64 {
         if self.count() == 0 {
             return 0.0;
@@ -151,12 +151,12 @@ impl Times {
         (self.histogram.stdev() / 1e6).powi(2)
     }
 
-    /// The exact sum of all times.
+    /// Exact sum of all times.
     pub fn sum(&self) -> Duration {
         Duration::from_micros(self.sum_us)
     }
 
-    /// The distinct times, ascending, with the number of each: to three significant digits and never outside the exact
+    /// Distinct times, ascending, with the number of each: to three significant digits and never outside the exact
     /// extremes, as [`Times::quantile`] gives them.
     pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
         self.histogram.iter_recorded().map(|bucket| {
@@ -165,24 +165,24 @@ impl Times {
         })
     }
 
-    /// The share of all times, 0 to 1, that are longer than `limit`; 0 without times.
+    /// Share of all times, 0 to 1, that are longer than `limit`; 0 without times.
     pub fn share_above(&self, limit: Duration) -> f64 {
         let us = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
         let up_to = self.histogram.count_between(0, us);
         (self.count() - up_to.min(self.count())) as f64 / self.count().max(1) as f64
     }
 
-    /// The exact shortest time; `None` without times.
+    /// Exact shortest time; `None` without times.
     pub fn min(&self) -> Option<Duration> {
         (self.count() > 0).then(|| Duration::from_micros(self.min_us))
     }
 
-    /// The exact longest time; `None` without times.
+    /// Exact longest time; `None` without times.
     pub fn max(&self) -> Option<Duration> {
         (self.count() > 0).then(|| Duration::from_micros(self.max_us))
     }
 
-    /// The time that a share `quantile` (0 to 1) of all times does not exceed, to three significant digits
+    /// Time that a share `quantile` (0 to 1) of all times does not exceed, to three significant digits
     /// and never outside the exact extremes; `None` without times.
     pub fn quantile(&self, quantile: f64) -> Option<Duration> {
         (self.count() > 0).then(|| {
@@ -191,7 +191,7 @@ impl Times {
         })
     }
 
-    /// The times in a form small enough to keep one for every second of a long run. Equal times give equal bytes.
+    /// Times in a form small enough to keep one for every second of a long run. Equal times give equal bytes.
     pub fn encode(&self) -> EncodedTimes {
         let mut histogram = Vec::new();
         if self.count() > 0 {
@@ -218,13 +218,13 @@ impl Times {
 /// [`Times`] at rest: HdrHistogram's V2 encoding, and the exact sum, minimum and maximum in microseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedTimes {
-    /// The V2 encoding; empty where there are no times.
+    /// V2 encoding; empty where there are no times.
     pub histogram: Vec<u8>,
-    /// The exact sum of all times, in microseconds.
+    /// Exact sum of all times, in microseconds.
     pub sum_us: u64,
-    /// The exact shortest time, in microseconds; `u64::MAX` without times.
+    /// Exact shortest time, in microseconds; `u64::MAX` without times.
     pub min_us: u64,
-    /// The exact longest time, in microseconds.
+    /// Exact longest time, in microseconds.
     pub max_us: u64,
 }
 
@@ -240,7 +240,7 @@ impl Default for EncodedTimes {
 }
 
 impl EncodedTimes {
-    /// The times again; `None` where the bytes are no histogram of [`Times`], or the exact figures contradict each other.
+    /// Times again; `None` where the bytes are no histogram of [`Times`], or the exact figures contradict each other.
     ///
     /// Bytes from a file may be anything: what is returned is safe to use, whatever they were.
     pub fn decode(&self) -> Option<Times> {

@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::statistics::Estimate;
 
-/// A figure and how well it is known.
+/// Estimate with its confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EstimateRecord {
-    /// The geometric mean of the blocks.
+    /// Geometric mean of the blocks.
     pub point_estimate: f64,
-    /// The lower end of the interval; `null` where there are too few blocks for one.
+    /// Lower end of the interval; `null` where there are too few blocks for one.
     pub low: Option<f64>,
-    /// The upper end of the interval; `null` where there are too few blocks for one.
+    /// Upper end of the interval; `null` where there are too few blocks for one.
     pub high: Option<f64>,
 }
 

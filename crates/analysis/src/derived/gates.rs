@@ -10,13 +10,13 @@ use crate::turn::VoidedBlock;
 use bakeoff_record::experiment::Experiment;
 use bakeoff_record::json::unit;
 
-/// A block that is not judged.
+/// Block that is left out of the verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VoidedBlockRecord {
-    /// The block, from 1.
+    /// Block, from 1.
     pub block: u32,
-    /// The contender whose turn was disturbed.
+    /// Contender whose turn was disturbed.
     pub contender: String,
     /// Cause of the disturbance.
     pub by: String,
@@ -26,17 +26,17 @@ pub struct VoidedBlockRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoiseRecord {
-    /// The control's figure over the baseline's.
+    /// Ratio of the control's figure to the baseline's.
     pub ratio: EstimateRecord,
-    /// The relative difference behind it, 0.02 for 2 %.
+    /// Relative difference behind it, 0.02 for 2 %.
     pub floor_ratio: f64,
 }
 
-/// A turn that failed.
+/// Turn that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FailedTurnRecord {
-    /// The block, from 1.
+    /// Block, from 1.
     pub block: u32,
     /// Kind of failure, in words.
     pub how: String,
@@ -46,25 +46,25 @@ pub struct FailedTurnRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GateRecord {
-    /// The gate in a few words.
+    /// Gate in a few words.
     pub gate: String,
     /// Limit as text.
     pub limit: String,
-    /// The figure; `null` where there is none.
+    /// Figure; `null` where there is none.
     pub value: Option<String>,
     /// `true` if the figure is beyond the limit.
     pub is_beyond: bool,
 }
 
-/// Where a percentile of a contender's response times lies with 95 % confidence.
+/// Confidence interval (95 %) of a percentile of a contender's response times.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PercentileIntervalRecord {
-    /// The quantile, 0.95 for the 95th percentile.
+    /// Quantile, 0.95 for the 95th percentile.
     pub quantile: f64,
-    /// The lower end.
+    /// Lower end.
     pub low_ms: f64,
-    /// The upper end.
+    /// Upper end.
     pub high_ms: f64,
 }
 

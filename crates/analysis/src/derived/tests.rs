@@ -28,7 +28,7 @@ fn validator(schema: &str) -> jsonschema::Validator {
     jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap()
 }
 
-/// The first complaint about `document`.
+/// First complaint about `document`.
 fn complaint(schema: &jsonschema::Validator, document: &Value) -> Option<String> {
     let mut errors = schema.iter_errors(document);
     errors

@@ -6,7 +6,7 @@ use crate::measured::whole_runs;
 use crate::statistics::{Estimate, estimate_ratio, seed_of};
 use bakeoff_record::experiment::{Experiment, Plan, Run, RunLoad};
 
-/// What rules look at.
+/// Experiment with its analysis.
 #[derive(Debug)]
 pub struct Case<'a> {
     pub(crate) experiment: &'a Experiment,
@@ -23,13 +23,13 @@ impl<'a> Case<'a> {
         self.analysis.contenders()
     }
 
-    /// Those of them that were measured at all.
+    /// Contenders that were measured, without the baseline's second turns.
     pub(super) fn measured(&self) -> impl Iterator<Item = &'a Judged> {
         self.contenders()
             .filter(|result| !result.measured().blocks.is_empty())
     }
 
-    /// A figure of each block in which a contender was measured under users to the end.
+    /// Figure of each block in which a contender was measured under users to the end.
     pub(super) fn of_blocks(
         &self,
         result: &Judged,
@@ -43,7 +43,7 @@ impl<'a> Case<'a> {
         figures.collect()
     }
 
-    /// The figure behind those of blocks, with an interval over them; `what` seeds its bootstrap.
+    /// Figure behind those of blocks, with an interval over them; `what` seeds its bootstrap.
     pub(super) fn estimate(
         &self,
         result: &Judged,
@@ -54,7 +54,7 @@ impl<'a> Case<'a> {
         estimate_ratio(figures, seed)
     }
 
-    /// What a rule says of each contender, one after another.
+    /// Sentences about each measured contender, one after another.
     pub(super) fn of_each(&self, say: impl Fn(&Judged) -> Option<String>) -> Vec<String> {
         self.measured().filter_map(say).collect()
     }

@@ -1,4 +1,4 @@
-//! What may be concluded.
+//! Verdicts in sentences, and what was not measured.
 
 use super::case::Case;
 use super::evidence::{interval, ratio};
@@ -10,7 +10,7 @@ use crate::verdict::Verdict;
 use crate::words;
 use bakeoff_record::experiment::{Experiment, Plan};
 
-/// The verdict on one contender as a sentence, with the figures it rests on.
+/// Verdict on one contender as a sentence, with the figures it rests on.
 pub fn verdict_sentence(result: &Judged, plan: &Plan, analysis: &Analysis) -> String {
     let (name, baseline) = (result.name(), &plan.baseline);
     let metric = plan.primary;
@@ -106,7 +106,7 @@ pub(super) fn noise_sentence(name: &str, noise: Option<&Noise>, plan: &Plan) -> 
     )
 }
 
-/// The verdict on each contender.
+/// Verdict on each contender.
 pub(super) fn verdicts(case: &Case<'_>) -> Vec<String> {
     let results: Vec<_> = case.contenders().collect();
     match results.as_slice() {
@@ -132,7 +132,7 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<String> {
     }
 }
 
-/// What should have been measured and was not.
+/// Parts of the plan that were not measured.
 pub(super) fn missing(case: &Case<'_>) -> Vec<String> {
     shortcomings(case.experiment)
 }

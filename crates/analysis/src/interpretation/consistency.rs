@@ -1,4 +1,4 @@
-//! How far the figures of one contender agree with each other.
+//! Sentences about the consistency of each contender's figures.
 
 use bakeoff_record::times::TimeKind;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use bakeoff_record::summary::Summary;
 
 /// The 99th percentile over the median, from which on response times are said to vary much.
 pub(super) const MUCH_SPREAD: f64 = 5.0;
-/// How far the block furthest from the median block is from it, from which on blocks are said not to agree.
+/// Relative difference of a block from the median block, above which the blocks are said to differ.
 pub(super) const MUCH_BETWEEN_BLOCKS: f64 = 0.1;
 
-/// How far the tail lies from the middle.
+/// Distance of p99 from p50.
 pub(super) fn spread(case: &Case<'_>) -> Vec<String> {
     let sentence = |result: &Judged| {
         let name = result.name();
@@ -68,7 +68,7 @@ fn low(estimate: Option<&Estimate>) -> Option<f64> {
     Some(estimate?.confidence_interval?.low)
 }
 
-/// Who varied less than who, for the ends of the field and where their intervals lie apart.
+/// Contenders with the smallest and the largest spread, if their confidence intervals do not overlap.
 pub(super) fn steadiest(case: &Case<'_>) -> Vec<String> {
     let spreads: Vec<_> = case
         .contenders()
@@ -94,7 +94,7 @@ pub(super) fn steadiest(case: &Case<'_>) -> Vec<String> {
     )]
 }
 
-/// How the blocks of a contender agree with each other.
+/// Range of the primary metric over the blocks of each contender.
 pub(super) fn blocks(case: &Case<'_>) -> Vec<String> {
     let metric = case.plan().primary;
     case.of_each(|result| {
@@ -102,7 +102,7 @@ pub(super) fn blocks(case: &Case<'_>) -> Vec<String> {
         figures.sort_by(f64::total_cmp);
         let (low, high) = (*figures.first()?, *figures.last()?);
         let middle = figures[(figures.len() - 1) / 2];
-        // Both ways alike: half as much is as far away as twice as much.
+        // On the log scale: half as much is as far away as twice as much.
         let furthest = (high / middle).max(middle / low) - 1.0;
         let agree = if furthest > MUCH_BETWEEN_BLOCKS {
             format!(
@@ -167,7 +167,7 @@ pub(super) fn unsettled(case: &Case<'_>) -> Vec<String> {
     })
 }
 
-/// Whether contenders did the same work, as their answers to a sample of requests show it.
+/// Agreement of the contenders' answers with the baseline's, from a sample of requests.
 pub(super) fn answers(case: &Case<'_>) -> Vec<String> {
     case.contenders().filter_map(agreement).collect()
 }
@@ -196,7 +196,7 @@ fn agreement(result: &Judged) -> Option<String> {
     ))
 }
 
-/// How well contenders are told apart here, as the baseline's second turns show it.
+/// Noise, from the second turns of the baseline.
 pub(super) fn noise(case: &Case<'_>) -> Vec<String> {
     let control = case.plan().control.as_deref();
     let sentence =
@@ -204,7 +204,7 @@ pub(super) fn noise(case: &Case<'_>) -> Vec<String> {
     sentence.into_iter().collect()
 }
 
-/// What failed, and what had no answer.
+/// Requests that failed, and requests without an answer.
 pub(super) fn errors(case: &Case<'_>) -> Vec<String> {
     failures(&case.contenders().collect::<Vec<_>>())
 }

@@ -1,4 +1,4 @@
-//! What a request costs.
+//! Sentences about processor time, memory and price.
 
 use super::case::Case;
 use super::evidence::{comparable, interval_over, ratio};
@@ -31,7 +31,7 @@ pub(super) fn processor(case: &Case<'_>) -> Vec<String> {
     })
 }
 
-/// The most memory of any turn.
+/// Largest memory use of any turn.
 pub(super) fn memory(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
         let memory = words::bytes(result.measured().peak_memory_bytes?);
@@ -42,7 +42,7 @@ pub(super) fn memory(case: &Case<'_>) -> Vec<String> {
     })
 }
 
-/// Whose consumption was not seen.
+/// Contenders whose consumption was not recorded.
 pub(super) fn not_seen(case: &Case<'_>) -> Vec<String> {
     let unseen: Vec<&str> = case
         .measured()

@@ -6,7 +6,7 @@ use crate::statistics::{CONFIDENCE, ConfidenceInterval, Estimate, FEWEST_BLOCKS}
 use crate::verdict::Verdict;
 use crate::words;
 
-/// A ratio with its interval, or why it has none.
+/// Ratio with its interval, or the reason why it has none.
 pub(super) fn ratio(comparison: &Comparison, baseline: &str) -> String {
     let Some(estimate) = comparison.estimate else {
         return "no block has a ratio".to_owned();
@@ -22,7 +22,7 @@ pub(super) fn ratio(comparison: &Comparison, baseline: &str) -> String {
     )
 }
 
-/// The interval, or without one the range of the blocks.
+/// Interval over blocks; the range of the blocks if there is no interval.
 pub(super) fn certainty(comparison: &Comparison) -> String {
     let interval = comparison
         .estimate
@@ -41,20 +41,20 @@ pub(super) fn certainty(comparison: &Comparison) -> String {
     }
 }
 
-/// The interval of an estimate over blocks, or that there is none.
+/// Interval of an estimate over blocks, or the reason why there is none.
 pub(super) fn interval(estimate: &Estimate) -> String {
     estimate
         .confidence_interval
         .map_or_else(too_few_blocks, bounds)
 }
 
-/// The same with the number of blocks behind it.
+/// Interval of an estimate with the number of its blocks.
 pub(super) fn interval_over(estimate: Option<&Estimate>, blocks: usize) -> String {
     let interval = estimate.map_or_else(too_few_blocks, interval);
     format!("{interval} over {}", words::several(blocks, "block"))
 }
 
-/// Where a percentile of all requests lies; `index` is that of the percentile in `precision::QUANTILES`.
+/// Confidence interval of a percentile of all requests; `index` is that of the percentile in `precision::QUANTILES`.
 pub(super) fn percentile_interval(result: &Judged, index: usize) -> String {
     let interval = result
         .measured()
@@ -76,7 +76,7 @@ pub(super) fn percentile_interval(result: &Judged, index: usize) -> String {
     )
 }
 
-/// A ratio of 0 to 1 as a percentage of at most three digits, rounded.
+/// Ratio of 0 to 1 as a percentage of at most three digits, rounded.
 pub(super) fn about_percent(ratio: f64) -> String {
     words::percent((ratio * 1000.0).round() / 1000.0)
 }
@@ -90,12 +90,12 @@ fn bounds(interval: ConfidenceInterval) -> String {
     )
 }
 
-/// Why there is no interval over blocks.
+/// Reason why there is no interval over blocks.
 fn too_few_blocks() -> String {
     format!("no confidence interval with fewer than {FEWEST_BLOCKS} blocks")
 }
 
-/// Whether speeds may be compared at all.
+/// `true` if the contender's speed may be compared.
 pub(super) fn comparable(result: &Judged) -> bool {
     !matches!(
         result.verdict,

@@ -1,4 +1,4 @@
-//! What to do next, where the figures show it. What they do not show is not guessed at.
+//! Advice for the next experiment. Causes that were not measured are not guessed at.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ use crate::words;
 use bakeoff_record::experiment::{Restart, Run, RunLoad};
 use bakeoff_record::summary::Summary;
 
-/// The share of a response time owed to other users, from which on it is pointed out.
+/// Share of a response time owed to other users, from which on it is pointed out.
 pub(super) const MUCH_WAITING_RATIO: f64 = 0.5;
-/// The share of the processor time there was, below which a contender that has enough to do leaves cores unused.
+/// Share of the processor time there was, below which a contender that has enough to do leaves cores unused.
 pub(super) const FULL_USE_RATIO: f64 = 0.75;
-/// The share of the time in which some process waited for a processor, above which a processor was short.
+/// Share of the time in which some process waited for a processor, above which a processor was short.
 pub(super) const MOST_PRESSURE_RATIO: f64 = 0.25;
-/// How many requests in flight for each core are enough to do.
+/// Requests in flight for each core that keep the core busy.
 pub(super) const ENOUGH_PER_CORE: u32 = 2;
-/// From which on a start is called long.
+/// Time from start to first correct answer, above which a start is called long.
 pub(super) const LONG_START: Duration = Duration::from_secs(10);
-/// How much more memory the last block takes than the first, from which on that is pointed out.
+/// Relative growth of memory from the first to the last block, above which it is pointed out.
 pub(super) const GROWTH_RATIO: f64 = 0.1;
 
 /// Users beyond the knee only wait.
@@ -68,7 +68,7 @@ pub(super) fn waiting(case: &Case<'_>) -> Vec<String> {
     })
 }
 
-/// The interval of one minus a ratio.
+/// Interval of one minus a ratio.
 fn shares_interval(interval: Option<ConfidenceInterval>, blocks: usize) -> String {
     let Some(interval) = interval else {
         return interval_over(None, blocks);
@@ -128,7 +128,7 @@ pub(super) fn idle_cores(case: &Case<'_>) -> Vec<String> {
     })
 }
 
-/// The most that the load generator took of its cores in a turn, and the most that neighbours and other virtual machines
+/// Most that the load generator took of its cores in a turn, and the most that neighbours and other virtual machines
 /// took of the machine; `None` where that was not seen.
 fn taken_by_others(case: &Case<'_>, result: &Judged) -> Option<(f64, f64)> {
     let runs = case.experiment.runs_under(RunLoad::Users);
@@ -151,7 +151,7 @@ fn most_pressure(case: &Case<'_>, result: &Judged) -> Option<f64> {
     pressures?.into_iter().reduce(f64::max)
 }
 
-/// How many cores a list such as `0-2,5` has.
+/// Number of cores in a list such as `0-2,5`.
 fn number_of_cores(cores: &str) -> Option<u32> {
     let ranges = cores.split(',').map(|range| {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
@@ -274,7 +274,7 @@ pub(super) fn more_blocks(case: &Case<'_>) -> Vec<String> {
     too_few.into_iter().chain(not_shown).collect()
 }
 
-/// A machine that differs from itself by more than what matters.
+/// Machine that differs from itself by more than what matters.
 pub(super) fn quieter_machine(case: &Case<'_>) -> Vec<String> {
     let noise = case.analysis.noise;
     let loud = noise.filter(|noise| noise.floor_ratio > case.plan().same_ratio);
@@ -301,7 +301,7 @@ pub(super) fn longer_warm_up(case: &Case<'_>) -> Vec<String> {
         let name = result.name();
         (unsettled * 2 > turns).then(|| format!("{name} ({unsettled} of {turns} turns)"))
     });
-    // Where the machine was disturbed throughout, that is a cause which no warm-up removes.
+    // A longer warm-up does not help on a machine that was disturbed throughout.
     if unsettled.is_empty() || is_disturbed_throughout(case) {
         return Vec::new();
     }
@@ -319,7 +319,7 @@ fn is_disturbed_throughout(case: &Case<'_>) -> bool {
     !voided.is_empty() && runs.all(|run| is_voided(voided, run.block))
 }
 
-/// How long to measure for the percentile that there are too few requests for.
+/// Measured period that the rarest percentile needs.
 pub(super) fn rare_percentile(case: &Case<'_>) -> Vec<String> {
     let Some(quantile) = QUANTILES.last() else {
         return Vec::new();

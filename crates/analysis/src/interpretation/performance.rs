@@ -11,7 +11,7 @@ use bakeoff_record::experiment::RunLoad;
 use bakeoff_record::metric::Metric;
 use bakeoff_record::times::TimeKind;
 
-/// How far apart two percentiles of equal times may be: each is within a thousandth of what was recorded.
+/// Relative difference that two percentiles of equal times may have: each is within a thousandth of the recorded time.
 pub(super) const RESOLUTION_RATIO: f64 = 0.002;
 
 /// Gates that a load generator is beyond when it was delayed itself.
@@ -39,14 +39,14 @@ pub(super) fn times(case: &Case<'_>) -> Vec<String> {
     })
 }
 
-/// The same against the baseline.
+/// Ratios of response times to the baseline's.
 pub(super) fn against_baseline(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
         compared_times(result, &case.plan().baseline).filter(|_| comparable(result))
     })
 }
 
-/// The response times against the baseline's at the median, the 95th and the 99th percentile.
+/// Response times against the baseline's at the median, the 95th and the 99th percentile.
 fn compared_times(result: &Judged, baseline: &str) -> Option<String> {
     let places = [
         (Metric::MEDIAN_RESPONSE_TIME, "p50"),
@@ -73,7 +73,7 @@ fn compared_times(result: &Judged, baseline: &str) -> Option<String> {
     })
 }
 
-/// A contender whose response times lie on one side of the baseline's throughout.
+/// Contender whose response times lie on one side of the baseline's throughout.
 pub(super) fn throughout(case: &Case<'_>) -> Vec<String> {
     of_each_shift(case, |result, shift| {
         let which = match (shift.shorter.len(), shift.longer.len()) {
@@ -90,7 +90,7 @@ pub(super) fn throughout(case: &Case<'_>) -> Vec<String> {
     })
 }
 
-/// A contender that is faster for some requests and slower for others.
+/// Contender that is faster for some requests and slower for others.
 pub(super) fn opposite(case: &Case<'_>) -> Vec<String> {
     of_each_shift(case, |result, shift| {
         if shift.shorter.is_empty() || shift.longer.is_empty() {
@@ -107,7 +107,7 @@ pub(super) fn opposite(case: &Case<'_>) -> Vec<String> {
     })
 }
 
-/// A contender that is shown to be faster, or slower, for some requests only.
+/// Contender that is shown to be faster, or slower, for some requests only.
 pub(super) fn partly(case: &Case<'_>) -> Vec<String> {
     of_each_shift(case, |result, shift| {
         let all = shift.known.len();
@@ -126,16 +126,16 @@ pub(super) fn partly(case: &Case<'_>) -> Vec<String> {
     })
 }
 
-/// The points of a shift function whose ratios have intervals.
+/// Points of a shift function whose ratios have intervals.
 struct Sides<'a> {
     known: Vec<&'a Shift>,
-    /// Those whose interval is below 1.
+    /// Points whose interval is below 1.
     shorter: Vec<&'a Shift>,
-    /// Those whose interval is above 1.
+    /// Points whose interval is above 1.
     longer: Vec<&'a Shift>,
 }
 
-/// What is said of each contender whose shift function has intervals and whose speed may be compared.
+/// Sentences about each contender whose shift function has intervals and whose speed may be compared.
 fn of_each_shift(
     case: &Case<'_>,
     say: impl Fn(&Judged, &Sides<'_>) -> Option<String>,
@@ -200,7 +200,7 @@ impl<'a> Sides<'a> {
     }
 }
 
-/// What kind of comparison that of users is.
+/// Note that a comparison at the same number of users is not one at the same request rate.
 pub(super) fn users_wait(case: &Case<'_>) -> Vec<String> {
     if case.contenders().count() < 2 {
         return Vec::new();
@@ -259,7 +259,7 @@ pub(super) fn at_rates(case: &Case<'_>) -> Vec<String> {
     sentences
 }
 
-/// Who could not keep up with a rate of arrivals, the baseline like any other.
+/// Contenders that could not keep up with an arrival rate, the baseline included.
 pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
     let at_rates = case.analysis.at_rates.iter().flat_map(|at_rate| {
         let results = at_rate.results.iter();
@@ -272,7 +272,7 @@ pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
                 let mut gates = result.gates.iter();
                 gates.any(|reading| reading.gate == gate && reading.beyond.is_some())
             };
-            // What a delayed generator did not send says nothing about a contender.
+            // Requests that a delayed generator did not send say nothing about a contender.
             let is_contenders = is_beyond(Gate::NotSent) && !OF_GENERATOR.into_iter().any(is_beyond);
             (is_contenders && result.verdict != Verdict::Control).then(|| {
                 format!(

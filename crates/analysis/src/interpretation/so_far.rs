@@ -6,7 +6,7 @@ use crate::verdict::Verdict;
 use crate::words;
 use bakeoff_record::experiment::{Experiment, RunLoad};
 
-/// What each contender's primary metric has come to against the baseline's, block by block so far.
+/// Ratio of each contender's primary metric to the baseline's after the blocks so far.
 pub fn render_so_far(experiment: &Experiment) -> Vec<String> {
     let metric = experiment.plan.primary;
     let under_users = UnderLoad::of(experiment, RunLoad::Users, experiment.plan.primary);

@@ -1,5 +1,6 @@
 use bakeoff_record::times::TimeKind;
 mod cases;
+mod experiments;
 mod rules;
 
 use std::time::Duration;

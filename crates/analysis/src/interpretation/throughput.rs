@@ -1,4 +1,4 @@
-//! How much contenders do, and how much they can.
+//! Sentences about throughput and capacity.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub(super) fn rates(case: &Case<'_>) -> Vec<String> {
     sentences
 }
 
-/// Where more users make no more requests.
+/// Knee of each contender's sweep.
 pub(super) fn knees(case: &Case<'_>) -> Vec<String> {
     let sweeps = case.analysis.sweeps.iter();
     let sentences = sweeps.filter_map(|sweep| {
@@ -59,7 +59,7 @@ pub(super) fn knees(case: &Case<'_>) -> Vec<String> {
     sentences.collect()
 }
 
-/// Whose sweep ended before more users were seen to bring nothing, so that its knee may lie beyond.
+/// Contenders whose sweep ended before saturation, so that the knee may be higher.
 pub(super) fn unreached(case: &Case<'_>) -> Vec<String> {
     let sweeps = case.analysis.sweeps.iter();
     let sentences = sweeps.filter_map(|sweep| {
@@ -118,7 +118,7 @@ pub(super) fn queue(case: &Case<'_>) -> Vec<String> {
     })
 }
 
-/// The sweep of a contender for which the plan has more users than the knee of any block.
+/// Sweep of a contender for which the plan has more users than the knee of any block.
 pub(super) fn beyond_the_knee<'a>(
     case: &Case<'a>,
     contender: &str,
@@ -129,7 +129,7 @@ pub(super) fn beyond_the_knee<'a>(
     Some((sweep, knee))
 }
 
-/// The highest rate at which response times are as they should be.
+/// Highest rate at which response times are as they should be.
 pub(super) fn objective(case: &Case<'_>) -> Vec<String> {
     let Some(slo) = case.plan().slo else {
         return Vec::new();
@@ -157,7 +157,7 @@ pub(super) fn objective(case: &Case<'_>) -> Vec<String> {
     sentences.collect()
 }
 
-/// What shared the machine with the load generator.
+/// Contenders on the machine of the load generator.
 pub(super) fn machine(case: &Case<'_>) -> Vec<String> {
     shared_machine(case.experiment).into_iter().collect()
 }

@@ -10,7 +10,7 @@ use crate::words;
 use bakeoff_record::experiment::{Run, RunLoad};
 use bakeoff_record::metric::Metric;
 
-/// The p below which an effect of a turn's place is pointed out.
+/// P below which an effect of a turn's place is pointed out.
 pub(super) const DRIFT_P: f64 = 0.01;
 
 /// Turns in which a contender did not answer, answered with failures, or ended.
@@ -38,7 +38,7 @@ pub(super) fn failed(case: &Case<'_>) -> Vec<String> {
     sentences.collect()
 }
 
-/// Blocks that are not judged.
+/// Blocks that are left out of the verdict.
 pub(super) fn voided(case: &Case<'_>) -> Vec<String> {
     let voided = &case.analysis.voided;
     let Some(first) = voided.first() else {
@@ -89,7 +89,7 @@ pub(super) fn drift(case: &Case<'_>) -> Vec<String> {
     sentences
 }
 
-/// The primary figure of each turn that is judged, less what is usual for its contender. Runs are in the order of turns.
+/// Primary figure of each turn that is judged, less what is usual for its contender. Runs are in the order of turns.
 fn turn_figures(case: &Case<'_>, metric: Metric) -> Vec<TurnFigure> {
     let voided = &case.analysis.voided;
     let is_judged = |run: &&Run| !run.measurement.interrupted && !is_voided(voided, run.block);

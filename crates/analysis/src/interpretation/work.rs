@@ -8,7 +8,7 @@ use bakeoff_record::experiment::{Run, RunLoad};
 
 /// Connections for each request from which on a contender is said to close them. One that keeps them has one a user.
 const MANY_CONNECTIONS_RATIO: f64 = 0.1;
-/// How far the average body may be from the baseline's before that is pointed out.
+/// Relative difference of the average body from the baseline's, above which it is pointed out.
 const OTHER_BODY_RATIO: f64 = 0.1;
 /// Requests for each different request in a turn from which on they are said to repeat.
 pub(super) const REPEATS: f64 = 1.05;
@@ -72,7 +72,7 @@ pub(super) fn bodies(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
         let actual = result.measured().summary.total.average_body_bytes()?;
         let sample = result.measured().agreement.as_ref();
-        // The same answers written in another way.
+        // Equal answers may be written in another way.
         if sample.is_some_and(|sample| sample.compared > 0 && sample.differing == 0) {
             return None;
         }
@@ -115,7 +115,7 @@ pub(super) fn repeats(case: &Case<'_>) -> Vec<String> {
     sentence.into_iter().collect()
 }
 
-/// How often each different request was sent in a run, and how many different ones there were.
+/// Average number of times that each different request was sent in a run, and number of different requests.
 fn repeats_of(run: &Run) -> Option<(f64, u64)> {
     let distinct = run
         .measurement

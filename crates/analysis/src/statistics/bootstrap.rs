@@ -165,7 +165,7 @@ fn bca_interval(sample: &[f64], means: &Distribution, confidence: f64) -> Confid
     }
 }
 
-/// A sixth of the skewness of the mean's jackknife values; not a number where they are all equal.
+/// Sixth of the skewness of the mean's jackknife values; not a number where they are all equal.
 fn acceleration_of_mean(sample: &[f64]) -> f64 {
     // Leaving one value out moves the mean by (mean − value)/(n − 1), so the factor n − 1 cancels.
     let n = sample.len() as f64;

@@ -1,4 +1,4 @@
-//! How often intervals cover the truth: over undisturbed blocks, over disturbed ones, and after these were measured again.
+//! Coverage of intervals: over undisturbed blocks, over disturbed ones, and after these were measured again.
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
@@ -15,7 +15,7 @@ const TURN_NOISE: f64 = 0.02;
 /// Ratio of a disturbed turn's rate to an undisturbed one's.
 const SLOWED_TO: f64 = 0.7;
 
-/// What disturbs turns, and what is done about it.
+/// Disturbance of turns, and the reaction to it.
 struct Disturbance {
     /// Probability that a turn is disturbed.
     of_turns: f64,

@@ -9,7 +9,7 @@ const CLASSES: usize = 1024;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Resample {
     pub(super) mean: f64,
-    /// A whole number below 2^53, so that sums are exact.
+    /// Whole number below 2^53, so that sums are exact.
     pub(super) ways: f64,
 }
 

@@ -191,7 +191,7 @@ fn permutation_p(
     f64::from(as_large) / f64::from(DRAWS + 1)
 }
 
-/// The order in which each group was observed.
+/// Order in which each group was observed.
 fn identity(groups: &[Vec<f64>]) -> Vec<Vec<usize>> {
     let order = |group: &Vec<f64>| (0..group.len()).collect();
     groups.iter().map(order).collect()

@@ -1,10 +1,10 @@
-//! How well the quantiles of one run are known.
+//! Precision of the quantiles of one run.
 
 use statrs::distribution::{Binomial, DiscreteCDF};
 
 use super::CONFIDENCE;
 
-/// The ranks, from 1, of the two order statistics between which the quantile of the distribution behind `count`
+/// Ranks, from 1, of the two order statistics between which the quantile of the distribution behind `count`
 /// independent values lies with 95 % confidence at least; `None` where so few values have no upper or lower end.
 ///
 /// Exact, by the binomial distribution of how many values lie below the quantile, and without any assumption about the
@@ -19,7 +19,7 @@ pub(crate) fn quantile_ranks(count: u64, quantile: f64) -> Option<(u64, u64)> {
     (low >= 1 && high <= count).then_some((low, high))
 }
 
-/// How many independent values tell as much about the mean as these do, which come in order and depend on each other:
+/// Effective sample size of values that come in order and depend on each other:
 /// at most as many as there are.
 ///
 /// By batch means (Law, "Simulation Modeling and Analysis", section 9.5.3): a batch's mean varies as the mean of so many

@@ -1,4 +1,4 @@
-//! How likely chance alone would make a difference as large as the one seen.
+//! p-values of paired differences, and their adjustment for several comparisons.
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -9,7 +9,7 @@ const MOST_EXACT: usize = 20;
 /// Ways to flip signs that are drawn beyond that.
 const DRAWS: u64 = 100_000;
 
-/// The two-sided p of a paired sign-flip test: if contender and baseline were the same, each block's difference could as
+/// Two-sided p of a paired sign-flip test: if contender and baseline were the same, each block's difference could as
 /// well have the other sign, and p is the share of all ways to choose signs whose mean is as far from zero.
 ///
 /// Exact up to 20 differences (Fisher, "The Design of Experiments", 1935, section 21); beyond that, drawn at random from
@@ -40,7 +40,7 @@ pub(crate) fn sign_flip_p(differences: &[f64], seed: u64) -> f64 {
     (as_far.count() + 1) as f64 / (DRAWS + 1) as f64
 }
 
-/// The sum with the sign of each difference turned whose bit is set.
+/// Sum of the differences, with the sign of those turned whose bit is set.
 fn flipped(differences: &[f64], signs: u64) -> f64 {
     let each = differences.iter().enumerate();
     each.map(|(index, difference)| {
@@ -53,7 +53,7 @@ fn flipped(differences: &[f64], signs: u64) -> f64 {
     .sum()
 }
 
-/// The same p values, adjusted for there being several, by Holm's step-down procedure
+/// p-values adjusted for several comparisons by Holm's step-down procedure
 /// (Scandinavian Journal of Statistics 6:2, 1979): whoever calls those below α significant is wrong about any of them
 /// with a probability of at most α.
 pub(crate) fn holm_adjusted(p: &[f64]) -> Vec<f64> {

@@ -1,28 +1,28 @@
-//! From when on a run is steady.
+//! Steady state of a run.
 
 /// Values that are averaged before the truncation point is looked for, as MSER-5 has it.
 const BATCH: usize = 5;
 
-/// The windows that have to agree, and how far apart their means may be, as in NVIDIA's `perf_analyzer`.
+/// Windows that have to agree, and how far apart their means may be, as in NVIDIA's `perf_analyzer`.
 const WINDOWS: usize = 3;
 const MOST_APART: f64 = 1.10;
 
-/// What a series of figures, one a second, says about warming up.
+/// Warm-up of a series of figures, one a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Steadiness {
     /// Steady from this value on.
     From(usize),
-    /// It never settled.
+    /// Series never settled.
     Never,
     /// Too few values to tell.
     TooShort,
 }
 
-/// Where the initial transient of `series` ends.
+/// End of the initial transient of `series`.
 ///
 /// MSER-5 (White, Cobb and Spratt, "A Comparison of Five Steady-State Truncation Heuristics for Simulation", WSC 2000):
 /// leaves out as many batches of five at the beginning as make the standard error of the mean of the rest smallest.
-/// Where that would be more than half of them, or where the rest still differs by more than 10 % between its three thirds,
+/// If that is more than half of them, or if the rest still differs by more than 10 % between its three thirds,
 /// there is no steady state.
 pub fn steady_from(series: &[f64]) -> Steadiness {
     let batches: Vec<f64> = series
@@ -48,10 +48,10 @@ pub fn steady_from(series: &[f64]) -> Steadiness {
     Steadiness::From(cut * BATCH)
 }
 
-/// Whether a series of requests per second that still grows has settled: its last three values are at most 10 % apart, or as
+/// `true` if a growing series of requests per second has settled: its last three values are at most 10 % apart, or as
 /// close as counts of such a size come by chance alone (their standard deviation, the root of the mean).
 ///
-/// That is what decides when measuring begins; [`steady_from`] looks at what was measured.
+/// The start of the measured period depends on it; [`steady_from`] looks at a finished measurement.
 pub fn has_settled(series: &[f64]) -> bool {
     let Some(last) = series
         .len()

@@ -25,7 +25,7 @@ use bakeoff_record::run::{Arrivals, GeneratorUse};
 use bakeoff_record::summary::Summary;
 use bakeoff_record::times::Times;
 
-/// A gate.
+/// Gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
     /// Turns that failed.
@@ -46,7 +46,7 @@ pub enum Gate {
     Steal,
     /// Delay with which requests were sent, in the worst turn.
     Lag,
-    /// The generator's own processor time, in the worst turn.
+    /// Generator's own processor time, in the worst turn.
     Generator,
     /// Rate over the rate that the generator makes of a server that does nothing.
     Floor,
@@ -65,16 +65,16 @@ pub enum Gate {
 /// Reading of one gate for one contender.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
-    /// The gate.
+    /// Gate.
     pub gate: Gate,
-    /// The figure as text; `None` where there is none.
+    /// Figure as text; `None` where there is none.
     pub value: Option<String>,
     /// Obstacle to a verdict; `None` if the figure is within the limit.
     pub beyond: Option<Reason>,
 }
 
 impl Gate {
-    /// The gate in a few words, for a table.
+    /// Gate in a few words, for a table.
     pub fn name(self) -> &'static str {
         match self {
             Self::FailedTurns => "Failed turns",
@@ -178,11 +178,11 @@ impl Obstacle {
     }
 }
 
-/// What gates are read from.
+/// Data that gates are read from.
 pub(crate) struct Gates<'a> {
     pub(crate) experiment: &'a Experiment,
     pub(crate) load: RunLoad,
-    /// The contender's runs that are judged.
+    /// Contender's runs that are judged.
     pub(crate) runs: &'a [&'a Run],
     /// All of its runs under the load, those of voided blocks among them.
     pub(crate) all_runs: &'a [&'a Run],
@@ -217,7 +217,7 @@ impl Gates<'_> {
         Gated { compared, gates }
     }
 
-    /// The worst turn's share, of all turns; what is beyond a limit voids a block and forbids nothing by itself.
+    /// Worst turn's share, of all turns; what is beyond a limit voids a block and forbids nothing by itself.
     fn share(&self, gate: Gate, share: impl Fn(&Run) -> Option<f64>) -> Reading {
         let shares = self.all_runs.iter().filter_map(|run| share(run));
         Reading {
@@ -289,7 +289,7 @@ impl Gates<'_> {
         }
     }
 
-    /// The turn in which the generator was late by the most of what was tolerated in it.
+    /// Turn in which the generator was late by the most of what was tolerated in it.
     fn lag(&self) -> Reading {
         let lags = self.runs.iter().filter_map(|run| {
             let summary = Summary::of([&run.measurement]);
@@ -353,7 +353,7 @@ impl Gates<'_> {
     }
 }
 
-/// The users that a run's rate and response times amount to (Little, "A Proof for the Queuing Formula: L = λW", Operations
+/// Users that a run's rate and response times amount to (Little, "A Proof for the Queuing Formula: L = λW", Operations
 /// Research 9:3, 1961): the rate times the mean time in flight of all requests, those that failed among them.
 ///
 /// In records from before the time between completions was measured, only runs without failures can tell.

@@ -3,16 +3,16 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// The share of its cores above which the generator is taken for the limit (k6's documentation has the same 80 %).
+/// Share of its cores above which the generator counts as the limit (k6's documentation has the same 80 %).
 pub const MOST_GENERATOR_CPU_RATIO: f64 = 0.8;
 
-/// The share of what the generator makes of a server that does nothing, above which it is taken for the limit.
+/// Share of the generator's throughput on a server that does nothing, above which the generator counts as the limit.
 pub(super) const MOST_OF_FLOOR_RATIO: f64 = 0.8;
 
 /// Largest relative difference, in any turn, between the users and the users that rate and response time amount to (Little's law).
 pub(super) const MOST_OFF_LITTLES_LAW_RATIO: f64 = 0.05;
 
-/// The share of planned arrivals that may go unsent.
+/// Share of planned arrivals that may go unsent.
 pub const MOST_NOT_SENT_RATIO: f64 = 0.01;
 
 /// Tasks of the measured period that every user has to finish before rates are compared.

@@ -9,16 +9,16 @@ use crate::statistics::ConfidenceInterval;
 use crate::turn::Disturbance;
 use crate::words;
 
-/// Why speeds cannot be compared.
+/// Obstacle to a comparison of speeds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Obstacle {
-    /// The contender that it concerns.
+    /// Contender that it concerns.
     pub contender: String,
-    /// What stands in the way.
+    /// Reason for the obstacle.
     pub reason: Reason,
 }
 
-/// What stands in the way of a comparison.
+/// Reason why a comparison is not possible.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reason {
     /// Turns of it failed.
@@ -50,50 +50,50 @@ pub enum Reason {
     GeneratorLag {
         /// The 99th percentile of how late it was, in the worst turn.
         lag_p99: Duration,
-        /// What is tolerated: 1 ms or 5 % of the median response time, whichever is more.
+        /// Limit: 1 ms or 5 % of the median response time, whichever is more.
         limit: Duration,
     },
-    /// The generator was so busy that it, not the contender, may have set the figures.
+    /// Generator was so busy that it, not the contender, may have set the figures.
     GeneratorBusy {
         /// Its processor time over that of its cores, in the worst turn.
         cpu_ratio: f64,
     },
     /// Connections could not be opened for want of file descriptors or ports on the machine that made the load.
     NoConnections {
-        /// How often.
+        /// Number of occurrences.
         failures: u64,
     },
     /// Arrivals were not sent, because as many requests as allowed were in flight.
     NotSent {
-        /// The share of them.
+        /// Share of the arrivals.
         not_sent_ratio: f64,
     },
-    /// It was nearly as fast as a server that does nothing, so that the generator set the figures.
+    /// Contender was nearly as fast as a server that does nothing, so the generator set the figures.
     NearFloor {
         /// Requests per second of the server that does nothing.
         floor_per_second: f64,
     },
     /// Rate times response time is not the number of users: some of the figures must be wrong.
     LittlesLaw {
-        /// The users that there were.
+        /// Users that there were.
         users: u32,
-        /// The users that the figures amount to, in the worst turn.
+        /// Users that the figures amount to, in the worst turn.
         implied_users: f64,
     },
-    /// It answered otherwise than the baseline: whoever answers something else is not the faster one at the same work.
+    /// Contender gave other answers than the baseline, so it did not do the same work.
     OtherAnswers {
-        /// The share of the sampled requests that it answered otherwise.
+        /// Share of the sampled requests that it answered otherwise.
         differing_ratio: f64,
-        /// The share that the experiment allows.
+        /// Share that the experiment allows.
         limit_ratio: f64,
     },
-    /// The baseline differed from itself by more than what matters, beyond doubt.
+    /// The baseline differed from itself by more than what matters, with the whole confidence interval.
     Noise {
-        /// The baseline's name.
+        /// Name of the baseline.
         baseline: String,
-        /// The baseline's figure over its own, taken a second time in every block.
+        /// Baseline's figure over its own, taken a second time in every block.
         ratio: f64,
-        /// Where that ratio lies.
+        /// Confidence interval of the ratio.
         interval: ConfidenceInterval,
     },
 }

@@ -12,12 +12,12 @@ use bakeoff_record::summary::Summary;
 
 const USERS: usize = 20;
 const WARM_UP: f64 = 3.0;
-/// The least measured period, in seconds.
+/// Least measured period, in seconds.
 const MEASURE: f64 = 5.0;
 /// Users start over so many seconds.
 const SPREAD: f64 = 1.4;
 
-/// A server; times in seconds.
+/// Server; times in seconds.
 #[derive(Debug, Clone, Copy)]
 enum Server {
     /// Every request takes between these, whatever else there is.
@@ -30,10 +30,10 @@ enum Server {
     Batching(usize, f64, f64),
 }
 
-/// A request of a user: when it was sent and when it was answered.
+/// Request of a user: when it was sent and when it was answered.
 type Request = (usize, f64, f64);
 
-/// The requests of users who never pause, up to `until` seconds.
+/// Requests of users who never pause, up to `until` seconds.
 fn requests(server: Server, until: f64, random: &mut StdRng) -> Vec<Request> {
     let mut waiting: VecDeque<(usize, f64)> = (0..USERS)
         .map(|user| (user, SPREAD * user as f64 / USERS as f64))
@@ -72,7 +72,7 @@ fn requests(server: Server, until: f64, random: &mut StdRng) -> Vec<Request> {
     requests
 }
 
-/// The rate of a turn as a count in a window, and as the time between completions gives it.
+/// Rate of a turn as a count in a window, and as the time between completions gives it.
 fn rates(requests: &[Request]) -> (f64, f64) {
     let enough = (0..USERS).map(|user| {
         let of_user = requests.iter().filter(|(other, ..)| *other == user);
@@ -121,6 +121,6 @@ fn five_rounds_give_the_rate_of_every_kind_of_server() {
         assert!(cycles.abs() < 0.01, "{server:?} {cycles:+.4}");
         furthest_window = furthest_window.max(window.abs());
     }
-    // What a count in the same window is off by.
+    // Error of a count in the same window.
     assert!(furthest_window > 0.04, "{furthest_window}");
 }

@@ -32,7 +32,7 @@ fn rate(log_rate: f64) -> u64 {
     (5000.0 * log_rate.exp()).round() as u64
 }
 
-/// A contender that is `ratio` times as fast as the baseline, which takes second turns.
+/// Contender that is `ratio` times as fast as the baseline, which takes second turns.
 fn experiment(ratio: f64, random: &mut StdRng) -> Experiment {
     let mut rates: [Vec<u64>; 3] = Default::default();
     for _ in 0..BLOCKS {
@@ -119,7 +119,7 @@ fn equal_medians_with_different_tails_are_told_apart_by_the_tail_alone() {
     }
 }
 
-/// What each of two arms did, if turns are taken in this order and each is 1 % slower than the one before.
+/// Verdict on two equal arms if turns are taken in this order and each is 1 % slower than the one before.
 fn drifting(order: &[usize]) -> Verdict {
     let mut rates: [Vec<u64>; 2] = Default::default();
     for (turn, arm) in order.iter().enumerate() {

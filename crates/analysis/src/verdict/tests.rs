@@ -11,7 +11,7 @@ fn verdict(experiment: &Experiment) -> Verdict {
     Analysis::of(experiment).results[0].verdict.clone()
 }
 
-/// The verdict on a contender with these requests per second against a baseline with 1,000 in every block.
+/// Verdict on a contender with these requests per second against a baseline with 1,000 in every block.
 fn against_1000(rates: &[u64]) -> Verdict {
     verdict(&fixture::experiment(
         &[("new", rates), ("old", &vec![1000; rates.len()])],
@@ -218,7 +218,7 @@ fn hostile_plans_do_not_panic() {
     }
 }
 
-/// A contender and the baseline's second turns, against a baseline with 1,000 in every block.
+/// Contender and the baseline's second turns, against a baseline with 1,000 in every block.
 fn with_control(rates: &[u64], again: &[u64]) -> Experiment {
     let arms: [(&str, &[u64]); 3] = [
         ("new", rates),
@@ -336,7 +336,7 @@ fn whoever_answers_something_else_cannot_win_unless_that_is_allowed() {
     assert_eq!(verdict(&experiment), Verdict::Better);
 }
 
-/// A contender against another with the same figures, changed.
+/// Contender against another with the same figures, changed.
 fn obstacle(change: impl FnOnce(&mut Experiment)) -> Option<Reason> {
     let mut experiment = fixture::experiment(&[("new", &[1000; 6]), ("old", &[1000; 6])], "old");
     experiment.plan.users_pause = false;

@@ -14,12 +14,12 @@ fn verdict(experiment: &Experiment) -> Verdict {
     Analysis::of(experiment).results[0].verdict.clone()
 }
 
-/// An experiment of eight blocks in which the contender is as fast as the baseline.
+/// Experiment of eight blocks in which the contender is as fast as the baseline.
 fn equals() -> Experiment {
     fixture::experiment(&[("new", &[1000; 8]), ("old", &[1000; 8])], "old")
 }
 
-/// The run of a contender in a block.
+/// Run of a contender in a block.
 fn run_of<'a>(experiment: &'a mut Experiment, name: &str, block: u32) -> &'a mut Run {
     let mut runs = experiment.runs.iter_mut();
     let found = runs.find(|run| run.contender == name && run.block == block);
@@ -123,7 +123,7 @@ fn an_experiment_with_nothing_but_disturbed_blocks_is_not_judged() {
     assert_eq!(analysis.results[0].measured().blocks.len(), 8);
 }
 
-/// An experiment of so many blocks in which the contender is twice as fast as the baseline.
+/// Experiment of so many blocks in which the contender is twice as fast as the baseline.
 fn twice_as_fast(blocks: usize) -> Experiment {
     let (fast, slow) = (vec![2000; blocks], vec![1000; blocks]);
     fixture::experiment(&[("new", &fast), ("old", &slow)], "old")
@@ -167,7 +167,7 @@ fn a_crash_is_a_failed_turn_with_and_without_a_run() {
             what: "it ended with exit status: 9 under load; its last log lines:\nbye".to_owned(),
         });
     }
-    // What happens under another load is another matter.
+    // Turns under another load do not count.
     experiment.problems.push(Problem {
         load: RunLoad::Arrivals { per_second: 1.0 },
         ..experiment.problems[0].clone()

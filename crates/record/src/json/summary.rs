@@ -7,7 +7,7 @@ use super::request::FailureCauseRecord;
 use super::unit;
 use crate::summary::{Percentile, Summary, SummaryRow};
 
-/// The statistics of one or several measurements.
+/// Statistics of one or several measurements.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(
@@ -47,11 +47,11 @@ pub struct SummaryRowRecord {
     pub percentiles: Option<PercentilesRecord>,
     /// Times to failure of the requests that failed.
     pub failed_median_ms: Option<f64>,
-    /// The longest time to failure of the requests that failed.
+    /// Longest time to failure of the requests that failed.
     pub failed_max_ms: Option<f64>,
 }
 
-/// The percentiles of the response time, in milliseconds.
+/// Percentiles of the response time, in milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(

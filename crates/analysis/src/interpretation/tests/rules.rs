@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::super::consistency::{MUCH_BETWEEN_BLOCKS, MUCH_SPREAD};
 use super::super::{About, Case, RULES, Rule, next, performance};
-use super::cases::{but, cases, full, never_pausing, with_arrivals};
+use super::cases::cases;
+use super::experiments::{but, full, never_pausing, with_arrivals};
 use crate::analysis::Analysis;
 use crate::statistics::FEWEST_BLOCKS;
 use crate::sweep::KNEE_RATIO;
@@ -15,7 +16,7 @@ use bakeoff_record::experiment::{CoreSplit, Experiment};
 use bakeoff_record::fixture;
 use bakeoff_record::run::GeneratorUse;
 
-/// What a rule says of an experiment.
+/// Sentences of a rule about an experiment.
 fn said(rule: &str, experiment: &Experiment) -> String {
     let rule = RULES.iter().find(|other| other.name == rule).unwrap();
     let analysis = Analysis::of(experiment);
@@ -143,7 +144,7 @@ fn a_baseline_that_cannot_keep_up_is_named_like_any_other() {
     assert!(text.starts_with("old could not keep up"), "{text}");
 }
 
-/// What is said of idle cores where a contender uses half of them.
+/// Sentences about idle cores of a contender that uses half of them.
 fn idle(change: impl Fn(&mut Experiment)) -> String {
     let mut experiment = never_pausing(900);
     change(&mut experiment);
