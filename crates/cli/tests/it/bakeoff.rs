@@ -226,7 +226,7 @@ pub(crate) fn root() -> &'static Path {
 /// Fails unless `json` keeps to the checked-in schema `name`.
 #[track_caller]
 pub(crate) fn assert_schema(json: &Value, name: &str) {
-    let schema = root().join("crates/report/schema").join(name);
+    let schema = root().join("crates/record/schema").join(name);
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
     let errors: Vec<_> = jsonschema::validator_for(&schema)
         .unwrap()
