@@ -36,17 +36,22 @@ invariants:
 	@echo "dependency invariants hold"
 
 deny: ## licences, sources and advisories of the dependencies, by cargo-deny
-	@if cargo deny --version > /dev/null 2>&1; then \
-		cargo deny --locked check; \
-	else \
+	@if ! cargo deny --version > /dev/null 2>&1; then \
 		echo "skipped the check of dependencies: needs \`cargo install cargo-deny --locked\`"; \
+	else \
+		cargo deny --locked --offline check bans licenses sources || exit 1; \
+		if cargo deny --locked fetch db > /dev/null 2>&1; then \
+			cargo deny --locked check advisories; \
+		else \
+			echo "skipped the advisories: their database cannot be fetched"; \
+		fi; \
 	fi
 
-test: ## all tests; BAKEOFF_REQUIRE=cgroup,chromium,clients,curl,docker,haproxy,python makes a missing tool a failure
+test: ## all tests; BAKEOFF_REQUIRE=cgroup,chromium,clients,curl,docker,haproxy,python,setpriv makes a missing tool a failure
 	cargo test --workspace --locked
 
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS := request_body tokenizer config onnx hub_answer
+FUZZ_TARGETS := request_body tokenizer config onnx hub_answer import record page_form scenario experiment_file
 
 # What is found goes to fuzz/found, which Git ignores; what fails lies in fuzz/artifacts.
 fuzz: ## look for bytes that do harm, FUZZ_SECONDS=60 a target; needs a nightly toolchain and cargo-fuzz

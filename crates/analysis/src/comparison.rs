@@ -1,24 +1,9 @@
 //! One contender against the baseline by one metric, block by block.
 
-use crate::analysis::{ContenderResult, cpu_seconds_per_1000_requests};
-use crate::statistics::{Estimate, estimate_ratio, sign_flip_p};
-use bakeoff_record::experiment::{PrimaryMetric, Run};
-use bakeoff_record::summary::Summary;
-
-/// What contenders are compared by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Metric {
-    /// Successful requests per second; more is better.
-    RequestsPerSecond,
-    /// Median response time; less is better.
-    MedianResponseTime,
-    /// 95th percentile of the response time; less is better.
-    P95ResponseTime,
-    /// 99th percentile of the response time; less is better.
-    P99ResponseTime,
-    /// Processor time per 1,000 completed requests; less is better.
-    CpuSecondsPer1000Requests,
-}
+use crate::measured::{Measured, whole_runs};
+use crate::statistics::{Estimate, estimate_ratio, seed_of, sign_flip_p};
+use bakeoff_record::experiment::Run;
+use bakeoff_record::metric::Metric;
 
 /// The ratio of a contender's figures to the baseline's.
 ///
@@ -46,77 +31,17 @@ pub struct BlockRatio {
     pub ratio: f64,
 }
 
-impl Metric {
-    /// Every metric, in the order of the report.
-    pub const ALL: [Self; 5] = [
-        Self::RequestsPerSecond,
-        Self::MedianResponseTime,
-        Self::P95ResponseTime,
-        Self::P99ResponseTime,
-        Self::CpuSecondsPer1000Requests,
-    ];
-
-    /// Whether a higher figure is the better one.
-    pub fn more_is_better(self) -> bool {
-        self == Self::RequestsPerSecond
-    }
-
-    /// The metric in words, as in "6.2 times the …".
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::RequestsPerSecond => "successful requests per second",
-            Self::MedianResponseTime => "median response time",
-            Self::P95ResponseTime => "95th percentile of the response time",
-            Self::P99ResponseTime => "99th percentile of the response time",
-            Self::CpuSecondsPer1000Requests => "processor time per request",
-        }
-    }
-
-    /// The figure of a summary, times in milliseconds; `None` where it has none, and for processor time.
-    pub(crate) fn of_summary(self, summary: &Summary) -> Option<f64> {
-        let quantile =
-            |quantile| Some(summary.total.percentile(quantile)?.time.as_secs_f64() * 1e3);
-        match self {
-            Self::RequestsPerSecond => summary.total.successes_per_second(),
-            Self::MedianResponseTime => quantile(0.5),
-            Self::P95ResponseTime => quantile(0.95),
-            Self::P99ResponseTime => quantile(0.99),
-            Self::CpuSecondsPer1000Requests => None,
-        }
-    }
-
-    /// The figure of runs of one contender in one block.
-    pub fn of_runs(self, runs: &[&Run]) -> Option<f64> {
-        match self {
-            Self::CpuSecondsPer1000Requests => cpu_seconds_per_1000_requests(runs),
-            other => other.of_summary(&Summary::of_runs(runs.iter().copied())),
-        }
-    }
-}
-
-impl From<PrimaryMetric> for Metric {
-    fn from(primary: PrimaryMetric) -> Self {
-        match primary {
-            PrimaryMetric::RequestsPerSecond => Self::RequestsPerSecond,
-            PrimaryMetric::MedianResponseTime => Self::MedianResponseTime,
-            PrimaryMetric::P95ResponseTime => Self::P95ResponseTime,
-            PrimaryMetric::P99ResponseTime => Self::P99ResponseTime,
-        }
-    }
-}
-
 impl Comparison {
     /// Compares within each block in which both were measured, so that what changed between blocks touches both.
     pub(crate) fn of(
-        contender: &ContenderResult,
-        baseline: &ContenderResult,
+        contender: &Measured,
+        baseline: &Measured,
         metric: Metric,
         runs: &[&Run],
         seed: u64,
     ) -> Self {
-        let figure = |result: &ContenderResult, block| {
-            metric.of_runs(&whole_runs(runs, &result.contender.name, block))
-        };
+        let figure =
+            |result: &Measured, block| metric.of_runs(&whole_runs(runs, result.name(), block));
         let blocks: Vec<BlockRatio> = contender
             .blocks
             .iter()
@@ -126,7 +51,7 @@ impl Comparison {
             })
             .collect();
         let ratios: Vec<f64> = blocks.iter().map(|block| block.ratio).collect();
-        let seed = seed_of(seed, &contender.contender.name, metric.name());
+        let seed = seed_of(seed, contender.name(), &metric.name());
         let logs: Vec<f64> = ratios.iter().map(|ratio| ratio.ln()).collect();
         Self {
             metric,
@@ -150,25 +75,4 @@ impl Comparison {
             ratios().max_by(f64::total_cmp)?,
         ))
     }
-}
-
-/// The runs of a contender in one block that were measured to the end.
-pub(crate) fn whole_runs<'a>(runs: &[&'a Run], contender: &str, block: u32) -> Vec<&'a Run> {
-    let of_block = runs
-        .iter()
-        .filter(|run| run.contender == contender && run.block == block);
-    of_block
-        .filter(|run| !run.measurement.interrupted)
-        .copied()
-        .collect()
-}
-
-/// A seed of its own for every comparison, so that leaving a contender out changes no other's interval.
-///
-/// FNV-1a rather than the standard library's hasher, whose results may change with the compiler.
-pub(crate) fn seed_of(plan: u64, contender: &str, what: &str) -> u64 {
-    let text = contender.bytes().chain(what.bytes());
-    text.fold(plan ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

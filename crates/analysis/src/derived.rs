@@ -5,16 +5,20 @@ use bakeoff_record::experiment::{Experiment, RunLoad};
 use bakeoff_record::json::{SummaryRecord, SummaryRowRecord, unit};
 use serde::{Deserialize, Serialize};
 
+mod estimate;
 mod gates;
 #[cfg(test)]
 mod tests;
 
-use crate::analysis::{Analysis, ContenderResult};
-use crate::comparison::{Comparison, Metric};
+use crate::analysis::Analysis;
+use crate::comparison::Comparison;
+use crate::interpretation::interpret;
+use crate::judged::Judged;
 use crate::shift::Shift;
-use crate::statistics::Estimate;
 use crate::sweep::SweepResult;
 use crate::verdict::Verdict;
+use bakeoff_record::metric::Metric;
+pub use estimate::EstimateRecord;
 pub use gates::{
     FailedTurnRecord, GateRecord, NoiseRecord, PercentileIntervalRecord, VoidedBlockRecord,
 };
@@ -86,18 +90,6 @@ pub struct SweepPointRecord {
     pub total: SummaryRowRecord,
 }
 
-/// A figure and how well it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EstimateRecord {
-    /// The geometric mean of the blocks.
-    pub point_estimate: f64,
-    /// The lower end of the interval; `null` where there are too few blocks for one.
-    pub low: Option<f64>,
-    /// The upper end of the interval; `null` where there are too few blocks for one.
-    pub high: Option<f64>,
-}
-
 /// A percentile of a contender's response times against the baseline's.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,7 +109,7 @@ pub struct ShiftRecord {
 #[serde(deny_unknown_fields)]
 #[expect(
     missing_docs,
-    reason = "the fields are those of `ContenderResult` and their documentation is there"
+    reason = "the fields are those of `Judged` and their documentation is there"
 )]
 pub struct ResultRecord {
     pub contender: String,
@@ -212,8 +204,8 @@ pub struct ParagraphRecord {
 impl DerivedRecord {
     /// Conclusions of `analysis`, which is that of `experiment`.
     pub fn of(analysis: &Analysis, experiment: &Experiment) -> Self {
-        let paragraphs = analysis.interpretation.iter();
-        let results = |results: &[ContenderResult]| {
+        let paragraphs = interpret(experiment, analysis).into_iter();
+        let results = |results: &[Judged]| {
             let results = results.iter();
             results
                 .map(|result| ResultRecord::of(result, experiment))
@@ -237,8 +229,8 @@ impl DerivedRecord {
             sweeps: analysis.sweeps.iter().map(Into::into).collect(),
             interpretation: paragraphs
                 .map(|paragraph| ParagraphRecord {
-                    heading: paragraph.heading.clone(),
-                    sentences: paragraph.sentences.clone(),
+                    heading: paragraph.heading,
+                    sentences: paragraph.sentences,
                 })
                 .collect(),
         }
@@ -246,27 +238,29 @@ impl DerivedRecord {
 }
 
 impl ResultRecord {
-    fn of(result: &ContenderResult, experiment: &Experiment) -> Self {
+    fn of(result: &Judged, experiment: &Experiment) -> Self {
         let price = experiment.plan.price_per_core_hour;
         Self {
-            contender: result.contender.name.clone(),
-            blocks: result.blocks.clone(),
-            turns_begun: result.turns.begun,
+            contender: result.name().to_owned(),
+            blocks: result.measured().blocks.clone(),
+            turns_begun: result.measured().turns.begun,
             failed_turns: gates::failed_turns(result),
             gates: gates::gates(result, experiment),
             percentile_intervals: gates::percentile_intervals(result),
-            cold_start_ms: result.cold_start.map(unit::ms),
-            cpu_seconds_per_1000_requests: result.cpu_seconds_per_1000_requests,
-            requests_per_core_second: result.requests_per_core_second(),
+            cold_start_ms: result.measured().cold_start.map(unit::ms),
+            cpu_seconds_per_1000_requests: result
+                .measured()
+                .figure(Metric::CpuSecondsPer1000Requests),
+            requests_per_core_second: result.measured().figure(Metric::RequestsPerCoreSecond),
             price_per_million_requests: price
-                .and_then(|price| result.price_per_million_requests(price)),
-            unsettled_turns: result.unsettled.0,
-            peak_memory_bytes: result.peak_memory_bytes,
-            summary: (&result.summary).into(),
-            adjusted_p: result.adjusted_p,
+                .and_then(|price| result.measured().price_per_million_requests(price)),
+            unsettled_turns: result.measured().unsettled.0,
+            peak_memory_bytes: result.measured().peak_memory_bytes,
+            summary: (&result.measured().summary).into(),
+            adjusted_p: result.compared.adjusted_p,
             verdict: (&result.verdict).into(),
-            comparisons: result.comparisons.iter().map(Into::into).collect(),
-            shift: result.shift.iter().map(Into::into).collect(),
+            comparisons: result.compared.comparisons.iter().map(Into::into).collect(),
+            shift: result.compared.shift.iter().map(Into::into).collect(),
         }
     }
 }
@@ -283,17 +277,6 @@ impl From<&SweepResult> for SweepRecord {
             knee_per_second: sweep.knee_per_second.map(Into::into),
             slo_per_second: sweep.slo_per_second.map(Into::into),
             curve: points.collect(),
-        }
-    }
-}
-
-impl From<Estimate> for EstimateRecord {
-    fn from(estimate: Estimate) -> Self {
-        let interval = estimate.confidence_interval;
-        Self {
-            point_estimate: estimate.point_estimate,
-            low: interval.map(|interval| interval.low),
-            high: interval.map(|interval| interval.high),
         }
     }
 }
@@ -343,7 +326,7 @@ impl From<&Comparison> for ComparisonRecord {
             .estimate
             .and_then(|estimate| estimate.confidence_interval);
         Self {
-            metric: metric_name(comparison.metric).to_owned(),
+            metric: comparison.metric.descriptor().json_name,
             more_is_better: comparison.metric.more_is_better(),
             point_estimate_ratio: comparison.estimate.map(|estimate| estimate.point_estimate),
             low_ratio: interval.map(|interval| interval.low),
@@ -359,15 +342,5 @@ impl From<&Comparison> for ComparisonRecord {
                 })
                 .collect(),
         }
-    }
-}
-
-fn metric_name(metric: Metric) -> &'static str {
-    match metric {
-        Metric::RequestsPerSecond => "requests_per_second",
-        Metric::MedianResponseTime => "median_response_time",
-        Metric::P95ResponseTime => "p95_response_time",
-        Metric::P99ResponseTime => "p99_response_time",
-        Metric::CpuSecondsPer1000Requests => "cpu_per_request",
     }
 }

@@ -3,11 +3,10 @@
 //! [`RULES`] is all of them. Every sentence names the figures that it rests on; what was not shown is never called equal,
 //! and what was not measured is not mentioned.
 
-use crate::analysis::{Analysis, ContenderResult};
-use crate::comparison::{seed_of, whole_runs};
-use crate::statistics::{Estimate, estimate_ratio};
-use bakeoff_record::experiment::{Experiment, Plan, Run, RunLoad};
+use crate::analysis::Analysis;
+use bakeoff_record::experiment::Experiment;
 
+mod case;
 mod conclusion;
 mod consistency;
 mod cost;
@@ -20,6 +19,7 @@ mod throughput;
 mod turns;
 mod work;
 
+pub use case::Case;
 pub use conclusion::verdict_sentence;
 pub use rules::{About, RULES, Rule};
 pub use so_far::render_so_far;
@@ -33,56 +33,8 @@ pub struct Paragraph {
     pub sentences: Vec<String>,
 }
 
-/// What rules look at.
-#[derive(Debug)]
-pub struct Case<'a> {
-    pub(crate) experiment: &'a Experiment,
-    pub(crate) analysis: &'a Analysis,
-}
-
-impl<'a> Case<'a> {
-    fn plan(&self) -> &'a Plan {
-        &self.experiment.plan
-    }
-
-    /// All contenders, without the baseline's second turns.
-    fn contenders(&self) -> impl Iterator<Item = &'a ContenderResult> {
-        self.analysis.contenders()
-    }
-
-    /// Those of them that were measured at all.
-    fn measured(&self) -> impl Iterator<Item = &'a ContenderResult> {
-        self.contenders().filter(|result| !result.blocks.is_empty())
-    }
-
-    /// A figure of each block in which a contender was measured under users to the end.
-    fn of_blocks(
-        &self,
-        result: &ContenderResult,
-        figure: impl Fn(&[&Run]) -> Option<f64>,
-    ) -> Vec<f64> {
-        let runs: Vec<&Run> = self.experiment.runs_under(RunLoad::Users).collect();
-        let figures = result.blocks.iter().filter_map(|&block| {
-            let runs = whole_runs(&runs, &result.contender.name, block);
-            (!runs.is_empty()).then(|| figure(&runs))?
-        });
-        figures.collect()
-    }
-
-    /// The figure behind those of blocks, with an interval over them; `what` seeds its bootstrap.
-    fn estimate(&self, result: &ContenderResult, what: &str, figures: &[f64]) -> Option<Estimate> {
-        let seed = seed_of(self.plan().seed, &result.contender.name, what);
-        estimate_ratio(figures, seed)
-    }
-
-    /// What a rule says of each contender, one after another.
-    fn of_each(&self, say: impl Fn(&ContenderResult) -> Option<String>) -> Vec<String> {
-        self.measured().filter_map(say).collect()
-    }
-}
-
 /// Interprets an experiment: one paragraph for each subject about which a rule has something to say, or nothing.
-pub(crate) fn interpret(experiment: &Experiment, analysis: &Analysis) -> Vec<Paragraph> {
+pub fn interpret(experiment: &Experiment, analysis: &Analysis) -> Vec<Paragraph> {
     let case = Case {
         experiment,
         analysis,

@@ -3,9 +3,13 @@
 //! Every function is pure: the same records give byte-identical output. This crate measures nothing and draws nothing.
 
 pub mod analysis;
+pub mod compared;
 pub mod comparison;
 pub mod derived;
 pub mod interpretation;
+pub mod judged;
+pub mod measured;
+pub mod noise;
 pub mod precision;
 pub mod shift;
 pub mod statistics;
@@ -14,9 +18,13 @@ pub mod turn;
 pub mod verdict;
 pub mod words;
 
-pub use analysis::{Analysis, ContenderResult, Noise, UnderLoad};
-pub use comparison::{BlockRatio, Comparison, Metric};
-pub use interpretation::{Paragraph, verdict_sentence};
+pub use analysis::{Analysis, UnderLoad};
+pub use compared::Compared;
+pub use comparison::{BlockRatio, Comparison};
+pub use interpretation::{Paragraph, interpret, verdict_sentence};
+pub use judged::Judged;
+pub use measured::Measured;
+pub use noise::Noise;
 pub use precision::Precision;
 pub use shift::Shift;
 pub use statistics::{ConfidenceInterval, Estimate};

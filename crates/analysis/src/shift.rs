@@ -3,9 +3,8 @@
 use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
-use crate::analysis::ContenderResult;
-use crate::comparison::{seed_of, whole_runs};
-use crate::statistics::{Estimate, estimate_ratio};
+use crate::measured::{Measured, whole_runs};
+use crate::statistics::{Estimate, estimate_ratio, seed_of};
 use bakeoff_record::experiment::Run;
 use bakeoff_record::summary::Summary;
 use bakeoff_record::times::Times;
@@ -35,13 +34,13 @@ pub struct Shift {
 impl Shift {
     /// The points at [`QUANTILES`] where both have any response times.
     pub(crate) fn all(
-        contender: &ContenderResult,
-        baseline: &ContenderResult,
+        contender: &Measured,
+        baseline: &Measured,
         runs: &[&Run],
         seed: u64,
     ) -> Vec<Self> {
-        let times = |result: &ContenderResult, block| {
-            let runs = whole_runs(runs, &result.contender.name, block);
+        let times = |result: &Measured, block| {
+            let runs = whole_runs(runs, result.name(), block);
             let measurements = runs.iter().map(|run| &run.measurement);
             (!runs.is_empty())
                 .then(|| Summary::of(measurements).total.times[TimeKind::Response].clone())
@@ -63,7 +62,7 @@ impl Shift {
                 })
                 .collect();
             let what = format!("shift at {quantile}");
-            let seed = seed_of(seed, &contender.contender.name, &what);
+            let seed = seed_of(seed, contender.name(), &what);
             Some(Self {
                 quantile,
                 baseline: baseline.summary.total.times[TimeKind::Response].quantile(quantile)?,
@@ -83,28 +82,35 @@ pub(crate) fn has_quantile(times: &Times, quantile: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::Analysis;
+    use bakeoff_record::experiment::RunLoad;
     use bakeoff_record::fixture;
+
+    /// Shift function of the first contender of `rates` against the second.
+    fn shift(rates: &[(&str, &[u64])]) -> Vec<Shift> {
+        let experiment = fixture::experiment(rates, rates[1].0);
+        let runs: Vec<&Run> = experiment.runs.iter().collect();
+        let measured = |index: usize| {
+            let contender = &experiment.contenders[index];
+            Measured::of(&experiment, contender, RunLoad::Users, &runs)
+        };
+        Shift::all(&measured(0), &measured(1), &runs, experiment.plan.seed)
+    }
 
     #[test]
     fn a_contender_twice_as_slow_throughout_is_shifted_throughout() {
-        let experiment = fixture::experiment(&[("new", &[500; 6]), ("old", &[1000; 6])], "old");
-        let analysis = Analysis::of(&experiment);
-        let shift = &analysis.results[0].shift;
+        let shift = shift(&[("new", &[500; 6]), ("old", &[1000; 6])]);
         assert_eq!(shift.len(), QUANTILES.len());
         for point in shift.iter().filter(|point| point.quantile < 0.999) {
             let ratio = point.ratio.unwrap();
             assert!((ratio.point_estimate - 2.0).abs() < 0.01, "{point:?}");
             assert!(ratio.confidence_interval.is_some());
         }
-        assert!(analysis.results[1].shift.is_empty());
     }
 
     #[test]
     fn what_a_block_has_too_few_requests_for_has_no_ratio() {
         // 500 requests in a block: none is beyond the 99.9th percentile.
-        let experiment = fixture::experiment(&[("new", &[500; 6]), ("old", &[1000; 6])], "old");
-        let shift = &Analysis::of(&experiment).results[0].shift;
+        let shift = shift(&[("new", &[500; 6]), ("old", &[1000; 6])]);
         let with_ratio = |quantile: f64| {
             let point = shift.iter().find(|point| point.quantile >= quantile);
             point.unwrap().ratio.is_some()

@@ -6,12 +6,14 @@ mod coverage;
 mod distribution;
 mod drift;
 mod quantile;
+mod seed;
 mod significance;
 mod steady;
 
 use self::bootstrap::{bootstrap_interval, small_sample_confidence};
 pub(crate) use self::drift::{Drift, TurnFigure};
 pub(crate) use self::quantile::{effective_count, quantile_ranks};
+pub(crate) use self::seed::seed_of;
 pub(crate) use self::significance::{holm_adjusted, sign_flip_p};
 pub use self::steady::{Steadiness, has_settled, steady_from};
 

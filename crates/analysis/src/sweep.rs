@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::comparison::seed_of;
-use crate::statistics::{Estimate, estimate_ratio};
+use crate::statistics::{Estimate, estimate_ratio, seed_of};
 use crate::turn::MOST_FAILURES_RATIO;
 use bakeoff_record::experiment::{Experiment, Run, RunLoad, Slo};
 use bakeoff_record::summary::{Summary, SummaryRow};
@@ -160,7 +159,6 @@ fn middle(mut values: Vec<u32>) -> Option<(u32, u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::Analysis;
     use bakeoff_record::fixture;
     use std::time::Duration;
 
@@ -181,7 +179,7 @@ mod tests {
                 experiment.runs.push(run);
             }
         }
-        Analysis::of(&experiment).sweeps.remove(0)
+        SweepResult::all(&experiment).remove(0)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::words;
 use bakeoff_record::experiment::{Experiment, Run, RunLoad};
-use bakeoff_record::run::{GeneratorUse, LOCAL_CAUSES};
+use bakeoff_record::run::{GeneratorUse, Side};
 use bakeoff_record::summary::Summary;
 
 /// The share of failed requests above which a turn has failed, 1 %: of all requests, and of the time that users spent.
@@ -160,9 +160,9 @@ impl TurnFailure {
     fn of(run: &Run) -> Option<Self> {
         let measurement = &run.measurement;
         let summary = Summary::of([measurement]);
-        let local = local_failures(&summary);
-        let failures = (summary.total.failures() + summary.unfinished).saturating_sub(local);
-        if summary.total.times[TimeKind::Response].count() == 0 && local == 0 {
+        let own = generator_failures(&summary);
+        let failures = (summary.total.failures() + summary.unfinished).saturating_sub(own);
+        if summary.total.times[TimeKind::Response].count() == 0 && own == 0 {
             return Some(Self::NoAnswers);
         }
         let requests = summary.total.requests() + summary.unfinished;
@@ -174,7 +174,7 @@ impl TurnFailure {
         let lost = summary.total.times[TimeKind::Failure].sum()
             + summary.total.times[TimeKind::Unanswered].sum();
         let lost_ratio = lost.as_secs_f64() / user_time.as_secs_f64();
-        (local == 0 && lost_ratio > MOST_FAILURES_RATIO).then_some(Self::Time { lost_ratio })
+        (own == 0 && lost_ratio > MOST_FAILURES_RATIO).then_some(Self::Time { lost_ratio })
     }
 
     pub(crate) fn in_words(&self) -> String {
@@ -215,7 +215,7 @@ impl Disturbance {
     pub(crate) fn in_words(self) -> String {
         match self {
             Self::Stall { stalled_ratio } => format!(
-                "the load generator stood still for {} of the time",
+                "the load generator was stalled for {} of the time",
                 words::percent(stalled_ratio)
             ),
             Self::Neighbours { neighbour_ratio } => format!(
@@ -257,14 +257,11 @@ pub(crate) fn is_voided(voided: &[VoidedBlock], block: u32) -> bool {
     voided.iter().any(|void| void.block == block)
 }
 
-/// Failures whose cause lies on the machine that makes the load.
-pub(crate) fn local_failures(summary: &Summary) -> u64 {
+/// Number of failures whose cause lies on the machine that makes the load.
+pub(crate) fn generator_failures(summary: &Summary) -> u64 {
     let failures = summary.failures.iter();
-    let local = failures.filter(|failure| {
-        let mut causes = LOCAL_CAUSES.iter();
-        causes.any(|cause| failure.cause.starts_with(cause))
-    });
-    local.map(|failure| failure.occurrences).sum()
+    let of_generator = failures.filter(|failure| failure.side == Side::Generator);
+    of_generator.map(|failure| failure.occurrences).sum()
 }
 
 fn first_line(text: &str) -> String {

@@ -1,16 +1,19 @@
 //! What the comparison by the primary metric allows to say, and nothing beyond it.
 
-use crate::analysis::{ContenderResult, Noise};
-use crate::comparison::Metric;
+use crate::compared::Compared;
+use crate::noise::Noise;
 use crate::statistics::{CONFIDENCE, ConfidenceInterval, fewest_blocks};
 use crate::turn::VoidedBlock;
 use bakeoff_record::experiment::Plan;
+use bakeoff_record::metric::Metric;
 
 mod gates;
+mod limits;
 mod obstacle;
 
-pub(crate) use gates::Gates;
-pub use gates::{FEWEST_ROUNDS, Gate, MOST_GENERATOR_CPU_RATIO, MOST_NOT_SENT_RATIO, Reading};
+pub use gates::{Gate, Reading};
+pub(crate) use gates::{Gated, Gates};
+pub use limits::{FEWEST_ROUNDS, MOST_GENERATOR_CPU_RATIO, MOST_NOT_SENT_RATIO};
 pub use obstacle::{Obstacle, Reason};
 
 /// A contender against the baseline, by the primary metric.
@@ -61,67 +64,88 @@ pub enum Verdict {
     NotMeasurable(Obstacle),
 }
 
-/// What a contender is judged by.
+/// Everything that verdicts are drawn from.
 pub(crate) struct Judge<'a> {
-    pub(crate) baseline: Option<&'a ContenderResult>,
-    /// The baseline's second turns.
-    pub(crate) control: Option<&'a ContenderResult>,
-    /// Its primary metric is what the verdict is about.
+    /// All contenders, the baseline and its second turns among them.
+    pub(crate) contenders: &'a [Gated],
+    /// Plan whose primary metric the verdict is about.
     pub(crate) plan: &'a Plan,
     pub(crate) voided: &'a [VoidedBlock],
-    /// `true` if every block was disturbed, so that what is compared are disturbed blocks.
-    pub(crate) all_voided: bool,
+    /// `true` if every block was disturbed, so that the compared figures are those of disturbed blocks.
+    pub(crate) is_every_block_voided: bool,
     pub(crate) noise: Option<&'a Noise>,
-    /// How many contenders are compared with the baseline.
-    pub(crate) comparisons: usize,
 }
 
 impl Judge<'_> {
-    /// The verdict on `result`.
-    pub(crate) fn verdict(&self, result: &ContenderResult) -> Verdict {
-        let name = &result.contender.name;
-        let measured_baseline = self.baseline.filter(|baseline| !baseline.blocks.is_empty());
+    /// Verdict on `one`, which is among the contenders.
+    pub(crate) fn verdict(&self, one: &Gated) -> Verdict {
+        let name = one.compared.name();
+        let turns = &one.compared.measured.turns;
+        let measured_baseline = self
+            .find(Some(&self.plan.baseline))
+            .filter(|baseline| !baseline.compared.measured.blocks.is_empty());
         if measured_baseline.is_some() && self.plan.baseline == *name {
             return Verdict::Baseline;
         }
-        if measured_baseline.is_some() && self.plan.control.as_ref() == Some(name) {
+        if measured_baseline.is_some() && self.plan.control.as_deref() == Some(name) {
             return Verdict::Control;
         }
-        if result.turns.are_too_many_failed() && self.plan.baseline != *name {
+        if turns.are_too_many_failed() && self.plan.baseline != *name {
             return Verdict::Failed {
-                failed: u32::try_from(result.turns.failed.len()).unwrap_or(u32::MAX),
-                begun: result.turns.begun,
+                failed: u32::try_from(turns.failed.len()).unwrap_or(u32::MAX),
+                begun: turns.begun,
             };
         }
         let Some(baseline) = measured_baseline else {
             return Verdict::NoBaseline;
         };
-        let compared = [Some(result), Some(baseline), self.control];
-        if let Some(obstacle) = compared.into_iter().flatten().find_map(Obstacle::of) {
+        let involved = [
+            Some(one),
+            Some(baseline),
+            self.find(self.plan.control.as_deref()),
+        ];
+        if let Some(obstacle) = involved.into_iter().flatten().find_map(Gated::obstacle) {
             return Verdict::NotMeasurable(obstacle);
         }
-        let metric = Metric::from(self.plan.primary);
-        let comparison = result.comparison(metric);
+        self.by_interval(&one.compared)
+    }
+
+    fn by_interval(&self, compared: &Compared) -> Verdict {
+        let metric = self.plan.primary;
+        let comparison = compared.comparison(metric);
         let blocks = comparison.map_or(0, |comparison| comparison.blocks.len());
-        let blocks = if self.all_voided { 0 } else { blocks };
-        let fewest = fewest_blocks(self.comparisons);
+        let blocks = if self.is_every_block_voided {
+            0
+        } else {
+            blocks
+        };
+        let adjusted = self
+            .contenders
+            .iter()
+            .filter(|one| one.compared.adjusted_p.is_some());
+        let fewest = fewest_blocks(adjusted.count());
         let interval = comparison.and_then(|comparison| comparison.estimate?.confidence_interval);
         match interval.filter(|_| blocks >= fewest) {
             Some(interval) => {
                 let floor = self.noise.map_or(0.0, |noise| noise.floor_ratio);
-                let by_chance = result.adjusted_p.is_some_and(|p| p > 1.0 - CONFIDENCE);
+                let by_chance = compared.adjusted_p.is_some_and(|p| p > 1.0 - CONFIDENCE);
                 let bands = (self.plan.same_ratio, floor);
                 Verdict::from_interval(interval, metric, bands, blocks).unless(by_chance)
             }
-            None => self.too_few(result, blocks, fewest),
+            None => self.too_few(compared.name(), blocks, fewest),
         }
     }
 
-    fn too_few(&self, result: &ContenderResult, blocks: usize, fewest: usize) -> Verdict {
+    fn find(&self, name: Option<&str>) -> Option<&Gated> {
+        let mut contenders = self.contenders.iter();
+        contenders.find(|one| Some(one.compared.name()) == name)
+    }
+
+    fn too_few(&self, name: &str, blocks: usize, fewest: usize) -> Verdict {
         match self.voided.first() {
             Some(first) if blocks + self.voided.len() >= fewest => {
                 Verdict::NotMeasurable(Obstacle {
-                    contender: result.contender.name.clone(),
+                    contender: name.to_owned(),
                     reason: Reason::Disturbed {
                         voided: self.voided.len(),
                         blocks: blocks + self.voided.len(),
@@ -134,17 +158,6 @@ impl Judge<'_> {
                 more_blocks: u32::try_from(fewest.saturating_sub(blocks)).unwrap_or(u32::MAX),
             },
         }
-    }
-}
-
-impl Obstacle {
-    /// The first gate that a contender is beyond, if there is one.
-    pub fn of(result: &ContenderResult) -> Option<Self> {
-        let reason = result.gates.iter().find_map(|gate| gate.beyond.clone());
-        Some(Self {
-            contender: result.contender.name.clone(),
-            reason: reason?,
-        })
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::statistics::Estimate;
 use bakeoff_record::summary::Percentile;
+use bakeoff_record::times::ordinal_percentile;
 
 /// A percentile of the response time in milliseconds, `> 5,000` where it is a lower bound.
 pub fn percentile_ms(percentile: Percentile) -> String {
@@ -175,23 +176,19 @@ pub fn percentile(percentile: f64) -> String {
     format!("{percentile} %")
 }
 
-/// A quantile in words: median, 95th percentile.
+/// Quantile as a percentile: `p50`, `p99.9`.
+pub fn short_percentile(quantile: f64) -> String {
+    format!("p{}", (quantile * 1000.0).round() / 10.0)
+}
+
+/// Quantile in words: median, 95th percentile.
 pub fn quantile(quantile: f64) -> String {
     // Four decimals, so that 0.999 is not 99.900000001 %.
-    let percent = ((quantile * 1e6).round() / 1e4).to_string();
-    if percent == "50" {
+    let percent = (quantile * 1e6).round() / 1e4;
+    if (percent - 50.0).abs() < 1e-9 {
         return "median".to_owned();
     }
-    let teen = ["11", "12", "13"]
-        .iter()
-        .any(|teen| percent.ends_with(teen));
-    let ending = match percent.chars().last() {
-        Some('1') if !teen => "st",
-        Some('2') if !teen => "nd",
-        Some('3') if !teen => "rd",
-        _ => "th",
-    };
-    format!("{percent}{ending} percentile")
+    ordinal_percentile(percent)
 }
 
 #[cfg(test)]

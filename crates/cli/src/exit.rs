@@ -8,6 +8,7 @@ use bakeoff_qa::ModelError;
 use bakeoff_serve::ServeError;
 use bakeoff_web::WebError;
 
+use crate::files::NotWritten;
 use crate::output::say;
 
 /// How the program ends. The numbers are documented in docs/exit-codes.md and do not change.
@@ -111,6 +112,9 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         LoadError::Thread(_) | LoadError::NoAuthorities { .. } => Exit::Environment,
         _ => Exit::Usage,
     };
+    if let Some(first) = error.downcast_ref().and_then(NotWritten::first) {
+        return exit_of(first);
+    }
     if let Some(error) = error.downcast_ref::<CompareError>() {
         return match error {
             CompareError::NoContender => Exit::Environment,

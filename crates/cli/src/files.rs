@@ -1,5 +1,6 @@
 //! Files that the program writes: whole, or not at all.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -8,11 +9,11 @@ use anyhow::Context;
 
 /// Writes `content` to the file at `path`, whose folder is made where there is none. What the file held before is there until
 /// all of `content` is: a full disk or a killed process leaves no half of it.
-pub(crate) fn write(path: &Path, content: &str) -> anyhow::Result<()> {
-    written(path, content).with_context(|| format!("cannot write {}", path.display()))
+pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    written(path, content.as_ref()).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn written(path: &Path, content: &str) -> io::Result<()> {
+fn written(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(folder)?;
     // A link stays one, and what is no file, such as /dev/stdout, can only be written to.
@@ -40,6 +41,39 @@ fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".part-{}", std::process::id()));
     name.into()
+}
+
+/// The errors of several files.
+#[derive(Debug)]
+pub(crate) struct NotWritten(Vec<anyhow::Error>);
+
+impl NotWritten {
+    /// The error of the file that was written first.
+    pub(crate) fn first(&self) -> Option<&anyhow::Error> {
+        self.0.first()
+    }
+}
+
+impl fmt::Display for NotWritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            let separator = if index > 0 { "; " } else { "" };
+            write!(f, "{separator}{error:#}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for NotWritten {}
+
+/// One error that names every file that was not written, in the order in which they were tried.
+pub(crate) fn all(written: impl IntoIterator<Item = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let mut errors: Vec<_> = written.into_iter().filter_map(Result::err).collect();
+    match errors.len() {
+        0 => Ok(()),
+        1 => Err(errors.remove(0)),
+        _ => Err(NotWritten(errors).into()),
+    }
 }
 
 /// Adds `markdown` to what GitHub shows of a job, where there is one.
@@ -91,6 +125,22 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         write(Path::new("/dev/null"), "gone").unwrap();
+    }
+
+    #[test]
+    fn every_file_that_was_not_written_is_named() {
+        let full = || write(Path::new("/dev/full"), "x");
+        assert!(all([Ok(()), Ok(())]).is_ok());
+        let one = all([Ok(()), full()]).unwrap_err();
+        assert!(one.is::<io::Error>(), "{one:?}");
+        let both = all([full(), Ok(()), write(Path::new("/dev/null/x"), "")]).unwrap_err();
+        let both = format!("{both:#}");
+        let mut parts = both.split("; ");
+        let is_named = |part: Option<&str>, name: &str| {
+            part.is_some_and(|part| part.starts_with(&format!("cannot write {name}: ")))
+        };
+        assert!(is_named(parts.next(), "/dev/full"), "{both}");
+        assert!(is_named(parts.next(), "/dev/null/x"), "{both}");
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bakeoff_analysis::statistics::fewest_blocks;
-use bakeoff_record::{PrimaryMetric, Restart, Slo};
+use bakeoff_record::metric::Metric;
+use bakeoff_record::{Restart, Slo};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -47,7 +48,7 @@ pub struct ExperimentFile {
     /// The most time that the measured period is extended to, until every user has finished enough rounds.
     pub measure_limit: Duration,
     /// The metric that the verdict is about.
-    pub primary: PrimaryMetric,
+    pub primary: Metric,
     /// The relative difference that does not matter, 0.05 for 5 %.
     pub same_ratio: f64,
     /// The contender that the others are compared with.
@@ -150,7 +151,7 @@ impl ExperimentFile {
         });
         Ok(Self {
             folder: folder.to_owned(),
-            scenario: folder.join(raw.scenario),
+            scenario: beside(folder, &raw.scenario),
             max_blocks: raw.max_blocks.max(blocks),
             blocks,
             extra_blocks: raw.extra_blocks,
@@ -159,7 +160,7 @@ impl ExperimentFile {
             warm_up: raw.warm_up,
             measure_limit: raw.measure_limit.0.max(raw.measure.0),
             measure: raw.measure.0,
-            primary: raw.primary.into(),
+            primary: raw.primary.0,
             same_ratio: raw.same.0,
             baseline,
             answer_rules,
@@ -242,6 +243,15 @@ impl ExperimentFile {
         }
         Ok(())
     }
+}
+
+/// The path of a file that is named relative to a folder. It is never empty, so that errors show it.
+fn beside(folder: &Path, file: &Path) -> PathBuf {
+    let path = folder.join(file);
+    if path.as_os_str().is_empty() {
+        return PathBuf::from(".");
+    }
+    path
 }
 
 /// The fewest blocks that can show a difference between so many contenders; `None` for one alone.

@@ -11,6 +11,8 @@ mod error;
 mod experiment;
 mod file;
 mod floor;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod generator;
 mod lock;
 mod machine;

@@ -57,7 +57,8 @@ impl Folders {
     }
 }
 
-fn shown(folder: &Path) -> std::path::PathBuf {
+/// The folder as it is shown: never empty, as the path of the current folder can be.
+pub(crate) fn shown(folder: &Path) -> std::path::PathBuf {
     std::path::absolute(folder.join(".")).unwrap_or_else(|_| folder.to_owned())
 }
 

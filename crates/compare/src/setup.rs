@@ -11,6 +11,7 @@ use crate::contender::log::short;
 use crate::contender::process::command;
 use crate::contender::{Missing, Preparation};
 use crate::file::ContenderConfig;
+use crate::lock::shown;
 use crate::manifest::hexadecimal;
 
 /// Time after the end of a step until its remaining processes count as left running.
@@ -112,7 +113,7 @@ fn run_step(
         reason: format!("its set-up `{line}` failed ({status}): {why}"),
         remedy: format!(
             "run it by hand in {} to see all of its output",
-            directory.display()
+            shown(directory).display()
         ),
     })
 }
@@ -182,6 +183,15 @@ fn is_in_hidden_folder(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_up_that_fails_in_the_current_folder_names_the_folder() {
+        let stop = CancellationToken::new();
+        let failed = run_step(&["false".to_owned()], Path::new(""), &stop).unwrap_err();
+        let here = std::env::current_dir().unwrap();
+        let expected = format!("run it by hand in {} to", here.display());
+        assert!(failed.remedy.starts_with(&expected), "{}", failed.remedy);
+    }
 
     #[test]
     fn inputs_are_all_files_but_those_in_hidden_folders() {

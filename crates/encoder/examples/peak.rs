@@ -1,4 +1,4 @@
-//! What one thread of this CPU multiplies and adds at most, and what the linear layers of the bundled model reach of it:
+//! Peak rate of multiply-adds of one thread of this CPU, and the rate of the linear layers of the bundled model:
 //! for `bench/encoder.py`, which reads one line `NAME G_MULTIPLY_ADDS_PER_SECOND` each.
 
 #![expect(clippy::print_stdout, reason = "an example prints what it measured")]

@@ -54,7 +54,7 @@ impl Words {
     }
 }
 
-/// What words may hold: any bits are a value, and a cache line is a whole number of them.
+/// Type that words may hold: every bit pattern is a value, and a cache line holds a whole number of them.
 pub(crate) trait Word: Copy {}
 impl Word for u32 {}
 impl Word for i32 {}

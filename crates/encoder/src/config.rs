@@ -1,4 +1,4 @@
-//! What config.json says of a model.
+//! Settings of a model, from its config.json.
 
 use serde::Deserialize;
 

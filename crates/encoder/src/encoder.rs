@@ -20,20 +20,20 @@ pub struct Encoder {
     kernels: Kernels,
     model: Model,
     team: Team,
-    /// One for each call that there ever was at once.
+    /// Scratch memory of calls; as many as there ever were at once.
     idle: Mutex<Vec<Scratch>>,
     dtype: Dtype,
     isa: Isa,
 }
 
-/// How a model is run.
+/// Options of a loaded model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncoderOptions {
-    /// How linear layers are computed.
+    /// Precision of the linear layers.
     pub dtype: Dtype,
-    /// The instructions; `None` takes the best that the CPU has.
+    /// Instruction set; `None` chooses the best that the CPU has.
     pub isa: Option<Isa>,
-    /// Threads that calls use together, those that call included.
+    /// Number of threads of all calls together, the calling threads included.
     pub threads: NonZeroUsize,
 }
 
@@ -68,16 +68,16 @@ pub struct Tokens<'a> {
     pub input_ids: &'a [u32],
     /// The type of each token. Ignored where the family has one type or none.
     pub token_type_ids: &'a [u32],
-    /// Where each sequence starts in the fields above, and the total length last: one entry more than sequences.
+    /// Index of the first token of each sequence, and the total length last: one entry more than sequences.
     pub cumulative_lengths: &'a [usize],
 }
 
 /// One start and one end logit for every token.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Logits {
-    /// How strongly each token starts the answer.
+    /// Start logit of each token.
     pub start: Vec<f32>,
-    /// How strongly each token ends the answer.
+    /// End logit of each token.
     pub end: Vec<f32>,
 }
 
@@ -141,12 +141,12 @@ impl Encoder {
         self.config.max_tokens()
     }
 
-    /// How linear layers are computed.
+    /// Precision of the linear layers.
     pub fn dtype(&self) -> Dtype {
         self.dtype
     }
 
-    /// The instructions that are used.
+    /// Instruction set of the kernels.
     pub fn isa(&self) -> Isa {
         self.isa
     }

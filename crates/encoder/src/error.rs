@@ -1,4 +1,4 @@
-//! What can go wrong with a model's files, its options, or what it is asked to read.
+//! Errors of a model's files, of its options, and of the tokens that it is given.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ pub enum LoadError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         #[source]
         source: std::io::Error,
     },
@@ -19,7 +19,7 @@ pub enum LoadError {
     Json {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// Place and cause.
         #[source]
         source: serde_json::Error,
     },
@@ -28,12 +28,12 @@ pub enum LoadError {
         "cannot run {what} from safetensors, only {supported}; export the model to ONNX and put model.onnx into the folder"
     )]
     Unsupported {
-        /// What config.json says that does not work.
+        /// Unsupported setting of config.json.
         what: String,
-        /// What works.
+        /// Supported values.
         supported: String,
     },
-    /// The settings do not hang together.
+    /// The settings contradict each other.
     #[error("config.json: {0}")]
     Config(String),
     /// The weights file breaks the format.
@@ -41,7 +41,7 @@ pub enum LoadError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Cause.
         why: String,
     },
     /// The weights lack one that the architecture has.
@@ -77,9 +77,9 @@ pub enum LoadError {
     /// The CPU lacks what the options ask for.
     #[error("this CPU cannot compute with {what}; it can with {able}")]
     Cpu {
-        /// What was asked for.
+        /// Instructions or precision that were requested.
         what: String,
-        /// What it can do.
+        /// Instructions or precisions that the CPU supports.
         able: String,
     },
     /// A thread of the engine could not be started.
@@ -113,7 +113,7 @@ pub enum ForwardError {
     TokenId {
         /// The token.
         id: u32,
-        /// How many there are.
+        /// Number that the model has.
         limit: usize,
     },
     /// A type of token that the model does not know.
@@ -121,7 +121,7 @@ pub enum ForwardError {
     TokenType {
         /// The type.
         id: u32,
-        /// How many there are.
+        /// Number that the model has.
         limit: usize,
     },
 }

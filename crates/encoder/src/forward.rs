@@ -1,8 +1,8 @@
 //! The forward pass: from tokens to logits.
 //!
 //! A group of sequences is one run of tokens without padding. Each thread has a share of the tokens and takes them through a
-//! whole layer, in chunks whose intermediate results stay in its cache; only keys and values are everybody's. So threads
-//! wait for each other once a layer, when these are there.
+//! whole layer, in chunks whose intermediate results stay in its cache; all threads read keys and values. So threads wait
+//! for each other once a layer, when keys and values are written.
 
 mod scratch;
 mod share;
@@ -30,35 +30,35 @@ const CHUNK_TOKENS: usize = 48;
 /// Tokens for which another thread is worth waking.
 const TOKENS_PER_THREAD: usize = 16;
 
-/// How long a sleeping thread may take to come: about an eighth of what the tokens take one thread, of which a second one saves half.
+/// Time that a sleeping thread may take to join: about an eighth of the time of a pass on one thread, of which a second thread saves half.
 fn patience(tokens: usize) -> Duration {
     const BY_TOKEN: Duration = Duration::from_micros(4);
     BY_TOKEN * u32::try_from(tokens).unwrap_or(u32::MAX)
 }
 
-/// Some sequences, and what is known of them.
+/// Sequences of one pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Group<'a> {
     pub(crate) ids: &'a [u32],
-    /// One a token, or none where the model has one type at most.
+    /// Type of each token; empty if the model has one type or none.
     pub(crate) types: &'a [u32],
-    /// Where each sequence starts in `ids`, and the number of tokens last.
+    /// Index in `ids` of the first token of each sequence, and the number of tokens last.
     pub(crate) starts: &'a [usize],
 }
 
-/// Everything that the threads of one pass share.
+/// State of one pass that its threads share.
 #[derive(Debug)]
 struct Pass<'a> {
     model: &'a Model,
     kernels: &'a Kernels,
     activation: Activation,
     group: Group<'a>,
-    /// Where each sequence's keys start, in keys padded to whole panels.
+    /// Index of the first key of each sequence, counted in keys padded to whole panels.
     key_starts: &'a [usize],
     sizes: Sizes,
-    /// Rows of f32: what a layer starts with and ends with.
+    /// Input and output of a layer: rows of f32.
     states: Shared<'a, f32>,
-    /// The same as words, and what these mean.
+    /// The states as words, for the next product.
     encoded: Shared<'a, u32>,
     scales: Shared<'a, RowScale>,
     queries: Shared<'a, u32>,
@@ -105,9 +105,9 @@ pub(crate) fn forward(
 }
 
 impl Pass<'_> {
-    /// One thread's share.
+    /// Runs the pass for the tokens of one thread.
     fn work(&self, member: &Member<'_>) {
-        // Nobody else wants it, and whatever a panic left in it is overwritten.
+        // No other thread locks it, and the pass overwrites all that a panic left in it.
         let words = self.members[member.rank].lock();
         let mut words = words.unwrap_or_else(PoisonError::into_inner);
         let scratch = &words.shared();
@@ -164,7 +164,7 @@ impl Pass<'_> {
                 let id = self.group.ids[token] as usize;
                 embeddings.words.widen(id * hidden, word);
                 state.copy_from_slice(position);
-                // Whoever has one type gives it to all tokens.
+                // A model with one type gives it to all tokens.
                 let kind = self.group.types.get(token).copied().unwrap_or(0);
                 let kind = embeddings.types.chunks(hidden).nth(kind as usize);
                 for (state, kind) in state.iter_mut().zip(kind.into_iter().flatten()) {
@@ -451,7 +451,7 @@ impl Pass<'_> {
         [self.group.starts[sequence], self.group.starts[sequence + 1]]
     }
 
-    /// The sequences that a chunk has tokens of, and these.
+    /// Sequences with tokens in a chunk, each with the range of those tokens.
     fn sequences_in<'a>(
         &'a self,
         chunk: &'a Range<usize>,

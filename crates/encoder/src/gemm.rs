@@ -8,23 +8,37 @@ use std::marker::PhantomData;
 
 use crate::simd::Simd;
 
-/// How one word of a row is multiplied with one word of each of some columns.
+/// Dot product of one 32-bit word of a row with one word of each column of a vector.
 ///
 /// # Safety
 /// As for [`Simd`].
 pub(crate) trait Dot: 'static {
+    /// Rows of a tile of a linear layer, at most six.
+    const TILE_ROWS: usize = 6;
+    /// `true` if [`dot_twice`](Self::dot_twice) takes fewer instructions than two calls of [`dot`](Self::dot).
+    const JOINS_STEPS: bool = false;
     /// The instruction set.
     type Simd: Simd;
     /// Sums, one for each lane.
     type Sum: Copy;
-    /// One word in all lanes.
+    /// One word of the row, repeated in all lanes.
     type Left: Copy;
 
     unsafe fn zero() -> Self::Sum;
     unsafe fn left(word: u32) -> Self::Left;
     unsafe fn dot(sum: Self::Sum, left: Self::Left, right: <Self::Simd as Simd>::Ints)
     -> Self::Sum;
-    /// What the sums mean, by the scales and the zero of a row and those of the columns.
+    /// Two steps of [`dot`](Self::dot).
+    #[inline(always)]
+    unsafe fn dot_twice(
+        sum: Self::Sum,
+        left: [Self::Left; 2],
+        right: [<Self::Simd as Simd>::Ints; 2],
+    ) -> Self::Sum {
+        // SAFETY: guaranteed by the caller.
+        unsafe { Self::dot(Self::dot(sum, left[0], right[0]), left[1], right[1]) }
+    }
+    /// Sums as floats, by the scale and zero of the row and the scales and biases of the columns.
     unsafe fn finish(
         sum: Self::Sum,
         row: RowScale,
@@ -32,7 +46,7 @@ pub(crate) trait Dot: 'static {
     ) -> <Self::Simd as Simd>::Floats;
 }
 
-/// What the bytes of a row mean: `scale * (byte - zero)`.
+/// Scale and zero of a quantised row. A byte stands for `scale * (byte - zero)`.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub(crate) struct RowScale {
@@ -40,14 +54,14 @@ pub(crate) struct RowScale {
     pub(crate) zero: i32,
 }
 
-/// What is known about each column of the right matrix, from some column on.
+/// Bias, scale and sum of the columns of the right matrix, from some column on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Columns {
     /// Added in the end.
     pub(crate) bias: *const f32,
-    /// Of bytes: what one step is worth.
+    /// For bytes: value of one step.
     pub(crate) scale: *const f32,
-    /// Of bytes: their sum over the depth.
+    /// For bytes: their sum over the depth.
     pub(crate) sum: *const i32,
 }
 
@@ -124,6 +138,8 @@ impl<S: Simd> Dot for Pairs<S> {
 }
 
 impl<S: Simd> Dot for Quads<S> {
+    const TILE_ROWS: usize = S::BYTE_TILE_ROWS;
+    const JOINS_STEPS: bool = S::JOINS_STEPS;
     type Simd = S;
     type Sum = S::Ints;
     type Left = S::Quads;
@@ -147,6 +163,12 @@ impl<S: Simd> Dot for Quads<S> {
     }
 
     #[inline(always)]
+    unsafe fn dot_twice(sum: S::Ints, left: [S::Quads; 2], right: [S::Ints; 2]) -> S::Ints {
+        // SAFETY: guaranteed by the caller.
+        unsafe { S::dot_bytes_twice(sum, left, right) }
+    }
+
+    #[inline(always)]
     unsafe fn finish(sum: S::Ints, row: RowScale, columns: &Columns) -> S::Floats {
         // SAFETY: guaranteed by the caller.
         unsafe {
@@ -166,7 +188,7 @@ pub(crate) struct Rows {
     /// Words from one row to the next.
     pub(crate) stride: usize,
     pub(crate) count: usize,
-    /// One for each row; read for bytes only.
+    /// Scale of each row; read only for bytes.
     pub(crate) scales: *const RowScale,
 }
 
@@ -181,7 +203,7 @@ pub(crate) struct Panel {
     pub(crate) columns: Columns,
 }
 
-/// Where the product goes: rows of f32.
+/// Destination of a product: rows of f32.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Out {
     pub(crate) first: *mut f32,
@@ -202,12 +224,24 @@ pub(crate) unsafe fn tile<D: Dot, const R: usize, const C: usize>(
     // SAFETY: the loop stays within the rows and the panel that the caller guarantees.
     unsafe {
         let mut sums = [[D::zero(); C]; R];
-        let mut right = right;
-        for step in 0..steps {
-            let mut columns = [D::Simd::int_zero(); C];
-            for (c, column) in columns.iter_mut().enumerate() {
-                *column = D::Simd::int_load(right.add(c * D::Simd::LANES).cast());
+        let (mut right, mut joined) = (right, 0);
+        if D::JOINS_STEPS {
+            joined = steps / 2 * 2;
+            for step in (0..joined).step_by(2) {
+                let next = right.add(right_stride);
+                let columns = [columns::<D, C>(right), columns::<D, C>(next)];
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let row = left.add(r * left_stride + step);
+                    let words = [D::left(*row), D::left(*row.add(1))];
+                    for (c, sum) in sums.iter_mut().enumerate() {
+                        *sum = D::dot_twice(*sum, words, [columns[0][c], columns[1][c]]);
+                    }
+                }
+                right = next.add(right_stride);
             }
+        }
+        for step in joined..steps {
+            let columns = columns::<D, C>(right);
             for (r, sums) in sums.iter_mut().enumerate() {
                 let word = D::left(*left.add(r * left_stride + step));
                 for (sum, column) in sums.iter_mut().zip(columns) {
@@ -220,18 +254,31 @@ pub(crate) unsafe fn tile<D: Dot, const R: usize, const C: usize>(
     }
 }
 
-/// Rows that a tile of a linear layer has at most.
-const TILE_ROWS: usize = 6;
+/// `C` vectors of columns.
+///
+/// # Safety
+/// As for [`Simd`]; so many vectors can be read.
+#[inline(always)]
+unsafe fn columns<D: Dot, const C: usize>(from: *const u32) -> [<D::Simd as Simd>::Ints; C] {
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        let mut columns = [D::Simd::int_zero(); C];
+        for (c, column) in columns.iter_mut().enumerate() {
+            *column = D::Simd::int_load(from.add(c * D::Simd::LANES).cast());
+        }
+        columns
+    }
+}
 
 /// The product of all rows with one panel of `C` vectors.
 ///
 /// # Safety
-/// As for [`Simd`]; the pointers are valid for what they are said to hold, and nobody else uses the place it goes to.
+/// As for [`Simd`]; the pointers are valid for what they are said to hold, and no other thread accesses the destination.
 #[inline(always)]
 pub(crate) unsafe fn product<D: Dot, const C: usize>(rows: &Rows, panel: &Panel, out: &Out) {
     let mut first = 0;
     while first < rows.count {
-        let count = (rows.count - first).min(TILE_ROWS);
+        let count = (rows.count - first).min(D::TILE_ROWS);
         // SAFETY: so many rows follow the first.
         unsafe {
             match count {
@@ -240,7 +287,7 @@ pub(crate) unsafe fn product<D: Dot, const C: usize>(rows: &Rows, panel: &Panel,
                 3 => finished_tile::<D, 3, C>(rows, first, panel, out),
                 4 => finished_tile::<D, 4, C>(rows, first, panel, out),
                 5 => finished_tile::<D, 5, C>(rows, first, panel, out),
-                _ => finished_tile::<D, TILE_ROWS, C>(rows, first, panel, out),
+                _ => finished_tile::<D, 6, C>(rows, first, panel, out),
             }
         }
         first += count;

@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use crate::error::LoadError;
 
-/// How weights and activations of linear layers are multiplied.
+/// Precision of the products of linear layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Dtype {
-    /// Eight bits: weights by output channel, activations by token. Everything else is f32, but attention's products, which
+    /// Eight bits: weights by output channel, activations by token. The rest is f32, except attention products, which
     /// are bf16 where the CPU has it.
     #[default]
     Int8,
@@ -27,21 +27,27 @@ pub enum Isa {
     Avx512,
     /// AVX2 and FMA with AVX-VNNI.
     AvxVnni,
+    /// AVX-512 F, BW, DQ and VL, without VNNI.
+    Avx512Bw,
     /// AVX2 and FMA.
     Avx2,
     /// NEON with products of bytes.
     NeonDotprod,
-    /// Whatever the compiler makes of plain Rust.
+    /// NEON.
+    Neon,
+    /// Plain Rust, compiled for the target's baseline.
     Portable,
 }
 
 /// The names of all instruction sets, the best first.
-const NAMES: [(&str, Isa); 6] = [
+const NAMES: [(&str, Isa); 8] = [
     ("avx512-bf16", Isa::Avx512Bf16),
     ("avx512", Isa::Avx512),
+    ("avx512-bw", Isa::Avx512Bw),
     ("avx-vnni", Isa::AvxVnni),
     ("avx2", Isa::Avx2),
     ("neon-dotprod", Isa::NeonDotprod),
+    ("neon", Isa::Neon),
     ("portable", Isa::Portable),
 ];
 
@@ -59,23 +65,24 @@ impl Isa {
             .filter(|isa| isa.is_available())
     }
 
-    /// Whether this CPU has it.
+    /// `true` if this CPU has the instructions.
     pub fn is_available(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         {
             let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            let avx512 = avx2
+            let avx512_bw = avx2
                 && is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl")
-                && is_x86_feature_detected!("avx512vnni");
+                && is_x86_feature_detected!("avx512vl");
+            let avx512 = avx512_bw && is_x86_feature_detected!("avx512vnni");
             match self {
                 Self::Avx512Bf16 => avx512 && is_x86_feature_detected!("avx512bf16"),
                 Self::Avx512 => avx512,
                 Self::AvxVnni => avx2 && is_x86_feature_detected!("avxvnni"),
+                Self::Avx512Bw => avx512_bw,
                 Self::Avx2 => avx2,
-                Self::NeonDotprod => false,
+                Self::NeonDotprod | Self::Neon => false,
                 Self::Portable => true,
             }
         }
@@ -83,7 +90,11 @@ impl Isa {
         {
             let neon = std::arch::is_aarch64_feature_detected!("neon");
             let dotprod = neon && std::arch::is_aarch64_feature_detected!("dotprod");
-            self == Self::Portable || self == Self::NeonDotprod && dotprod
+            match self {
+                Self::NeonDotprod => dotprod,
+                Self::Neon => neon,
+                other => other == Self::Portable,
+            }
         }
         #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         {
@@ -91,7 +102,7 @@ impl Isa {
         }
     }
 
-    /// Passes if this CPU has it, and it computes with `dtype`.
+    /// Checks that this CPU has the instructions, and that they compute with `dtype`.
     pub(crate) fn check(self, dtype: Dtype) -> Result<(), LoadError> {
         if !self.is_available() {
             let able: Vec<String> = Self::available().map(|isa| isa.to_string()).collect();

@@ -7,11 +7,11 @@ use crate::layers::activation::{self, Exactness};
 use crate::layers::attention::{self, Attention, Placement};
 use crate::layers::encode::Encode;
 use crate::layers::norm::{self, Norm};
-#[cfg(target_arch = "aarch64")]
-use crate::simd::NeonDotprod;
 use crate::simd::Portable;
 #[cfg(target_arch = "x86_64")]
-use crate::simd::{Avx2, Avx512, Avx512Bf16, AvxVnni};
+use crate::simd::{Avx2, Avx512, Avx512Bf16, Avx512Bw, AvxVnni};
+#[cfg(target_arch = "aarch64")]
+use crate::simd::{Neon, NeonDotprod};
 
 /// The kernels of one instruction set for one precision.
 ///
@@ -25,7 +25,9 @@ pub(crate) struct Kernels {
     pub(crate) numbers: usize,
     /// Numbers in a word of queries, keys and values.
     pub(crate) attention_numbers: usize,
-    /// How exact activations have to be.
+    /// Largest magnitude of a weight of eight bits.
+    pub(crate) largest_weight: f32,
+    /// Precision of activation functions.
     pub(crate) exactness: Exactness,
     pub(crate) product: unsafe fn(&Rows, &Panel, &Out),
     pub(crate) encode: unsafe fn(*const f32, usize, *mut u32) -> RowScale,
@@ -37,7 +39,7 @@ pub(crate) struct Kernels {
 }
 
 impl Kernels {
-    /// Those of `isa` for `dtype`, which [`Isa::check`] passed.
+    /// Kernels of `isa` for `dtype`, which [`Isa::check`] passed.
     pub(crate) fn new(isa: Isa, dtype: Dtype) -> Self {
         match isa {
             #[cfg(target_arch = "x86_64")]
@@ -47,9 +49,13 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             Isa::AvxVnni => avx_vnni::kernels(dtype),
             #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Bw => avx512_bw::kernels(dtype),
+            #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => avx2::kernels(dtype),
             #[cfg(target_arch = "aarch64")]
             Isa::NeonDotprod => neon_dotprod::kernels(dtype),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => neon::kernels(dtype),
             _ => portable::kernels(dtype),
         }
     }
@@ -83,6 +89,7 @@ macro_rules! instruction_set {
                     panel: $vectors * <$simd as crate::simd::Simd>::LANES,
                     numbers: Quads::<$simd>::NUMBERS,
                     attention_numbers: <$attention>::NUMBERS,
+                    largest_weight: <$simd as crate::simd::Simd>::LARGEST_WEIGHT,
                     exactness: Exactness::Rounded,
                     product: product_quads,
                     encode: encode_quads,
@@ -145,11 +152,17 @@ instruction_set! { avx512, Avx512, 4, Single<Avx512>,
     #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 }
 #[cfg(target_arch = "x86_64")]
+instruction_set! { avx512_bw, Avx512Bw, 4, Single<Avx512Bw>,
+    #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
+}
+#[cfg(target_arch = "x86_64")]
 instruction_set! { avx_vnni, AvxVnni, 2, Single<AvxVnni>, #[target_feature(enable = "avx2,fma,avxvnni")] }
 #[cfg(target_arch = "x86_64")]
 instruction_set! { avx2, Avx2, 2, Single<Avx2>, #[target_feature(enable = "avx2,fma")] }
 #[cfg(target_arch = "aarch64")]
 instruction_set! { neon_dotprod, NeonDotprod, 4, Single<NeonDotprod>, #[target_feature(enable = "neon,dotprod")] }
+#[cfg(target_arch = "aarch64")]
+instruction_set! { neon, Neon, 4, Single<Neon>, #[target_feature(enable = "neon")] }
 instruction_set! { portable, Portable, 2, Single<Portable>, }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What stands between the matrix products, row by row, over vectors of an instruction set.
+//! Operations between the matrix products, row by row, over vectors of an instruction set.
 
 pub(crate) mod activation;
 pub(crate) mod attention;

@@ -19,15 +19,14 @@ pub(crate) struct Linear {
     scale: Vec<f32>,
     sum: Vec<i32>,
     dtype: Dtype,
-    /// One row, as words; kept for the next.
+    /// Largest magnitude of a weight of eight bits.
+    largest_weight: f32,
+    /// Buffer for the words of one row, reused from row to row.
     row: Vec<u32>,
 }
 
 /// Columns of the widest panel, to a multiple of which the columns of every layer are padded.
 pub(crate) const WIDEST_PANEL: usize = 64;
-
-/// The largest magnitude of a weight of eight bits. One more on the negative side stays unused, for symmetry.
-const LARGEST: f32 = 127.0;
 
 impl Linear {
     /// Zeros, for rows that [`Linear::set`] writes: `inputs` numbers deep, `outputs` columns wide.
@@ -43,6 +42,7 @@ impl Linear {
             scale: vec![0.0; columns],
             sum: vec![0; columns],
             dtype,
+            largest_weight: kernels.largest_weight,
             row: vec![0; steps],
         }
     }
@@ -106,11 +106,12 @@ impl Linear {
 
     /// Symmetric, by the largest magnitude.
     fn quantize(&mut self, output: usize, weights: &[f32]) {
+        let limit = self.largest_weight;
         let largest = weights
             .iter()
             .fold(0.0_f32, |largest, weight| largest.max(weight.abs()));
         let (scale, steps) = if largest > 0.0 {
-            (largest / LARGEST, LARGEST / largest)
+            (largest / limit, limit / largest)
         } else {
             (1.0, 0.0)
         };
@@ -122,7 +123,7 @@ impl Linear {
                     clippy::cast_possible_truncation,
                     reason = "rounded to at most the largest magnitude"
                 )]
-                let value = (weight * steps).round_ties_even().clamp(-LARGEST, LARGEST) as i8;
+                let value = (weight * steps).round_ties_even().clamp(-limit, limit) as i8;
                 sum += i32::from(value);
                 *byte = value.cast_unsigned();
             }

@@ -1,4 +1,4 @@
-//! The weights of a model, as the forward pass wants them.
+//! Weights of a model in the layout of the forward pass.
 
 use crate::config::{Config, Family};
 use crate::error::LoadError;
@@ -18,21 +18,21 @@ pub(crate) struct Model {
     pub(crate) shape: Shape,
 }
 
-/// How numbers lie in the rows of activations.
+/// Layout of a row of activations.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) hidden: usize,
     pub(crate) heads: usize,
     /// Dimensions of a head.
     pub(crate) head: usize,
-    /// The same, padded to whole vectors.
+    /// Dimensions of a head, padded to whole vectors.
     pub(crate) padded_head: usize,
     /// Columns of the queries of all heads, as of the keys and of the values, padded to whole panels.
     pub(crate) section: usize,
     pub(crate) intermediate: usize,
 }
 
-/// What a token, its place and its type are as numbers.
+/// Embeddings of tokens, positions and token types.
 #[derive(Debug)]
 pub(crate) struct Embeddings {
     pub(crate) words: Tensor,
@@ -57,7 +57,7 @@ pub(crate) struct Layer {
     pub(crate) output_norm: Norm,
 }
 
-/// What makes logits of the last layer's numbers.
+/// Question-answering head: turns the last layer's states into logits.
 #[derive(Debug)]
 pub(crate) struct Head {
     /// The weights of the start logit, then those of the end logit.
@@ -152,7 +152,7 @@ impl Family {
     }
 }
 
-/// What stands before the names of all weights but the head's: nothing where a model was saved without its head's class.
+/// Prefix of the names of all weights but the head's; empty if a model was saved without its head's class.
 fn prefix(family: Family, tensors: &Tensors) -> &'static str {
     let prefix = match family {
         Family::Bert => "bert.",
@@ -225,7 +225,7 @@ impl Loader<'_> {
     }
 
     fn norm(&self, name: &str) -> Result<Norm, LoadError> {
-        // Weights that were saved from TensorFlow have the older names.
+        // Weights that were saved from TensorFlow have older names.
         let read = |new: &str, old: &str| {
             let older = format!("{}{name}.{old}", self.prefix);
             let name = format!("{}{name}.{new}", self.prefix);
@@ -302,7 +302,7 @@ impl Loader<'_> {
 }
 
 impl Shape {
-    /// Where a dimension of the heads lies once they are padded.
+    /// Index of a dimension of the heads in a row of padded heads.
     fn padded(&self, dimension: usize) -> usize {
         dimension / self.head * self.padded_head + dimension % self.head
     }

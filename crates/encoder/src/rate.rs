@@ -1,4 +1,4 @@
-//! How fast linear layers are by themselves, for the benchmark.
+//! Speed of linear layers alone, for the benchmark.
 
 use std::time::Instant;
 

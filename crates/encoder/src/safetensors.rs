@@ -28,7 +28,7 @@ pub(crate) struct Tensors {
     sources: Vec<Source>,
 }
 
-/// Where a tensor lies.
+/// Location of a tensor.
 #[derive(Debug, Clone)]
 struct Entry {
     source: usize,
@@ -39,7 +39,7 @@ struct Entry {
     bytes: usize,
 }
 
-/// What tensors are read from.
+/// Source of the tensors.
 #[derive(Debug)]
 enum Source {
     Static(&'static [u8]),
@@ -61,7 +61,7 @@ enum FloatType {
     Bf16,
 }
 
-/// What the header says of a tensor.
+/// Entry of the header for one tensor.
 #[derive(Debug, Deserialize)]
 struct HeaderEntry {
     dtype: String,
@@ -69,14 +69,14 @@ struct HeaderEntry {
     data_offsets: (u64, u64),
 }
 
-/// The part of the index that matters.
+/// Index of several weight files, without the fields that are not used.
 #[derive(Debug, Deserialize)]
 struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
 impl Tensors {
-    /// Those of a file that is in memory; `path` names it in errors.
+    /// Tensors of a file in memory; errors name it `path`.
     ///
     /// # Errors
     /// [`LoadError::Malformed`].
@@ -86,7 +86,7 @@ impl Tensors {
         Ok(tensors)
     }
 
-    /// Those in `folder`, in one file or in those that its index names.
+    /// Tensors in `folder`, in one file or in the files that its index names.
     ///
     /// # Errors
     /// [`LoadError::Read`], [`LoadError::Json`] and [`LoadError::Malformed`].
@@ -106,7 +106,7 @@ impl Tensors {
         Ok(tensors)
     }
 
-    /// Whether there is one of that name.
+    /// `true` if there is a tensor of that name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name)
     }
@@ -190,7 +190,7 @@ impl Tensors {
 }
 
 impl HeaderEntry {
-    /// Where it lies in a file of `length` bytes, if it does.
+    /// Byte range of the tensor in a file of `length` bytes; `None` if it is outside.
     fn place(self, source: usize, data: u64, length: u64) -> Option<Entry> {
         let (start, end) = self.data_offsets;
         let bytes = end.checked_sub(start)?;

@@ -14,9 +14,9 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use self::avx2::{Avx2, AvxVnni};
 #[cfg(target_arch = "x86_64")]
-pub(crate) use self::avx512::{Avx512, Avx512Bf16};
+pub(crate) use self::avx512::{Avx512, Avx512Bf16, Avx512Bw};
 #[cfg(target_arch = "aarch64")]
-pub(crate) use self::neon::NeonDotprod;
+pub(crate) use self::neon::{Neon, NeonDotprod};
 pub(crate) use self::portable::Portable;
 
 /// One instruction set: vectors of [`LANES`](Self::LANES) lanes of 32 bits each.
@@ -27,8 +27,17 @@ pub(crate) use self::portable::Portable;
 pub(crate) trait Simd: Copy + 'static {
     /// Numbers in a vector.
     const LANES: usize;
-    /// What [`dot_bytes`](Self::dot_bytes) takes off each unsigned byte.
+    /// Number that [`dot_bytes`](Self::dot_bytes) subtracts from each unsigned byte.
     const BYTES_ZERO: i32 = 0;
+    /// Highest value of an unsigned byte that [`dot_bytes`](Self::dot_bytes) multiplies.
+    const HIGHEST_BYTE: f32 = 255.0;
+    /// Largest magnitude of a signed byte that [`dot_bytes`](Self::dot_bytes) multiplies. -128 stays unused, for symmetry.
+    const LARGEST_WEIGHT: f32 = 127.0;
+    /// Rows of a tile of products of bytes.
+    const BYTE_TILE_ROWS: usize = 6;
+    /// `true` if [`dot_bytes_twice`](Self::dot_bytes_twice) takes fewer instructions than two calls of
+    /// [`dot_bytes`](Self::dot_bytes).
+    const JOINS_STEPS: bool = false;
     /// A vector of f32.
     type Floats: Copy;
     /// A vector of i32.
@@ -71,13 +80,23 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn int_sub(a: Self::Ints, b: Self::Ints) -> Self::Ints;
     unsafe fn int_mul(a: Self::Ints, b: Self::Ints) -> Self::Ints;
     unsafe fn to_floats(a: Self::Ints) -> Self::Floats;
-    /// The same bits.
+    /// Floats with the same bits.
     unsafe fn as_floats(a: Self::Ints) -> Self::Floats;
     /// Four unsigned bytes.
     unsafe fn quads(word: u32) -> Self::Quads;
     /// Adds to each lane the sum of four products: unsigned bytes of `a`, less [`BYTES_ZERO`](Self::BYTES_ZERO), with signed bytes of
     /// `b`, without saturation.
     unsafe fn dot_bytes(sum: Self::Ints, a: Self::Quads, b: Self::Ints) -> Self::Ints;
+    /// Two steps of [`dot_bytes`](Self::dot_bytes).
+    #[inline(always)]
+    unsafe fn dot_bytes_twice(
+        sum: Self::Ints,
+        a: [Self::Quads; 2],
+        b: [Self::Ints; 2],
+    ) -> Self::Ints {
+        // SAFETY: guaranteed by the caller.
+        unsafe { Self::dot_bytes(Self::dot_bytes(sum, a[0], b[0]), a[1], b[1]) }
+    }
     /// Adds to each lane the sum of two products of bf16 numbers.
     unsafe fn dot_bf16(sum: Self::Floats, a: Self::Ints, b: Self::Ints) -> Self::Floats;
 }
@@ -96,7 +115,7 @@ macro_rules! instructions {
 }
 use instructions;
 
-/// How far the exponent of a float is from the right.
+/// Bits to the right of the exponent of a float.
 const EXPONENT_SHIFT: i32 = 23;
 
 /// The bits of the upper half of a word, where the bf16 number of an f32 is.

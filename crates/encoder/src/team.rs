@@ -1,8 +1,8 @@
-//! A fixed set of threads that share the work of one call, where they have nothing else to do.
+//! Fixed set of threads that share the work of one call.
 //!
-//! Whoever calls works too. Calls at the same time share the threads between them, so that together they never use more
-//! threads than there are, but for callers beyond that number. A thread that does not come while that is worth it, since the system
-//! runs something else in its place, is not waited for.
+//! The calling thread works too. Calls at the same time divide the threads among them, so that together they never use
+//! more threads than there are, except for calling threads beyond that number. A thread that is not scheduled soon enough
+//! does not take part in the call.
 
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
@@ -17,7 +17,7 @@ pub(crate) struct Team {
     duty: Mutex<Duty>,
 }
 
-/// Who does what.
+/// Threads without work, and calls.
 #[derive(Debug)]
 struct Duty {
     /// Helpers without work, by index.
@@ -26,16 +26,16 @@ struct Duty {
     callers: usize,
 }
 
-/// Where a helper gets its work.
+/// Mailbox of a helper.
 #[derive(Debug, Default)]
 struct Seat {
-    /// Whether there is something in `order`, to be seen without taking the lock.
+    /// `true` if `order` holds something; readable without the lock.
     ordered: AtomicBool,
     order: Mutex<Option<Order>>,
     arrived: Condvar,
 }
 
-/// What a helper is told.
+/// Message to a helper.
 #[derive(Debug)]
 enum Order {
     Work(Job),
@@ -56,42 +56,42 @@ unsafe impl Send for Job {}
 struct Call<'a> {
     work: &'a (dyn Fn(&Member<'_>) + Sync),
     barrier: Barrier,
-    /// Helpers that have come.
+    /// Helpers that have joined.
     joined: AtomicUsize,
-    /// Whether it is known how many work.
+    /// `true` once the number of working threads is known.
     started: AtomicBool,
     /// Helpers that are not done.
     unfinished: AtomicUsize,
 }
 
-/// One of the threads that work on a call.
+/// Thread that works on a call.
 #[derive(Debug)]
 pub(crate) struct Member<'a> {
-    /// Which one, from 0.
+    /// Index of the thread in the call, from 0.
     pub(crate) rank: usize,
-    /// How many they are.
+    /// Number of threads that work on the call.
     pub(crate) size: usize,
     barrier: &'a Barrier,
 }
 
-/// Where threads wait for each other.
+/// Barrier at which the threads of a call wait for each other.
 #[derive(Debug, Default)]
 struct Barrier {
     size: AtomicUsize,
     waiting: AtomicUsize,
     round: AtomicUsize,
-    /// One of them panicked and will not come.
+    /// `true` if a thread of the call panicked, so that the others must not wait.
     broken: AtomicBool,
 }
 
-/// How often a thread looks before it lets others run, some tens of microseconds.
+/// Number of checks before a thread yields; they take some tens of microseconds.
 const SPINS: u32 = 4000;
 
 impl Team {
     /// Threads for up to `size` at once, callers included.
     ///
     /// # Errors
-    /// What the system says if it starts no more threads.
+    /// The error of the operating system if it starts no more threads.
     pub(crate) fn new(size: usize) -> std::io::Result<Self> {
         let mut team = Self {
             helpers: Vec::new(),
@@ -226,7 +226,7 @@ impl Seat {
         self.arrived.notify_one();
     }
 
-    /// Whether the order was still there, and is so no more.
+    /// Takes the order back; `true` if the helper had not taken it.
     fn take_back(&self) -> bool {
         let mut place = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         self.ordered.store(false, Ordering::Relaxed);
@@ -315,7 +315,7 @@ impl Barrier {
     }
 }
 
-/// Looks again and again, for a while without letting others run.
+/// Waits until `done`, at first without yielding.
 fn spin_until(done: impl Fn() -> bool) {
     let mut looks = 0;
     while !done() {

@@ -9,108 +9,27 @@ use std::time::SystemTime;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use bakeoff_record::coarse::{CoarseRun, Source};
-use bakeoff_record::experiment::Machine;
-use bakeoff_record::json::{CoarseRecord, MachineRecord, MeasurementRecord, RecordError};
+use bakeoff_record::coarse::CoarseRun;
+use bakeoff_record::json::{CoarseRecord, MachineRecord, MeasurementRecord};
+use bakeoff_record::machine::Machine;
 use bakeoff_record::run::{LoadTest, Measurement};
 use bakeoff_record::stored::{Detail, RunId, RunState, StoredRun};
 
 mod blob;
 mod entry;
+mod error;
 mod file;
 mod owner;
+mod read_only;
 #[cfg(test)]
 mod tests;
 
 pub use entry::Entry;
+pub use error::{DamagedRun, HistoryError};
 use owner::Owner;
 
 /// Runs that a list shows at most.
 pub const MOST_LISTED: usize = 500;
-
-/// Why the history cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum HistoryError {
-    /// Its folder cannot be made.
-    #[error("cannot make the folder {path}")]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The database cannot be read or written.
-    #[error("cannot use the history {path}")]
-    Database {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: rusqlite::Error,
-    },
-    /// The file is a database of something else.
-    #[error("{path} is a database, but not a history of Bakeoff")]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file was written by a newer Bakeoff.
-    #[error(
-        "the history {path} has version {found}, this program reads up to version {}",
-        file::VERSION
-    )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: i64,
-    },
-    /// A run in it cannot be read again.
-    #[error("run {run} in the history {path} is damaged")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// The run.
-        run: RunId,
-        /// Why.
-        #[source]
-        source: DamagedRun,
-    },
-    /// A run of another program was asked for as if it were ours.
-    #[error("run {run} is {}", from.caveat())]
-    Coarse {
-        /// The run.
-        run: RunId,
-        /// Where it is from.
-        from: Source,
-    },
-    /// There is no such run in it.
-    #[error("there is no run {run} in the history {path}")]
-    NoSuchRun {
-        /// The file.
-        path: PathBuf,
-        /// The run that was asked for.
-        run: RunId,
-    },
-}
-
-/// What is wrong with a run that cannot be read again.
-#[derive(Debug, thiserror::Error)]
-pub enum DamagedRun {
-    /// Its bytes cannot be decompressed, or to too many.
-    #[error("it cannot be decompressed")]
-    Compression(#[source] std::io::Error),
-    /// It is no JSON of ours.
-    #[error("it is not JSON of the expected shape")]
-    Json(#[source] serde_json::Error),
-    /// It holds a figure that cannot be.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// Nothing of it was ever saved.
-    #[error("it was cut short before its first second was over")]
-    Empty,
-}
 
 /// What is known of a run when it begins.
 #[derive(Debug, Clone)]
@@ -151,6 +70,33 @@ impl History {
             cut_short: Vec::new(),
         };
         history.cut_short = history.mark_cut_short()?;
+        Ok(history)
+    }
+
+    /// Opens the history at `path` like [`History::open`] or, where it cannot be written, for reading alone.
+    ///
+    /// Runs that a dead process left unfinished are shown as cut short in either case.
+    pub fn open_to_read(path: &Path) -> Result<Self, HistoryError> {
+        match Self::open(path) {
+            Err(HistoryError::ReadOnly { .. }) => Self::read_only(path),
+            opened => opened,
+        }
+    }
+
+    fn read_only(path: &Path) -> Result<Self, HistoryError> {
+        let mut history = Self {
+            connection: read_only::open(path)?,
+            path: path.to_owned(),
+            owner: Owner::this_process(),
+            cut_short: Vec::new(),
+        };
+        let dead = history.unfinished()?.into_iter();
+        let dead = dead.map(|run| history.run(run));
+        let mut dead = dead.collect::<Result<Vec<_>, _>>()?;
+        for run in &mut dead {
+            run.state = RunState::CutShort;
+        }
+        history.cut_short = dead;
         Ok(history)
     }
 
@@ -239,7 +185,8 @@ impl History {
             .query_row(&sql, [run.0], file::stored_run)
             .optional();
         let found = found.map_err(|error| self.database(error))?;
-        found.ok_or_else(|| self.no_such_run(run))
+        let found = found.ok_or_else(|| self.no_such_run(run))?;
+        Ok(self.as_known(found))
     }
 
     /// Everything that was saved of a run.
@@ -291,7 +238,7 @@ impl History {
                 name,
                 host,
                 bakeoff_version,
-                machine: machine.into(),
+                machine: machine.try_into()?,
                 measurement: record.try_into()?,
             })
         };
@@ -360,12 +307,34 @@ impl History {
             let mut statement = self.connection.prepare(&sql)?;
             let rows = statement.query_map([], file::stored_run)?;
             let kept = rows.filter(|row| row.as_ref().map_or(true, &keep));
-            kept.take(most).collect()
+            let known = kept.map(|row| row.map(|run| self.as_known(run)));
+            known.take(most).collect()
         };
         read().map_err(|error| self.database(error))
     }
 
+    /// The run with the state that its process gives it, which a read-only file cannot hold.
+    fn as_known(&self, mut run: StoredRun) -> StoredRun {
+        if self.cut_short.iter().any(|dead| dead.id == run.id) {
+            run.state = RunState::CutShort;
+        }
+        run
+    }
+
     fn mark_cut_short(&self) -> Result<Vec<StoredRun>, HistoryError> {
+        let mut cut_short = Vec::new();
+        for run in self.unfinished()? {
+            let sql = "UPDATE runs SET state = 'cut short' WHERE id = ?1 AND state = 'running'";
+            let changed = self.connection.execute(sql, [run.0]);
+            if changed.map_err(|error| self.database(error))? > 0 {
+                cut_short.push(self.run(run)?);
+            }
+        }
+        Ok(cut_short)
+    }
+
+    /// Runs whose process died before they ended.
+    fn unfinished(&self) -> Result<Vec<RunId>, HistoryError> {
         let read = || -> rusqlite::Result<Vec<(i64, Owner)>> {
             let sql = "SELECT id, owner, owner_started FROM runs WHERE state = 'running'";
             let mut statement = self.connection.prepare(sql)?;
@@ -378,16 +347,9 @@ impl History {
             })?;
             rows.collect()
         };
-        let unfinished = read().map_err(|error| self.database(error))?;
-        let mut cut_short = Vec::new();
-        for (id, _) in unfinished.iter().filter(|(_, owner)| !owner.is_alive()) {
-            let sql = "UPDATE runs SET state = 'cut short' WHERE id = ?1 AND state = 'running'";
-            let changed = self.connection.execute(sql, [id]);
-            if changed.map_err(|error| self.database(error))? > 0 {
-                cut_short.push(self.run(RunId(*id))?);
-            }
-        }
-        Ok(cut_short)
+        let running = read().map_err(|error| self.database(error))?.into_iter();
+        let dead = running.filter(|(_, owner)| !owner.is_alive());
+        Ok(dead.map(|(id, _)| RunId(id)).collect())
     }
 
     fn change(&self, run: RunId, changed: rusqlite::Result<usize>) -> Result<(), HistoryError> {
@@ -398,10 +360,7 @@ impl History {
     }
 
     fn database(&self, source: rusqlite::Error) -> HistoryError {
-        HistoryError::Database {
-            path: self.path.clone(),
-            source,
-        }
+        file::failed(&self.path, source)
     }
 
     fn damaged(&self, run: RunId, source: DamagedRun) -> HistoryError {

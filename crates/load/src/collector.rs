@@ -9,6 +9,7 @@ use bakeoff_record::{
 };
 
 use crate::check::Cause;
+use crate::open_files::side_of;
 use crate::plan::Plan;
 use crate::recorder::{MOST_CAUSES, OTHER_CAUSES, Occurrences, Part, Recorder, RequestRecord};
 
@@ -265,6 +266,7 @@ fn add_failures(
             method: stats.method.clone(),
             name: stats.name.clone(),
             cause: cause.to_string(),
+            side: side_of(cause),
             occurrences: seen.count,
             first_seen: seen.first,
             last_seen: seen.last,

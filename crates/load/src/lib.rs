@@ -40,6 +40,8 @@ mod crowd;
 mod duration;
 mod error;
 mod extract;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod host;
 mod json;
 mod memory;

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use bakeoff_record::Side;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::Workload;
@@ -46,15 +47,27 @@ pub fn make_room(workload: &Workload) -> Result<(), TooFewOpenFiles> {
     }
 }
 
-/// Why there is no file for another connection.
-pub(crate) fn exhausted() -> String {
-    let limit = open_files_limit().map_or_else(String::new, |limit| format!(" (limit {limit})"));
-    format!(
-        "too many open files{limit} on the machine that makes the load; raise it with `ulimit -n`, or use fewer users"
-    )
+/// Side that `cause` lies on: the generator's for want of files or ports.
+pub(crate) fn side_of(cause: &str) -> Side {
+    if cause == exhausted() || cause == no_local_port() {
+        Side::Generator
+    } else {
+        Side::Server
+    }
 }
 
-/// Why there is no port for another connection.
+/// Cause of a connection that could not be opened for want of files.
+pub(crate) fn exhausted() -> &'static str {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    TEXT.get_or_init(|| {
+        let limit = open_files_limit().map_or_else(String::new, |limit| format!(" (limit {limit})"));
+        format!(
+            "too many open files{limit} on the machine that makes the load; raise it with `ulimit -n`, or use fewer users"
+        )
+    })
+}
+
+/// Cause of a connection that could not be opened for want of ports.
 pub(crate) fn no_local_port() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {
@@ -104,9 +117,10 @@ mod tests {
     #[test]
     fn a_remedy_is_named_for_what_ran_out() {
         assert!(exhausted().contains("ulimit -n"));
-        // By these beginnings a comparison knows that the fault is not the contender's.
-        let [files, local] = bakeoff_record::run::LOCAL_CAUSES;
-        assert!(exhausted().starts_with(files) && no_local_port().starts_with(local));
+        for own in [exhausted(), no_local_port()] {
+            assert_eq!(side_of(own), Side::Generator);
+        }
+        assert_eq!(side_of("connection refused"), Side::Server);
         let ports = no_local_port();
         assert!(ports.contains("let the server keep connections alive"));
         if cfg!(target_os = "linux") {

@@ -11,6 +11,7 @@ use crate::check::Checks;
 use crate::host::Host;
 use crate::threshold::failures_without_threshold;
 use crate::{Arrivals, Connecting, ScenarioError, Stage, Threshold, Workload};
+use bakeoff_record::Metric;
 
 mod body;
 mod check;
@@ -48,6 +49,9 @@ use source::Source;
 
 /// Requests in flight at which arrivals are turned away, where the file does not say.
 pub const MAX_IN_FLIGHT: NonZeroU32 = NonZeroU32::new(1000).expect("it is not zero");
+
+/// Users that classes of fixed numbers have at most, all together.
+const MOST_FIXED: u64 = 1_000_000;
 
 /// What must have been measured before a threshold ends a load, where the file does not say.
 const ABORT_AFTER: Duration = Duration::from_secs(5);
@@ -304,6 +308,25 @@ fn workload(source: &Source<'_>, table: LoadTable) -> Result<Workload, ScenarioE
 }
 
 /// The classes of users, or the one that all tasks belong to.
+/// Checks that the classes of fixed numbers have few enough users for each to be given its place.
+fn check_fixed_counts(
+    source: &Source<'_>,
+    users: &[toml::Spanned<file::UserTable>],
+    classes: &[UserClass],
+) -> Result<(), ScenarioError> {
+    let mut all = 0_u64;
+    for (user, class) in users.iter().zip(classes) {
+        all += class.fixed_count.map_or(0, |count| u64::from(count.get()));
+        if all > MOST_FIXED {
+            let problem = format!(
+                "the `fixed_count` of this and the [[user]] tables before it is {all} users, the limit is {MOST_FIXED}; give a `weight`"
+            );
+            return Err(source.wrong(&user.span(), &problem));
+        }
+    }
+    Ok(())
+}
+
 fn users(
     source: &Source<'_>,
     users: &[toml::Spanned<file::UserTable>],
@@ -328,6 +351,7 @@ fn users(
             }
             let build = |table| user::build(source, table, load.wait_time);
             let classes: Vec<_> = users.iter().map(build).collect::<Result<_, _>>()?;
+            check_fixed_counts(source, users, &classes)?;
             let arrivals = matches!(load.workload, Workload::Arrivals(_));
             let fixed = classes.iter().position(|class| class.fixed_count.is_some());
             match fixed.filter(|_| arrivals) {
@@ -372,9 +396,8 @@ fn threshold(
     source: &Source<'_>,
     table: &file::ThresholdTable,
 ) -> Result<Threshold, ScenarioError> {
-    let metric = table.metric.get_ref().parse().map_err(|problem: String| {
-        source.wrong(&table.metric.span(), &format!("`metric` {problem}"))
-    })?;
+    let metric = Metric::of_threshold(table.metric.get_ref())
+        .map_err(|problem| source.wrong(&table.metric.span(), &format!("`metric` {problem}")))?;
     let limit = |key: &str, value: &Option<toml::Spanned<toml::Value>>| {
         let Some(value) = value else { return Ok(None) };
         let number = file::number(value.get_ref());
@@ -402,7 +425,7 @@ fn threshold(
     if let Some(value) = table
         .above
         .as_ref()
-        .filter(|_| above.is_some() && metric.most() == above)
+        .filter(|_| above.is_some() && Threshold::most(metric) == above)
     {
         let problem = "`above = 1` can never hold; write `at_least = 1`";
         return Err(source.wrong(&value.span(), problem));

@@ -1,11 +1,10 @@
 //! Limits that a measurement must keep. Pure.
 
-use std::borrow::Cow;
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
-use bakeoff_record::{Measurement, RequestStats, Times};
+use bakeoff_record::metric::{Metric, Unit};
+use bakeoff_record::{Measurement, RequestStats, SummaryRow};
 
 /// A limit on one metric of a measurement.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,41 +31,13 @@ pub struct Broken {
     pub value: Option<String>,
 }
 
-/// What a threshold is about.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Metric {
-    /// Response times of successful requests, and the ages of those without an answer, in seconds.
-    ResponseTime(Statistic),
-    /// The same without what the generator was late by, in seconds; ages are from the planned start here too.
-    ServiceTime(Statistic),
-    /// Finished requests.
-    Requests,
-    /// Failed requests.
-    Failures,
-    /// Failed requests in all finished ones, 0 to 1.
-    FailRatio,
-    /// Requests completed per second of the measured period.
-    RequestsPerSecond,
-    /// Requests failed per second of the measured period.
-    FailuresPerSecond,
-}
-
-/// One number of a distribution.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Statistic {
-    Min,
-    Mean,
-    Max,
-    /// In percent, 0 to 100.
-    Percentile(f64),
-}
-
 impl Threshold {
     /// How `measurement` breaks this threshold, or `None` where it keeps it.
     ///
     /// What was not measured (response times without a success) is not kept.
     pub fn broken(&self, measurement: &Measurement) -> Option<Broken> {
-        let value = self.metric.value(measurement, self.name.as_deref());
+        let row = SummaryRow::of_name(measurement, self.name.as_deref());
+        let value = self.metric.value(&row, &[]);
         let kept = value.is_some_and(|value| {
             self.above.is_none_or(|above| value > above)
                 && self.below.is_none_or(|below| value < below)
@@ -76,7 +47,7 @@ impl Threshold {
         (!kept).then(|| Broken {
             metric: self.subject(),
             limit: self.limits(),
-            value: value.map(|value| self.metric.in_words(value)),
+            value: value.map(|value| in_words(self.metric, value)),
         })
     }
 
@@ -100,11 +71,11 @@ impl Threshold {
         number: Option<f64>,
         duration: Option<Duration>,
     ) -> Result<f64, &'static str> {
-        match metric {
-            Metric::ResponseTime(_) | Metric::ServiceTime(_) => duration
+        match metric.unit() {
+            Unit::Time => duration
                 .map(|duration| duration.as_secs_f64())
                 .ok_or("must be a duration such as \"500ms\""),
-            Metric::FailRatio => number
+            Unit::Ratio => number
                 .filter(|ratio| (0.0..=1.0).contains(ratio))
                 .ok_or("must be a number from 0 to 1, the failed share of all requests"),
             _ => number
@@ -113,15 +84,20 @@ impl Threshold {
         }
     }
 
+    /// Largest possible value of `metric`; `None` if it has no bound.
+    pub(crate) fn most(metric: Metric) -> Option<f64> {
+        (metric.unit() == Unit::Ratio).then_some(1.0)
+    }
+
     fn limits(&self) -> String {
-        let in_words = |word: &str, limit: Option<f64>| {
-            Some(format!("{word} {}", self.metric.in_words(limit?)))
+        let with_word = |word: &str, limit: Option<f64>| {
+            Some(format!("{word} {}", in_words(self.metric, limit?)))
         };
         let limits: Vec<String> = [
-            in_words("above", self.above),
-            in_words("below", self.below),
-            in_words("at least", self.at_least),
-            in_words("at most", self.at_most),
+            with_word("above", self.above),
+            with_word("below", self.below),
+            with_word("at least", self.at_least),
+            with_word("at most", self.at_most),
         ]
         .into_iter()
         .flatten()
@@ -158,143 +134,25 @@ impl fmt::Display for Threshold {
     }
 }
 
-impl Metric {
-    fn value(self, measurement: &Measurement, name: Option<&str>) -> Option<f64> {
-        let all: Vec<_> = measurement
-            .requests
-            .iter()
-            .filter(|stats| name.is_none_or(|name| stats.name == name))
-            .collect();
-        let times = |of: fn(&RequestStats) -> Cow<'_, Times>, statistic: Statistic| {
-            let mut times = Times::new();
-            for stats in &all {
-                times.merge(&of(stats));
-            }
-            statistic.of(&times).map(|time| time.as_secs_f64())
-        };
-        let requests = || all.iter().map(|stats| stats.requests()).sum::<u64>() as f64;
-        let failures = || all.iter().map(|stats| stats.failures()).sum::<u64>() as f64;
-        let per_second = |count: u64| {
-            let seconds = measurement.period.as_secs_f64();
-            (seconds > 0.0).then(|| count as f64 / seconds)
-        };
-        match self {
-            // Requests without an answer are slow ones: they took their age at least.
-            Self::ResponseTime(statistic) => times(RequestStats::percentile_times, statistic),
-            Self::ServiceTime(statistic) => {
-                times(RequestStats::service_percentile_times, statistic)
-            }
-            Self::Requests => Some(requests()),
-            Self::Failures => Some(failures()),
-            Self::FailRatio => (requests() > 0.0).then(|| failures() / requests()),
-            Self::RequestsPerSecond => {
-                per_second(all.iter().map(|stats| stats.completed_in_period).sum())
-            }
-            Self::FailuresPerSecond => {
-                per_second(all.iter().map(|stats| stats.failed_in_period).sum())
-            }
+/// Value of a metric with its unit, as people write it in a scenario.
+fn in_words(metric: Metric, value: f64) -> String {
+    match metric.unit() {
+        Unit::Time => {
+            let micros = Duration::try_from_secs_f64(value)
+                .unwrap_or(Duration::MAX)
+                .as_micros();
+            let micros = u64::try_from(micros).unwrap_or(u64::MAX);
+            humantime::format_duration(Duration::from_micros(micros)).to_string()
         }
-    }
-
-    fn in_words(self, value: f64) -> String {
-        match self {
-            Self::ResponseTime(_) | Self::ServiceTime(_) => {
-                let micros = Duration::try_from_secs_f64(value)
-                    .unwrap_or(Duration::MAX)
-                    .as_micros();
-                let micros = u64::try_from(micros).unwrap_or(u64::MAX);
-                humantime::format_duration(Duration::from_micros(micros)).to_string()
-            }
-            Self::Requests | Self::Failures => format!("{value}"),
-            Self::FailRatio => format!("{value:.4}"),
-            Self::RequestsPerSecond | Self::FailuresPerSecond => format!("{value:.2}"),
-        }
-    }
-}
-
-impl Statistic {
-    fn of(self, times: &Times) -> Option<Duration> {
-        match self {
-            Self::Min => times.min(),
-            Self::Mean => times.mean(),
-            Self::Max => times.max(),
-            Self::Percentile(percent) => times.quantile(percent / 100.0),
-        }
-    }
-}
-
-impl Metric {
-    /// The most that it can be; `None` for any number.
-    pub(crate) fn most(self) -> Option<f64> {
-        (self == Self::FailRatio).then_some(1.0)
-    }
-}
-
-impl FromStr for Metric {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let statistic = |name: &str| match name {
-            "min" => Some(Statistic::Min),
-            "mean" => Some(Statistic::Mean),
-            "median" => Some(Statistic::Percentile(50.0)),
-            "max" => Some(Statistic::Max),
-            _ => {
-                let percent: f64 = name.strip_prefix('p')?.parse().ok()?;
-                (0.0..=100.0)
-                    .contains(&percent)
-                    .then_some(Statistic::Percentile(percent))
-            }
-        };
-        let of_times = |prefix| text.strip_prefix(prefix).and_then(statistic);
-        if let Some(statistic) = of_times("response_time.") {
-            return Ok(Self::ResponseTime(statistic));
-        }
-        if let Some(statistic) = of_times("service_time.") {
-            return Ok(Self::ServiceTime(statistic));
-        }
-        match text {
-            "requests" => Ok(Self::Requests),
-            "failures" => Ok(Self::Failures),
-            "fail_ratio" => Ok(Self::FailRatio),
-            "requests_per_second" => Ok(Self::RequestsPerSecond),
-            "failures_per_second" => Ok(Self::FailuresPerSecond),
-            _ => Err(format!(
-                "must be response_time.p95 (or another percentile, .min, .mean, .median, .max), the same of service_time, requests, failures, \
-                 fail_ratio, requests_per_second or failures_per_second, not {text:?}"
-            )),
-        }
-    }
-}
-
-impl fmt::Display for Metric {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ResponseTime(statistic) => write!(f, "response_time.{statistic}"),
-            Self::ServiceTime(statistic) => write!(f, "service_time.{statistic}"),
-            Self::Requests => f.write_str("requests"),
-            Self::Failures => f.write_str("failures"),
-            Self::FailRatio => f.write_str("fail_ratio"),
-            Self::RequestsPerSecond => f.write_str("requests_per_second"),
-            Self::FailuresPerSecond => f.write_str("failures_per_second"),
-        }
-    }
-}
-
-impl fmt::Display for Statistic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Min => f.write_str("min"),
-            Self::Mean => f.write_str("mean"),
-            Self::Max => f.write_str("max"),
-            Self::Percentile(percent) => write!(f, "p{percent}"),
-        }
+        Unit::Ratio => format!("{value:.4}"),
+        Unit::PerSecond => format!("{value:.2}"),
+        Unit::Count | Unit::CpuSeconds | Unit::Bytes => format!("{value}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use bakeoff_record::times::{RequestTimes, TimeKind};
+    use bakeoff_record::times::{RequestTimes, TimeKind, Times};
     use std::time::SystemTime;
 
     use super::*;
@@ -324,7 +182,7 @@ mod tests {
 
     fn below(metric: &str, below: f64) -> Threshold {
         Threshold {
-            metric: metric.parse().unwrap(),
+            metric: Metric::of_threshold(metric).unwrap(),
             name: None,
             above: None,
             below: Some(below),
@@ -349,7 +207,7 @@ mod tests {
             ("failures_per_second", 0.1),
         ];
         for (metric, value) in cases {
-            let metric = metric.parse().unwrap();
+            let metric = Metric::of_threshold(metric).unwrap();
             let broken = |above, below| {
                 Threshold {
                     metric,

@@ -350,6 +350,14 @@ pub(crate) fn refuse_lfs_pointer(path: &Path) -> Result<(), ModelError> {
     }
 }
 
+/// The folder that a file lies in; `.` for a name alone, whose parent is an empty path.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 fn name_of(folder: &Path) -> String {
     // `.` and `..` have no name of their own.
     let resolved = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());

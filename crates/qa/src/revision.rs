@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use sha2::{Digest, Sha256};
 
 use crate::error::ModelError;
-use crate::files::ModelFiles;
+use crate::files::{ModelFiles, folder_of};
 use crate::weights::FoundWeights;
 
 /// The first twelve hexadecimal digits of a SHA-256 over everything that decides on a model's answers.
@@ -59,7 +59,7 @@ impl Revision {
 
 /// The graph and the files beside it that it may keep its weights in, by name.
 fn onnx_weights(graph: &Path) -> Result<Vec<PathBuf>, ModelError> {
-    let folder = graph.parent().unwrap_or(graph);
+    let folder = folder_of(graph);
     let failed = |source| ModelError::Read {
         path: folder.to_owned(),
         source,

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::machine::Machine;
+use crate::metric::Metric;
 use crate::run::{GeneratorUse, Measurement, Usage};
 use crate::scenario::ScenarioFacts;
 
@@ -41,7 +43,7 @@ pub struct Experiment {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// The metric that the verdict is about.
-    pub primary: PrimaryMetric,
+    pub primary: Metric,
     /// The relative difference that does not matter, 0.05 for 5 %.
     pub same_ratio: f64,
     /// The contender that the others are compared with; absent from `contenders` when it was left out.
@@ -113,19 +115,6 @@ pub struct Floor {
     pub requests_per_second: f64,
     /// The median response time.
     pub median: Duration,
-}
-
-/// The metric that a verdict is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PrimaryMetric {
-    /// Successful requests per second; more is better.
-    RequestsPerSecond,
-    /// Median response time; less is better.
-    MedianResponseTime,
-    /// 95th percentile of the response time; less is better.
-    P95ResponseTime,
-    /// 99th percentile of the response time; less is better.
-    P99ResponseTime,
 }
 
 /// A deployment under test.
@@ -261,38 +250,4 @@ pub struct Problem {
     pub load: RunLoad,
     /// What happened, with the contender's own last log lines where it has any.
     pub what: String,
-}
-
-/// The machine that everything ran on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Machine {
-    /// The processor's model name.
-    pub cpu: String,
-    /// Logical cores that this process may use.
-    pub cores: u32,
-    /// Installed memory.
-    pub memory_bytes: u64,
-    /// Operating system and kernel version.
-    pub os: String,
-    /// The policy by which the clock of the cores follows the load, such as `performance`; `None` where it is not told,
-    /// as in most virtual machines.
-    pub governor: Option<String>,
-    /// The processor's family as the system writes it, such as `25`; on ARM the implementer, such as `0x41`.
-    pub cpu_family: Option<String>,
-    /// The processor's model number, such as `1`; on ARM the part, such as `0xd0c`.
-    pub cpu_model: Option<String>,
-    /// The processor's stepping, such as `1`; on ARM variant and revision, such as `r3p1`.
-    pub cpu_stepping: Option<String>,
-    /// Physical cores of the whole machine, unlike `cores`.
-    pub physical_cores: Option<u32>,
-    /// `true` if physical cores run more than one thread at a time.
-    pub smt: Option<bool>,
-    /// NUMA nodes that are online.
-    pub numa_nodes: Option<u32>,
-    /// Vector instruction sets that the system offers to programs, such as `AVX2`, in a fixed order.
-    pub vector_instructions: Option<Vec<String>>,
-    /// `true` if the clock may rise above its base frequency (boost, turbo).
-    pub boost: Option<bool>,
-    /// The hypervisor under the system, `unknown` for one without a name, `none` where the processor tells that there is none.
-    pub hypervisor: Option<String>,
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use crate::{
     Agreement, Arrivals, Contender, ContenderKind, CoreSplit, DataFileFacts, EncodedTimes,
     Experiment, Fact, FailureCause, Floor, GeneratorUse, LeftOut, LoadTest, Machine, Mark,
-    Measurement, Plan, PrimaryMetric, Problem, RequestStats, Restart, Run, RunLoad, ScenarioFacts,
-    Second, SecondOfName, Slo, ThresholdOutcome, Times, Usage,
+    Measurement, Metric, Plan, Problem, RequestStats, Restart, Run, RunLoad, ScenarioFacts, Second,
+    SecondOfName, Side, Slo, ThresholdOutcome, Times, Usage,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -26,6 +26,7 @@ pub fn measurement(
         method: "POST".to_owned(),
         name: name.to_owned(),
         cause: "status 503".to_owned(),
+        side: Side::Server,
         occurrences: failures,
         first_seen: Duration::from_millis(1500),
         last_seen: Duration::from_secs(2),
@@ -95,7 +96,7 @@ pub fn empty_experiment(names: &[&str], baseline: &str) -> Experiment {
         started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_750_000_000),
         bakeoff_version: "0.1.0".to_owned(),
         plan: Plan {
-            primary: PrimaryMetric::RequestsPerSecond,
+            primary: Metric::SuccessesPerSecond,
             same_ratio: 0.05,
             baseline: baseline.to_owned(),
             control: None,
@@ -601,6 +602,7 @@ fn count_failure(failures: &mut Vec<FailureCause>, stats: &RequestStats, second:
         method: stats.method.clone(),
         name: stats.name.clone(),
         cause: "answer was \"no\", expected \"yes, <b>\"".to_owned(),
+        side: Side::Server,
         occurrences: 1,
         first_seen: seen,
         last_seen: seen,

@@ -18,6 +18,8 @@ pub mod experiment;
 #[doc(hidden)]
 pub mod fixture;
 pub mod json;
+pub mod machine;
+pub mod metric;
 pub mod moment;
 pub mod run;
 pub mod scenario;
@@ -29,15 +31,17 @@ pub mod times;
 pub use coarse::{CoarseRun, Source};
 pub use experiment::{
     Agreement, Contender, ContenderKind, CoreSplit, Disagreement, Experiment, Fact, Floor, LeftOut,
-    Machine, Plan, PrimaryMetric, Problem, Restart, Run, RunLoad, Slo,
+    Plan, Problem, Restart, Run, RunLoad, Slo,
 };
 pub use json::{ExperimentRecord, LoadTestRecord, RecordError};
+pub use machine::Machine;
+pub use metric::Metric;
 pub use run::{
     Arrivals, FailureCause, GeneratorUse, LoadTest, Mark, Measurement, RequestStats, Second,
-    SecondOfName, ThresholdOutcome, Usage, WAKE_UP_INTERVAL,
+    SecondOfName, Side, ThresholdOutcome, Usage, WAKE_UP_INTERVAL,
 };
 pub use scenario::{DataFileFacts, ScenarioFacts};
 pub use stored::{Detail, Figures, RunId, RunState, StoredRun};
 pub use summary::{PERCENTILES, Percentile, Summary, SummaryRow};
 pub use timeline::{Step, StepFigures, Steps};
-pub use times::{EncodedTimes, RequestTimes, TimeKind, Times};
+pub use times::{EncodedTimes, RequestTimes, Statistic, TimeKind, Times};

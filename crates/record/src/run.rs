@@ -3,11 +3,8 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use crate::experiment::Machine;
+use crate::machine::Machine;
 use crate::times::{EncodedTimes, RequestTimes, TimeKind, Times};
-
-/// Prefixes of the causes of failures that lie on the machine that makes the load.
-pub const LOCAL_CAUSES: [&str; 2] = ["too many open files", "no local port"];
 
 /// One load on one server, outside any comparison.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,32 +132,11 @@ impl RequestStats {
         self.times.failures()
     }
 
-    /// The times that percentiles are taken from: response times, and the ages of the requests without an answer, which are
-    /// lower bounds of their response times.
+    /// Times that percentiles of the response time are taken from: response times, and the ages of the requests without an
+    /// answer, which are lower bounds of their response times.
     pub fn percentile_times(&self) -> Cow<'_, Times> {
-        percentile_times(
-            &self.times[TimeKind::Response],
-            &self.times[TimeKind::Unanswered],
-        )
+        self.times.with_unanswered(TimeKind::Response)
     }
-
-    /// The same for service times.
-    pub fn service_percentile_times(&self) -> Cow<'_, Times> {
-        percentile_times(
-            &self.times[TimeKind::Service],
-            &self.times[TimeKind::Unanswered],
-        )
-    }
-}
-
-/// Response times and, where there are any, the ages of requests without an answer.
-pub fn percentile_times<'a>(response: &'a Times, unanswered: &Times) -> Cow<'a, Times> {
-    if unanswered.count() == 0 {
-        return Cow::Borrowed(response);
-    }
-    let mut times = response.clone();
-    times.merge(unanswered);
-    Cow::Owned(times)
 }
 
 /// What an open model planned in the measured period, whatever came of it.
@@ -197,12 +173,23 @@ pub struct FailureCause {
     pub name: String,
     /// What went wrong, as a sentence fragment without varying parts.
     pub cause: String,
+    /// Side of the connection that the cause lies on.
+    pub side: Side,
     /// How often it happened.
     pub occurrences: u64,
     /// When it happened first, from the start of the load.
     pub first_seen: Duration,
     /// When it happened last, from the start of the load.
     pub last_seen: Duration,
+}
+
+/// Side of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Machine that makes the load, such as when it has no port left for a connection.
+    Generator,
+    /// Server under test, or the network to it.
+    Server,
 }
 
 /// One second of a run.

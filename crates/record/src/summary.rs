@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::experiment::Run;
-use crate::run::{Arrivals, FailureCause, Measurement, RequestStats, percentile_times};
+use crate::run::{Arrivals, FailureCause, Measurement, RequestStats};
 use crate::times::{LONGEST, RequestTimes, TimeKind, Times};
 
 /// The percentiles that every report shows, the ones that Locust prints at the end of a run.
@@ -245,10 +245,7 @@ impl SummaryRow {
 
     /// The times that percentiles are taken from: response times, and the ages of the requests without an answer.
     pub fn percentile_times(&self) -> Cow<'_, Times> {
-        percentile_times(
-            &self.times[TimeKind::Response],
-            &self.times[TimeKind::Unanswered],
-        )
+        self.times.with_unanswered(TimeKind::Response)
     }
 
     /// The median response time, as [`SummaryRow::percentile`] has it.
@@ -290,6 +287,20 @@ impl SummaryRow {
             *time = self.percentile(percentile / 100.0)?;
         }
         Some(times)
+    }
+
+    /// Requests of `measurement` under the name `name`, or all of them, whatever their method.
+    pub fn of_name(measurement: &Measurement, name: Option<&str>) -> Self {
+        let mut row = Self {
+            name: name.unwrap_or(AGGREGATED).to_owned(),
+            period: measurement.period,
+            ..Self::default()
+        };
+        let requests = measurement.requests.iter();
+        for stats in requests.filter(|stats| name.is_none_or(|name| stats.name == name)) {
+            row.merge(&Self::of(stats, measurement.period));
+        }
+        row
     }
 
     fn of(stats: &RequestStats, period: Duration) -> Self {

@@ -5,7 +5,9 @@
     reason = "the ranges that a histogram could refuse are constants here"
 )]
 
+mod kind;
 mod request;
+mod statistic;
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +15,9 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 
-pub use request::{RequestTimes, TimeKind};
+pub use kind::TimeKind;
+pub use request::RequestTimes;
+pub use statistic::{Statistic, ordinal_percentile};
 
 /// The longest time that is told apart, ten minutes; longer ones count as this long in percentiles.
 pub const LONGEST: Duration = Duration::from_mins(10);

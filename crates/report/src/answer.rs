@@ -1,18 +1,19 @@
 //! The answer of an experiment in a sentence or two.
 
-use bakeoff_analysis::analysis::{Analysis, ContenderResult};
-use bakeoff_analysis::comparison::Metric;
+use bakeoff_analysis::analysis::Analysis;
+use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::statistics::Estimate;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
+use bakeoff_record::metric::{Metric, Unit};
 use bakeoff_record::times::TimeKind;
 
 /// The answer of an experiment: contenders that are better or worse than the baseline and by how much, then contenders
 /// without a difference or without a verdict. One sentence for each kind of verdict, the best first.
 pub fn answer(experiment: &Experiment, analysis: &Analysis) -> String {
     let baseline = &experiment.plan.baseline;
-    let compared: Vec<&ContenderResult> = analysis
+    let compared: Vec<&Judged> = analysis
         .contenders()
         .filter(|result| result.verdict != Verdict::Baseline)
         .collect();
@@ -28,7 +29,7 @@ pub fn answer(experiment: &Experiment, analysis: &Analysis) -> String {
     {
         return format!("Nothing can be compared: the baseline, {baseline}, was not measured.");
     }
-    let metric = Metric::from(experiment.plan.primary);
+    let metric = experiment.plan.primary;
     let sentences = GROUPS.iter();
     let sentences = sentences.filter_map(|group| group.sentence(&compared, metric, baseline));
     sentences.collect::<Vec<_>>().join(" ")
@@ -41,7 +42,7 @@ pub fn answer(experiment: &Experiment, analysis: &Analysis) -> String {
 pub(super) fn closed_load(experiment: &Experiment, analysis: &Analysis) -> Option<String> {
     let plan = &experiment.plan;
     let baseline = analysis.baseline().filter(|_| !plan.users_pause)?;
-    let total = &baseline.summary.total;
+    let total = &baseline.measured().summary.total;
     let (rate, mean) = (
         total.successes_per_second()?,
         total.times[TimeKind::Response].mean()?,
@@ -56,7 +57,7 @@ pub(super) fn closed_load(experiment: &Experiment, analysis: &Analysis) -> Optio
             "The {} never pause: each user always waits for an answer. Response times then follow from the throughput. For {}, \
              {} / {} requests per second = {} ms, and the measured mean response time is {} ms. {other_loads}",
             words::several(plan.users as usize, "user"),
-            baseline.contender.name,
+            baseline.name(),
             words::several(plan.users as usize, "user"),
             words::figure(rate),
             words::figure(f64::from(plan.users) / rate * 1e3),
@@ -137,18 +138,13 @@ const GROUPS: [Group; 9] = [
 
 impl Group {
     /// Sentence about the contenders of this group, the best first; `None` without such contenders.
-    fn sentence(
-        &self,
-        compared: &[&ContenderResult],
-        metric: Metric,
-        baseline: &str,
-    ) -> Option<String> {
-        let mut members: Vec<&ContenderResult> = compared
+    fn sentence(&self, compared: &[&Judged], metric: Metric, baseline: &str) -> Option<String> {
+        let mut members: Vec<&Judged> = compared
             .iter()
             .filter(|result| (self.holds)(&result.verdict))
             .copied()
             .collect();
-        let gain = |result: &ContenderResult| {
+        let gain = |result: &Judged| {
             let ratio = estimate(result, metric);
             let ratio = ratio.map_or(0.0, |estimate| estimate.point_estimate.ln());
             if metric.more_is_better() {
@@ -164,7 +160,7 @@ impl Group {
             1 => one,
             _ => several,
         };
-        let names = members.iter().map(|result| result.contender.name.as_str());
+        let names = members.iter().map(|result| result.name());
         let names = words::list(&names.collect::<Vec<_>>());
         let parts = [before, &names, verb, baseline];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -177,11 +173,11 @@ impl Group {
 }
 
 /// Ratio of each contender to the baseline with its interval; `None` without an estimate.
-fn figures(members: &[&ContenderResult], metric: Metric) -> Option<String> {
+fn figures(members: &[&Judged], metric: Metric) -> Option<String> {
     let is_alone = members.len() == 1;
     let with_estimates = members
         .iter()
-        .filter_map(|result| Some((&result.contender.name, estimate(result, metric)?)));
+        .filter_map(|result| Some((result.name(), estimate(result, metric)?)));
     let ratios: Vec<String> = with_estimates
         .zip(0..)
         .map(|((name, estimate), index)| {
@@ -205,8 +201,8 @@ fn figures(members: &[&ContenderResult], metric: Metric) -> Option<String> {
             format!("{name}{ratio} times{interval}")
         })
         .collect();
-    let measure = match metric {
-        Metric::RequestsPerSecond => "as many",
+    let measure = match metric.unit() {
+        Unit::PerSecond => "as many",
         _ => "the",
     };
     (!ratios.is_empty()).then(|| format!("{} {measure} {}", words::list(&ratios), metric.name()))
@@ -224,14 +220,14 @@ pub(super) fn is_judged(verdict: &Verdict) -> bool {
     )
 }
 
-fn estimate(result: &ContenderResult, metric: Metric) -> Option<Estimate> {
+fn estimate(result: &Judged, metric: Metric) -> Option<Estimate> {
     result.comparison(metric)?.estimate
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bakeoff_record::experiment::PrimaryMetric;
+
     use bakeoff_record::fixture;
 
     fn said(experiment: &Experiment) -> String {
@@ -265,7 +261,7 @@ mod tests {
     #[test]
     fn response_times_are_longer_rather_than_more() {
         let mut experiment = fixture::experiment(&[("new", &[500; 6]), ("old", &[1000; 6])], "old");
-        experiment.plan.primary = PrimaryMetric::MedianResponseTime;
+        experiment.plan.primary = Metric::MEDIAN_RESPONSE_TIME;
         assert_eq!(
             said(&experiment),
             "new is worse than old: 2.00 times (95 % confidence interval 2.00 to 2.00) the median response time."

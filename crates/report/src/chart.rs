@@ -18,7 +18,7 @@ use over_time::{Value, failures, line, quantile, requests, step_length, steps, u
 pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec<Chart> {
     let measured: Vec<_> = analysis
         .contenders()
-        .filter(|result| !result.blocks.is_empty())
+        .filter(|result| !result.measured().blocks.is_empty())
         .collect();
     let runs = || experiment.runs_under(RunLoad::Users);
     let Some(first) = runs().next() else {
@@ -28,9 +28,9 @@ pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec
     let by_contender: Vec<(String, Steps)> = measured
         .iter()
         .map(|result| {
-            let runs = runs().filter(|run| run.contender == result.contender.name);
+            let runs = runs().filter(|run| run.contender == result.name());
             (
-                result.contender.name.clone(),
+                result.name().to_owned(),
                 steps(length, runs.map(|run| &run.measurement)),
             )
         })

@@ -2,14 +2,17 @@
 //!
 //! A field without a figure is empty. Response times are those of successful requests.
 
+use std::time::Duration;
+
 use crate::cell::harmless;
-use bakeoff_analysis::analysis::cpu_seconds_per_1000_requests;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Experiment, Run, RunLoad};
+use bakeoff_record::metric::{Metric, Unit};
 use bakeoff_record::summary::Summary;
-use bakeoff_record::times::TimeKind;
+use bakeoff_record::times::{Statistic, TimeKind};
 
-const HEADER: [&str; 26] = [
+/// Columns before those of [`METRICS`].
+const BEFORE: [&str; 12] = [
     "contender",
     "block",
     "load",
@@ -22,16 +25,24 @@ const HEADER: [&str; 26] = [
     "unanswered",
     "arrivals_planned",
     "arrivals_not_sent",
-    "successes_rps",
-    "failures_rps",
-    "mean_ms",
-    "median_ms",
-    "p95_ms",
-    "p99_ms",
-    "max_ms",
-    "cpu_seconds_per_1000_requests",
-    "peak_memory_bytes",
-    "cold_start_ms",
+];
+
+/// Metrics that have a column.
+const METRICS: [Metric; 10] = [
+    Metric::SuccessesPerSecond,
+    Metric::FailuresPerSecond,
+    Metric::Time(TimeKind::Response, Statistic::MeanOfSuccesses),
+    Metric::MEDIAN_RESPONSE_TIME,
+    Metric::P95_RESPONSE_TIME,
+    Metric::P99_RESPONSE_TIME,
+    Metric::Time(TimeKind::Response, Statistic::MaxOfSuccesses),
+    Metric::CpuSecondsPer1000Requests,
+    Metric::PeakMemory,
+    Metric::ColdStart,
+];
+
+/// Columns after those of [`METRICS`].
+const AFTER: [&str; 4] = [
     "lag_p99_ms",
     "generator_cpu_ratio",
     "steal_ratio",
@@ -45,10 +56,17 @@ pub fn render_experiment(experiment: &Experiment) -> String {
         .iter()
         .filter(|run| !run.measurement.interrupted);
     let rows = whole.map(|run| row(run, experiment.plan.users));
-    written([HEADER.map(str::to_owned)].into_iter().chain(rows))
+    written([header()].into_iter().chain(rows))
 }
 
-fn written(rows: impl Iterator<Item = [String; HEADER.len()]>) -> String {
+fn header() -> Vec<String> {
+    let mut header = BEFORE.map(str::to_owned).to_vec();
+    header.extend(METRICS.map(|metric| metric.descriptor().csv_name));
+    header.extend(AFTER.map(str::to_owned));
+    header
+}
+
+fn written(rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
         writer
@@ -59,19 +77,17 @@ fn written(rows: impl Iterator<Item = [String; HEADER.len()]>) -> String {
     String::from_utf8(bytes).expect("all fields are text")
 }
 
-fn row(run: &Run, plan_users: u32) -> [String; HEADER.len()] {
+fn row(run: &Run, plan_users: u32) -> Vec<String> {
     let measurement = &run.measurement;
     let summary = Summary::of([measurement]);
-    let (total, times) = (&summary.total, &summary.total.times[TimeKind::Response]);
+    let total = &summary.total;
     let (load, users, arrivals) = match run.load {
         RunLoad::Users => ("users", plan_users.to_string(), String::new()),
         RunLoad::Sweep { users } => ("sweep", users.to_string(), String::new()),
         RunLoad::Arrivals { per_second } => ("arrivals", String::new(), per_second.to_string()),
     };
-    let ms = |time: Option<_>| text(time.map(words::exact_ms));
-    let percentile = |quantile| ms(total.percentile(quantile).map(|percentile| percentile.time));
     let planned = summary.arrivals;
-    [
+    let before: [String; BEFORE.len()] = [
         run.contender.clone(),
         run.block.to_string(),
         load.to_owned(),
@@ -84,21 +100,21 @@ fn row(run: &Run, plan_users: u32) -> [String; HEADER.len()] {
         summary.unanswered().to_string(),
         text(planned.map(|arrivals| arrivals.planned)),
         text(planned.map(|arrivals| arrivals.not_sent)),
-        text(total.successes_per_second()),
-        text(total.failures_per_second()),
-        ms(times.mean()),
-        percentile(0.5),
-        percentile(0.95),
-        percentile(0.99),
-        ms(times.max()),
-        text(cpu_seconds_per_1000_requests(&[run])),
-        text(run.usage.map(|usage| usage.peak_memory_bytes)),
-        ms(run.cold_start),
-        ms(summary.lag_p99()),
+    ];
+    let after: [String; AFTER.len()] = [
+        text(summary.lag_p99().map(words::exact_ms)),
         text(run.generator.map(|used| used.cpu_ratio)),
         text(run.generator.map(|used| used.steal_ratio)),
         run.settled.to_string(),
-    ]
+    ];
+    let metrics = METRICS.map(|metric| {
+        let value = metric.value(total, &[run]);
+        text(value.map(|value| match metric.unit() {
+            Unit::Time => words::exact_ms(Duration::from_secs_f64(value)),
+            _ => value,
+        }))
+    });
+    before.into_iter().chain(metrics).chain(after).collect()
 }
 
 fn text<T: ToString>(figure: Option<T>) -> String {
@@ -115,7 +131,7 @@ mod tests {
         let experiment = fixture::plausible_experiment();
         let csv = render_experiment(&experiment);
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
-        assert_eq!(reader.headers().unwrap(), &HEADER[..]);
+        assert_eq!(reader.headers().unwrap(), header());
         let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), experiment.runs.len());
         let loads = ["users", "arrivals", "sweep"];

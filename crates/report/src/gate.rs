@@ -4,12 +4,13 @@
 //! second harder.
 
 use super::answer::is_judged;
-use bakeoff_analysis::analysis::{Analysis, ContenderResult};
-use bakeoff_analysis::comparison::Metric;
+use bakeoff_analysis::analysis::Analysis;
+use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::statistics::ConfidenceInterval;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Experiment, Plan};
+use bakeoff_record::metric::Metric;
 
 /// Limits of an experiment. Without limits, an experiment fails only if turns failed.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -38,12 +39,12 @@ pub fn worse_than_baseline<'a>(
         .contenders()
         .filter(|result| is_judged(&result.verdict))
         .filter(|result| is_beyond(result, &experiment.plan, limit))
-        .map(|result| result.contender.name.as_str())
+        .map(Judged::name)
         .collect()
 }
 
-fn is_beyond(result: &ContenderResult, plan: &Plan, limit: f64) -> bool {
-    let metric = Metric::from(plan.primary);
+fn is_beyond(result: &Judged, plan: &Plan, limit: f64) -> bool {
+    let metric = plan.primary;
     let estimate = result
         .comparison(metric)
         .and_then(|comparison| comparison.estimate);
@@ -75,7 +76,7 @@ pub fn in_doubt(
     };
     let doubts = compared().filter_map(|result| {
         let why = doubt(result, experiment, analysis, margin_ratio)?;
-        Some((result.contender.name.clone(), why))
+        Some((result.name().to_owned(), why))
     });
     let left_out = experiment
         .left_out
@@ -94,7 +95,7 @@ pub fn in_doubt(
 /// Test of non-inferiority: the whole two-sided 95 % interval lies on the good side of the margin. The error is at most 2.5 %
 /// (Piaggio et al., JAMA 308:24, 2012). Every contender has to pass, so no correction for several contenders is needed.
 pub(super) fn doubt(
-    result: &ContenderResult,
+    result: &Judged,
     experiment: &Experiment,
     analysis: &Analysis,
     margin_ratio: f64,
@@ -111,7 +112,7 @@ pub(super) fn doubt(
             words::percent((noise * 1000.0).round() / 1000.0)
         ));
     }
-    let metric = Metric::from(experiment.plan.primary);
+    let metric = experiment.plan.primary;
     let Some(interval) = interval_of(result, metric) else {
         return Some("there is no confidence interval".to_owned());
     };
@@ -134,17 +135,17 @@ pub(super) fn doubt(
     })
 }
 
-fn interval_of(result: &ContenderResult, metric: Metric) -> Option<ConfidenceInterval> {
+fn interval_of(result: &Judged, metric: Metric) -> Option<ConfidenceInterval> {
     result.comparison(metric)?.estimate?.confidence_interval
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bakeoff_record::experiment::{LeftOut, PrimaryMetric};
+    use bakeoff_record::experiment::LeftOut;
     use bakeoff_record::fixture;
 
-    fn worse(contender: [u64; 6], primary: PrimaryMetric, limit: f64) -> bool {
+    fn worse(contender: [u64; 6], primary: Metric, limit: f64) -> bool {
         let rates = [("new", &contender[..]), ("old", &[1000; 6])];
         let mut experiment = fixture::experiment(&rates, "old");
         experiment.plan.primary = primary;
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_contender_is_worse_if_its_whole_interval_is_beyond_the_limit() {
-        let rate = PrimaryMetric::RequestsPerSecond;
+        let rate = Metric::SuccessesPerSecond;
         assert!(worse([900; 6], rate, 0.05));
         assert!(!worse([900; 6], rate, 0.15));
         assert!(!worse([960; 6], rate, 0.05));
@@ -162,11 +163,11 @@ mod tests {
         assert!(!worse([990, 700, 980, 720, 990, 800], rate, 0.05));
         assert!(!worse([1200; 6], rate, 0.05));
         // Fewer requests per second of the same users take longer.
-        assert!(worse([900; 6], PrimaryMetric::MedianResponseTime, 0.05));
-        assert!(!worse([1200; 6], PrimaryMetric::MedianResponseTime, 0.05));
+        assert!(worse([900; 6], Metric::MEDIAN_RESPONSE_TIME, 0.05));
+        assert!(!worse([1200; 6], Metric::MEDIAN_RESPONSE_TIME, 0.05));
     }
 
-    fn doubts(contender: [u64; 6], primary: PrimaryMetric, margin: f64) -> Vec<(String, String)> {
+    fn doubts(contender: [u64; 6], primary: Metric, margin: f64) -> Vec<(String, String)> {
         let rates = [("new", &contender[..]), ("old", &[1000; 6])];
         let mut experiment = fixture::experiment(&rates, "old");
         experiment.plan.primary = primary;
@@ -175,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_contender_is_not_worse_if_its_whole_interval_is_on_the_good_side_of_the_margin() {
-        let rate = PrimaryMetric::RequestsPerSecond;
+        let rate = Metric::SuccessesPerSecond;
         let scattered = [470, 2890, 500, 2500, 600, 1900];
         assert!(doubts([1000; 6], rate, 0.1).is_empty());
         assert!(doubts([950; 6], rate, 0.1).is_empty());
@@ -188,7 +189,7 @@ mod tests {
             doubt[0].1.contains("is not entirely above 0.91"),
             "{doubt:?}"
         );
-        let median = PrimaryMetric::MedianResponseTime;
+        let median = Metric::MEDIAN_RESPONSE_TIME;
         assert!(doubts([950; 6], median, 0.1).is_empty());
         assert!(
             doubts([900; 6], median, 0.1)[0]

@@ -32,7 +32,7 @@ pub fn render_experiment(experiment: &Experiment) -> String {
         section::pictures(experiment, &analysis),
         section::contenders(&analysis),
         section::validity(experiment, &analysis),
-        section::interpretation(&analysis),
+        section::interpretation(experiment, &analysis),
         section::missing(experiment),
         section::setup(experiment, Detail::WithHashes),
     ]

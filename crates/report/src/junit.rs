@@ -6,9 +6,9 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::answer::is_judged;
 use super::gate::{self, Gates};
-use bakeoff_analysis::analysis::{Analysis, ContenderResult};
-use bakeoff_analysis::comparison::Metric;
+use bakeoff_analysis::analysis::Analysis;
 use bakeoff_analysis::interpretation::verdict_sentence;
+use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
@@ -45,10 +45,10 @@ pub fn render_experiment(experiment: &Experiment, gates: Gates) -> String {
     let periods = experiment.runs.iter().map(|run| run.measurement.period);
     let measured = periods.fold(Duration::ZERO, Duration::saturating_add);
     let mut suite = suite(&experiment.name, experiment.started_at, measured);
-    let metric = Metric::from(experiment.plan.primary).name();
+    let metric = experiment.plan.primary.name();
     suite
         .add_property(("baseline", experiment.plan.baseline.as_str()))
-        .add_property(("primary_metric", metric))
+        .add_property(("primary_metric", metric.as_str()))
         .add_property(("bakeoff_version", experiment.bakeoff_version.as_str()));
     let compared = analysis
         .contenders()
@@ -56,7 +56,7 @@ pub fn render_experiment(experiment: &Experiment, gates: Gates) -> String {
     for result in compared {
         let sentence = verdict_sentence(result, &experiment.plan, &analysis);
         let outcome = Outcome::of(result, experiment, &analysis, gates);
-        suite.add_test_case(outcome.case(&result.contender.name, Some(sentence)));
+        suite.add_test_case(outcome.case(result.name(), Some(sentence)));
     }
     written(suite)
 }
@@ -95,13 +95,8 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn of(
-        result: &ContenderResult,
-        experiment: &Experiment,
-        analysis: &Analysis,
-        gates: Gates,
-    ) -> Self {
-        let name = result.contender.name.as_str();
+    fn of(result: &Judged, experiment: &Experiment, analysis: &Analysis, gates: Gates) -> Self {
+        let name = result.name();
         let failed = |kind, message| Self::Failed { kind, message };
         let label = || result.verdict.label().to_owned();
         if matches!(result.verdict, Verdict::Failed { .. }) {
@@ -230,7 +225,7 @@ mod tests {
             );
             assert!(
                 xml.contains(
-                    "<failure message=\"failed\" type=\"failed\">new failed: in 1 of 6 turns"
+                    "<failure message=\"failed\" type=\"failed\">new failed in 1 of 6 turns:"
                 ),
                 "{xml}"
             );
@@ -243,7 +238,7 @@ mod tests {
         let xml = render_experiment(&experiment, worse(0.05));
         assert!(
             xml.contains("skipped=\"1\"")
-                && xml.contains("<skipped message=\"Nothing can be claimed")
+                && xml.contains("<skipped message=\"new cannot be compared with old yet")
         );
         assert!(!xml.contains("<failure"));
     }

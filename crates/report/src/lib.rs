@@ -5,6 +5,8 @@
 //! pure: equal records give byte-identical output.
 
 pub mod csv;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod gate;
 pub mod html;
 pub mod json;

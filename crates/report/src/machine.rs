@@ -1,7 +1,7 @@
 //! The machine of a measurement in words: CPU, memory, operating system, and details of the CPU.
 
 use bakeoff_analysis::words;
-use bakeoff_record::experiment::Machine;
+use bakeoff_record::machine::Machine;
 
 /// Lines about the machine: one about the machine, and one about its CPU if the record has more than the CPU's name.
 pub(super) fn lines(machine: &Machine) -> Vec<String> {

@@ -34,7 +34,7 @@ pub fn render_experiment_with(
         section::side_by_side(experiment, &analysis),
     ];
     let below = [
-        section::interpretation(&analysis),
+        section::interpretation(experiment, &analysis),
         section::validity(experiment, &analysis),
         section::contenders(&analysis),
         section::missing(experiment),

@@ -6,7 +6,7 @@ use super::table::manifest::Detail;
 use super::table::{manifest, side_by_side, validity};
 use super::{answer, chart, machine, picture, table};
 use bakeoff_analysis::analysis::Analysis;
-use bakeoff_analysis::interpretation::verdict_sentence;
+use bakeoff_analysis::interpretation::{interpret, verdict_sentence};
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
@@ -60,7 +60,7 @@ fn judgements(experiment: &Experiment, analysis: &Analysis) -> Option<Piece> {
             | Verdict::NotMeasurable(_) => Tone::Bad,
             _ => Tone::Neutral,
         },
-        label: format!("{}: {}", result.contender.name, result.verdict.label()),
+        label: format!("{}: {}", result.name(), result.verdict.label()),
         sentence: verdict_sentence(result, &experiment.plan, analysis),
     });
     (!analysis.results.is_empty()).then(|| Piece::Verdicts(judgements.collect()))
@@ -91,14 +91,11 @@ pub(super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece>
 }
 
 /// Meaning of the figures, in words.
-pub(super) fn interpretation(analysis: &Analysis) -> Vec<Piece> {
+pub(super) fn interpretation(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
     let mut pieces = vec![Piece::Heading(2, "Interpretation".to_owned())];
-    for paragraph in analysis
-        .interpretation
-        .iter()
-        .filter(|paragraph| !paragraph.sentences.is_empty())
-    {
-        pieces.push(Piece::Heading(3, paragraph.heading.clone()));
+    let paragraphs = interpret(experiment, analysis).into_iter();
+    for paragraph in paragraphs.filter(|paragraph| !paragraph.sentences.is_empty()) {
+        pieces.push(Piece::Heading(3, paragraph.heading));
         pieces.push(Piece::Paragraph(paragraph.sentences.join(" ")));
     }
     pieces
@@ -120,14 +117,14 @@ pub(super) fn pictures(experiment: &Experiment, analysis: &Analysis) -> Vec<Piec
 pub(super) fn contenders(analysis: &Analysis) -> Vec<Piece> {
     let mut pieces = vec![Piece::Heading(2, "Statistics".to_owned())];
     for result in &analysis.results {
-        pieces.push(Piece::Heading(3, result.contender.name.clone()));
-        if result.blocks.is_empty() {
+        pieces.push(Piece::Heading(3, result.name().to_owned()));
+        if result.measured().blocks.is_empty() {
             pieces.push(Piece::Paragraph(
                 "Not measured: no turn of this contender has figures.".to_owned(),
             ));
         } else {
-            pieces.extend(outside_of_the_measured_period(&result.summary));
-            pieces.extend(statistics(&result.summary.without_unasked()));
+            pieces.extend(outside_of_the_measured_period(&result.measured().summary));
+            pieces.extend(statistics(&result.measured().summary.without_unasked()));
         }
     }
     pieces

@@ -32,7 +32,7 @@ pub fn render_experiment(experiment: &Experiment, terminal: Terminal) -> String 
         section::validity(experiment, &analysis),
         section::side_by_side(experiment, &analysis),
         section::blocks(experiment, &analysis),
-        section::interpretation(&analysis),
+        section::interpretation(experiment, &analysis),
         section::missing(experiment),
         section::verdicts(experiment, &analysis),
     ];

@@ -8,6 +8,8 @@ mod body;
 mod connection;
 mod experiments;
 mod form;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod log;
 mod points;
 mod routes;

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::EstimateRecord;
-use crate::analysis::{ContenderResult, Noise};
+use super::estimate::EstimateRecord;
+use crate::judged::Judged;
+use crate::noise::Noise;
 use crate::precision::QUANTILES;
 use crate::turn::VoidedBlock;
 use bakeoff_record::experiment::Experiment;
@@ -86,8 +87,8 @@ impl From<&Noise> for NoiseRecord {
     }
 }
 
-pub(super) fn failed_turns(result: &ContenderResult) -> Vec<FailedTurnRecord> {
-    let failed = result.turns.failed.iter();
+pub(super) fn failed_turns(result: &Judged) -> Vec<FailedTurnRecord> {
+    let failed = result.measured().turns.failed.iter();
     failed
         .map(|failed| FailedTurnRecord {
             block: failed.block,
@@ -96,7 +97,7 @@ pub(super) fn failed_turns(result: &ContenderResult) -> Vec<FailedTurnRecord> {
         .collect()
 }
 
-pub(super) fn gates(result: &ContenderResult, experiment: &Experiment) -> Vec<GateRecord> {
+pub(super) fn gates(result: &Judged, experiment: &Experiment) -> Vec<GateRecord> {
     let readings = result.gates.iter();
     readings
         .map(|reading| GateRecord {
@@ -108,8 +109,10 @@ pub(super) fn gates(result: &ContenderResult, experiment: &Experiment) -> Vec<Ga
         .collect()
 }
 
-pub(super) fn percentile_intervals(result: &ContenderResult) -> Vec<PercentileIntervalRecord> {
-    let intervals = QUANTILES.into_iter().zip(result.precision.intervals);
+pub(super) fn percentile_intervals(result: &Judged) -> Vec<PercentileIntervalRecord> {
+    let intervals = QUANTILES
+        .into_iter()
+        .zip(result.measured().precision.intervals);
     intervals
         .filter_map(|(quantile, interval)| {
             let (low, high) = interval?;

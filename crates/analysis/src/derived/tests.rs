@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use bakeoff_record::experiment::{PrimaryMetric, RunLoad};
+use bakeoff_record::experiment::RunLoad;
 use bakeoff_record::fixture;
 use bakeoff_record::{ContenderKind, LoadTest, LoadTestRecord, Problem, RecordError, Run};
 
@@ -233,6 +233,12 @@ fn an_experiment_of_the_first_version_gives_the_same_figures_to_the_last_byte() 
 }
 
 #[test]
+fn a_load_test_of_version_1_can_still_be_read() {
+    let record = LoadTestRecord::from_json(include_str!("../../tests/fixtures/run-v1.json"));
+    assert_eq!(LoadTest::try_from(record.unwrap()).unwrap(), load_test());
+}
+
+#[test]
 fn the_json_of_a_small_experiment() {
     insta::assert_snapshot!(
         experiment_record(&fixture::experiment(
@@ -264,12 +270,7 @@ prop_compose! {
         name in ".*",
         since in 0_u64..1 << 37,
         nanoseconds in 0_u32..1_000_000_000,
-        primary in prop::sample::select(vec![
-            PrimaryMetric::RequestsPerSecond,
-            PrimaryMetric::MedianResponseTime,
-            PrimaryMetric::P95ResponseTime,
-            PrimaryMetric::P99ResponseTime,
-        ]),
+        primary in prop::sample::select(Metric::primary().collect::<Vec<_>>()),
         kind in prop::sample::select(vec![ContenderKind::Process, ContenderKind::Docker, ContenderKind::Url]),
         warm_up_ns in 0_u64..1 << 50,
         cold_start_ns in proptest::option::of(0_u64..1 << 50),

@@ -1,23 +1,25 @@
 //! What may be concluded.
 
-use super::Case;
+use super::case::Case;
 use super::evidence::{interval, ratio};
-use crate::analysis::{Analysis, ContenderResult, Noise};
-use crate::comparison::{Comparison, Metric};
+use crate::analysis::Analysis;
+use crate::comparison::Comparison;
+use crate::judged::Judged;
+use crate::noise::Noise;
 use crate::verdict::Verdict;
 use crate::words;
 use bakeoff_record::experiment::{Experiment, Plan};
 
 /// The verdict on one contender as a sentence, with the figures it rests on.
-pub fn verdict_sentence(result: &ContenderResult, plan: &Plan, analysis: &Analysis) -> String {
-    let (name, baseline) = (&result.contender.name, &plan.baseline);
-    let metric = Metric::from(plan.primary);
+pub fn verdict_sentence(result: &Judged, plan: &Plan, analysis: &Analysis) -> String {
+    let (name, baseline) = (result.name(), &plan.baseline);
+    let metric = plan.primary;
     let evidence = || {
         let comparison = result.comparison(metric);
         let ratio = comparison.map_or_else(String::new, |comparison| ratio(comparison, baseline));
-        match result.adjusted_p {
+        match result.compared.adjusted_p {
             Some(p) if comparison.is_some_and(Comparison::has_interval) => {
-                format!("{ratio}, p {}", words::probability(p))
+                format!("{ratio}, adjusted p {}", words::probability(p))
             }
             _ => ratio,
         }
@@ -32,19 +34,19 @@ pub fn verdict_sentence(result: &ContenderResult, plan: &Plan, analysis: &Analys
         Verdict::Better => format!("{name} is better than {baseline}: {}.", evidence()),
         Verdict::Worse => format!("{name} is worse than {baseline}: {}.", evidence()),
         Verdict::SlightlyBetter => format!(
-            "{name} is slightly better than {baseline}, but perhaps by less than the {matters} that matter: {}.",
+            "{name} is slightly better than {baseline}, but the difference may be smaller than the {matters} that matter: {}.",
             evidence()
         ),
         Verdict::SlightlyWorse => format!(
-            "{name} is slightly worse than {baseline}, but perhaps by less than the {matters} that matter: {}.",
+            "{name} is slightly worse than {baseline}, but the difference may be smaller than the {matters} that matter: {}.",
             evidence()
         ),
         Verdict::Same => format!(
-            "{name} and {baseline} are the same for practical purposes: {}, all of it within the {same} that do not matter.",
+            "{name} and {baseline} are the same for practical purposes: {}; the whole confidence interval is within {same}.",
             evidence()
         ),
         Verdict::NotShown { more_blocks } => format!(
-            "Between {name} and {baseline}, neither a difference nor equality within {same} is shown: {}; \
+            "The figures show neither a difference between {name} and {baseline} nor equality within {same}: {}; \
              about {} like these would decide it.",
             evidence(),
             words::several(*more_blocks as usize, "more block"),
@@ -53,24 +55,24 @@ pub fn verdict_sentence(result: &ContenderResult, plan: &Plan, analysis: &Analys
             measured: 0,
             more_blocks,
         } => format!(
-            "Nothing can be said about {name} against {baseline}: there is no undisturbed block in which both were measured to the end, \
+            "{name} cannot be compared with {baseline}: no undisturbed block has both measured to the end, \
              and {more_blocks} are needed."
         ),
         Verdict::TooFewBlocks { more_blocks, .. } => format!(
-            "Nothing can be claimed about {name} against {baseline} yet: {}; for so many contenders that needs {}.",
+            "{name} cannot be compared with {baseline} yet: {}; a verdict needs {}.",
             evidence(),
             words::several(*more_blocks as usize, "more block"),
         ),
         Verdict::Failed { failed, begun } => format!(
-            "{name} failed: in {failed} of {} {}. It is not compared with {baseline} by its speed.",
+            "{name} failed in {failed} of {}: {}. Its speed is not compared with that of {baseline}.",
             words::several(*begun as usize, "turn"),
-            result.turns.failures_in_words(),
+            result.measured().turns.failures_in_words(),
         ),
         Verdict::NoBaseline => {
-            format!("{name} is compared with nothing: the baseline, {baseline}, was not measured.")
+            format!("{name} cannot be compared: the baseline, {baseline}, was not measured.")
         }
         Verdict::NotMeasurable(obstacle) => {
-            format!("{name} against {baseline} is not measurable here: {obstacle}.")
+            format!("{name} and {baseline} cannot be compared here: {obstacle}.")
         }
     }
 }
@@ -83,13 +85,13 @@ pub(super) fn noise_sentence(name: &str, noise: Option<&Noise>, plan: &Plan) -> 
     }) = noise
     else {
         return format!(
-            "{name} is {baseline} once more; there is no block in which both were measured to the end."
+            "{baseline} ran a second time as {name}, but no block has both turns to the end, so the noise is not known."
         );
     };
     let interval = interval(estimate);
     let consequence = if *floor_ratio > plan.same_ratio {
         format!(
-            "; that is more than the {} that would not count otherwise, so differences below {} are not told apart here",
+            "; that is more than the {} that do not count otherwise, so differences below {} cannot be detected here",
             words::percent(plan.same_ratio),
             words::percent(*floor_ratio)
         )
@@ -97,9 +99,10 @@ pub(super) fn noise_sentence(name: &str, noise: Option<&Noise>, plan: &Plan) -> 
         String::new()
     };
     format!(
-        "{name} is {baseline} once more, in a turn of its own in every block: {} times its own {} ({interval}){consequence}.",
+        "{baseline} ran twice in every block, the second time as {name}: the second turn had {} times the {} of the first \
+         ({interval}){consequence}.",
         words::figure(estimate.point_estimate),
-        Metric::from(plan.primary).name(),
+        plan.primary.name(),
     )
 }
 
@@ -110,13 +113,13 @@ pub(super) fn verdicts(case: &Case<'_>) -> Vec<String> {
         [] => vec!["No contender took part, so there is nothing to conclude.".to_owned()],
         [only] => vec![format!(
             "Only {} took part, so there is nothing to compare it with.",
-            only.contender.name
+            only.name()
         )],
         several => {
             let mut sentences = vec![format!(
-                "The verdict is about one figure that was chosen beforehand, the {}, \
-                 and a difference of up to {} does not count.",
-                Metric::from(case.plan().primary).name(),
+                "The verdict is about one metric, chosen before the experiment: the {}. \
+                 A difference of up to {} does not count.",
+                case.plan().primary.name(),
                 words::percent(case.analysis.band_ratio)
             )];
             let judged = several
@@ -144,25 +147,19 @@ fn shortcomings(experiment: &Experiment) -> Vec<String> {
             .max()
             .unwrap_or(0);
         sentences.push(format!(
-            "The experiment was ended before its time, in block {measured} of {}; what was measured until then is above.",
+            "The experiment was stopped early, in block {measured} of {}; the figures cover the blocks until then.",
             experiment.plan.blocks
         ));
     }
-    if !experiment.left_out.is_empty() {
-        let names: Vec<_> = experiment
-            .left_out
-            .iter()
-            .map(|left_out| left_out.name.as_str())
-            .collect();
-        sentences.push(format!(
-            "Nothing is known about {}, left out for the reasons given below.",
-            words::list(&names)
-        ));
-    }
+    let left_out = experiment.left_out.iter();
+    sentences.extend(
+        left_out
+            .map(|left_out| format!("{} was not measured: {}.", left_out.name, left_out.reason)),
+    );
     if !experiment.problems.is_empty() {
         let turns = words::several(experiment.problems.len(), "turn");
         sentences.push(format!(
-            "{turns} could not be measured, for the reasons given below."
+            "{turns} could not be measured; the reasons are listed under “Problems”."
         ));
     }
     sentences

@@ -3,11 +3,10 @@
 use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
-use super::Case;
+use super::case::Case;
 use super::conclusion::noise_sentence;
 use super::evidence::{about_percent, interval_over, percentile_interval};
-use crate::analysis::ContenderResult;
-use crate::comparison::Metric;
+use crate::judged::Judged;
 use crate::shift::has_quantile;
 use crate::statistics::Estimate;
 use crate::words;
@@ -21,23 +20,21 @@ pub(super) const MUCH_BETWEEN_BLOCKS: f64 = 0.1;
 
 /// How far the tail lies from the middle.
 pub(super) fn spread(case: &Case<'_>) -> Vec<String> {
-    let sentence = |result: &ContenderResult| {
-        let name = &result.contender.name;
-        let times = &result.summary.total.times[TimeKind::Response];
+    let sentence = |result: &Judged| {
+        let name = result.name();
+        let times = &result.measured().summary.total.times[TimeKind::Response];
         let (Some(median), Some(p99)) = (times.quantile(0.5), times.quantile(0.99)) else {
-            return format!(
-                "No request to {name} succeeded, so there is nothing to say about its response times."
-            );
+            return format!("No request to {name} succeeded, so it has no response times.");
         };
         let (spread, blocks) = spread_of(case, result);
         let much = if low(spread.as_ref()).is_some_and(|low| low > MUCH_SPREAD) {
-            ", which is much"
+            ", a large spread"
         } else {
             ""
         };
         let apart = spread.map_or_else(String::new, |estimate| {
             format!(
-                "; within a block, that is {} times the median ({}){much}",
+                "; within a block, p99 is {} times p50 ({}){much}",
                 words::figure(estimate.point_estimate),
                 interval_over(Some(&estimate), blocks)
             )
@@ -55,7 +52,7 @@ pub(super) fn spread(case: &Case<'_>) -> Vec<String> {
 }
 
 /// The 99th percentile over the median in blocks with enough requests for it, and how many these are.
-fn spread_of(case: &Case<'_>, result: &ContenderResult) -> (Option<Estimate>, usize) {
+fn spread_of(case: &Case<'_>, result: &Judged) -> (Option<Estimate>, usize) {
     let ratios = case.of_blocks(result, |runs| {
         let times = Summary::of(runs.iter().map(|run| &run.measurement))
             .total
@@ -78,7 +75,7 @@ pub(super) fn steadiest(case: &Case<'_>) -> Vec<String> {
         .filter_map(|result| {
             let estimate = spread_of(case, result).0?;
             let interval = estimate.confidence_interval?;
-            Some((estimate.point_estimate, interval, &result.contender.name))
+            Some((estimate.point_estimate, interval, result.name()))
         })
         .collect();
     let least = spreads.iter().min_by(|a, b| a.0.total_cmp(&b.0));
@@ -90,7 +87,8 @@ pub(super) fn steadiest(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     }
     vec![format!(
-        "By that ratio {steadiest} varied less ({}) than {varying} ({}): their intervals lie apart.",
+        "The response times of {steadiest} vary less than those of {varying}: p99 is {} times p50 in place of {} times, and the \
+         confidence intervals do not overlap.",
         words::figure(*low),
         words::figure(*high)
     )]
@@ -98,7 +96,7 @@ pub(super) fn steadiest(case: &Case<'_>) -> Vec<String> {
 
 /// How the blocks of a contender agree with each other.
 pub(super) fn blocks(case: &Case<'_>) -> Vec<String> {
-    let metric = Metric::from(case.plan().primary);
+    let metric = case.plan().primary;
     case.of_each(|result| {
         let mut figures = case.of_blocks(result, |runs| metric.of_runs(runs));
         figures.sort_by(f64::total_cmp);
@@ -107,15 +105,18 @@ pub(super) fn blocks(case: &Case<'_>) -> Vec<String> {
         // Both ways alike: half as much is as far away as twice as much.
         let furthest = (high / middle).max(middle / low) - 1.0;
         let agree = if furthest > MUCH_BETWEEN_BLOCKS {
-            ": they do not agree, and the figures do not tell why"
+            format!(
+                ". The blocks differ by more than {}; the cause is not known",
+                about_percent(MUCH_BETWEEN_BLOCKS)
+            )
         } else {
-            ""
+            String::new()
         };
         (figures.len() > 1 && furthest.is_finite()).then(|| {
             format!(
-                "From block to block, the {} of {} went from {} to {}, up to {} from the median block ({}){agree}.",
+                "Between blocks, the {} of {} ranged from {} to {}, at most {} from the median block ({}){agree}.",
                 metric.name(),
-                result.contender.name,
+                result.name(),
                 words::figure(low),
                 words::figure(high),
                 about_percent(furthest),
@@ -128,16 +129,16 @@ pub(super) fn blocks(case: &Case<'_>) -> Vec<String> {
 /// From a start to the first correct answer.
 pub(super) fn cold_start(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let median = result.cold_start?;
+        let median = result.measured().cold_start?;
         let starts: Vec<Duration> = case
             .experiment
             .runs_under(RunLoad::Users)
-            .filter(|run| run.contender == result.contender.name)
+            .filter(|run| run.contender == result.name())
             .filter_map(|run| run.cold_start)
             .collect();
         let range = match (starts.iter().min(), starts.iter().max()) {
             (Some(shortest), Some(longest)) if starts.len() > 1 => format!(
-                "the median of {} starts, {} to {}",
+                "median of {} starts, {} to {}",
                 starts.len(),
                 words::seconds(*shortest),
                 words::seconds(*longest)
@@ -146,7 +147,7 @@ pub(super) fn cold_start(case: &Case<'_>) -> Vec<String> {
         };
         Some(format!(
             "{} gave its first correct answer {} after it was started ({range}).",
-            result.contender.name,
+            result.name(),
             words::seconds(median)
         ))
     })
@@ -155,11 +156,11 @@ pub(super) fn cold_start(case: &Case<'_>) -> Vec<String> {
 /// Warns of turns that went on changing, so that their figures depend on how long they were.
 pub(super) fn unsettled(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let (never, turns) = result.unsettled;
+        let (never, turns) = result.measured().unsettled;
         (never > 0).then(|| {
             format!(
                 "{} had not settled in {never} of {}: its requests per second still changed by more than 10 %.",
-                result.contender.name,
+                result.name(),
                 words::several(turns, "turn")
             )
         })
@@ -171,18 +172,21 @@ pub(super) fn answers(case: &Case<'_>) -> Vec<String> {
     case.contenders().filter_map(agreement).collect()
 }
 
-fn agreement(result: &ContenderResult) -> Option<String> {
+fn agreement(result: &Judged) -> Option<String> {
     let agreement = result
+        .measured()
         .agreement
         .as_ref()
         .filter(|agreement| agreement.compared > 0)?;
-    let (name, compared) = (&result.contender.name, agreement.compared);
+    let (name, compared) = (result.name(), agreement.compared);
     let of = words::several(compared as usize, "sampled request");
     let Some(example) = agreement.examples.first() else {
-        return Some(format!("{name} answered all of {of} as the baseline did."));
+        return Some(format!(
+            "{name} gave the same answers as the baseline to all of {of}."
+        ));
     };
     Some(format!(
-        "{name} answered {} of {of} otherwise than the baseline ({}): to {}, for example, {} in place of {} ({}).",
+        "{name} answered {} of {of} differently from the baseline ({}). Example: to {}, {} in place of {} ({}).",
         agreement.differing,
         words::percent(agreement.differing_ratio()),
         example.request,
@@ -205,21 +209,18 @@ pub(super) fn errors(case: &Case<'_>) -> Vec<String> {
     failures(&case.contenders().collect::<Vec<_>>())
 }
 
-fn failures(results: &[&ContenderResult]) -> Vec<String> {
-    let (faultless, faulty): (Vec<&ContenderResult>, Vec<_>) = results
+fn failures(results: &[&Judged]) -> Vec<String> {
+    let (faultless, faulty): (Vec<&Judged>, Vec<_>) = results
         .iter()
         .copied()
-        .filter(|result| result.summary.total.requests() > 0)
-        .partition(|result| result.summary.total.failures() == 0);
+        .filter(|result| result.measured().summary.total.requests() > 0)
+        .partition(|result| result.measured().summary.total.failures() == 0);
     let mut sentences = Vec::new();
     if !faultless.is_empty() {
-        let names: Vec<_> = faultless
-            .iter()
-            .map(|result| result.contender.name.as_str())
-            .collect();
+        let names: Vec<_> = faultless.iter().map(|result| result.name()).collect();
         let requests = faultless
             .iter()
-            .map(|result| result.summary.total.requests())
+            .map(|result| result.measured().summary.total.requests())
             .sum();
         sentences.push(format!(
             "None of the {} requests to {} failed.",
@@ -228,8 +229,9 @@ fn failures(results: &[&ContenderResult]) -> Vec<String> {
         ));
     }
     for result in faulty {
-        let total = &result.summary.total;
+        let total = &result.measured().summary.total;
         let most = result
+            .measured()
             .summary
             .failures
             .first()
@@ -244,21 +246,21 @@ fn failures(results: &[&ContenderResult]) -> Vec<String> {
             "{} of the {} requests to {} failed ({}){most}; they are not part of its response times.",
             words::count(total.failures()),
             words::count(total.requests()),
-            result.contender.name,
+            result.name(),
             words::percent(total.fail_ratio()),
         ));
     }
     for result in results
         .iter()
-        .filter(|result| result.summary.unanswered() > 0)
+        .filter(|result| result.measured().summary.unanswered() > 0)
     {
         sentences.push(format!(
             "{} to {} had no answer when the load ended.",
             words::several(
-                usize::try_from(result.summary.unanswered()).unwrap_or(usize::MAX),
+                usize::try_from(result.measured().summary.unanswered()).unwrap_or(usize::MAX),
                 "request"
             ),
-            result.contender.name
+            result.name()
         ));
     }
     sentences

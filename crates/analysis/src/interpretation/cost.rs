@@ -1,15 +1,16 @@
 //! What a request costs.
 
-use super::Case;
+use super::case::Case;
 use super::evidence::{comparable, interval_over, ratio};
-use crate::comparison::Metric;
+use crate::judged::Judged;
 use crate::words;
+use bakeoff_record::metric::Metric;
 
 /// Processor time of each contender, and against the baseline.
 pub(super) fn processor(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let seconds = result.cpu_seconds_per_1000_requests?;
-        let per_core = result.requests_per_core_second()?;
+        let seconds = result.measured().figure(Metric::CpuSecondsPer1000Requests)?;
+        let per_core = result.measured().figure(Metric::RequestsPerCoreSecond)?;
         let figures = case.of_blocks(result, |runs| {
             Metric::CpuSecondsPer1000Requests.of_runs(runs)
         });
@@ -21,8 +22,8 @@ pub(super) fn processor(case: &Case<'_>) -> Vec<String> {
             format!("; that is {}", ratio(compared, &case.plan().baseline))
         });
         Some(format!(
-            "{} used {} s of processor time per 1,000 requests ({}), {} requests per second and core{compared}.",
-            result.contender.name,
+            "{} used {} s of processor time per 1,000 requests ({}), or {} requests per second per core{compared}.",
+            result.name(),
             words::figure(seconds),
             interval_over(estimate.as_ref(), figures.len()),
             words::figure(per_core)
@@ -33,10 +34,10 @@ pub(super) fn processor(case: &Case<'_>) -> Vec<String> {
 /// The most memory of any turn.
 pub(super) fn memory(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let memory = words::bytes(result.peak_memory_bytes?);
-        let name = &result.contender.name;
+        let memory = words::bytes(result.measured().peak_memory_bytes?);
+        let name = result.name();
         Some(format!(
-            "{name} held at most {memory} of memory in any turn (a maximum has no interval)."
+            "{name} used at most {memory} of memory in any turn (a maximum has no confidence interval)."
         ))
     })
 }
@@ -45,14 +46,19 @@ pub(super) fn memory(case: &Case<'_>) -> Vec<String> {
 pub(super) fn not_seen(case: &Case<'_>) -> Vec<String> {
     let unseen: Vec<&str> = case
         .measured()
-        .filter(|result| result.cpu_seconds_per_1000_requests.is_none())
-        .map(|result| result.contender.name.as_str())
+        .filter(|result| {
+            result
+                .measured()
+                .figure(Metric::CpuSecondsPer1000Requests)
+                .is_none()
+        })
+        .map(Judged::name)
         .collect();
     if unseen.is_empty() {
         return Vec::new();
     }
     vec![format!(
-        "What {} used of processor time and memory is not known.",
+        "Processor time and memory of {} were not recorded.",
         words::list(&unseen)
     )]
 }
@@ -63,18 +69,14 @@ pub(super) fn money(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     };
     let prices: Vec<String> = case.of_each(|result| {
-        let price = result.price_per_million_requests(price)?;
-        Some(format!(
-            "{} for {}",
-            words::figure(price),
-            result.contender.name
-        ))
+        let price = result.measured().price_per_million_requests(price)?;
+        Some(format!("{} for {}", words::figure(price), result.name()))
     });
     if prices.is_empty() {
         return prices;
     }
     vec![format!(
-        "At {} per core and hour, the processor time of a million requests costs {}; cores that stand idle are not in it.",
+        "At {} per core and hour, the processor time of a million requests costs {}; idle cores are not included.",
         words::figure(price),
         words::list(&prices)
     )]

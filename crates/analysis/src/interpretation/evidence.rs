@@ -1,7 +1,7 @@
 //! Figures with what is known of them, as parts of sentences.
 
-use crate::analysis::ContenderResult;
 use crate::comparison::Comparison;
+use crate::judged::Judged;
 use crate::statistics::{CONFIDENCE, ConfidenceInterval, Estimate, FEWEST_BLOCKS};
 use crate::verdict::Verdict;
 use crate::words;
@@ -9,7 +9,7 @@ use crate::words;
 /// A ratio with its interval, or why it has none.
 pub(super) fn ratio(comparison: &Comparison, baseline: &str) -> String {
     let Some(estimate) = comparison.estimate else {
-        return "no block gave a ratio".to_owned();
+        return "no block has a ratio".to_owned();
     };
     let (point, metric) = (
         words::figure(estimate.point_estimate),
@@ -31,7 +31,7 @@ pub(super) fn certainty(comparison: &Comparison) -> String {
         (Some(interval), _) => bounds(interval),
         (None, Some((low, high))) if comparison.blocks.len() > 1 => {
             format!(
-                "{}, {} to {}",
+                "{}; range {} to {}",
                 too_few_blocks(),
                 words::figure(low),
                 words::figure(high)
@@ -55,14 +55,20 @@ pub(super) fn interval_over(estimate: Option<&Estimate>, blocks: usize) -> Strin
 }
 
 /// Where a percentile of all requests lies; `index` is that of the percentile in `precision::QUANTILES`.
-pub(super) fn percentile_interval(result: &ContenderResult, index: usize) -> String {
-    let interval = result.precision.intervals.get(index).copied().flatten();
+pub(super) fn percentile_interval(result: &Judged, index: usize) -> String {
+    let interval = result
+        .measured()
+        .precision
+        .intervals
+        .get(index)
+        .copied()
+        .flatten();
     interval.map_or_else(
-        || "no interval from so few requests".to_owned(),
+        || "no confidence interval: too few requests".to_owned(),
         |(low, high)| {
             let confidence = words::percent(CONFIDENCE);
             format!(
-                "{confidence} interval {} to {}",
+                "{confidence} confidence interval {} to {}",
                 words::ms(low),
                 words::ms(high)
             )
@@ -77,7 +83,7 @@ pub(super) fn about_percent(ratio: f64) -> String {
 
 fn bounds(interval: ConfidenceInterval) -> String {
     format!(
-        "{} interval {} to {}",
+        "{} confidence interval {} to {}",
         words::percent(CONFIDENCE),
         words::figure(interval.low),
         words::figure(interval.high)
@@ -86,11 +92,11 @@ fn bounds(interval: ConfidenceInterval) -> String {
 
 /// Why there is no interval over blocks.
 fn too_few_blocks() -> String {
-    format!("no interval with fewer than {FEWEST_BLOCKS} blocks")
+    format!("no confidence interval with fewer than {FEWEST_BLOCKS} blocks")
 }
 
 /// Whether speeds may be compared at all.
-pub(super) fn comparable(result: &ContenderResult) -> bool {
+pub(super) fn comparable(result: &Judged) -> bool {
     !matches!(
         result.verdict,
         Verdict::NotMeasurable(_) | Verdict::Failed { .. }

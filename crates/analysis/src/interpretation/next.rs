@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use super::Case;
+use super::case::Case;
 use super::evidence::{about_percent, interval_over};
 use super::throughput::beyond_the_knee;
-use crate::analysis::ContenderResult;
-use crate::comparison::Metric;
+use crate::judged::Judged;
 use crate::precision::QUANTILES;
 use crate::statistics::{CONFIDENCE, ConfidenceInterval, FEWEST_BLOCKS};
 use crate::turn::{MOST_FAILURES_RATIO, is_voided};
@@ -36,10 +35,10 @@ pub(super) fn waiting(case: &Case<'_>) -> Vec<String> {
         Some(Summary::of(measurements).total.median()?.time)
     };
     case.of_each(|result| {
-        let name = &result.contender.name;
+        let name = result.name();
         let (sweep, (knee, _, _)) = beyond_the_knee(case, name)?;
         let alone = sweep.curve.first().filter(|point| point.users == 1)?;
-        let (alone, together) = (alone.total.median()?.time, result.summary.total.median()?.time);
+        let (alone, together) = (alone.total.median()?.time, result.measured().summary.total.median()?.time);
         let shares = case.of_blocks(result, |runs| {
             let of_block = case.experiment.runs_under(RunLoad::Sweep { users: 1 });
             let alone: Vec<&Run> = of_block
@@ -56,9 +55,9 @@ pub(super) fn waiting(case: &Case<'_>) -> Vec<String> {
             .map_or(waiting, |interval| 1.0 - interval.high);
         (least > MUCH_WAITING_RATIO).then(|| {
             format!(
-                "With {users} users, {} of the median response time of {name} ({}) is owed to the other users: it is {} ms, and {} ms with \
-                 one user. Beyond {}, its knee, more users only wait for longer: put no more on one instance. The figures do not tell \
-                 where they wait.",
+                "With {users} users, waiting for other users makes up {} of the median response time of {name} ({}): it is {} ms, and \
+                 {} ms with one user. Beyond the knee at {}, more users only wait longer: put no more on one instance. The cause of \
+                 the waiting was not measured.",
                 about_percent(waiting),
                 shares_interval(estimate.confidence_interval, shares.len()),
                 words::ms(together),
@@ -75,7 +74,7 @@ fn shares_interval(interval: Option<ConfidenceInterval>, blocks: usize) -> Strin
         return interval_over(None, blocks);
     };
     format!(
-        "{} interval {} to {} over {}",
+        "{} confidence interval {} to {} over {}",
         words::percent(CONFIDENCE),
         about_percent(1.0 - interval.high),
         about_percent(1.0 - interval.low),
@@ -101,7 +100,7 @@ pub(super) fn idle_cores(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     }
     case.of_each(|result| {
-        beyond_the_knee(case, &result.contender.name)?;
+        beyond_the_knee(case, result.name())?;
         let (generator, others) = taken_by_others(case, result)?;
         let pressure = most_pressure(case, result)?;
         if pressure > MOST_PRESSURE_RATIO {
@@ -112,13 +111,13 @@ pub(super) fn idle_cores(case: &Case<'_>) -> Vec<String> {
         let per_block = case.of_blocks(result, cores_used);
         let used = case.estimate(result, "cores", &per_block)?;
         let most = used.confidence_interval.map_or(used.point_estimate, |interval| interval.high);
-        let failing = result.summary.total.fail_ratio() > MOST_FAILURES_RATIO;
+        let failing = result.measured().summary.total.fail_ratio() > MOST_FAILURES_RATIO;
         (most < FULL_USE_RATIO * available && !failing).then(|| {
             format!(
-                "{} used {} cores ({}) of the {} that there were for it, with {} requests in flight all the time, no process waited for a \
-                 processor for more than {} of the time, and more users bring no more requests: something other than processor \
-                 time limits it. The figures do not tell what.",
-                result.contender.name,
+                "{} used {} cores ({}) of the {} available, with {} requests in flight all the time. No process waited for a processor \
+                 for more than {} of the time, and more users add no throughput: something other than processor time limits it. The \
+                 cause was not measured.",
+                result.name(),
                 words::figure(used.point_estimate),
                 interval_over(Some(&used), per_block.len()),
                 words::figure(available),
@@ -131,9 +130,9 @@ pub(super) fn idle_cores(case: &Case<'_>) -> Vec<String> {
 
 /// The most that the load generator took of its cores in a turn, and the most that neighbours and other virtual machines
 /// took of the machine; `None` where that was not seen.
-fn taken_by_others(case: &Case<'_>, result: &ContenderResult) -> Option<(f64, f64)> {
+fn taken_by_others(case: &Case<'_>, result: &Judged) -> Option<(f64, f64)> {
     let runs = case.experiment.runs_under(RunLoad::Users);
-    let runs = runs.filter(|run| run.contender == result.contender.name);
+    let runs = runs.filter(|run| run.contender == result.name());
     let taken = runs.map(|run| {
         let used = run.generator?;
         Some((used.cpu_ratio, used.steal_ratio + used.neighbour_ratio?))
@@ -145,9 +144,9 @@ fn taken_by_others(case: &Case<'_>, result: &ContenderResult) -> Option<(f64, f6
 }
 
 /// The largest share of a turn in which some process waited for a processor; `None` where the kernel does not say.
-fn most_pressure(case: &Case<'_>, result: &ContenderResult) -> Option<f64> {
+fn most_pressure(case: &Case<'_>, result: &Judged) -> Option<f64> {
     let runs = case.experiment.runs_under(RunLoad::Users);
-    let runs = runs.filter(|run| run.contender == result.contender.name);
+    let runs = runs.filter(|run| run.contender == result.name());
     let pressures: Option<Vec<f64>> = runs.map(|run| run.generator?.pressure_ratio).collect();
     pressures?.into_iter().reduce(f64::max)
 }
@@ -176,10 +175,13 @@ fn cores_used(runs: &[&Run]) -> Option<f64> {
 /// Starts that take long.
 pub(super) fn long_start(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let start = result.cold_start.filter(|start| *start > LONG_START)?;
+        let start = result
+            .measured()
+            .cold_start
+            .filter(|start| *start > LONG_START)?;
         Some(format!(
             "Start {} before it is needed and keep it running: its first correct answer takes {}.",
-            result.contender.name,
+            result.name(),
             words::seconds(start)
         ))
     })
@@ -202,9 +204,9 @@ pub(super) fn growing_memory(case: &Case<'_>) -> Vec<String> {
         let grew = peaks.len() >= FEWEST_BLOCKS && never_falls && last > first * (1.0 + GROWTH_RATIO);
         grew.then(|| {
             format!(
-                "{} held {} MB in the first and {} MB in the last of {}, and never less than before: run it for longer to see \
-                 whether that goes on.",
-                result.contender.name,
+                "The memory of {} grew from {} MB in the first to {} MB in the last of {}, and never fell: run it for longer to see \
+                 whether it keeps growing.",
+                result.name(),
                 words::figure(first / 1e6),
                 words::figure(last / 1e6),
                 words::several(peaks.len(), "block"),
@@ -216,12 +218,12 @@ pub(super) fn growing_memory(case: &Case<'_>) -> Vec<String> {
 /// Failures come before speed.
 pub(super) fn failures_first(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let total = &result.summary.total;
-        let most = result.summary.failures.first()?;
+        let total = &result.measured().summary.total;
+        let most = result.measured().summary.failures.first()?;
         (total.fail_ratio() > MOST_FAILURES_RATIO).then(|| {
             format!(
                 "Find out first why requests to {} fail: {} of {} with “{}”.",
-                result.contender.name,
+                result.name(),
                 words::count(most.occurrences),
                 words::count(total.requests()),
                 most.cause
@@ -234,7 +236,7 @@ pub(super) fn failures_first(case: &Case<'_>) -> Vec<String> {
 pub(super) fn more_blocks(case: &Case<'_>) -> Vec<String> {
     // The blocks that the verdict is about, and how many more it needs: neither voided blocks nor one that was not measured to
     // its end count.
-    let most = |needed: &dyn Fn(&ContenderResult) -> Option<(u32, u32)>| {
+    let most = |needed: &dyn Fn(&Judged) -> Option<(u32, u32)>| {
         let needed = case.contenders().filter_map(needed);
         needed
             .filter(|(_, more)| *more > 0)
@@ -247,7 +249,7 @@ pub(super) fn more_blocks(case: &Case<'_>) -> Vec<String> {
         } => Some((measured, more_blocks)),
         _ => None,
     });
-    let metric = Metric::from(case.plan().primary);
+    let metric = case.plan().primary;
     let not_shown = most(&|result| match result.verdict {
         Verdict::NotShown { more_blocks } => {
             let blocks = result.comparison(metric)?.blocks.len();
@@ -257,14 +259,14 @@ pub(super) fn more_blocks(case: &Case<'_>) -> Vec<String> {
     });
     let too_few = too_few.map(|(had, more)| {
         format!(
-            "Measure {} blocks at least (--blocks {0}): with {} nothing can be claimed about so many contenders.",
+            "Measure at least {} blocks (--blocks {0}): with {}, no verdict on so many contenders is possible.",
             had.saturating_add(more),
             words::several(had as usize, "block"),
         )
     });
     let not_shown = not_shown.map(|(had, more)| {
         format!(
-            "About {} would decide what is open, if they are like those measured: --blocks {}.",
+            "About {} would decide the open comparisons, if they are like those measured: --blocks {}.",
             words::several(more as usize, "more block"),
             had.saturating_add(more)
         )
@@ -278,7 +280,7 @@ pub(super) fn quieter_machine(case: &Case<'_>) -> Vec<String> {
     let loud = noise.filter(|noise| noise.floor_ratio > case.plan().same_ratio);
     let sentence = loud.map(|noise| {
         format!(
-            "Measure more blocks or longer turns{}: here {} differs from itself by {}, and {} was to be told apart.",
+            "Measure more blocks or longer turns{}: here {} differs from itself by {}, and differences of {} were to be detected.",
             if case.analysis.voided.is_empty() {
                 ""
             } else {
@@ -295,8 +297,8 @@ pub(super) fn quieter_machine(case: &Case<'_>) -> Vec<String> {
 /// Contenders that need a longer warm-up.
 pub(super) fn longer_warm_up(case: &Case<'_>) -> Vec<String> {
     let unsettled: Vec<String> = case.of_each(|result| {
-        let (unsettled, turns) = result.unsettled;
-        let name = &result.contender.name;
+        let (unsettled, turns) = result.measured().unsettled;
+        let name = result.name();
         (unsettled * 2 > turns).then(|| format!("{name} ({unsettled} of {turns} turns)"))
     });
     // Where the machine was disturbed throughout, that is a cause which no warm-up removes.
@@ -304,7 +306,7 @@ pub(super) fn longer_warm_up(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     }
     vec![format!(
-        "Give {} more than {} to warm up, or measure for longer: the rate had not settled, or went on changing. The figures do not tell why.",
+        "Give {} more than {} to warm up, or measure for longer: the rate had not settled, or kept changing. The cause was not measured.",
         words::list(&unsettled),
         words::seconds(case.plan().warm_up_limit)
     )]
@@ -325,16 +327,22 @@ pub(super) fn rare_percentile(case: &Case<'_>) -> Vec<String> {
     // So many that one of them lies beyond the percentile with 97.5 %, the upper end of an interval.
     let needed = (0.5 - CONFIDENCE / 2.0).ln() / quantile.ln();
     let furthest = case.measured().filter_map(|result| {
-        let known = result.precision.intervals.last().copied().flatten();
-        let effective = result.precision.effective_requests;
-        (known.is_none() && effective > 0).then_some((effective, &result.contender.name))
+        let known = result
+            .measured()
+            .precision
+            .intervals
+            .last()
+            .copied()
+            .flatten();
+        let effective = result.measured().precision.effective_requests;
+        (known.is_none() && effective > 0).then_some((effective, result.name()))
     });
     let sentence = furthest.min().map(|(effective, name)| {
         let measure = case.plan().measure.as_secs_f64();
         format!(
-            "For an interval of the {} percentile, measure {} s in every block in place of {} s: the requests to {name} count as {} \
+            "For a confidence interval of {}, measure {} s in every block in place of {} s: the requests to {name} count as {} \
              independent ones, and {} are needed.",
-            words::percentile((quantile * 1000.0).round() / 10.0),
+            words::short_percentile(*quantile),
             words::figure((measure * needed / effective as f64).ceil()),
             words::figure(measure),
             words::count(effective),

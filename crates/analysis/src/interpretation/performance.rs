@@ -1,27 +1,36 @@
 //! Response times.
 
-use super::Case;
+use super::case::Case;
 use super::evidence::{about_percent, certainty, comparable, percentile_interval};
-use crate::analysis::ContenderResult;
-use crate::comparison::Metric;
+use crate::judged::Judged;
 use crate::shift::Shift;
 use crate::statistics::ConfidenceInterval;
-use crate::verdict::{Gate, MOST_NOT_SENT_RATIO, Verdict};
+use crate::verdict::{Gate, Verdict};
 use crate::words;
 use bakeoff_record::experiment::RunLoad;
+use bakeoff_record::metric::Metric;
 use bakeoff_record::times::TimeKind;
 
 /// How far apart two percentiles of equal times may be: each is within a thousandth of what was recorded.
 pub(super) const RESOLUTION_RATIO: f64 = 0.002;
 
-/// Mean, 95th percentile and maximum.
+/// Gates that a load generator is beyond when it was delayed itself.
+const OF_GENERATOR: [Gate; 5] = [
+    Gate::Stalls,
+    Gate::Neighbours,
+    Gate::Steal,
+    Gate::Lag,
+    Gate::Generator,
+];
+
+/// Mean, p95 and maximum of the response times.
 pub(super) fn times(case: &Case<'_>) -> Vec<String> {
     case.of_each(|result| {
-        let times = &result.summary.total.times[TimeKind::Response];
+        let times = &result.measured().summary.total.times[TimeKind::Response];
         let (mean, p95, max) = (times.mean()?, times.quantile(0.95)?, times.max()?);
         Some(format!(
             "{} took {} ms on average; 95 % of its answers took at most {} ms ({}), the longest {} ms.",
-            result.contender.name,
+            result.name(),
             words::ms(mean),
             words::ms(p95),
             percentile_interval(result, 1),
@@ -38,24 +47,27 @@ pub(super) fn against_baseline(case: &Case<'_>) -> Vec<String> {
 }
 
 /// The response times against the baseline's at the median, the 95th and the 99th percentile.
-fn compared_times(result: &ContenderResult, baseline: &str) -> Option<String> {
+fn compared_times(result: &Judged, baseline: &str) -> Option<String> {
     let places = [
-        (Metric::MedianResponseTime, "the median"),
-        (Metric::P95ResponseTime, "95 %"),
-        (Metric::P99ResponseTime, "99 %"),
+        (Metric::MEDIAN_RESPONSE_TIME, "p50"),
+        (Metric::P95_RESPONSE_TIME, "p95"),
+        (Metric::P99_RESPONSE_TIME, "p99"),
     ];
     let ratios: Vec<String> = places
         .into_iter()
         .filter_map(|(metric, place)| {
             let comparison = result.comparison(metric)?;
             let point = words::figure(comparison.estimate?.point_estimate);
-            Some(format!("{point} at {place} ({})", certainty(comparison)))
+            Some(format!(
+                "{point} times as long at {place} ({})",
+                certainty(comparison)
+            ))
         })
         .collect();
-    let name = &result.contender.name;
+    let name = result.name();
     (!ratios.is_empty()).then(|| {
         format!(
-            "As a multiple of those of {baseline}, the response times of {name} were {}.",
+            "Relative to {baseline}, the response times of {name} were {}.",
             words::list(&ratios)
         )
     })
@@ -70,8 +82,8 @@ pub(super) fn throughout(case: &Case<'_>) -> Vec<String> {
             _ => return None,
         };
         Some(format!(
-            "The response times of {} are {which} than those of {} throughout: {}, all intervals without 1.",
-            result.contender.name,
+            "The response times of {} are {which} than those of {} throughout: {}, and no confidence interval includes 1.",
+            result.name(),
             case.plan().baseline,
             shift.where_and_how_much(&shift.known),
         ))
@@ -85,9 +97,9 @@ pub(super) fn opposite(case: &Case<'_>) -> Vec<String> {
             return None;
         }
         Some(format!(
-            "The response times of {} are shorter than those of {} {} and longer {}, by intervals without 1: \
-             no single figure describes that.",
-            result.contender.name,
+            "The response times of {} are shorter than those of {} {} and longer {}; these confidence intervals do not include 1. \
+             No single figure describes this difference.",
+            result.name(),
             case.plan().baseline,
             shift.where_and_how_much(&shift.shorter),
             shift.where_and_how_much(&shift.longer),
@@ -105,8 +117,8 @@ pub(super) fn partly(case: &Case<'_>) -> Vec<String> {
             _ => return None,
         };
         Some(format!(
-            "The response times of {} are {which} than those of {} {}, by intervals without 1; at {} no difference is shown.",
-            result.contender.name,
+            "The response times of {} are {which} than those of {} {}; these confidence intervals do not include 1. At {}, no difference is shown.",
+            result.name(),
             case.plan().baseline,
             shift.where_and_how_much(points),
             words::several(all - points.len(), "percentile"),
@@ -126,10 +138,10 @@ struct Sides<'a> {
 /// What is said of each contender whose shift function has intervals and whose speed may be compared.
 fn of_each_shift(
     case: &Case<'_>,
-    say: impl Fn(&ContenderResult, &Sides<'_>) -> Option<String>,
+    say: impl Fn(&Judged, &Sides<'_>) -> Option<String>,
 ) -> Vec<String> {
     case.of_each(|result| {
-        let sides = Sides::of(&result.shift);
+        let sides = Sides::of(&result.compared.shift);
         let enough = comparable(result) && sides.known.len() > 1;
         enough.then(|| say(result, &sides))?
     })
@@ -151,11 +163,11 @@ impl<'a> Sides<'a> {
         }
     }
 
-    /// "at 9 of 11 percentiles (10 to 90 %: 0.34 to 0.55 times)".
+    /// "at 9 of 11 percentiles (p10 to p90: 0.34 to 0.55 times)".
     fn where_and_how_much(&self, points: &[&Shift]) -> String {
         let places: Vec<String> = points
             .iter()
-            .map(|point| words::percentile((point.quantile * 1000.0).round() / 10.0))
+            .map(|point| words::short_percentile(point.quantile))
             .collect();
         let first = points.first().and_then(|first| self.position(first));
         let last = points.last().and_then(|last| self.position(last));
@@ -163,7 +175,7 @@ impl<'a> Sides<'a> {
             matches!((first, last), (Some(first), Some(last)) if last - first + 1 == points.len());
         let places = match places.as_slice() {
             [first, .., last] if in_a_row => {
-                format!("{} to {last}", first.trim_end_matches(" %"))
+                format!("{first} to {last}")
             }
             several => words::list(several),
         };
@@ -194,8 +206,8 @@ pub(super) fn users_wait(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     }
     vec![format!(
-        "All response times so far are at the same number of users ({}), not at the same rate of requests: \
-         these users wait for an answer before they ask again, so a faster contender is asked more often.",
+        "All response times above are with the same number of users ({}), not at the same request rate. \
+         Each user waits for an answer before the next request, so a faster contender gets more requests.",
         case.plan().users
     )]
 }
@@ -207,28 +219,27 @@ pub(super) fn at_rates(case: &Case<'_>) -> Vec<String> {
         let RunLoad::Arrivals { per_second } = at_rate.load else {
             continue;
         };
-        let shown = at_rate
-            .results
-            .iter()
-            .filter(|result| result.verdict != Verdict::Control && !result.blocks.is_empty());
+        let shown = at_rate.results.iter().filter(|result| {
+            result.verdict != Verdict::Control && !result.measured().blocks.is_empty()
+        });
         let parts: Vec<String> = shown
             .filter_map(|result| {
-                let times = &result.summary.total.times[TimeKind::Response];
+                let times = &result.measured().summary.total.times[TimeKind::Response];
                 let (median, p95) = (times.quantile(0.5)?, times.quantile(0.95)?);
                 let ratio = result
-                    .comparison(Metric::P95ResponseTime)
+                    .comparison(Metric::P95_RESPONSE_TIME)
                     .filter(|_| comparable(result));
                 let ratio = ratio.and_then(|comparison| {
                     let point = words::figure(comparison.estimate?.point_estimate);
                     let baseline = &case.plan().baseline;
                     Some(format!(
-                        ", {point} times the latter of {baseline} ({})",
+                        ", {point} times the p95 of {baseline} ({})",
                         certainty(comparison)
                     ))
                 });
                 Some(format!(
                     "{} answered half within {} ms ({}) and 95 % within {} ms ({}){}",
-                    result.contender.name,
+                    result.name(),
                     words::ms(median),
                     percentile_interval(result, 0),
                     words::ms(p95),
@@ -239,7 +250,7 @@ pub(super) fn at_rates(case: &Case<'_>) -> Vec<String> {
             .collect();
         if !parts.is_empty() {
             sentences.push(format!(
-                "When {} requests per second arrived, whatever became of those before, {}.",
+                "At an arrival rate of {} requests per second, whether earlier requests were answered or not, {}.",
                 words::figure(per_second),
                 parts.join("; ")
             ));
@@ -256,35 +267,25 @@ pub(super) fn overwhelmed(case: &Case<'_>) -> Vec<String> {
             let RunLoad::Arrivals { per_second } = at_rate.load else {
                 return None;
             };
-            let arrivals = result.summary.arrivals?;
-            let not_sent_ratio = arrivals.not_sent_ratio();
-            let too_many = not_sent_ratio > MOST_NOT_SENT_RATIO;
-            let is_contenders = too_many && !is_generators(result);
+            let arrivals = result.measured().summary.arrivals?;
+            let is_beyond = |gate| {
+                let mut gates = result.gates.iter();
+                gates.any(|reading| reading.gate == gate && reading.beyond.is_some())
+            };
+            // What a delayed generator did not send says nothing about a contender.
+            let is_contenders = is_beyond(Gate::NotSent) && !OF_GENERATOR.into_iter().any(is_beyond);
             (is_contenders && result.verdict != Verdict::Control).then(|| {
                 format!(
-                    "{} could not keep up with {} requests per second: {} of the {} that were due were not sent ({}), since as many as \
-                     allowed were unanswered; its response times there are those of the others only.",
-                    result.contender.name,
+                    "{} could not keep up with {} requests per second: {} of the {} planned requests were not sent ({}), since the \
+                     limit of requests in flight was reached. Its response times at this rate are those of the sent requests.",
+                    result.name(),
                     words::figure(per_second),
                     words::count(arrivals.not_sent),
                     words::count(arrivals.planned),
-                    about_percent(not_sent_ratio)
+                    about_percent(arrivals.not_sent_ratio())
                 )
             })
         })
     });
     at_rates.collect()
-}
-
-/// `true` if the load generator was held up itself, so that what it did not send says nothing about a contender.
-fn is_generators(result: &ContenderResult) -> bool {
-    let of_generator = [
-        Gate::Stalls,
-        Gate::Neighbours,
-        Gate::Steal,
-        Gate::Lag,
-        Gate::Generator,
-    ];
-    let mut gates = result.gates.iter();
-    gates.any(|reading| of_generator.contains(&reading.gate) && reading.beyond.is_some())
 }

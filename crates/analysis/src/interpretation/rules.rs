@@ -1,24 +1,25 @@
 //! All rules, in the order in which they speak.
 
-use super::{Case, conclusion, consistency, cost, next, performance, throughput, turns, work};
+use super::case::Case;
+use super::{conclusion, consistency, cost, next, performance, throughput, turns, work};
 
-/// A rule: when it speaks, and what it then says.
+/// Rule of the interpretation: a condition and its sentences.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
-    /// What it is called in the documentation.
+    /// Name in the documentation.
     pub name: &'static str,
-    /// The paragraph that it speaks in.
+    /// Paragraph of its sentences.
     pub about: About,
-    /// When it speaks, in one line.
+    /// Condition for its sentences, in one line.
     pub when: &'static str,
-    /// Its sentences about a case; none where it has nothing to say.
+    /// Sentences about a case; none if the condition does not hold.
     pub(crate) sentences: fn(&Case<'_>) -> Vec<String>,
 }
 
-/// What a paragraph is about, in the order of the report.
+/// Subject of a paragraph, in the order of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum About {
-    /// How far the figures agree with each other.
+    /// Agreement of the figures with each other.
     Consistency,
     /// Response times.
     Performance,
@@ -26,14 +27,14 @@ pub enum About {
     Throughput,
     /// Processor time, memory and money.
     Cost,
-    /// What may be concluded.
+    /// Verdicts, and what was not measured.
     Conclusion,
-    /// What to do next.
+    /// Advice for the next experiment.
     Next,
 }
 
 impl About {
-    /// All of them.
+    /// All subjects.
     pub const ALL: [Self; 6] = [
         Self::Consistency,
         Self::Performance,
@@ -43,7 +44,7 @@ impl About {
         Self::Next,
     ];
 
-    /// The heading of its paragraph.
+    /// Heading of the paragraph.
     pub fn heading(self) -> &'static str {
         match self {
             Self::Consistency => "Consistency",
@@ -56,30 +57,30 @@ impl About {
     }
 }
 
-/// Every rule there is: `docs/interpretation.md` is written from this table.
+/// All rules. `docs/interpretation.md` is written from this table.
 pub const RULES: &[Rule] = &[
     Rule {
         name: "spread",
         about: About::Consistency,
-        when: "always: median and 99th percentile with their intervals, and their ratio over the blocks, “much” where its interval is above 5",
+        when: "always: p50 and p99 with their intervals, and their ratio over the blocks, “a large spread” where its interval is above 5",
         sentences: consistency::spread,
     },
     Rule {
         name: "steadiest",
         about: About::Consistency,
-        when: "the intervals of the least and the most of that ratio lie apart",
+        when: "the intervals of the smallest and the largest of these ratios do not overlap",
         sentences: consistency::steadiest,
     },
     Rule {
         name: "blocks",
         about: About::Consistency,
-        when: "there are two blocks: the primary figure's lowest and highest; above 10 % from the median block they “do not agree”",
+        when: "there are two blocks: the lowest and the highest value of the primary metric; if a block is above 10 % from the median block, that the cause is not known",
         sentences: consistency::blocks,
     },
     Rule {
         name: "unsettled",
         about: About::Consistency,
-        when: "the rate had not settled when a turn was measured, or went on changing in it",
+        when: "the rate had not settled when a turn was measured, or changed during the turn",
         sentences: consistency::unsettled,
     },
     Rule {
@@ -91,19 +92,19 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "voided blocks",
         about: About::Consistency,
-        when: "a block was disturbed by the load generator, other processes or other virtual machines, and is not judged",
+        when: "a block was disturbed by the load generator, other processes or other virtual machines, and is left out of the verdict",
         sentences: turns::voided,
     },
     Rule {
         name: "drift",
         about: About::Consistency,
-        when: "the primary figure depends on a turn's position within its block, or on the block, with p below 0.01",
+        when: "the primary metric depends on a turn's position within its block, or on the block, with p below 0.01",
         sentences: turns::drift,
     },
     Rule {
         name: "cold start",
         about: About::Consistency,
-        when: "starts were seen: from a start to the first correct answer, their median and range",
+        when: "starts were recorded: time from a start to the first correct answer, median and range",
         sentences: consistency::cold_start,
     },
     Rule {
@@ -115,13 +116,13 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "connections",
         about: About::Consistency,
-        when: "a contender opened more than 0.1 connections for each request and the baseline did not, or the other way about, and neither failed in more than 1 % of the requests",
+        when: "a contender opened more than 0.1 connections for each request and the baseline did not, or the reverse, and neither failed in more than 1 % of the requests",
         sentences: work::connections,
     },
     Rule {
         name: "body sizes",
         about: About::Consistency,
-        when: "the average body of a contender's answers is more than 10 % longer or shorter than the baseline's, and no sample has shown its answers to be the same",
+        when: "the average body of a contender's answers is more than 10 % longer or shorter than the baseline's, and no sample of answers has shown that they are the same",
         sentences: work::bodies,
     },
     Rule {
@@ -133,7 +134,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "errors",
         about: About::Consistency,
-        when: "always: how many requests failed, the most frequent cause, and how many had no answer",
+        when: "always: number of failed requests, most frequent cause, and number of requests without an answer",
         sentences: consistency::errors,
     },
     Rule {
@@ -145,19 +146,19 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "times",
         about: About::Performance,
-        when: "always: mean, 95th percentile with its interval, and maximum",
+        when: "always: mean, p95 with its interval, and maximum",
         sentences: performance::times,
     },
     Rule {
         name: "against the baseline",
         about: About::Performance,
-        when: "nothing forbids the comparison: the ratios of median, 95th and 99th percentile with their intervals",
+        when: "no gate forbids the comparison: ratios of p50, p95 and p99 with their intervals",
         sentences: performance::against_baseline,
     },
     Rule {
         name: "throughout",
         about: About::Performance,
-        when: "the intervals of the ratios of all percentiles from the 10th on lie on the same side of 1, by more than the 0.2 % to which times are kept",
+        when: "the intervals of the ratios of all percentiles from p10 on lie on the same side of 1, by more than the 0.2 % to which times are stored",
         sentences: performance::throughout,
     },
     Rule {
@@ -175,79 +176,79 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "users wait",
         about: About::Performance,
-        when: "there are two contenders: what kind of comparison this is",
+        when: "there are two contenders: the same number of users is not the same request rate",
         sentences: performance::users_wait,
     },
     Rule {
         name: "at equal rates",
         about: About::Performance,
-        when: "requests arrived at rates: median and 95th percentile at each with intervals, and the ratio of the latter",
+        when: "requests arrived at fixed rates: p50 and p95 at each rate with their intervals, and the ratio of p95",
         sentences: performance::at_rates,
     },
     Rule {
         name: "overwhelmed",
         about: About::Performance,
-        when: "more than 1 % of the arrivals at a rate were not sent to a contender, or to the baseline, since too many were unanswered, and the load generator was not held up",
+        when: "more than 1 % of the arrivals at a rate were not sent to a contender, or to the baseline, since the limit of requests in flight was reached, and the load generator was not delayed",
         sentences: performance::overwhelmed,
     },
     Rule {
         name: "rates",
         about: About::Throughput,
-        when: "always: successful requests per second with an interval, and the ratio to the baseline's",
+        when: "always: successful requests per second with an interval, and the ratio to the baseline",
         sentences: throughput::rates,
     },
     Rule {
         name: "knees",
         about: About::Throughput,
-        when: "there was a sweep: the fewest users with 95 % of the highest rate",
+        when: "there was a sweep: the fewest users with 95 % of the highest throughput",
         sentences: throughput::knees,
     },
     Rule {
         name: "knee not reached",
         about: About::Throughput,
-        when: "a sweep ended before two steps brought less than 5 % more",
+        when: "a sweep ended before two more steps added less than 5 %",
         sentences: throughput::unreached,
     },
     Rule {
         name: "queue",
         about: About::Throughput,
-        when: "users never pause, are more than the knee of any block, and do not make more requests than there",
+        when: "users never pause, are more than at the knee of any block, and throughput is not above that at the knee",
         sentences: throughput::queue,
     },
     Rule {
         name: "objective",
         about: About::Throughput,
-        when: "there was a sweep and an objective: the highest rate that keeps it",
+        when: "there was a sweep and an objective: the highest throughput that keeps it",
         sentences: throughput::objective,
     },
     Rule {
         name: "machine",
         about: About::Throughput,
-        when: "a contender ran on the load generator's machine: which cores were whose",
+        when: "a contender ran on the machine of the load generator: the cores of each",
         sentences: throughput::machine,
     },
     Rule {
         name: "processor",
         about: About::Cost,
-        when: "processor time was seen: per 1,000 requests with an interval, per core, and the ratio to the baseline's",
+        when: "processor time was recorded: per 1,000 requests with an interval, requests per second per core, and the ratio to the baseline",
         sentences: cost::processor,
     },
     Rule {
         name: "memory",
         about: About::Cost,
-        when: "memory was seen: the most of any turn",
+        when: "memory was recorded: the largest of any turn",
         sentences: cost::memory,
     },
     Rule {
         name: "not seen",
         about: About::Cost,
-        when: "a contender was measured, and its processor time was not seen",
+        when: "a contender was measured, and its processor time was not recorded",
         sentences: cost::not_seen,
     },
     Rule {
         name: "money",
         about: About::Cost,
-        when: "the experiment says what a core costs",
+        when: "the experiment has a price per core",
         sentences: cost::money,
     },
     Rule {
@@ -259,7 +260,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "missing",
         about: About::Conclusion,
-        when: "something that was to be measured was not",
+        when: "a contender, a block or a turn of the plan was not measured",
         sentences: conclusion::missing,
     },
     Rule {
@@ -271,13 +272,13 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "waiting",
         about: About::Next,
-        when: "users are more than the knee of any block, and over 50 % of the median response time (its interval) is more than one user has",
+        when: "users are more than at the knee of any block, and over 50 % of the median response time (its interval) is waiting that one user alone does not have",
         sentences: next::waiting,
     },
     Rule {
         name: "idle cores",
         about: About::Next,
-        when: "users never pause, are 2 per core at least and more than the knee of any block, no process waited for a processor for more than 25 % of any turn, and a contender uses less than 75 % (its interval) of the cores left to it",
+        when: "users never pause, are at least 2 per core and more than at the knee of any block, no process waited for a processor for more than 25 % of any turn, and a contender uses less than 75 % (its interval) of the cores available to it",
         sentences: next::idle_cores,
     },
     Rule {
@@ -289,19 +290,19 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "growing memory",
         about: About::Next,
-        when: "contenders keep running, and over 6 blocks at least the memory of one never fell and rose by more than 10 %",
+        when: "contenders keep running, and over 6 blocks at least the memory of one never fell and grew by more than 10 %",
         sentences: next::growing_memory,
     },
     Rule {
         name: "longer warm-up",
         about: About::Next,
-        when: "the rate had not settled, or went on changing, in more than half of the turns, and some block was not disturbed",
+        when: "the rate had not settled, or kept changing, in more than half of the turns, and some block was not disturbed",
         sentences: next::longer_warm_up,
     },
     Rule {
         name: "more blocks",
         about: About::Next,
-        when: "a verdict is open for want of blocks: how many a claim needs at least, or about how many would decide",
+        when: "a comparison needs more blocks: the fewest for a verdict, or about how many would decide",
         sentences: next::more_blocks,
     },
     Rule {
@@ -313,7 +314,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "rare percentile",
         about: About::Next,
-        when: "there are too few requests for an interval of the 99.9th percentile: how long it would take",
+        when: "there are too few requests for an interval of p99.9: the time that it would take",
         sentences: next::rare_percentile,
     },
 ];

@@ -1,14 +1,14 @@
 //! An experiment that is still running, in a line per contender.
 
 use crate::analysis::UnderLoad;
-use crate::comparison::{Comparison, Metric};
+use crate::comparison::Comparison;
 use crate::verdict::Verdict;
 use crate::words;
 use bakeoff_record::experiment::{Experiment, RunLoad};
 
 /// What each contender's primary metric has come to against the baseline's, block by block so far.
 pub fn render_so_far(experiment: &Experiment) -> Vec<String> {
-    let metric = Metric::from(experiment.plan.primary);
+    let metric = experiment.plan.primary;
     let under_users = UnderLoad::of(experiment, RunLoad::Users, experiment.plan.primary);
     let compared = under_users
         .results
@@ -19,7 +19,7 @@ pub fn render_so_far(experiment: &Experiment) -> Vec<String> {
         Some(format!(
             "after {}: {} {} times the {} of {}",
             words::several(comparison.blocks.len(), "block"),
-            result.contender.name,
+            result.name(),
             ratio(comparison)?,
             metric.name(),
             experiment.plan.baseline,

@@ -2,34 +2,34 @@
 
 use std::collections::BTreeMap;
 
-use super::Case;
+use super::case::Case;
 use super::evidence::{about_percent, comparable, interval, interval_over, ratio};
-use crate::comparison::Metric;
 use crate::sweep::{KNEE_RATIO, SweepResult, curve, is_saturated};
 use crate::words;
 use bakeoff_record::experiment::{ContenderKind, Experiment, Run};
+use bakeoff_record::metric::Metric;
 
 /// Requests per second, and against the baseline.
 pub(super) fn rates(case: &Case<'_>) -> Vec<String> {
     let mut sentences = Vec::new();
     for result in case.contenders() {
-        let name = &result.contender.name;
-        let Some(rate) = result.summary.total.successes_per_second() else {
+        let name = result.name();
+        let Some(rate) = result.measured().summary.total.successes_per_second() else {
             sentences.push(format!("{name} was not measured."));
             continue;
         };
         let compared = result
-            .comparison(Metric::RequestsPerSecond)
+            .comparison(Metric::SuccessesPerSecond)
             .filter(|compared| compared.estimate.is_some() && comparable(result));
         let compared = compared.map_or_else(String::new, |compared| {
             format!("; that is {}", ratio(compared, &case.plan().baseline))
         });
-        let figures = case.of_blocks(result, |runs| Metric::RequestsPerSecond.of_runs(runs));
+        let figures = case.of_blocks(result, |runs| Metric::SuccessesPerSecond.of_runs(runs));
         let estimate = case.estimate(result, "rate", &figures);
         sentences.push(format!(
-            "{name} answered {} requests per second successfully in {} of measuring ({}){compared}.",
+            "{name} answered {} requests per second successfully, measured for {} ({}){compared}.",
             words::figure(rate),
-            words::seconds(result.measured),
+            words::seconds(result.measured().measured),
             interval_over(estimate.as_ref(), figures.len()),
         ));
     }
@@ -45,10 +45,10 @@ pub(super) fn knees(case: &Case<'_>) -> Vec<String> {
         let between = if low == high {
             String::new()
         } else {
-            format!(", {low} to {high} in the blocks")
+            format!(", {low} to {high} users in single blocks")
         };
         Some(format!(
-            "With more and more users, {} reached {} of its highest rate with {} ({} requests per second, {}{between}).",
+            "When users were added step by step, {} reached {} of its highest throughput with {} ({} requests per second, {}{between}).",
             sweep.contender,
             words::percent(KNEE_RATIO),
             words::several(users as usize, "user"),
@@ -79,7 +79,7 @@ pub(super) fn unreached(case: &Case<'_>) -> Vec<String> {
         let still = rising.iter().filter(|rising| **rising).count();
         (still > 0).then(|| {
             format!(
-                "In {still} of {} the sweep of {} ended, with {} at most, before two steps brought less than {} more: its knee may lie beyond.",
+                "In {still} of {}, the sweep of {} ended at {} before two more steps added less than {}: its knee may be higher.",
                 words::several(rising.len(), "block"),
                 sweep.contender,
                 words::several(most as usize, "user"),
@@ -97,19 +97,19 @@ pub(super) fn queue(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     }
     case.of_each(|result| {
-        let (sweep, (knee, fewest, most)) = beyond_the_knee(case, &result.contender.name)?;
+        let (sweep, (knee, fewest, most)) = beyond_the_knee(case, result.name())?;
         let at_knee = sweep.knee_per_second?.point_estimate;
-        let rate = result.summary.total.successes_per_second()?;
+        let rate = result.measured().summary.total.successes_per_second()?;
         let between = if fewest == most {
             String::new()
         } else {
-            format!(", {} to {} by the knees of the blocks", users - most, users - fewest)
+            format!(" ({} to {} by the knees of single blocks)", users - most, users - fewest)
         };
         (rate * KNEE_RATIO <= at_knee).then(|| {
             format!(
-                "{} answers {} requests per second with {users} users and {} at its knee: by Little's law (requests in flight are rate \
-                 times response time), all that the {} beyond the knee bring about is waiting in a queue{between}.",
-                result.contender.name,
+                "{} answers {} requests per second with {users} users and {} at its knee. By Little's law (requests in flight are \
+                 throughput times response time), the {} beyond the knee only wait in a queue{between}.",
+                result.name(),
                 words::figure(rate),
                 words::figure(at_knee),
                 words::several((users - knee) as usize, "user"),
@@ -135,20 +135,20 @@ pub(super) fn objective(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     };
     let wanted = format!(
-        "{} of the answers within {} ms",
-        words::percentile((slo.quantile * 1000.0).round() / 10.0),
+        "{} below {} ms",
+        words::short_percentile(slo.quantile),
         words::ms(slo.below)
     );
     let sweeps = case.analysis.sweeps.iter();
     let sentences = sweeps.filter_map(|sweep| match (sweep.slo_per_second, sweep.slo_never) {
         (Some(rate), _) => Some(format!(
-            "{} gave {wanted} at up to {} requests per second ({}).",
+            "{} kept {wanted} up to {} requests per second ({}).",
             sweep.contender,
             words::figure(rate.point_estimate),
             interval(&rate)
         )),
         (None, (never, blocks)) if never > 0 => Some(format!(
-            "In {never} of {} {} did not give {wanted} with any number of users.",
+            "In {never} of {}, {} did not keep {wanted} with any number of users.",
             words::several(blocks, "block"),
             sweep.contender,
         )),
@@ -178,18 +178,18 @@ fn shared_machine(experiment: &Experiment) -> Option<String> {
     let unknown = if elsewhere.is_empty() {
         String::new()
     } else {
-        format!("; where {} ran is not known", words::list(&elsewhere))
+        format!("; the machine of {} is not known", words::list(&elsewhere))
     };
     if let Some(cores) = &experiment.plan.cores {
         return Some(format!(
-            "The load generator had the cores {} of this machine, and {} the cores {}{unknown}.",
+            "The load generator ran on the cores {} of this machine, and {} on the cores {}{unknown}.",
             cores.generator,
             words::list(&here),
             cores.contenders
         ));
     }
     Some(format!(
-        "The load generator shared one machine ({} cores) with {}, so each figure includes their competition for it{unknown}.",
+        "The load generator shared one machine ({} cores) with {}, so they competed for its processor time in every figure{unknown}.",
         experiment.machine.cores,
         words::list(&here)
     ))

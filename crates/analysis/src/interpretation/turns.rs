@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::Case;
+use super::case::Case;
 use super::evidence::about_percent;
-use crate::comparison::{Metric, seed_of};
-use crate::statistics::{Drift, TurnFigure};
+use crate::statistics::{Drift, TurnFigure, seed_of};
 use crate::turn::is_voided;
 use crate::words;
 use bakeoff_record::experiment::{Run, RunLoad};
+use bakeoff_record::metric::Metric;
 
 /// The p below which an effect of a turn's place is pointed out.
 pub(super) const DRIFT_P: f64 = 0.01;
@@ -17,9 +17,10 @@ pub(super) const DRIFT_P: f64 = 0.01;
 pub(super) fn failed(case: &Case<'_>) -> Vec<String> {
     // The baseline's second turns are turns of the baseline too.
     let results = case.analysis.results.iter();
-    let faulty = results.filter(|result| !result.turns.failed.is_empty());
+    let faulty = results.filter(|result| !result.measured().turns.failed.is_empty());
     let sentences = faulty.map(|result| {
         let blocks: Vec<String> = result
+            .measured()
             .turns
             .failed
             .iter()
@@ -27,11 +28,11 @@ pub(super) fn failed(case: &Case<'_>) -> Vec<String> {
             .collect();
         format!(
             "{} of {} of {} failed (block {}): {}.",
-            result.turns.failed.len(),
-            words::several(result.turns.begun as usize, "turn"),
-            result.contender.name,
+            result.measured().turns.failed.len(),
+            words::several(result.measured().turns.begun as usize, "turn"),
+            result.name(),
             words::list(&blocks),
-            result.turns.failures_in_words(),
+            result.measured().turns.failures_in_words(),
         )
     });
     sentences.collect()
@@ -50,7 +51,7 @@ pub(super) fn voided(case: &Case<'_>) -> Vec<String> {
         ("were", "s")
     };
     vec![format!(
-        "Block{is_one} {} {are} disturbed and not judged: in block {}, while {} was measured, {}.",
+        "Block{is_one} {} {are} disturbed and left out of the verdict: in block {}, while {} was measured, {}.",
         words::list(&blocks),
         first.block,
         first.contender,
@@ -60,7 +61,7 @@ pub(super) fn voided(case: &Case<'_>) -> Vec<String> {
 
 /// Figures that depend on a turn's place in its block, or on the block.
 pub(super) fn drift(case: &Case<'_>) -> Vec<String> {
-    let metric = Metric::from(case.plan().primary);
+    let metric = case.plan().primary;
     let turns = turn_figures(case, metric);
     let seed = seed_of(case.plan().seed, "all contenders", "drift");
     let Some(drift) = Drift::of(&turns, seed) else {
@@ -69,8 +70,8 @@ pub(super) fn drift(case: &Case<'_>) -> Vec<String> {
     let mut sentences = Vec::new();
     if drift.position_p < DRIFT_P {
         sentences.push(format!(
-            "The {} changes with a turn's position within a block: by {} from the first to the last (p {}). Every contender takes every \
-             position about equally often, so that this makes intervals wider and favours nobody.",
+            "The {} changes with a turn's position within a block: by {} from the first to the last (p {}). Each contender takes each \
+             position about equally often, so this widens the confidence intervals and favours no contender.",
             metric.name(),
             about_percent(drift.position_ratio - 1.0),
             words::probability(drift.position_p),
@@ -79,7 +80,7 @@ pub(super) fn drift(case: &Case<'_>) -> Vec<String> {
     if drift.trend_p < DRIFT_P {
         sentences.push(format!(
             "The {} of all contenders changes from block to block by {} (p {}). The cause is not known. Contenders are \
-             compared within blocks, so that this touches all of them alike.",
+             compared within blocks, so this affects all of them equally.",
             metric.name(),
             about_percent(drift.trend_ratio_per_block - 1.0),
             words::probability(drift.trend_p),

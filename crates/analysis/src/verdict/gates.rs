@@ -3,40 +3,27 @@
 //! Each gate is read once for each contender. The verdict takes the first reading beyond its limit, and the table of a
 //! report prints all of them. Where figures differ from turn to turn, the worst turn counts.
 
+use bakeoff_record::metric::Metric;
 use bakeoff_record::times::TimeKind;
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::obstacle::Reason;
-use crate::analysis::{ContenderResult, Noise};
+use super::limits::{
+    FEWEST_ROUNDS, MOST_GENERATOR_CPU_RATIO, MOST_NOT_SENT_RATIO, MOST_OF_FLOOR_RATIO,
+    MOST_OFF_LITTLES_LAW_RATIO, lag_limit,
+};
+use super::obstacle::{Obstacle, Reason};
+use crate::compared::Compared;
+use crate::measured::Measured;
+use crate::noise::Noise;
 use crate::turn::{
     MOST_FAILURES_RATIO, MOST_NEIGHBOURS_RATIO, MOST_STALLED_RATIO, MOST_STEAL_RATIO,
-    MOST_WAKE_UP_DELAY, local_failures, stalled_ratio,
+    MOST_WAKE_UP_DELAY, generator_failures, stalled_ratio,
 };
 use crate::words;
-use bakeoff_record::experiment::{Agreement, Experiment, Floor, Plan, PrimaryMetric, Run, RunLoad};
+use bakeoff_record::experiment::{Agreement, Experiment, Floor, Plan, Run, RunLoad};
 use bakeoff_record::run::{Arrivals, GeneratorUse};
 use bakeoff_record::summary::Summary;
 use bakeoff_record::times::Times;
-
-/// The share of its cores above which the generator is taken for the limit (k6's documentation has the same 80 %).
-pub const MOST_GENERATOR_CPU_RATIO: f64 = 0.8;
-
-/// The share of what the generator makes of a server that does nothing, above which it is taken for the limit.
-pub(super) const MOST_OF_FLOOR_RATIO: f64 = 0.8;
-
-/// Largest relative difference, in any turn, between the users and the users that rate and response time amount to (Little's law).
-pub(super) const MOST_OFF_LITTLES_LAW_RATIO: f64 = 0.05;
-
-/// The share of planned arrivals that may go unsent.
-pub const MOST_NOT_SENT_RATIO: f64 = 0.01;
-
-/// Tasks of the measured period that every user has to finish before rates are compared.
-///
-/// With rates from the time between completions, five rounds keep the error of a turn below 1 % for servers with fixed,
-/// random and batched service times, where a count in a window of 5 s is off by up to 11 %
-/// (`verdict/rounds.rs` has the simulation).
-pub const FEWEST_ROUNDS: NonZeroU32 = NonZeroU32::new(5).expect("five is not zero");
 
 /// A gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +82,7 @@ impl Gate {
             Self::Connections => "Connections that could not be opened",
             Self::NotSent => "Arrivals that were not sent",
             Self::Rounds => "Tasks of the slowest user, shortest turn",
-            Self::Stalls => "Generator stood still, worst turn",
+            Self::Stalls => "Generator stalled, worst turn",
             Self::Neighbours => "Other processes' processor time, worst turn",
             Self::Steal => "Other virtual machines' processor time, worst turn",
             Self::Lag => "Sent late (p99), worst turn",
@@ -103,7 +90,7 @@ impl Gate {
             Self::Floor => "Rate over the generator's own limit",
             Self::LittlesLaw => "Users by Little's law, worst turn",
             Self::Answers => "Answers other than the baseline's",
-            Self::Noise => "Noise: the baseline from itself",
+            Self::Noise => "Noise: difference of the baseline from itself",
             Self::Settled => "Turns that did not settle",
             Self::Pressure => "Time in which a process waited for a processor, worst turn",
         }
@@ -116,7 +103,7 @@ impl Gate {
             Self::FailedTurns | Self::Connections => "none".to_owned(),
             Self::Failures => format!("{}, or the turn fails", words::percent(MOST_FAILURES_RATIO)),
             Self::NotSent => words::percent(MOST_NOT_SENT_RATIO),
-            Self::Rounds if plan.primary == PrimaryMetric::RequestsPerSecond => {
+            Self::Rounds if plan.primary == Metric::SuccessesPerSecond => {
                 format!("at least {FEWEST_ROUNDS}")
             }
             Self::Rounds => "none, as the verdict is not by the rate".to_owned(),
@@ -148,20 +135,47 @@ impl Gate {
                 format!("none, as the {} users pause", plan.users)
             }
             Self::LittlesLaw => format!(
-                "{} around {} users",
+                "within {} of {} users",
                 words::percent(MOST_OFF_LITTLES_LAW_RATIO),
                 plan.users
             ),
             Self::Answers => words::percent(plan.other_answers_ratio),
-            Self::Noise => format!("{}, beyond doubt", words::percent(plan.same_ratio)),
-            Self::Settled => "none, but they are named".to_owned(),
-            Self::Pressure => "none, for information".to_owned(),
+            Self::Noise => format!(
+                "{}, with the whole confidence interval",
+                words::percent(plan.same_ratio)
+            ),
+            Self::Settled | Self::Pressure => "none, for information".to_owned(),
         }
     }
 }
 
 fn void_beyond(ratio: f64) -> String {
     format!("{}, or the block is void", words::percent(ratio))
+}
+
+/// Contender whose gates were read.
+pub(crate) struct Gated {
+    pub(crate) compared: Compared,
+    /// One reading for each gate, in the order in which the verdict looks at them.
+    pub(crate) gates: Vec<Reading>,
+}
+
+impl Gated {
+    /// First gate that is beyond its limit; `None` if all are within.
+    pub(crate) fn obstacle(&self) -> Option<Obstacle> {
+        Obstacle::of(self.compared.name(), &self.gates)
+    }
+}
+
+impl Obstacle {
+    /// First of `gates` that is beyond its limit, for `contender`; `None` if all are within.
+    pub(crate) fn of(contender: &str, gates: &[Reading]) -> Option<Self> {
+        let reason = gates.iter().find_map(|gate| gate.beyond.clone());
+        Some(Self {
+            contender: contender.to_owned(),
+            reason: reason?,
+        })
+    }
 }
 
 /// What gates are read from.
@@ -177,16 +191,17 @@ pub(crate) struct Gates<'a> {
 
 impl Gates<'_> {
     /// One reading for each gate, in the order in which the verdict looks at them.
-    pub(crate) fn read(&self, result: &ContenderResult) -> Vec<Reading> {
+    pub(crate) fn read(&self, compared: Compared) -> Gated {
+        let result = &compared.measured;
         let (experiment, plan) = (self.experiment, &self.experiment.plan);
         let under_users = self.load == RunLoad::Users;
         let floor = experiment.floor.filter(|_| under_users);
-        vec![
+        let gates = vec![
             self.connections(result),
             self.not_sent(result),
             failed_turns(result),
             self.failures(),
-            self.rounds(plan.primary == PrimaryMetric::RequestsPerSecond && under_users),
+            self.rounds(plan.primary == Metric::SuccessesPerSecond && under_users),
             self.lag(),
             self.generator(),
             self.share(Gate::Stalls, stalled_ratio),
@@ -198,7 +213,8 @@ impl Gates<'_> {
             self.noise(result, plan),
             settled(result),
             self.share(Gate::Pressure, |run| run.generator?.pressure_ratio),
-        ]
+        ];
+        Gated { compared, gates }
     }
 
     /// The worst turn's share, of all turns; what is beyond a limit voids a block and forbids nothing by itself.
@@ -211,8 +227,8 @@ impl Gates<'_> {
         }
     }
 
-    fn connections(&self, result: &ContenderResult) -> Reading {
-        let failures = local_failures(&result.summary);
+    fn connections(&self, result: &Measured) -> Reading {
+        let failures = generator_failures(&result.summary);
         Reading {
             gate: Gate::Connections,
             value: (!self.runs.is_empty()).then(|| words::count(failures)),
@@ -220,7 +236,7 @@ impl Gates<'_> {
         }
     }
 
-    fn not_sent(&self, result: &ContenderResult) -> Reading {
+    fn not_sent(&self, result: &Measured) -> Reading {
         // Under users, the table shows the worst of the rates at which requests arrived.
         let arrivals = match self.load {
             RunLoad::Arrivals { .. } => result.summary.arrivals.map(Arrivals::not_sent_ratio),
@@ -236,9 +252,9 @@ impl Gates<'_> {
         }
     }
 
-    fn not_sent_at_any_rate(&self, result: &ContenderResult) -> Option<f64> {
+    fn not_sent_at_any_rate(&self, result: &Measured) -> Option<f64> {
         let runs = self.experiment.runs.iter();
-        let of_contender = runs.filter(|run| run.contender == result.contender.name);
+        let of_contender = runs.filter(|run| run.contender == result.name());
         let ratios =
             of_contender.filter_map(|run| Some(run.measurement.arrivals?.not_sent_ratio()));
         ratios.reduce(f64::max)
@@ -319,8 +335,8 @@ impl Gates<'_> {
         }
     }
 
-    fn noise(&self, result: &ContenderResult, plan: &Plan) -> Reading {
-        let is_control = plan.control.as_ref() == Some(&result.contender.name);
+    fn noise(&self, result: &Measured, plan: &Plan) -> Reading {
+        let is_control = plan.control.as_deref() == Some(result.name());
         let noise = self.noise.filter(|_| is_control);
         let beyond = noise.filter(|noise| noise.is_beyond(plan.same_ratio));
         Reading {
@@ -357,7 +373,7 @@ fn implied_users(run: &Run) -> Option<f64> {
     Some(rate * in_flight.as_secs_f64() / requests as f64)
 }
 
-fn failed_turns(result: &ContenderResult) -> Reading {
+fn failed_turns(result: &Measured) -> Reading {
     let (failed, begun) = (result.turns.failed.len(), result.turns.begun);
     Reading {
         gate: Gate::FailedTurns,
@@ -370,7 +386,7 @@ fn failed_turns(result: &ContenderResult) -> Reading {
     }
 }
 
-fn near_floor(result: &ContenderResult, floor: Option<Floor>) -> Reading {
+fn near_floor(result: &Measured, floor: Option<Floor>) -> Reading {
     let rate = result.summary.total.requests_per_second();
     let over = |floor: Floor| Some((rate? / floor.requests_per_second, floor));
     let reading = floor.and_then(over);
@@ -384,7 +400,7 @@ fn near_floor(result: &ContenderResult, floor: Option<Floor>) -> Reading {
     }
 }
 
-fn answers(result: &ContenderResult, plan: &Plan) -> Reading {
+fn answers(result: &Measured, plan: &Plan) -> Reading {
     let agreement = result.agreement.as_ref();
     let differing_ratio = agreement.map(Agreement::differing_ratio);
     let beyond = differing_ratio.filter(|ratio| *ratio > plan.other_answers_ratio);
@@ -399,16 +415,11 @@ fn answers(result: &ContenderResult, plan: &Plan) -> Reading {
     }
 }
 
-fn settled(result: &ContenderResult) -> Reading {
+fn settled(result: &Measured) -> Reading {
     let (never, turns) = result.unsettled;
     Reading {
         gate: Gate::Settled,
         value: (turns > 0).then(|| format!("{never} of {turns}")),
         beyond: None,
     }
-}
-
-/// How late the generator may send: 1 ms or 5 % of the median response time, whichever is more.
-pub(crate) fn lag_limit(median: Duration) -> Duration {
-    Duration::from_millis(1).max(median / 20)
 }

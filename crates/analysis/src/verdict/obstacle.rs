@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::gates::{
+use super::limits::{
     FEWEST_ROUNDS, MOST_GENERATOR_CPU_RATIO, MOST_OF_FLOOR_RATIO, MOST_OFF_LITTLES_LAW_RATIO,
 };
 use crate::statistics::ConfidenceInterval;
@@ -104,12 +104,12 @@ impl std::fmt::Display for Obstacle {
         match &self.reason {
             Reason::FailedTurns { failed, begun, how } => write!(
                 f,
-                "{failed} of {} of {name} failed: {how}; a contender with failed turns is not compared by its speed",
+                "{failed} of {} of {name} failed: {how}; the speed of a contender with failed turns is not compared",
                 words::several(*begun as usize, "turn"),
             ),
             Reason::Disturbed { voided, blocks, by } => write!(
                 f,
-                "{voided} of {} were disturbed, and too few are left: {} in the first of them; measure when the machine is quiet",
+                "{voided} of {} were disturbed, and too few are left: in the first of them, {}; measure when the machine is quiet",
                 words::several(*blocks, "block"),
                 by.in_words(),
             ),
@@ -130,7 +130,7 @@ impl std::fmt::Display for Obstacle {
                 limit_ratio,
             } => write!(
                 f,
-                "{name} answered {} of the sampled requests otherwise than the baseline, and {} is allowed: \
+                "{name} answered {} of the sampled requests differently from the baseline, and {} is allowed: \
                  it does not do the same work",
                 words::percent(*differing_ratio),
                 words::percent(*limit_ratio),
@@ -140,8 +140,8 @@ impl std::fmt::Display for Obstacle {
                 implied_users,
             } => write!(
                 f,
-                "the figures of {name} contradict each other: by Little's law its rate and response times amount to {} users in \
-                 one turn, there were {users}, and {} is tolerated; the load generator may have been too slow",
+                "the figures of {name} contradict each other: by Little's law, its throughput and response times correspond to {} users \
+                 in one turn, but there were {users}, and {} is tolerated; the load generator may have been too slow",
                 words::figure(*implied_users),
                 words::percent(MOST_OFF_LITTLES_LAW_RATIO),
             ),
@@ -151,8 +151,8 @@ impl std::fmt::Display for Obstacle {
                 interval,
             } => write!(
                 f,
-                "{baseline} against itself, measured a second time in every block, gave {} ({} to {}) in place of 1: \
-                 something else on this machine decided the figures; find out what, or measure on a quieter one",
+                "{baseline} ran twice in every block and differed from itself: the ratio is {} ({} to {}) in place of 1; \
+                 something else on this machine changed the figures; find the cause, or measure on a quieter machine",
                 words::figure(*ratio),
                 words::figure(interval.low),
                 words::figure(interval.high),
@@ -176,7 +176,7 @@ impl Obstacle {
             ),
             Reason::GeneratorBusy { cpu_ratio } => write!(
                 f,
-                "the load generator was the limit: while loading {name}, it took {} of the processor time of its cores, and {} is \
+                "the load generator was the limit: while loading {name}, it used {} of the processor time of its cores, and {} is \
                  tolerated; give it more cores, or use fewer users",
                 words::percent(*cpu_ratio),
                 words::percent(MOST_GENERATOR_CPU_RATIO),
@@ -189,14 +189,14 @@ impl Obstacle {
             ),
             Reason::NotSent { not_sent_ratio } => write!(
                 f,
-                "{} of the arrivals for {name} were not sent, since it left so many requests unanswered that no more were allowed \
-                 in flight: it cannot keep up with this rate; offer less",
+                "{} of the planned requests to {name} were not sent, since the limit of requests in flight was reached: \
+                 it cannot keep up with this rate; use a lower one",
                 words::percent(*not_sent_ratio),
             ),
             Reason::NearFloor { floor_per_second } => write!(
                 f,
-                "the load generator was the limit: it makes {} requests per second on a server that does nothing, and {name} came \
-                 to more than {} of that; give it more cores, or more work per request",
+                "the load generator was the limit: it makes {} requests per second on a server that does nothing, and {name} \
+                 reached more than {} of that; give it more cores, or more work per request",
                 words::figure(*floor_per_second),
                 words::percent(MOST_OF_FLOOR_RATIO),
             ),

@@ -10,7 +10,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use super::*;
 use crate::analysis::Analysis;
-use bakeoff_record::experiment::{Experiment, PrimaryMetric};
+use bakeoff_record::experiment::Experiment;
 use bakeoff_record::fixture;
 
 /// As many as the default experiment has: all resamples of ten blocks are fourteen times as many.
@@ -79,7 +79,7 @@ fn intervals_cover_the_truth_and_verdicts_are_right() {
         for _ in 0..125 {
             let analysis = Analysis::of(&experiment(ratio, &mut random));
             let new = &analysis.results[0];
-            let estimate = new.comparison(Metric::RequestsPerSecond).unwrap().estimate;
+            let estimate = new.comparison(Metric::SuccessesPerSecond).unwrap().estimate;
             let interval = estimate.unwrap().confidence_interval.unwrap();
             covered += u32::from((interval.low..=interval.high).contains(&ratio));
             match ratio {
@@ -111,8 +111,8 @@ fn equal_medians_with_different_tails_are_told_apart_by_the_tail_alone() {
         (0..20).for_each(|_| times.record(tail));
     }
     for (primary, expected) in [
-        (PrimaryMetric::MedianResponseTime, Verdict::Same),
-        (PrimaryMetric::P99ResponseTime, Verdict::Worse),
+        (Metric::MEDIAN_RESPONSE_TIME, Verdict::Same),
+        (Metric::P99_RESPONSE_TIME, Verdict::Worse),
     ] {
         experiment.plan.primary = primary;
         assert_eq!(Analysis::of(&experiment).results[0].verdict, expected);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::analysis::Analysis;
 use crate::turn::{Disturbance, TurnFailure};
-use bakeoff_record::experiment::{Experiment, PrimaryMetric, Problem, Run, RunLoad};
+use bakeoff_record::experiment::{Experiment, Problem, Run, RunLoad};
 use bakeoff_record::fixture;
 use bakeoff_record::run::GeneratorUse;
 
@@ -71,7 +71,7 @@ fn disturbed_blocks_are_void_and_the_rest_is_judged() {
         let analysis = Analysis::of(&experiment);
         assert_eq!(analysis.voided[0].by, expected);
         assert_eq!((analysis.voided[0].block, analysis.voided.len()), (3, 1));
-        assert_eq!(analysis.results[0].blocks, [1, 2, 4, 5, 6, 7, 8]);
+        assert_eq!(analysis.results[0].measured().blocks, [1, 2, 4, 5, 6, 7, 8]);
         assert_eq!(analysis.results[0].verdict, Verdict::Same);
     }
 }
@@ -90,8 +90,8 @@ fn too_few_undisturbed_blocks_are_not_judged() {
     };
     assert_eq!(
         obstacle.to_string(),
-        "3 of 8 blocks were disturbed, and too few are left: other processes took 30 % of the machine's processor time in the \
-         first of them; measure when the machine is quiet"
+        "3 of 8 blocks were disturbed, and too few are left: in the first of them, other processes took 30 % of the machine's \
+         processor time; measure when the machine is quiet"
     );
 }
 
@@ -120,7 +120,7 @@ fn an_experiment_with_nothing_but_disturbed_blocks_is_not_judged() {
         "{obstacle}"
     );
     // The figures are shown all the same.
-    assert_eq!(analysis.results[0].blocks.len(), 8);
+    assert_eq!(analysis.results[0].measured().blocks.len(), 8);
 }
 
 /// An experiment of so many blocks in which the contender is twice as fast as the baseline.
@@ -173,7 +173,7 @@ fn a_crash_is_a_failed_turn_with_and_without_a_run() {
         ..experiment.problems[0].clone()
     });
     let analysis = Analysis::of(&experiment);
-    let turns = &analysis.results[0].turns;
+    let turns = &analysis.results[0].measured().turns;
     assert_eq!(turns.begun, 9);
     let blocks: Vec<u32> = turns.failed.iter().map(|failed| failed.block).collect();
     assert_eq!(blocks, [2, 5, 7]);
@@ -201,7 +201,7 @@ fn users_left_without_an_answer_are_not_diluted_by_fast_answers() {
         (0..10).for_each(|_| ages.record(Duration::from_secs(1)));
     }
     let analysis = Analysis::of(&experiment);
-    let how = &analysis.results[0].turns.failed[0].how;
+    let how = &analysis.results[0].measured().turns.failed[0].how;
     assert!(
         matches!(how, TurnFailure::Time { lost_ratio } if (lost_ratio - 1.0 / 7.0).abs() < 1e-9),
         "{how:?}"
@@ -244,6 +244,6 @@ fn a_rate_of_too_few_rounds_is_refused_with_how_long_it_takes() {
     let expected = Reason::TooFewRounds { rounds: 4, turn };
     assert_eq!(obstacle.reason, expected);
     // Response times do not depend on how many of them fit into a turn.
-    experiment.plan.primary = PrimaryMetric::P95ResponseTime;
+    experiment.plan.primary = Metric::P95_RESPONSE_TIME;
     assert_eq!(verdict(&experiment), Verdict::Better);
 }

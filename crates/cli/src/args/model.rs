@@ -21,7 +21,7 @@ pub(crate) struct ModelArgs {
     /// Precision of linear layers, for safetensors: int8, bf16 where the CPU has it, or f32 [default: int8]
     #[arg(long, env = "BAKEOFF_DTYPE", value_name = "DTYPE")]
     pub(crate) dtype: Option<Dtype>,
-    /// Instructions, for safetensors: avx512-bf16, avx512, avx-vnni, avx2, neon-dotprod or portable [default: the best that the CPU has]
+    /// Instructions, for safetensors: avx512-bf16, avx512, avx512-bw, avx-vnni, avx2, neon-dotprod, neon or portable [default: the best that the CPU has]
     #[arg(long, env = "BAKEOFF_ISA", value_name = "ISA")]
     pub(crate) isa: Option<Isa>,
 }

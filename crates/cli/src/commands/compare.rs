@@ -12,6 +12,7 @@ use bakeoff_report::terminal::Terminal;
 
 use crate::args::CompareArgs;
 use crate::exit::{Exit, hinted};
+use crate::files::all;
 use crate::output::{data, say};
 use crate::progress::{Progress, Steps};
 use crate::signals::stop_token;
@@ -146,11 +147,11 @@ fn check_blocks(file: &ExperimentFile, args: &CompareArgs) -> anyhow::Result<()>
 /// Writes every form of the report, the record first, and then says what came of it.
 fn show_report(experiment: &Experiment, args: &CompareArgs) -> anyhow::Result<()> {
     let written = files::write_all(args, experiment);
-    data(&bakeoff_report::terminal::render_experiment(
+    let shown = data(&bakeoff_report::terminal::render_experiment(
         experiment,
         terminal(&io::stdout()),
-    ))?;
-    written
+    ));
+    all([written, shown])
 }
 
 /// What `stream` can show: its width, and colours where it is a terminal and `NO_COLOR` does not forbid them.

@@ -15,11 +15,11 @@ use crate::output::say;
 /// A history that was asked for must open; without the usual one a load can still run.
 pub(crate) fn open(store: Option<&Path>) -> anyhow::Result<Option<History>> {
     if let Some(path) = store {
-        let hint = "choose another file with --store";
         let opened = History::open(path);
-        return opened
-            .map(|history| Some(tell(history)))
-            .map_err(|error| hinted(Exit::Environment, error, hint));
+        return opened.map(|history| Some(tell(history))).map_err(|error| {
+            let hint = hint(&error);
+            hinted(Exit::Environment, error, hint)
+        });
     }
     let Some(path) = usual_path() else {
         say(
@@ -39,6 +39,19 @@ pub(crate) fn open(store: Option<&Path>) -> anyhow::Result<Option<History>> {
             ));
             Ok(None)
         }
+    }
+}
+
+/// The way out where a history cannot be used.
+pub(crate) fn hint(error: &HistoryError) -> &'static str {
+    match error {
+        HistoryError::ReadOnly { .. } => {
+            "make the file and its folder writable, or name another file with --store"
+        }
+        HistoryError::Older { .. } => {
+            "make the file and its folder writable, or copy the file and name the copy with --store"
+        }
+        _ => "name another file with --store",
     }
 }
 

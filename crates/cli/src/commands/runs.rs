@@ -13,7 +13,7 @@ use super::compare::terminal;
 use super::history;
 use crate::args::{RunsArgs, RunsCommand};
 use crate::exit::{Exit, hinted};
-use crate::files::write;
+use crate::files::{all, write};
 use crate::output::{data, say};
 
 /// Does what is asked for with the runs of the history.
@@ -34,7 +34,10 @@ pub(crate) fn run(args: &RunsArgs) -> anyhow::Result<Exit> {
             let runs = read_all(files, name.as_deref())?;
             Runs(store.history()?).import(files, &runs)
         }
-        RunsCommand::Rm { runs } => store.open()?.remove(runs),
+        RunsCommand::Rm { runs } => {
+            store.check_found()?;
+            Runs(store.history()?).remove(runs)
+        }
     }?;
     Ok(Exit::Done)
 }
@@ -74,16 +77,22 @@ impl Store {
         data(&bakeoff_report::runs::list(&runs, terminal(&io::stdout())))
     }
 
-    /// The runs that are there; none are made where there is no history.
+    /// The runs that are there, to be read; none are made where there is no history.
     fn open(&self) -> anyhow::Result<Runs> {
+        self.check_found()?;
+        History::open_to_read(&self.path).map(Runs).map_err(told)
+    }
+
+    fn check_found(&self) -> anyhow::Result<()> {
         if !self.path.exists() {
             let what = anyhow!("there is no history {}", self.path.display());
             let hint = "`bakeoff swarm` makes one; name another file with --store";
             return Err(hinted(Exit::Usage, what, hint));
         }
-        self.history().map(Runs)
+        Ok(())
     }
 
+    /// The runs to be added to or deleted from.
     fn history(&self) -> anyhow::Result<History> {
         History::open(&self.path).map_err(told)
     }
@@ -121,15 +130,16 @@ impl Runs {
             &runs,
             terminal(&io::stdout()),
         ))?;
-        if let Some(path) = html {
-            write(path, &bakeoff_report::runs::compare_html(&runs))?;
+        let one = |path: Option<&Path>, render: fn(&[(StoredRun, Detail)]) -> String| {
+            let Some(path) = path else { return Ok(()) };
+            write(path, render(&runs))?;
             say(&format!("wrote {}", path.display()));
-        }
-        if let Some(path) = markdown {
-            write(path, &bakeoff_report::runs::compare_markdown(&runs))?;
-            say(&format!("wrote {}", path.display()));
-        }
-        Ok(())
+            Ok(())
+        };
+        all([
+            one(html, bakeoff_report::runs::compare_html),
+            one(markdown, bakeoff_report::runs::compare_markdown),
+        ])
     }
 
     fn export(&self, run: i64, file: Option<&Path>) -> anyhow::Result<()> {
@@ -257,6 +267,9 @@ fn told(error: HistoryError) -> anyhow::Error {
         HistoryError::Damaged { .. } => {
             hinted(Exit::Environment, error, "`bakeoff runs rm` deletes it")
         }
-        _ => hinted(Exit::Environment, error, "name another file with --store"),
+        error => {
+            let hint = history::hint(&error);
+            hinted(Exit::Environment, error, hint)
+        }
     }
 }

@@ -19,6 +19,7 @@ use crate::args::SwarmArgs;
 use crate::commands::compare::terminal;
 use crate::commands::history;
 use crate::exit::{Exit, hinted};
+use crate::files::all;
 use crate::output::{data, say};
 use crate::signals::stopping;
 
@@ -73,7 +74,7 @@ pub(crate) fn run(args: &SwarmArgs) -> anyhow::Result<Exit> {
     };
     let outcomes = scenario.threshold_outcomes(&test.measurement);
     show(args, &test)?;
-    files::write_all(args, &test, &outcomes).and(written)?;
+    all([files::write_all(args, &test, &outcomes), written])?;
     let untold = scenario.failures_without_threshold(&test.measurement);
     let failed = Exit::of_failures(untold, args.exit_code_on_error);
     Ok(judge(

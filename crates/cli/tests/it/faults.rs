@@ -1,6 +1,7 @@
 //! What goes wrong with a whole experiment, from outside.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -38,6 +39,75 @@ fn a_full_disk_takes_one_report_and_no_other() {
     );
     full.expect(3, &["cannot write /dev/full"]);
     assert_eq!(record(folder.path())["runs"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn every_file_that_a_full_disk_takes_is_named() {
+    let folder = experiment(NATIVE);
+    let at = |path: &str| folder.path().join(path);
+    fs::create_dir(at("svg")).unwrap();
+    let full = ["full.json", "full.csv", "full.xml", "svg/percentiles.svg"];
+    for path in full {
+        symlink("/dev/full", at(path)).unwrap();
+    }
+    fs::write(at("file"), "").unwrap();
+    let mut args = vec!["compare", "--blocks", "1"];
+    args.extend([
+        "--json",
+        "full.json",
+        "--csv",
+        "full.csv",
+        "--junit",
+        "full.xml",
+    ]);
+    args.extend(["--svg", "svg", "--png", "file", "--markdown", "whole.md"]);
+    let ended = run(folder.path(), &args);
+    ended.expect(3, &["cannot write file: "]);
+    for path in full {
+        let named = format!("cannot write {path}: No space left on device");
+        assert_eq!(ended.stderr.matches(&named).count(), 1, "{ended:#?}");
+    }
+    for whole in ["whole.md", "report.html"] {
+        assert!(fs::metadata(at(whole)).unwrap().len() > 0, "{ended:#?}");
+    }
+    let pictures = fs::read_dir(at("svg")).unwrap().map(Result::unwrap);
+    let pictures = pictures.filter(|entry| entry.file_type().unwrap().is_file());
+    assert!(pictures.count() > 1, "{ended:#?}");
+    assert_eq!(
+        ended.stderr.matches("cannot write ").count(),
+        5,
+        "{ended:#?}"
+    );
+}
+
+#[test]
+fn every_file_of_a_load_that_a_full_disk_takes_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenario = "[load]\nusers = 1\nrun_time = \"1s\"\n[[task]]\npath = \"/health\"\n";
+    fs::write(folder.path().join("s.toml"), scenario).unwrap();
+    let full = [
+        "full.json",
+        "full.html",
+        "c_stats.csv",
+        "c_failures.csv",
+        "c_stats_history.csv",
+    ];
+    for path in full {
+        symlink("/dev/full", folder.path().join(path)).unwrap();
+    }
+    let server = Server::start(&["serve", "--port", "0", "--threads", "1"]);
+    let host = server.url();
+    let mut args = vec!["swarm", "--headless", "-q", "-f", "s.toml", "-H", &host];
+    args.extend(["--record", "full.json", "--html", "full.html", "--csv", "c"]);
+    args.extend(["--markdown", "whole.md"]);
+    let ended = run(folder.path(), &args);
+    ended.expect(3, &[]);
+    for path in full {
+        let named = format!("cannot write {path}: No space left on device");
+        assert_eq!(ended.stderr.matches(&named).count(), 1, "{ended:#?}");
+    }
+    assert!(folder.path().join("whole.md").exists());
+    assert!(folder.path().join("c_exceptions.csv").exists());
 }
 
 /// A control group that may use so much of a core, until it is dropped.

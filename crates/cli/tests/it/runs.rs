@@ -1,11 +1,13 @@
 //! `bakeoff runs`.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::bakeoff::{Ended, Server, assert_schema, run};
+use crate::bakeoff::{Ended, Server, assert_schema, available, bakeoff, run};
 
 const SCENARIO: &str = "name = \"shop\"\n[load]\nusers = 2\nspawn_rate = 100\nrun_time = \"1s\"\nwait_time = \"10ms\"\n[[task]]\nname = \"/health\"\npath = \"/health\"\n";
 
@@ -178,4 +180,73 @@ fn files_of_other_programs_are_imported_as_coarse_and_compared() {
     .unwrap();
     runs("import bad.txt").expect(2, &["cannot import bad.txt", "wrk text", "requests in"]);
     says("list", &["5 runs"]);
+}
+
+/// Runs `bakeoff runs` in `folder`, bound by permissions even where the tests run as root.
+fn unprivileged(folder: &Path, wish: &str) -> Result<Ended, String> {
+    let mut args = vec!["runs", "--store", "h.sqlite"];
+    args.extend(wish.split(' '));
+    let plain = bakeoff(&args);
+    let mut command = Command::new("setpriv");
+    let capabilities = "-dac_override,-dac_read_search";
+    command
+        .args(["--bounding-set", capabilities, "--inh-caps", capabilities])
+        .arg(plain.get_program())
+        .args(plain.get_args())
+        .envs(
+            plain
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .current_dir(folder);
+    let output = command.output();
+    output.map(Ended::of).map_err(|error| error.to_string())
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_read_only_history_is_read_and_not_changed() {
+    let found = Command::new("setpriv").arg("--version").output();
+    if !available(
+        "setpriv",
+        found.map(|_| ()).map_err(|error| error.to_string()),
+    ) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    copy_samples(folder);
+    let record = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../analysis/tests/fixtures/run-v1.json"
+    );
+    runs_in(folder, &format!("import {record} wrk.txt")).expect(0, &["run 1", "run 2"]);
+    let file = folder.join("h.sqlite");
+    let reading = ["list", "show 1", "compare 1 2", "export 1"];
+    let before = reading.map(|wish| says_in(folder, wish, &[]));
+    let (bytes, files) = (
+        fs::read(&file).unwrap(),
+        fs::read_dir(folder).unwrap().count(),
+    );
+    for (of_file, of_folder) in [(0o444, 0o755), (0o644, 0o555), (0o444, 0o555)] {
+        set_mode(&file, of_file);
+        set_mode(folder, of_folder);
+        let said = reading.map(|wish| unprivileged(folder, wish).unwrap());
+        let refused = ["rm 1", "import wrk.txt"].map(|wish| unprivileged(folder, wish).unwrap());
+        set_mode(folder, 0o755);
+        for (said, before) in said.iter().zip(&before) {
+            said.expect(0, &[]);
+            let words: Vec<_> = said.stdout.split_whitespace().collect();
+            assert_eq!(words.join(" "), *before, "{of_file:o} {of_folder:o}");
+        }
+        for refused in refused {
+            let hint = "hint: make the file and its folder writable";
+            refused.expect(3, &["cannot write to the history h.sqlite", hint]);
+        }
+        assert_eq!(fs::read(&file).unwrap(), bytes);
+        assert_eq!(fs::read_dir(folder).unwrap().count(), files);
+    }
 }

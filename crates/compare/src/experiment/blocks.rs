@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bakeoff_analysis::statistics::fewest_blocks;
-use bakeoff_analysis::{
-    Analysis, ContenderResult, Metric, SweepResult, UnderLoad, Verdict, voided_blocks,
-};
+use bakeoff_analysis::{Analysis, Judged, SweepResult, UnderLoad, Verdict, voided_blocks};
+use bakeoff_record::Metric;
 use bakeoff_record::{Experiment, Plan, RunLoad};
 use tokio_util::sync::CancellationToken;
 
@@ -182,8 +181,8 @@ impl Comparison {
             .results
             .iter()
             .filter(|result| !matches!(result.verdict, Verdict::Baseline | Verdict::Control));
-        let is_known = |result: &ContenderResult| {
-            let estimate = result.comparison(primary.into())?.estimate?;
+        let is_known = |result: &Judged| {
+            let estimate = result.comparison(primary)?.estimate?;
             let interval = estimate.confidence_interval?;
             // Half of its width on the scale of ratios: 1.03 for 3 % to either side.
             Some((interval.high / interval.low).sqrt() - 1.0 <= until_ratio)
@@ -239,8 +238,8 @@ fn lowest_capacity(experiment: &Experiment) -> Option<f64> {
     SweepResult::lowest_knee_per_second(&analysis.sweeps).or_else(|| {
         let rates = analysis
             .contenders()
-            .filter(|result| !result.turns.are_too_many_failed())
-            .filter_map(|result| result.figure(Metric::RequestsPerSecond));
+            .filter(|result| !result.measured().turns.are_too_many_failed())
+            .filter_map(|result| result.measured().figure(Metric::SuccessesPerSecond));
         rates.filter(|rate| *rate > 0.0).reduce(f64::min)
     })
 }

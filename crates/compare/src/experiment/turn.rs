@@ -12,7 +12,8 @@ use bakeoff_load::{
     Arrivals, Control, Enough, LoadConfig, LoadError, MAX_IN_FLIGHT, NotCorrect, Phase, Rate,
     Spacing, Workload,
 };
-use bakeoff_record::{Experiment, PrimaryMetric, Problem, Restart, Run, RunLoad, Usage};
+use bakeoff_record::metric::Metric;
+use bakeoff_record::{Experiment, Problem, Restart, Run, RunLoad, Usage};
 use tokio_util::sync::CancellationToken;
 
 use super::{Comparison, Event, Turn, info};
@@ -198,7 +199,7 @@ impl Comparison {
 
     /// `true` if the measured period goes on until every user has finished enough rounds: where rates are compared.
     fn is_extended(&self, load: RunLoad) -> bool {
-        load == RunLoad::Users && self.file.primary == PrimaryMetric::RequestsPerSecond
+        load == RunLoad::Users && self.file.primary == Metric::SuccessesPerSecond
     }
 
     /// Configuration of a load on a contender that takes about `service_time` for one request.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::beside;
 use super::value::PositiveDuration;
 
 /// No contender is waited for longer, whatever its file says.
@@ -150,7 +151,7 @@ impl RawContender {
             ));
         }
         let launch = match (self.process, self.docker, self.url) {
-            (Some(command), None, None) if !command.is_empty() => Launch::Process(command),
+            (Some(command), None, None) if names_program(&command) => Launch::Process(command),
             (Some(_), None, None) => {
                 return Err(format!("`process` of `{name}` is empty; name a program"));
             }
@@ -166,10 +167,10 @@ impl RawContender {
                 ));
             }
         };
-        if self.version.as_ref().is_some_and(Vec::is_empty) {
+        if !self.version.as_deref().is_none_or(names_program) {
             return Err(format!("`version` of `{name}` is empty; name a program"));
         }
-        if self.setup.iter().any(Vec::is_empty) {
+        if !self.setup.iter().all(|command| names_program(command)) {
             return Err(format!(
                 "`setup` of `{name}` has an empty command; name a program"
             ));
@@ -199,7 +200,11 @@ impl RawContender {
         let directory = folder.join(self.directory.unwrap_or_default());
         Ok(ContenderConfig {
             launch,
-            files: self.files.iter().map(|file| directory.join(file)).collect(),
+            files: self
+                .files
+                .iter()
+                .map(|file| beside(&directory, file))
+                .collect(),
             version: self.version,
             directory,
             has_directory,
@@ -212,6 +217,11 @@ impl RawContender {
             name,
         })
     }
+}
+
+/// `true` if a command has a program to run.
+fn names_program(command: &[String]) -> bool {
+    command.first().is_some_and(|program| !program.is_empty())
 }
 
 /// Checks the path that the contender `name` is asked at; `instead` says what to do where it cannot be.
@@ -239,7 +249,7 @@ impl RawDocker {
         let image = match (self.image, self.build) {
             (Some(image), None) => Image::Named(image),
             (None, Some(context)) => Image::Build {
-                context: folder.join(context),
+                context: beside(folder, &context),
                 dockerfile: self.dockerfile.unwrap_or_else(|| "Dockerfile".into()),
                 copy: self.copy,
             },

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bakeoff_load::parse_duration;
-use bakeoff_record::{PrimaryMetric, Slo};
+use bakeoff_record::{Metric, Slo};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
@@ -36,27 +36,28 @@ impl RawAnswerRule {
     }
 }
 
-#[derive(Default, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum RawMetric {
-    #[default]
-    RequestsPerSecond,
-    #[serde(rename = "response_time.p50")]
-    MedianResponseTime,
-    #[serde(rename = "response_time.p95")]
-    P95ResponseTime,
-    #[serde(rename = "response_time.p99")]
-    P99ResponseTime,
+/// Name of a primary metric, such as `response_time.p95`.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct RawMetric(pub(super) Metric);
+
+impl Default for RawMetric {
+    fn default() -> Self {
+        Self(Metric::SuccessesPerSecond)
+    }
 }
 
-impl From<RawMetric> for PrimaryMetric {
-    fn from(metric: RawMetric) -> Self {
-        match metric {
-            RawMetric::RequestsPerSecond => Self::RequestsPerSecond,
-            RawMetric::MedianResponseTime => Self::MedianResponseTime,
-            RawMetric::P95ResponseTime => Self::P95ResponseTime,
-            RawMetric::P99ResponseTime => Self::P99ResponseTime,
-        }
+impl TryFrom<String> for RawMetric {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Metric::primary_of_key(&text).map(Self).ok_or_else(|| {
+            let keys = Metric::primary().map(|metric| format!("`{}`", metric.key()));
+            format!(
+                "unknown metric `{text}`, expected one of {}",
+                keys.collect::<Vec<_>>().join(", ")
+            )
+        })
     }
 }
 

@@ -40,6 +40,13 @@ fn paths_are_relative_to_the_file_and_defaults_fill_in() {
 }
 
 #[test]
+fn a_scenario_without_a_name_is_shown_as_the_current_folder() {
+    let text = "scenario = \"\"\n[[contender]]\nname = \"a\"\nurl = \"http://x\"\n";
+    let file = ExperimentFile::parse(text, Path::new("bakeoff.toml")).unwrap();
+    assert_eq!(file.scenario, Path::new("."));
+}
+
+#[test]
 fn loads_and_costs_are_read() {
     let head = "restart = \"once\"\nwarm_up = { at_least = \"2s\", at_most = \"20s\" }\nslo = \"p99.9 < 1.5s\"\n\
         sweep = true\nopen = [\"50%\", \"80%\"]\nuntil = \"3%\"\nmax_blocks = 4\nprice_per_core_hour = 0.04\ncores = \"split\"\n";
@@ -148,7 +155,6 @@ fn contenders_must_make_sense() {
             contender("name = \"a\"\nurl = \"http://x\"\nready_timeout = \"soon\""),
             "`soon` is not a time",
         ),
-        (contender("name = \"a\"\nprocess = []"), "is empty"),
         (
             contender("name = \"a\"\nurl = \"http://x\"\nready = \"health\""),
             "must begin with /",
@@ -185,6 +191,23 @@ fn contenders_must_make_sense() {
         ),
     ];
     for (text, expected) in cases {
+        let error = error_of(&text);
+        assert!(error.contains(expected), "{text} gave {error}");
+    }
+}
+
+#[test]
+fn commands_need_a_program() {
+    for (lines, expected) in [
+        ("process = []", "is empty"),
+        ("process = [\"\"]", "is empty"),
+        ("process = [\"x\"]\nsetup = [[\"\"]]", "empty command"),
+        (
+            "process = [\"x\"]\nversion = [\"\"]",
+            "`version` of `a` is empty",
+        ),
+    ] {
+        let text = format!("scenario = \"s.toml\"\n\n[[contender]]\nname = \"a\"\n{lines}\n");
         let error = error_of(&text);
         assert!(error.contains(expected), "{text} gave {error}");
     }

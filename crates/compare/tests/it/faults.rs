@@ -22,7 +22,7 @@ fn slow(delay_ms: u64) -> Script {
 /// goes on on this machine.
 fn other_answers(experiment: &Experiment, name: &str) -> Option<Reason> {
     let results = Analysis::of(experiment).results.into_iter();
-    let mut of_name = results.filter(|result| result.contender.name == name);
+    let mut of_name = results.filter(|result| result.name() == name);
     let gates = of_name.next().unwrap().gates.into_iter();
     let mut answers = gates.filter(|reading| reading.gate == Gate::Answers);
     answers.next().unwrap().beyond

@@ -75,7 +75,10 @@ fn a_contender_that_does_not_settle_is_measured_all_the_same_and_flagged() {
         "blocks = 1\nmeasure = \"300ms\"\nwarm_up = { at_least = \"0s\", at_most = \"1s\" }\n";
     let experiment = run_with(folder.path(), head, &slow("it", 10)).unwrap();
     assert!(!experiment.runs[0].settled);
-    assert_eq!(Analysis::of(&experiment).results[0].unsettled, (1, 1));
+    assert_eq!(
+        Analysis::of(&experiment).results[0].measured().unsettled,
+        (1, 1)
+    );
 }
 
 #[test]
@@ -138,9 +141,10 @@ fn requests_arrive_at_the_same_rates_for_every_contender() {
     let slower = analysis
         .results
         .iter()
-        .find(|result| result.contender.name == "slower");
+        .find(|result| result.name() == "slower");
     let capacity = slower
         .unwrap()
+        .measured()
         .summary
         .total
         .successes_per_second()
@@ -154,8 +158,8 @@ fn requests_arrive_at_the_same_rates_for_every_contender() {
             "{per_second} of {capacity}"
         );
         for result in &at_rate.results {
-            assert_eq!(result.blocks, [1, 2], "{}", result.contender.name);
-            assert!(result.summary.arrivals.is_some());
+            assert_eq!(result.measured().blocks, [1, 2], "{}", result.name());
+            assert!(result.measured().summary.arrivals.is_some());
         }
     }
 }

@@ -10,10 +10,10 @@ use crate::layers::attention::{self, SCORE_ROWS};
 use crate::linear::WIDEST_PANEL;
 use crate::model::Model;
 
-/// What one call works in. Grows to what the largest group took.
+/// Buffers of one call. They grow to the size of the largest group.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    /// Where the sequences of a group start.
+    /// First tokens of the sequences of a group.
     pub(crate) starts: Vec<usize>,
     key_starts: Vec<usize>,
     states: Words,
@@ -28,7 +28,7 @@ pub(crate) struct Scratch {
     pub(crate) helpers: Vec<usize>,
 }
 
-/// What one thread works in.
+/// Buffers of one thread.
 #[derive(Debug, Default)]
 pub(crate) struct MemberWords {
     tile: Words,
@@ -41,16 +41,16 @@ pub(crate) struct MemberWords {
     weights: Words,
 }
 
-/// What one thread works in, while it does.
+/// Buffers of one thread during a pass.
 #[derive(Debug)]
 pub(crate) struct MemberScratch<'a> {
     /// Some columns of a chunk's projections.
     pub(crate) tile: Shared<'a, f32>,
-    /// What attention gives a chunk.
+    /// Output of attention for a chunk.
     pub(crate) context: Shared<'a, f32>,
-    /// What is added to a chunk's states.
+    /// Numbers that are added to a chunk's states.
     pub(crate) change: Shared<'a, f32>,
-    /// What is between the products of a feed-forward layer.
+    /// Numbers between the two products of a feed-forward layer.
     pub(crate) inner: Shared<'a, f32>,
     /// Either of these as words, and what the words mean.
     pub(crate) words: Shared<'a, u32>,
@@ -70,11 +70,11 @@ pub(crate) struct Buffers<'a> {
     pub(crate) keys: [Shared<'a, u32>; 2],
     pub(crate) values: [Shared<'a, u32>; 2],
     pub(crate) logits: [Shared<'a, f32>; 2],
-    /// One a thread, which locks it for the whole pass.
+    /// Buffers of each thread, which locks them for the whole pass.
     pub(crate) members: &'a [Mutex<MemberWords>],
 }
 
-/// How long rows are.
+/// Lengths of rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
     /// Numbers of a state, padded.

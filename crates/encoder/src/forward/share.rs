@@ -1,14 +1,14 @@
-//! Which tokens each thread takes.
+//! Division of the tokens among the threads.
 
 use std::ops::Range;
 
 use crate::model::Shape;
 
-/// How much longer a multiplication of attention takes than one of a linear layer, softmax included.
+/// Time of a multiplication of attention over the time of one of a linear layer, softmax included.
 const ATTENTION_COST: usize = 4;
 
-/// The tokens of the thread `rank` of `size`, so that all have about as much to do: a token of a long sequence has more keys
-/// to attend to. `starts` says where sequences start, and where the last one ends.
+/// Tokens of the thread `rank` of `size`, so that all threads have about the same work: a token of a long sequence has
+/// more keys to attend to. `starts` holds the first token of each sequence and the end of the last one.
 pub(super) fn of(starts: &[usize], rank: usize, size: usize, shape: &Shape) -> Range<usize> {
     let linear = 4 * shape.hidden + 2 * shape.intermediate;
     let cost = |tokens: usize| linear + 2 * ATTENTION_COST * tokens;

@@ -4,19 +4,19 @@ use crate::config::Activation;
 use crate::gemm::Out;
 use crate::simd::Simd;
 
-/// How exact an activation has to be.
+/// Precision of an activation function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exactness {
-    /// To about 1e-7.
+    /// Error of about 1e-7.
     Float,
-    /// To 2e-4, for what is rounded to eight bits or bf16 afterwards: a fiftieth of a step of eight bits.
+    /// Error below 2e-4, for results that are rounded to eight bits or bf16: a fiftieth of a step of eight bits.
     Rounded,
 }
 
 /// Applies `activation` to `rows` rows of `columns` numbers, a multiple of the lanes.
 ///
 /// # Safety
-/// As for [`Simd`]; the numbers are nobody else's.
+/// As for [`Simd`]; no other thread accesses the numbers.
 #[inline(always)]
 pub(crate) unsafe fn activate<S: Simd>(
     (activation, exactness): (Activation, Exactness),
@@ -66,10 +66,10 @@ struct Relu;
 /// `x` times the normal distribution.
 struct Gelu;
 
-/// The same to 1.9e-4.
+/// The error function with an error below 1.9e-4.
 struct RoundedGelu;
 
-/// What [`Gelu`] is nearly, by way of the hyperbolic tangent.
+/// Approximation of [`Gelu`] by the hyperbolic tangent.
 struct GeluTanh;
 
 impl Function for Relu {
@@ -99,7 +99,7 @@ impl Function for RoundedGelu {
     }
 }
 
-/// Where the series ends.
+/// Argument at which the series ends.
 const GELU_END: f32 = 4.0;
 
 /// For `x^13`, `x^11` and so on to `x`.
@@ -161,7 +161,7 @@ impl Function for GeluTanh {
     }
 }
 
-/// Two to the power of `x`, at most 126; what is below -126 counts as -126. To 7.5e-8 of it.
+/// Two to the power of `x`, at most 126; values below -126 count as -126. The relative error is below 7.5e-8.
 ///
 /// # Safety
 /// As for [`Simd`].
@@ -171,7 +171,7 @@ pub(crate) unsafe fn exp2<S: Simd>(x: S::Floats) -> S::Floats {
     unsafe { exp2_by::<S, 6>(x, &EXP2_SERIES) }
 }
 
-/// The same to 7.5e-5 of it, for what is rounded to bf16 afterwards, which is 25 times as coarse.
+/// Two to the power of `x` with a relative error below 7.5e-5, for results that are rounded to bf16, which is 25 times as coarse.
 ///
 /// # Safety
 /// As for [`Simd`].

@@ -81,7 +81,7 @@ macro_rules! with_rows {
 /// Attends with tiles of up to `C` vectors.
 ///
 /// # Safety
-/// As for [`Simd`]; everything is as long as [`Attention`] says, and the places that are written to are nobody else's.
+/// As for [`Simd`]; everything is as long as [`Attention`] says, and no other thread accesses the places that are written.
 #[inline(always)]
 pub(crate) unsafe fn attend<D, S, const C: usize>(attention: &Attention)
 where
@@ -191,7 +191,7 @@ unsafe fn score<D, S, const R: usize, const C: usize>(
     }
 }
 
-/// Writes a tile; how many vectors wide it is.
+/// Writes a tile and returns its width in vectors.
 ///
 /// # Safety
 /// As for [`attend`].

@@ -3,7 +3,7 @@
 use crate::gemm::{Dot, Pairs, Quads, RowScale, Single};
 use crate::simd::Simd;
 
-/// How numbers become words.
+/// Encoding of rows of numbers as words.
 ///
 /// # Safety
 /// As for [`Simd`].
@@ -14,11 +14,11 @@ pub(crate) trait Encode: Dot {
     /// Writes the words of `count` numbers, and zeros up to the end of the last word.
     ///
     /// # Safety
-    /// Both are as long as that, rounded up to a cache line, and the words are nobody else's.
+    /// Both are as long as that, rounded up to a cache line, and no other thread accesses the words.
     unsafe fn encode(row: *const f32, count: usize, words: *mut u32) -> RowScale;
 }
 
-/// How numbers become words by themselves, whatever stands beside them.
+/// Encoding of single vectors as words, for words that need no scale of the whole row.
 ///
 /// # Safety
 /// As for [`Simd`].
@@ -26,7 +26,7 @@ pub(crate) trait Store: Encode {
     /// Writes a vector of numbers, the number `index` of the words first.
     ///
     /// # Safety
-    /// There is room for them, and it is nobody else's.
+    /// There is room for them, and no other thread accesses it.
     unsafe fn store(words: *mut u32, index: usize, values: <Self::Simd as Simd>::Floats);
 
     /// Writes the words of two rows that are each other's neighbours in them: a vector of words, or two of them where a word
@@ -123,13 +123,13 @@ impl<S: Simd> Encode for Quads<S> {
             let high = S::highest(S::max(highs[0], highs[1]));
             let range = high - low;
             let (scale, steps) = if range > 0.0 {
-                (range / HIGHEST, HIGHEST / range)
+                (range / S::HIGHEST_BYTE, S::HIGHEST_BYTE / range)
             } else {
                 (1.0, 1.0)
             };
-            let zero = (-low * steps).round_ties_even().clamp(0.0, HIGHEST);
+            let zero = (-low * steps).round_ties_even().clamp(0.0, S::HIGHEST_BYTE);
             let (factor, shift) = (S::splat(steps), S::splat(zero));
-            let (least, most) = (S::splat(0.0), S::splat(HIGHEST));
+            let (least, most) = (S::splat(0.0), S::splat(S::HIGHEST_BYTE));
             for at in (0..count).step_by(S::LANES) {
                 let values = S::load_first(row.add(at), count - at, 0.0);
                 let byte = S::min(S::max(S::mul_add(values, factor, shift), least), most);
@@ -144,6 +144,3 @@ impl<S: Simd> Encode for Quads<S> {
         }
     }
 }
-
-/// The highest value of a byte.
-const HIGHEST: f32 = 255.0;

@@ -2,7 +2,7 @@
 
 use crate::simd::Simd;
 
-/// What a layer normalisation learned.
+/// Weights of a layer normalisation.
 #[derive(Debug)]
 pub(crate) struct Norm {
     pub(crate) weight: Vec<f32>,
@@ -16,7 +16,7 @@ const SUMS: usize = 4;
 /// Adds `change` to `row`, and normalises it.
 ///
 /// # Safety
-/// As for [`Simd`]; both have as many numbers as `norm`, and `row` is nobody else's.
+/// As for [`Simd`]; both have as many numbers as `norm`, and no other thread accesses `row`.
 #[inline(always)]
 pub(crate) unsafe fn add_norm<S: Simd>(norm: &Norm, row: *mut f32, change: *const f32) {
     let width = norm.weight.len();

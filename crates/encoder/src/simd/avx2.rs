@@ -20,14 +20,16 @@ const LANES: usize = 8;
 
 /// The instructions that both have, and those named in addition.
 macro_rules! avx2 {
-    ($name:ident, $quads:ty, $($own:tt)*) => {
+    ($name:ident, [$($constants:tt)*] $($own:tt)*) => {
         impl Simd for $name {
             const LANES: usize = LANES;
+            $($constants)*
             type Floats = __m256;
             type Ints = __m256i;
-            type Quads = $quads;
+            type Quads = __m256i;
 
             instructions! {
+                quads(word: u32) -> __m256i = _mm256_set1_epi32(word.cast_signed());
                 splat(value: f32) -> __m256 = _mm256_set1_ps(value);
                 load(from: *const f32) -> __m256 = _mm256_loadu_ps(from);
                 load_first(from: *const f32, count: usize, fill: f32) -> __m256 = {
@@ -102,30 +104,33 @@ macro_rules! avx2 {
     };
 }
 
-avx2! { AvxVnni, __m256i,
-    quads(word: u32) -> __m256i = _mm256_set1_epi32(word.cast_signed());
+avx2! { AvxVnni, []
     dot_bytes(sum: __m256i, a: __m256i, b: __m256i) -> __m256i = _mm256_dpbusd_avx_epi32(sum, a, b);
 }
 
-// `vpmaddubsw` adds two products in 16 bits and saturates. With every second byte zero it has one product to add, which
-// always fits, so two of them give what one may get wrong.
-avx2! { Avx2, [__m256i; 2],
-    quads(word: u32) -> [__m256i; 2] = [
-        _mm256_set1_epi32((word & 0x00ff_00ff).cast_signed()),
-        _mm256_set1_epi32((word & 0xff00_ff00).cast_signed()),
-    ];
-    dot_bytes(sum: __m256i, a: [__m256i; 2], b: __m256i) -> __m256i = {
-        let ones = _mm256_set1_epi16(1);
-        let even = _mm256_madd_epi16(_mm256_maddubs_epi16(a[0], b), ones);
-        let odd = _mm256_madd_epi16(_mm256_maddubs_epi16(a[1], b), ones);
-        _mm256_add_epi32(sum, _mm256_add_epi32(even, odd))
+// `vpmaddubsw` adds two products in 16 bits and saturates. With seven bits on either side the sum of four products fits:
+// 4 * 127 * 63 = 32,004. So two steps are added up before they are widened.
+avx2! { Avx2, [
+        const HIGHEST_BYTE: f32 = 127.0;
+        const LARGEST_WEIGHT: f32 = 63.0;
+        const BYTE_TILE_ROWS: usize = 4;
+        const JOINS_STEPS: bool = true;
+    ]
+    dot_bytes(sum: __m256i, a: __m256i, b: __m256i) -> __m256i =
+        _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)));
+    dot_bytes_twice(sum: __m256i, a: [__m256i; 2], b: [__m256i; 2]) -> __m256i = {
+        let products = _mm256_add_epi16(_mm256_maddubs_epi16(a[0], b[0]), _mm256_maddubs_epi16(a[1], b[1]));
+        _mm256_add_epi32(sum, _mm256_madd_epi16(products, _mm256_set1_epi16(1)))
     };
 }
 
-/// Numbers whose upper halves are in bf16, to the nearest, ties to even.
+/// Bits of `values` whose upper halves are in bf16, rounded to the nearest, ties to even.
+///
+/// # Safety
+/// As for [`Simd`].
 #[inline(always)]
-fn rounded(values: __m256) -> __m256i {
-    // SAFETY: called only by functions of `Simd`, whose callers guarantee AVX2.
+unsafe fn rounded(values: __m256) -> __m256i {
+    // SAFETY: the caller guarantees AVX2.
     unsafe {
         let bits = _mm256_castps_si256(values);
         let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
@@ -133,11 +138,19 @@ fn rounded(values: __m256) -> __m256i {
     }
 }
 
-/// All bits in the first `count` lanes.
+/// Mask with all bits set in the first `count` lanes.
+///
+/// # Safety
+/// As for [`Simd`].
 #[inline(always)]
-fn first(count: usize) -> __m256i {
-    let count = i32::try_from(count.min(LANES)).unwrap_or(0);
-    // SAFETY: called only by functions of `Simd`, whose callers guarantee AVX2.
+unsafe fn first(count: usize) -> __m256i {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "at most the lanes of a vector"
+    )]
+    let count = count.min(LANES) as i32;
+    // SAFETY: the caller guarantees AVX2.
     unsafe {
         _mm256_cmpgt_epi32(
             _mm256_set1_epi32(count),

@@ -1,4 +1,4 @@
-//! AVX-512 with VNNI, and bf16 where kernels ask for it.
+//! AVX-512 without VNNI, with it, and with BF16 too.
 
 #[allow(
     clippy::wildcard_imports,
@@ -9,25 +9,30 @@ use std::mem;
 
 use super::{Simd, UPPER_HALF, instructions};
 
+/// AVX-512 F, BW, DQ and VL.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Avx512Bw;
+
 /// AVX-512 F, BW, DQ, VL and VNNI.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx512;
 
-/// The same and BF16.
+/// AVX-512 F, BW, DQ, VL, VNNI and BF16.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Avx512Bf16;
 
-/// The lowest `count` of sixteen bits, fewer than all.
+/// Mask with the lowest `count` of sixteen bits set; `count` is below 16.
 #[inline(always)]
 fn first(count: usize) -> __mmask16 {
     (1 << count) - 1
 }
 
-/// The instructions that both have, and those named in addition.
+/// Instructions that all have, and those named in addition.
 macro_rules! avx512 {
-    ($name:ident, $($own:tt)*) => {
+    ($name:ident, [$($constants:tt)*] $($own:tt)*) => {
 impl Simd for $name {
     const LANES: usize = 16;
+    $($constants)*
     type Floats = __m512;
     type Ints = __m512i;
     type Quads = __m512i;
@@ -69,14 +74,14 @@ impl Simd for $name {
         to_floats(a: __m512i) -> __m512 = _mm512_cvtepi32_ps(a);
         as_floats(a: __m512i) -> __m512 = _mm512_castsi512_ps(a);
         quads(word: u32) -> __m512i = _mm512_set1_epi32(word.cast_signed());
-        dot_bytes(sum: __m512i, a: __m512i, b: __m512i) -> __m512i = _mm512_dpbusd_epi32(sum, a, b);
         $($own)*
     }
 }
     };
 }
 
-avx512! { Avx512Bf16,
+avx512! { Avx512Bf16, []
+    dot_bytes(sum: __m512i, a: __m512i, b: __m512i) -> __m512i = _mm512_dpbusd_epi32(sum, a, b);
     store_bf16(to: *mut u16, values: __m512) =
         _mm256_storeu_si256(to.cast(), mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(values)));
     store_bf16_pairs(to: *mut u32, low: __m512, high: __m512) = {
@@ -89,29 +94,57 @@ avx512! { Avx512Bf16,
         _mm512_dpbf16_ps(sum, mem::transmute::<__m512i, __m512bh>(a), mem::transmute::<__m512i, __m512bh>(b));
 }
 
-avx512! { Avx512,
-    store_bf16(to: *mut u16, values: __m512) =
-        _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(rounded(values))));
-    store_bf16_pairs(to: *mut u32, low: __m512, high: __m512) = {
-        let upper = _mm512_set1_epi32(UPPER_HALF);
-        let high = _mm512_and_si512(rounded(high), upper);
-        _mm512_storeu_si512(to.cast(), _mm512_or_si512(_mm512_srli_epi32::<16>(rounded(low)), high));
-    };
-    dot_bf16(sum: __m512, a: __m512i, b: __m512i) -> __m512 = {
-        // A bf16 number is the upper half of an f32, and the lower half of a pair comes first.
-        let upper = _mm512_set1_epi32(UPPER_HALF);
-        let high_a = _mm512_castsi512_ps(_mm512_and_si512(a, upper));
-        let high_b = _mm512_castsi512_ps(_mm512_and_si512(b, upper));
-        let low_a = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(a));
-        let low_b = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(b));
-        _mm512_fmadd_ps(low_a, low_b, _mm512_fmadd_ps(high_a, high_b, sum))
+/// Products of bf16 numbers and stores of them without the instructions of BF16.
+macro_rules! without_bf16 {
+    ($name:ident, [$($constants:tt)*] $($own:tt)*) => {
+avx512! { $name, [$($constants)*]
+        store_bf16(to: *mut u16, values: __m512) =
+            _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(rounded(values))));
+        store_bf16_pairs(to: *mut u32, low: __m512, high: __m512) = {
+            let upper = _mm512_set1_epi32(UPPER_HALF);
+            let high = _mm512_and_si512(rounded(high), upper);
+            _mm512_storeu_si512(to.cast(), _mm512_or_si512(_mm512_srli_epi32::<16>(rounded(low)), high));
+        };
+        dot_bf16(sum: __m512, a: __m512i, b: __m512i) -> __m512 = {
+            // A bf16 number is the upper half of an f32, and the lower half of a pair comes first.
+            let upper = _mm512_set1_epi32(UPPER_HALF);
+            let high_a = _mm512_castsi512_ps(_mm512_and_si512(a, upper));
+            let high_b = _mm512_castsi512_ps(_mm512_and_si512(b, upper));
+            let low_a = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(a));
+            let low_b = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(b));
+            _mm512_fmadd_ps(low_a, low_b, _mm512_fmadd_ps(high_a, high_b, sum))
+        };
+    $($own)*
+}
     };
 }
 
-/// Numbers whose upper halves are in bf16, to the nearest, ties to even.
+without_bf16! { Avx512, []
+    dot_bytes(sum: __m512i, a: __m512i, b: __m512i) -> __m512i = _mm512_dpbusd_epi32(sum, a, b);
+}
+
+// As for AVX2: seven bits on either side, so that the sum of four products fits into 16 bits.
+without_bf16! { Avx512Bw, [
+        const HIGHEST_BYTE: f32 = 127.0;
+        const LARGEST_WEIGHT: f32 = 63.0;
+        const BYTE_TILE_ROWS: usize = 4;
+        const JOINS_STEPS: bool = true;
+    ]
+    dot_bytes(sum: __m512i, a: __m512i, b: __m512i) -> __m512i =
+        _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_maddubs_epi16(a, b), _mm512_set1_epi16(1)));
+    dot_bytes_twice(sum: __m512i, a: [__m512i; 2], b: [__m512i; 2]) -> __m512i = {
+        let products = _mm512_add_epi16(_mm512_maddubs_epi16(a[0], b[0]), _mm512_maddubs_epi16(a[1], b[1]));
+        _mm512_add_epi32(sum, _mm512_madd_epi16(products, _mm512_set1_epi16(1)))
+    };
+}
+
+/// Bits of `values` whose upper halves are in bf16, rounded to the nearest, ties to even.
+///
+/// # Safety
+/// As for [`Simd`].
 #[inline(always)]
-fn rounded(values: __m512) -> __m512i {
-    // SAFETY: called only by functions of `Simd`, whose callers guarantee AVX-512.
+unsafe fn rounded(values: __m512) -> __m512i {
+    // SAFETY: the caller guarantees AVX-512.
     unsafe {
         let bits = _mm512_castps_si512(values);
         let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));

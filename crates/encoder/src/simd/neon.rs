@@ -1,4 +1,4 @@
-//! NEON of 64-bit ARM, with its products of bytes.
+//! NEON of 64-bit ARM, with its products of bytes and without them.
 
 #[allow(
     clippy::wildcard_imports,
@@ -13,9 +13,16 @@ use super::{EXPONENT_SHIFT, Simd, UPPER_HALF, instructions};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NeonDotprod;
 
+/// NEON.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Neon;
+
 const LANES: usize = 4;
 
-impl Simd for NeonDotprod {
+/// Instructions that both have, and those named in addition.
+macro_rules! neon {
+    ($name:ident, $($own:tt)*) => {
+impl Simd for $name {
     const LANES: usize = LANES;
     const BYTES_ZERO: i32 = 128;
     type Floats = float32x4_t;
@@ -74,18 +81,6 @@ impl Simd for NeonDotprod {
         as_floats(a: int32x4_t) -> float32x4_t = vreinterpretq_f32_s32(a);
         // `sdot` knows only signed bytes: an unsigned one less 128 is the same with its first bit changed.
         quads(word: u32) -> int8x16_t = vreinterpretq_s8_u32(vdupq_n_u32(word ^ 0x8080_8080));
-        dot_bytes(sum: int32x4_t, a: int8x16_t, b: int32x4_t) -> int32x4_t = {
-            let mut sum = sum;
-            // The intrinsic is not stable yet.
-            asm!(
-                "sdot {sum:v}.4s, {a:v}.16b, {b:v}.16b",
-                sum = inout(vreg) sum,
-                a = in(vreg) a,
-                b = in(vreg) b,
-                options(pure, nomem, nostack, preserves_flags)
-            );
-            sum
-        };
         dot_bf16(sum: float32x4_t, a: int32x4_t, b: int32x4_t) -> float32x4_t = {
             // A bf16 number is the upper half of an f32, and the lower half of a pair comes first.
             let upper = vdupq_n_s32(UPPER_HALF);
@@ -95,13 +90,44 @@ impl Simd for NeonDotprod {
             let low_b = vreinterpretq_f32_s32(vshlq_n_s32::<16>(b));
             vfmaq_f32(vfmaq_f32(sum, high_a, high_b), low_a, low_b)
         };
+        $($own)*
     }
 }
+    };
+}
 
-/// Numbers whose upper halves are in bf16, to the nearest, ties to even.
+neon! { NeonDotprod,
+    dot_bytes(sum: int32x4_t, a: int8x16_t, b: int32x4_t) -> int32x4_t = {
+        let mut sum = sum;
+        // The intrinsic is not stable yet.
+        asm!(
+            "sdot {sum:v}.4s, {a:v}.16b, {b:v}.16b",
+            sum = inout(vreg) sum,
+            a = in(vreg) a,
+            b = in(vreg) b,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+        sum
+    };
+}
+
+neon! { Neon,
+    dot_bytes(sum: int32x4_t, a: int8x16_t, b: int32x4_t) -> int32x4_t = {
+        // A product is at most 128 * 127, so that it fits into 16 bits; a sum of two is widened.
+        let b = vreinterpretq_s8_s32(b);
+        let low = vpaddlq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)));
+        let high = vpaddlq_s16(vmull_high_s8(a, b));
+        vaddq_s32(sum, vpaddq_s32(low, high))
+    };
+}
+
+/// Bits of `values` whose upper halves are in bf16, rounded to the nearest, ties to even.
+///
+/// # Safety
+/// As for [`Simd`].
 #[inline(always)]
-fn rounded(values: float32x4_t) -> uint32x4_t {
-    // SAFETY: called only by functions of `Simd`, whose callers guarantee NEON.
+unsafe fn rounded(values: float32x4_t) -> uint32x4_t {
+    // SAFETY: the caller guarantees NEON.
     unsafe {
         let bits = vreinterpretq_u32_f32(values);
         let odd = vandq_u32(vshrq_n_u32::<16>(bits), vdupq_n_u32(1));

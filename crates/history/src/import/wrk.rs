@@ -27,6 +27,13 @@ pub(super) fn read(texts: &Texts<'_>) -> Result<CoarseRun, ImportError> {
     let (requests, period) = found
         .requests
         .ok_or_else(|| missing("line \"… requests in …\", which wrk prints at its end"))?;
+    if found.refused > requests {
+        return Err(figure::value(
+            "Non-2xx or 3xx responses",
+            &found.refused,
+            "at most the number of requests",
+        ));
+    }
     // Of no response wrk prints times of zero.
     let times = if requests > 0 {
         found.times

@@ -5,10 +5,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, MAIN_DB, OptionalExtension, Row, Transaction, TransactionBehavior, ffi,
+    params,
+};
 
 use super::{HistoryError, Owner, blob, unix_ms};
-use bakeoff_record::coarse::{CoarseRun, Source};
+use bakeoff_record::coarse::CoarseRun;
 use bakeoff_record::json::{CoarseRecord, MeasurementRecord, SecondRecord, SourceRecord};
 use bakeoff_record::run::Measurement;
 use bakeoff_record::stored::{Figures, RunId, RunState, StoredRun};
@@ -20,7 +23,7 @@ pub(super) const VERSION: i64 = 2;
 const APPLICATION: i64 = 0x626b_6f66;
 
 /// How long another process that writes is waited for.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 const TABLES: &str = "
     CREATE TABLE runs (
@@ -78,15 +81,15 @@ pub(super) fn open(path: &Path) -> Result<Connection, HistoryError> {
             source,
         })?;
     }
-    let failed = |source| HistoryError::Database {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| failed(path, source);
     make_for_owner(path);
     let mut connection = Connection::open(path).map_err(failed)?;
+    if connection.is_readonly(MAIN_DB).map_err(failed)? {
+        return Err(failed(read_only()));
+    }
     connection.busy_timeout(PATIENCE).map_err(failed)?;
     match prepare(&mut connection).map_err(failed)? {
-        Found::History => Ok(connection),
+        Found::Nothing | Found::History(_) => Ok(connection),
         Found::Foreign => Err(HistoryError::Foreign {
             path: path.to_owned(),
         }),
@@ -97,6 +100,23 @@ pub(super) fn open(path: &Path) -> Result<Connection, HistoryError> {
     }
 }
 
+/// The error of a file that cannot be used, or not be written.
+pub(super) fn failed(path: &Path, source: rusqlite::Error) -> HistoryError {
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        // The second of them in a folder in which no file can be made.
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen) => {
+            HistoryError::ReadOnly { path, source }
+        }
+        _ => HistoryError::Database { path, source },
+    }
+}
+
+fn read_only() -> rusqlite::Error {
+    let code = ffi::Error::new(ffi::SQLITE_READONLY);
+    rusqlite::Error::SqliteFailure(code, Some("the file is read-only".to_owned()))
+}
+
 /// Makes the file where there is none, readable by its owner alone: it names hosts and what they answered.
 fn make_for_owner(path: &Path) {
     let mut options = OpenOptions::new();
@@ -105,30 +125,46 @@ fn make_for_owner(path: &Path) {
     let _ = options.open(path);
 }
 
-enum Found {
-    History,
+/// Content of a database file.
+pub(super) enum Found {
+    /// No table.
+    Nothing,
+    /// A history of this version or an earlier one.
+    History(i64),
     Foreign,
     Newer(i64),
 }
 
+pub(super) fn found(connection: &Connection) -> rusqlite::Result<Found> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(if application != APPLICATION && tables > 0 {
+        Found::Foreign
+    } else if version > VERSION {
+        Found::Newer(version)
+    } else if tables == 0 {
+        Found::Nothing
+    } else {
+        Found::History(version.max(1))
+    })
+}
+
+/// Brings the tables up to date, and says what was there before.
 fn prepare(connection: &mut Connection) -> rusqlite::Result<Found> {
     connection.pragma_update(None, "foreign_keys", true)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let (application, version) = (pragma("application_id")?, pragma("user_version")?);
-    let tables: i64 =
-        transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if application != APPLICATION && tables > 0 {
-        return Ok(Found::Foreign);
-    }
-    if version > VERSION {
-        return Ok(Found::Newer(version));
-    }
-    if tables == 0 {
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
-    }
-    let version = if tables == 0 { 1 } else { version.max(1) };
+    let found = found(&transaction)?;
+    let version = match found {
+        Found::Nothing => {
+            transaction.execute_batch(TABLES)?;
+            transaction.pragma_update(None, "application_id", APPLICATION)?;
+            1
+        }
+        Found::History(version) => version,
+        Found::Foreign | Found::Newer(_) => return Ok(found),
+    };
     for (step, version) in LATER
         .into_iter()
         .zip(2..)
@@ -142,7 +178,7 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<Found> {
     // keeps its own mode, which is slower and as safe.
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "normal")?;
-    Ok(Found::History)
+    Ok(found)
 }
 
 /// Writes what a measurement has more than what is there; false if there is no such run.
@@ -237,7 +273,7 @@ pub(super) fn insert_coarse(
         format!("imported from {}", run.source.title()),
         owner.process,
         owner.started,
-        SourceRecord::from(run.source).word(),
+        SourceRecord::from(&run.source).word(),
         run.started_at.map_or(UNKNOWN, unix_ms),
         known(figures.users.map(u64::from)),
         figures.period.map_or(UNKNOWN, us),
@@ -273,7 +309,7 @@ pub(super) fn stored_run(row: &Row<'_>) -> rusqlite::Result<StoredRun> {
         },
         source: source
             .and_then(|word| SourceRecord::of_word(&word))
-            .map(Source::from),
+            .and_then(|source| source.try_into().ok()),
         notes: row.get(6)?,
         tags: serde_json::from_str(row.get_ref(7)?.as_str()?).unwrap_or_default(),
         figures: Figures {

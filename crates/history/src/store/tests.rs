@@ -3,9 +3,9 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::*;
-use bakeoff_record::Figures;
 use bakeoff_record::fixture::{empty_experiment, measurement};
 use bakeoff_record::run::Second;
+use bakeoff_record::{Figures, Source};
 use std::time::Duration;
 
 fn folder() -> (TempDir, PathBuf) {
@@ -331,4 +331,61 @@ fn a_history_of_the_first_version_gives_the_same_run_to_the_last_byte() {
         .find(|(then, now)| then != now);
     assert_eq!(differing, None);
     assert_eq!(then.len(), json.len());
+}
+
+#[test]
+fn a_read_only_history_shows_what_a_writer_has_not_yet_put_into_the_file() {
+    let (folder, path) = folder();
+    let mut history = History::open(&path).unwrap();
+    let run = history.begin(&new_run("shop")).unwrap();
+    history.finish(run, &measured(2)).unwrap();
+    let read = || {
+        let history = History::read_only(&path).unwrap();
+        let test = history.load_test(run).unwrap();
+        (test.measurement, history.list("shop").unwrap().len())
+    };
+    assert_eq!(read(), (measured(2), 1));
+    drop(history);
+    assert_eq!(read(), (measured(2), 1));
+    // Nothing is left beside it.
+    let files = std::fs::read_dir(folder.path().join("data")).unwrap();
+    assert_eq!(files.count(), 1);
+}
+
+#[test]
+fn a_read_only_history_shows_dead_runs_as_cut_short_and_is_not_changed() {
+    let (_folder, path) = folder();
+    let mut history = History::open(&path).unwrap();
+    let run = history.begin(&new_run("shop")).unwrap();
+    history.save(run, &measured(2)).unwrap();
+    let sql = "UPDATE runs SET owner_started = owner_started - 1";
+    history.connection.execute(sql, []).unwrap();
+    drop(history);
+    let before = std::fs::read(&path).unwrap();
+    let history = History::read_only(&path).unwrap();
+    assert_eq!(history.cut_short().len(), 1);
+    assert_eq!(history.run(run).unwrap().state, RunState::CutShort);
+    assert_eq!(history.list("").unwrap()[0].state, RunState::CutShort);
+    let error = history.set_notes(run, "x").unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot write to the history "),
+        "{error}"
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_read_only_history_of_the_first_version_says_what_it_needs() {
+    let (_folder, path) = folder();
+    drop(History::open(&path).unwrap());
+    let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    let error = History::read_only(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("version is 1") && error.contains("read-only"),
+        "{error}"
+    );
 }

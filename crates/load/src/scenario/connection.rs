@@ -1,6 +1,6 @@
 //! How connections are made, from the table `[connection]`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustls::pki_types::ServerName;
 use serde::Deserialize;
@@ -29,16 +29,15 @@ pub(super) fn build(
     source: &Source<'_>,
     table: ConnectionTable,
 ) -> Result<Connecting, ScenarioError> {
-    let folder = source.path.parent().unwrap_or(Path::new(""));
     let authorities = table.ca_file.map(|file| {
-        tls::authorities(&folder.join(file.get_ref()))
+        tls::authorities(&source.beside(file.get_ref()))
             .map_err(|problem| source.wrong(&file.span(), &format!("`ca_file` {problem}")))
     });
     let identity = match (table.client_certificate, table.client_key) {
         (None, None) => None,
         (Some(certificate), Some(key)) => {
             let [certificate_file, key_file] =
-                [&certificate, &key].map(|file| folder.join(file.get_ref()));
+                [&certificate, &key].map(|file| source.beside(file.get_ref()));
             let found = tls::identity(&certificate_file, &key_file);
             Some(found.map_err(|(name, problem)| {
                 let place = match name {

@@ -68,10 +68,14 @@ impl<'a> Source<'a> {
         before.filter(|&&byte| byte == b'\n').count() + 1
     }
 
-    /// The path of a file that is named relative to this one's folder.
+    /// The path of a file that is named relative to this one's folder. It is never empty, so that errors show it.
     pub(super) fn beside(&self, file: &Path) -> PathBuf {
         let folder = self.path.parent().unwrap_or(Path::new(""));
-        folder.join(file)
+        let path = folder.join(file);
+        if path.as_os_str().is_empty() {
+            return PathBuf::from(".");
+        }
+        path
     }
 
     /// An error about what is at `span`.

@@ -40,6 +40,22 @@ fn error_in(folder: &TempDir, task: &str) -> String {
 }
 
 #[test]
+fn a_file_without_a_name_is_shown_as_the_current_folder() {
+    for (lines, expected) in [
+        (format!("{TASK}body_file = \"\""), "cannot read .: "),
+        (
+            format!("{TASK}[connection]\nca_file = \"\""),
+            "`ca_file` cannot read .: ",
+        ),
+    ] {
+        let error = Scenario::parse(&lines, Path::new("s.toml")).unwrap_err();
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        let error = format!("{error}: {}", source.unwrap_or_default());
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
 #[expect(clippy::too_many_lines, reason = "a whole scenario")]
 fn a_whole_scenario_is_read() {
     let folder = folder(

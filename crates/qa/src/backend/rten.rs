@@ -11,6 +11,7 @@ use rten_tensor::{NdTensor, NdTensorView};
 
 use crate::backend::{Backend, BackendError, Batch, Logits, onnx_framing};
 use crate::error::ModelError;
+use crate::files::folder_of;
 use crate::guard;
 
 /// An ONNX question-answering graph and the threads that run it.
@@ -36,7 +37,7 @@ impl RtenBackend {
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         if !path.exists() {
             return Err(ModelError::NoWeights {
-                folder: path.parent().unwrap_or(path).to_owned(),
+                folder: folder_of(path).to_owned(),
             });
         }
         let load = || {

@@ -1,11 +1,11 @@
-//! A run of another program at rest, as the history keeps it.
-
-use std::time::Duration;
+//! Runs of other programs at rest, as the history keeps them.
 
 use serde::{Deserialize, Serialize};
 
-use super::measurement::decoded;
-use super::{RecordError, TimesRecord, unit};
+use super::at_rest::{AtRest, at_rest};
+use super::error::RecordError;
+use super::times::TimesRecord;
+use super::unit;
 use crate::coarse::{
     CoarseCause, CoarseRow, CoarseRun, CoarseTimes, Percentiles, Point, Source, Timed,
 };
@@ -58,7 +58,7 @@ struct CoarseRowRecord {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CoarseCauseRecord {
+pub(super) struct CoarseCauseRecord {
     method: String,
     name: String,
     cause: String,
@@ -66,7 +66,7 @@ struct CoarseCauseRecord {
 }
 
 impl SourceRecord {
-    /// As a column holds it.
+    /// Word for the source in a column of the history.
     pub fn word(self) -> &'static str {
         match self {
             Self::LocustCsv => "locust_csv",
@@ -78,16 +78,13 @@ impl SourceRecord {
 
     /// Source of a column's text; `None` for a text of no source.
     pub fn of_word(word: &str) -> Option<Self> {
-        let all = Source::ALL.into_iter().map(Self::from);
-        all.into_iter().find(|source| source.word() == word)
+        let mut all = Source::ALL.into_iter().map(|source| source.to_record());
+        all.find(|source| source.word() == word)
     }
 }
 
-same_fields!(
-    Source,
-    SourceRecord[LocustCsv, LocustJson, K6Summary, WrkText]
-);
-same_fields!(
+at_rest!(Source, SourceRecord [LocustCsv, LocustJson, K6Summary, WrkText]);
+at_rest!(
     CoarseCause,
     CoarseCauseRecord {
         method,
@@ -100,32 +97,29 @@ same_fields!(
 impl From<&CoarseRun> for CoarseRecord {
     fn from(run: &CoarseRun) -> Self {
         Self {
-            source: run.source.into(),
+            source: run.source.to_record(),
             host: run.host.clone(),
-            started_at: run.started_at.map(crate::moment::exact_moment),
-            period_ms: run.period.map(unit::ms),
+            started_at: run.started_at.to_record(),
+            period_ms: run.period.to_record(),
             users: run.users,
             times_include_failures: run.timed == Timed::AllRequests,
             rows: run.rows.iter().map(Into::into).collect(),
             total: (&run.total).into(),
-            causes: run.causes.iter().map(Into::into).collect(),
+            causes: run.causes.to_record(),
         }
     }
 }
 
 impl CoarseRecord {
-    /// The run again, under its name.
+    /// Run under `name`.
     pub fn into_run(self, name: String) -> Result<CoarseRun, RecordError> {
-        let started_at = self.started_at.as_deref();
         let rows = self.rows.into_iter().map(TryInto::try_into);
         Ok(CoarseRun {
-            source: self.source.into(),
+            source: self.source.try_into()?,
             name,
             host: self.host,
-            started_at: started_at
-                .map(|moment| unit::moment("started_at", moment))
-                .transpose()?,
-            period: duration("period_ms", self.period_ms)?,
+            started_at: AtRest::from_record("started_at", self.started_at)?,
+            period: AtRest::from_record("period_ms", self.period_ms)?,
             users: self.users,
             timed: if self.times_include_failures {
                 Timed::AllRequests
@@ -134,7 +128,7 @@ impl CoarseRecord {
             },
             rows: rows.collect::<Result<_, _>>()?,
             total: self.total.try_into()?,
-            causes: self.causes.into_iter().map(Into::into).collect(),
+            causes: AtRest::from_record("causes", self.causes)?,
         })
     }
 }
@@ -143,7 +137,7 @@ impl From<&CoarseRow> for CoarseRowRecord {
     fn from(row: &CoarseRow) -> Self {
         let (points, rounded) = match &row.times.percentiles {
             Percentiles::Points(points) => (points.as_slice(), None),
-            Percentiles::Rounded(times) => (&[][..], Some((&times.encode()).into())),
+            Percentiles::Rounded(times) => (&[][..], Some(times.to_record())),
         };
         let points = points
             .iter()
@@ -154,9 +148,9 @@ impl From<&CoarseRow> for CoarseRowRecord {
             requests: row.requests,
             failures: row.failures,
             requests_per_second: row.requests_per_second,
-            mean_ms: row.times.mean.map(unit::ms),
-            min_ms: row.times.min.map(unit::ms),
-            max_ms: row.times.max.map(unit::ms),
+            mean_ms: row.times.mean.to_record(),
+            min_ms: row.times.min.to_record(),
+            max_ms: row.times.max.to_record(),
             points_ms: points.collect(),
             rounded,
         }
@@ -167,8 +161,8 @@ impl TryFrom<CoarseRowRecord> for CoarseRow {
     type Error = RecordError;
 
     fn try_from(record: CoarseRowRecord) -> Result<Self, RecordError> {
-        let percentiles = match &record.rounded {
-            Some(rounded) => Percentiles::Rounded(decoded("rounded", rounded)?.1),
+        let percentiles = match record.rounded {
+            Some(rounded) => Percentiles::Rounded(AtRest::from_record("rounded", rounded)?),
             None => Percentiles::Points(
                 record
                     .points_ms
@@ -187,15 +181,11 @@ impl TryFrom<CoarseRowRecord> for CoarseRow {
             failures: record.failures,
             requests_per_second: record.requests_per_second,
             times: CoarseTimes {
-                mean: duration("mean_ms", record.mean_ms)?,
-                min: duration("min_ms", record.min_ms)?,
-                max: duration("max_ms", record.max_ms)?,
+                mean: AtRest::from_record("mean_ms", record.mean_ms)?,
+                min: AtRest::from_record("min_ms", record.min_ms)?,
+                max: AtRest::from_record("max_ms", record.max_ms)?,
                 percentiles,
             },
         })
     }
-}
-
-fn duration(field: &'static str, ms: Option<f64>) -> Result<Option<Duration>, RecordError> {
-    ms.map(|ms| unit::duration(field, ms)).transpose()
 }

@@ -1,9 +1,12 @@
-//! What an experiment was asked to do, and the loads that its runs were under.
+//! Plans of experiments at rest, and the loads of their runs.
 
 use serde::{Deserialize, Serialize};
 
-use super::{RecordError, ScenarioRecord, unit};
-use crate::experiment::{CoreSplit, Floor, Plan, PrimaryMetric, Restart, RunLoad, Slo};
+use super::at_rest::{AtRest, at_rest};
+use super::error::RecordError;
+use super::scenario::ScenarioRecord;
+use crate::experiment::{CoreSplit, Floor, Plan, Restart, RunLoad, Slo};
+use crate::metric::Metric;
 
 /// [`Plan`] at rest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,7 +16,7 @@ use crate::experiment::{CoreSplit, Floor, Plan, PrimaryMetric, Restart, RunLoad,
     reason = "the fields are those of `Plan` and their documentation is there"
 )]
 pub struct PlanRecord {
-    pub primary: PrimaryMetricRecord,
+    pub primary: String,
     pub same_ratio: f64,
     pub baseline: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,7 +46,7 @@ pub struct PlanRecord {
     pub scenario: Option<ScenarioRecord>,
 }
 
-/// Users may have paused in an experiment whose record is from before that was written down.
+/// Older records do not have the field; their users may have paused.
 fn unknown() -> bool {
     true
 }
@@ -115,135 +118,75 @@ pub enum RunLoadRecord {
     },
 }
 
-/// [`PrimaryMetric`] at rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(
-    missing_docs,
-    reason = "the variants are those of `PrimaryMetric` and their documentation is there"
-)]
-pub enum PrimaryMetricRecord {
-    RequestsPerSecond,
-    MedianResponseTime,
-    P95ResponseTime,
-    P99ResponseTime,
-}
-
-impl From<&Plan> for PlanRecord {
-    fn from(plan: &Plan) -> Self {
-        Self {
-            primary: plan.primary.into(),
-            same_ratio: plan.same_ratio,
-            baseline: plan.baseline.clone(),
-            control: plan.control.clone(),
-            other_answers_ratio: plan.other_answers_ratio,
-            blocks: plan.blocks,
-            restart: plan.restart.into(),
-            users: plan.users,
-            users_pause: plan.users_pause,
-            warm_up_ms: unit::ms(plan.warm_up),
-            warm_up_limit_ms: unit::ms(plan.warm_up_limit),
-            measure_ms: unit::ms(plan.measure),
-            measure_limit_ms: unit::ms(plan.measure_limit),
-            seed: plan.seed,
-            slo: plan.slo.map(|slo| SloRecord {
-                quantile: slo.quantile,
-                below_ms: unit::ms(slo.below),
-            }),
-            price_per_core_hour: plan.price_per_core_hour,
-            cores: plan.cores.as_ref().map(Into::into),
-            scenario: plan.scenario.as_ref().map(Into::into),
-        }
+at_rest!(
+    Plan,
+    PlanRecord {
+        primary,
+        same_ratio,
+        baseline,
+        control,
+        other_answers_ratio,
+        blocks,
+        restart,
+        users,
+        users_pause,
+        seed,
+        slo,
+        price_per_core_hour,
+        cores,
+        scenario,
     }
-}
-
-impl TryFrom<PlanRecord> for Plan {
-    type Error = RecordError;
-
-    fn try_from(record: PlanRecord) -> Result<Self, RecordError> {
-        Ok(Self {
-            primary: record.primary.into(),
-            same_ratio: record.same_ratio,
-            baseline: record.baseline,
-            control: record.control,
-            other_answers_ratio: record.other_answers_ratio,
-            blocks: record.blocks,
-            restart: record.restart.into(),
-            users: record.users,
-            users_pause: record.users_pause,
-            warm_up: unit::duration("warm_up_ms", record.warm_up_ms)?,
-            warm_up_limit: unit::duration("warm_up_limit_ms", record.warm_up_limit_ms)?,
-            measure: unit::duration("measure_ms", record.measure_ms)?,
-            measure_limit: unit::duration("measure_limit_ms", record.measure_limit_ms)?,
-            seed: record.seed,
-            slo: record.slo.map(TryInto::try_into).transpose()?,
-            price_per_core_hour: record.price_per_core_hour,
-            cores: record.cores.map(Into::into),
-            scenario: record.scenario.map(TryInto::try_into).transpose()?,
-        })
+    {
+        warm_up => warm_up_ms,
+        warm_up_limit => warm_up_limit_ms,
+        measure => measure_ms,
+        measure_limit => measure_limit_ms,
     }
-}
-
-impl TryFrom<SloRecord> for Slo {
-    type Error = RecordError;
-
-    fn try_from(record: SloRecord) -> Result<Self, RecordError> {
-        Ok(Self {
-            quantile: record.quantile,
-            below: unit::duration("below_ms", record.below_ms)?,
-        })
-    }
-}
-
-impl From<Floor> for FloorRecord {
-    fn from(floor: Floor) -> Self {
-        Self {
-            requests_per_second: floor.requests_per_second,
-            median_ms: unit::ms(floor.median),
-        }
-    }
-}
-
-impl TryFrom<FloorRecord> for Floor {
-    type Error = RecordError;
-
-    fn try_from(record: FloorRecord) -> Result<Self, RecordError> {
-        Ok(Self {
-            requests_per_second: record.requests_per_second,
-            median: unit::duration("median_ms", record.median_ms)?,
-        })
-    }
-}
-
-impl From<RunLoad> for RunLoadRecord {
-    fn from(load: RunLoad) -> Self {
-        match load {
-            RunLoad::Users => Self::Users,
-            RunLoad::Sweep { users } => Self::Sweep { users },
-            RunLoad::Arrivals { per_second } => Self::Arrivals { per_second },
-        }
-    }
-}
-
-impl From<RunLoadRecord> for RunLoad {
-    fn from(record: RunLoadRecord) -> Self {
-        match record {
-            RunLoadRecord::Users => Self::Users,
-            RunLoadRecord::Sweep { users } => Self::Sweep { users },
-            RunLoadRecord::Arrivals { per_second } => Self::Arrivals { per_second },
-        }
-    }
-}
-
-same_fields!(
+);
+at_rest!(Slo, SloRecord { quantile } { below => below_ms });
+at_rest!(Floor, FloorRecord { requests_per_second } { median => median_ms });
+at_rest!(
     CoreSplit,
     CoreSplitRecord {
         generator,
         contenders
     }
 );
-same_fields!(Restart, RestartRecord [Block, Once]);
-same_fields!(
-    PrimaryMetric,
-    PrimaryMetricRecord [RequestsPerSecond, MedianResponseTime, P95ResponseTime, P99ResponseTime]
-);
+at_rest!(Restart, RestartRecord [Block, Once]);
+
+/// Name of a primary metric, such as `p95_response_time`.
+impl AtRest for Metric {
+    type Record = String;
+
+    fn to_record(&self) -> String {
+        self.descriptor().json_name
+    }
+
+    fn from_record(field: &'static str, name: String) -> Result<Self, RecordError> {
+        Self::primary_of_json(&name).ok_or(RecordError::Value {
+            field,
+            found: name,
+            expected: "a metric that a verdict can be about, such as p95_response_time",
+        })
+    }
+}
+
+impl AtRest for RunLoad {
+    type Record = RunLoadRecord;
+
+    fn to_record(&self) -> RunLoadRecord {
+        match *self {
+            Self::Users => RunLoadRecord::Users,
+            Self::Sweep { users } => RunLoadRecord::Sweep { users },
+            Self::Arrivals { per_second } => RunLoadRecord::Arrivals { per_second },
+        }
+    }
+
+    fn from_record(_: &'static str, record: RunLoadRecord) -> Result<Self, RecordError> {
+        Ok(match record {
+            RunLoadRecord::Users => Self::Users,
+            RunLoadRecord::Sweep { users } => Self::Sweep { users },
+            RunLoadRecord::Arrivals { per_second } => Self::Arrivals { per_second },
+        })
+    }
+}

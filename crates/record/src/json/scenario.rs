@@ -1,8 +1,8 @@
-//! What identifies the load of an experiment, at rest.
+//! Facts that identify the load of an experiment, at rest.
 
 use serde::{Deserialize, Serialize};
 
-use super::{RecordError, unit};
+use super::at_rest::at_rest;
 use crate::scenario::{DataFileFacts, ScenarioFacts};
 
 /// [`ScenarioFacts`] at rest.
@@ -35,43 +35,13 @@ pub struct DataFileRecord {
     pub rows: Option<u64>,
 }
 
-impl From<&ScenarioFacts> for ScenarioRecord {
-    fn from(facts: &ScenarioFacts) -> Self {
-        Self {
-            file: facts.file.clone(),
-            sha256: facts.sha256.clone(),
-            data_files: facts.data_files.iter().map(Into::into).collect(),
-            wait_times: facts.wait_times.clone(),
-            request_timeouts_ms: facts
-                .request_timeouts
-                .iter()
-                .copied()
-                .map(unit::ms)
-                .collect(),
-            stop_timeout_ms: unit::ms(facts.stop_timeout),
-            spawn_rate_per_second: facts.spawn_rate,
-        }
+at_rest!(
+    ScenarioFacts,
+    ScenarioRecord { file, sha256, data_files, wait_times }
+    {
+        request_timeouts => request_timeouts_ms,
+        stop_timeout => stop_timeout_ms,
+        spawn_rate => spawn_rate_per_second,
     }
-}
-
-impl TryFrom<ScenarioRecord> for ScenarioFacts {
-    type Error = RecordError;
-
-    fn try_from(record: ScenarioRecord) -> Result<Self, RecordError> {
-        Ok(Self {
-            file: record.file,
-            sha256: record.sha256,
-            data_files: record.data_files.into_iter().map(Into::into).collect(),
-            wait_times: record.wait_times,
-            request_timeouts: record
-                .request_timeouts_ms
-                .into_iter()
-                .map(|ms| unit::duration("request_timeouts_ms", ms))
-                .collect::<Result<_, _>>()?,
-            stop_timeout: unit::duration("stop_timeout_ms", record.stop_timeout_ms)?,
-            spawn_rate: record.spawn_rate_per_second,
-        })
-    }
-}
-
-same_fields!(DataFileFacts, DataFileRecord { name, sha256, rows });
+);
+at_rest!(DataFileFacts, DataFileRecord { name, sha256, rows });

@@ -3,7 +3,8 @@
 use crate::times::TimeKind;
 use serde::{Deserialize, Serialize};
 
-use super::{FailureCauseRecord, unit};
+use super::request::FailureCauseRecord;
+use super::unit;
 use crate::summary::{Percentile, Summary, SummaryRow};
 
 /// The statistics of one or several measurements.

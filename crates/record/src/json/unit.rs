@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{RecordError, SCHEMA_VERSION};
+use super::error::RecordError;
+use super::version::SCHEMA_VERSION;
 
 /// Milliseconds; exact to the nanosecond up to a month.
 pub fn ms(duration: Duration) -> f64 {

@@ -1,42 +1,12 @@
-//! Times of the requests of one name, by kind.
+//! Times of the requests of one name, one distribution for each kind.
 
+use std::borrow::Cow;
 use std::ops::{Index, IndexMut};
+use std::time::Duration;
 
 use super::Times;
-
-/// Kind of time of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TimeKind {
-    /// From the planned start to the last byte, of the requests that succeeded.
-    Response,
-    /// From the sent request to the last byte, of the same requests: without the lag of the generator.
-    Service,
-    /// From the planned start to the failure, of the requests that failed with an answer, an error or a time limit.
-    Failure,
-    /// Ages of the requests that had no answer when the load ended and waiting for them was given up: from the planned
-    /// start to that moment. They are failures, and their response times are at least these.
-    Unanswered,
-}
-
-impl TimeKind {
-    /// All kinds, in the order of the records.
-    pub const ALL: [Self; 4] = [
-        Self::Response,
-        Self::Service,
-        Self::Failure,
-        Self::Unanswered,
-    ];
-
-    /// Name in records: `response_times`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Response => "response_times",
-            Self::Service => "service_times",
-            Self::Failure => "failure_times",
-            Self::Unanswered => "unanswered_times",
-        }
-    }
-}
+use super::kind::TimeKind;
+use super::statistic::Statistic;
 
 /// Times of the requests of one name, one distribution for each [`TimeKind`].
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -55,6 +25,31 @@ impl RequestTimes {
     /// Forgets every time and keeps the memory.
     pub fn clear(&mut self) {
         self.by_kind.iter_mut().for_each(Times::clear);
+    }
+
+    /// Times of `kind` and the ages of the requests without an answer, which are lower bounds of their times.
+    pub fn with_unanswered(&self, kind: TimeKind) -> Cow<'_, Times> {
+        let unanswered = &self[TimeKind::Unanswered];
+        if unanswered.count() == 0 {
+            return Cow::Borrowed(&self[kind]);
+        }
+        let mut times = self[kind].clone();
+        times.merge(unanswered);
+        Cow::Owned(times)
+    }
+
+    /// Statistic of the times of `kind`; `None` without times.
+    ///
+    /// Requests without an answer count with their age, which is a lower bound, unless the statistic is of successes.
+    pub fn statistic(&self, kind: TimeKind, statistic: Statistic) -> Option<Duration> {
+        match statistic {
+            Statistic::Min => self.with_unanswered(kind).min(),
+            Statistic::Mean => self.with_unanswered(kind).mean(),
+            Statistic::Max => self.with_unanswered(kind).max(),
+            Statistic::Percentile(percent) => self.with_unanswered(kind).quantile(percent / 100.0),
+            Statistic::MeanOfSuccesses => self[kind].mean(),
+            Statistic::MaxOfSuccesses => self[kind].max(),
+        }
     }
 
     /// Finished requests, successful or not.

@@ -7,11 +7,13 @@ use super::axis::Axis;
 use super::canvas::{self, Canvas, Drawn, Frame, LINE, MARGIN, Marker, Panel, color, shortened};
 use super::{Picture, WIDTH};
 use crate::document::{Cell, Table};
-use bakeoff_analysis::analysis::{Analysis, ContenderResult};
-use bakeoff_analysis::comparison::{Comparison, Metric};
+use bakeoff_analysis::analysis::Analysis;
+use bakeoff_analysis::comparison::Comparison;
+use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
+use bakeoff_record::metric::Metric;
 
 const TOP: f64 = 40.0;
 const ROW: f64 = 50.0;
@@ -27,14 +29,14 @@ struct Forest<'a> {
 }
 
 struct Row<'a> {
-    result: &'a ContenderResult,
+    result: &'a Judged,
     comparison: Option<&'a Comparison>,
 }
 
 /// The picture; `None` if no contender is compared with the baseline.
 pub(super) fn picture(experiment: &Experiment, analysis: &Analysis) -> Option<Picture> {
     let plan = &experiment.plan;
-    let metric = Metric::from(plan.primary);
+    let metric = plan.primary;
     let compared = analysis.contenders().filter(|result| {
         !matches!(
             result.verdict,
@@ -58,7 +60,7 @@ pub(super) fn picture(experiment: &Experiment, analysis: &Analysis) -> Option<Pi
     }
     let title = format!(
         "{} relative to {}",
-        words::capitalised(metric.name()),
+        words::capitalised(&metric.name()),
         plan.baseline
     );
     let description = forest.description();
@@ -211,7 +213,7 @@ impl Forest<'_> {
     fn table(&self, title: &str) -> Table {
         let rows = self.rows.iter().map(|row| {
             vec![
-                Cell::words(&row.result.contender.name),
+                Cell::words(row.result.name()),
                 Cell::figure(row.figure()),
                 Cell::words(row.result.verdict.label()),
             ]
@@ -226,11 +228,7 @@ impl Forest<'_> {
 
 impl Row<'_> {
     fn label(&self) -> String {
-        format!(
-            "{}: {}",
-            self.result.contender.name,
-            self.result.verdict.label()
-        )
+        format!("{}: {}", self.result.name(), self.result.verdict.label())
     }
 
     fn figure(&self) -> String {

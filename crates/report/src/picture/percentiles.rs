@@ -32,9 +32,9 @@ pub(super) fn picture(
 ) -> Option<Picture> {
     let curves: Vec<Curve> = analysis
         .contenders()
-        .filter(|result| result.summary.total.times[TimeKind::Response].count() > 0)
+        .filter(|result| result.measured().summary.total.times[TimeKind::Response].count() > 0)
         .filter_map(|result| {
-            let name = &result.contender.name;
+            let name = result.name();
             let runs = experiment.runs_under(RunLoad::Users);
             let blocks: Vec<Times> = runs
                 .filter(|run| run.contender == *name && !run.measurement.interrupted)
@@ -42,8 +42,10 @@ pub(super) fn picture(
                 .collect();
             Some(Curve {
                 series: series.position(name)?,
-                name: name.clone(),
-                points: chart::percentile_points(&result.summary.total.times[TimeKind::Response]),
+                name: name.to_owned(),
+                points: chart::percentile_points(
+                    &result.measured().summary.total.times[TimeKind::Response],
+                ),
                 band: band(&blocks),
             })
         })
@@ -81,8 +83,8 @@ pub(super) fn picture(
     let times: Vec<(String, &Times)> = analysis
         .contenders()
         .map(|result| {
-            let times = &result.summary.total.times[TimeKind::Response];
-            (result.contender.name.clone(), times)
+            let times = &result.measured().summary.total.times[TimeKind::Response];
+            (result.name().to_owned(), times)
         })
         .collect();
     Some(Picture {

@@ -4,7 +4,8 @@ use super::axis::Axis;
 use super::canvas::{self, Frame, LINE, MARGIN, Marker, color, shortened};
 use super::{Picture, WIDTH};
 use crate::document::{Cell, Table};
-use bakeoff_analysis::analysis::{Analysis, ContenderResult, UnderLoad};
+use bakeoff_analysis::analysis::{Analysis, UnderLoad};
+use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::RunLoad;
@@ -20,8 +21,7 @@ const QUANTILES: [(f64, Marker); 3] = [
 
 /// The picture; `None` without a run at an arrival rate.
 pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
-    let loads: Vec<(f64, Vec<&ContenderResult>)> =
-        analysis.at_rates.iter().filter_map(measured).collect();
+    let loads: Vec<(f64, Vec<&Judged>)> = analysis.at_rates.iter().filter_map(measured).collect();
     if loads.is_empty() {
         return None;
     }
@@ -47,7 +47,7 @@ pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
             canvas.text(&heading, (MARGIN + 4.0, top + 19.0), color::QUIET)?;
             top += HEADING;
             for result in results {
-                let name = shortened(&result.contender.name, WIDTH - 220.0);
+                let name = shortened(result.name(), WIDTH - 220.0);
                 canvas.text(&name, (MARGIN + 4.0, top + 9.0), color::INK)?;
                 let figures: Vec<String> = times(result).into_iter().map(words::figure).collect();
                 let figures = figures.join(" · ") + " ms";
@@ -78,29 +78,29 @@ pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
     })
 }
 
-fn measured(under: &UnderLoad) -> Option<(f64, Vec<&ContenderResult>)> {
+fn measured(under: &UnderLoad) -> Option<(f64, Vec<&Judged>)> {
     let RunLoad::Arrivals { per_second } = under.load else {
         return None;
     };
     let results = under.results.iter();
-    let results: Vec<&ContenderResult> = results
+    let results: Vec<&Judged> = results
         .filter(|result| result.verdict != Verdict::Control && !times(result).is_empty())
         .collect();
     (!results.is_empty()).then_some((per_second, results))
 }
 
 /// Response times at the [`QUANTILES`], in milliseconds.
-fn times(result: &ContenderResult) -> Vec<f64> {
-    let total = &result.summary.total;
+fn times(result: &Judged) -> Vec<f64> {
+    let total = &result.measured().summary.total;
     let at = |(quantile, _)| Some(total.percentile(quantile)?.time.as_secs_f64() * 1e3);
     QUANTILES.into_iter().filter_map(at).collect()
 }
 
-fn table(title: &str, loads: &[(f64, Vec<&ContenderResult>)]) -> Table {
+fn table(title: &str, loads: &[(f64, Vec<&Judged>)]) -> Table {
     let rows = loads.iter().flat_map(|(rate, results)| {
         results.iter().map(|result| {
             let mut cells = vec![
-                Cell::words(&result.contender.name),
+                Cell::words(result.name()),
                 Cell::figure(words::figure(*rate)),
             ];
             cells.extend(

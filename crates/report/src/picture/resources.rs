@@ -3,8 +3,10 @@
 use super::canvas::{self, Canvas, Drawn, LINE, MARGIN, color, shortened};
 use super::{Picture, WIDTH};
 use crate::document::{Cell, Table};
-use bakeoff_analysis::analysis::{Analysis, ContenderResult};
+use bakeoff_analysis::analysis::Analysis;
+use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::words;
+use bakeoff_record::metric::Metric;
 
 const TOP: f64 = 36.0;
 const HEADING: f64 = 28.0;
@@ -14,27 +16,31 @@ const ROW: f64 = 40.0;
 struct Cost {
     heading: &'static str,
     unit: &'static str,
-    figure: fn(&ContenderResult) -> Option<f64>,
+    metric: Metric,
 }
 
 const COSTS: [Cost; 2] = [
     Cost {
         heading: "CPU seconds per 1,000 requests",
         unit: "s",
-        figure: |result| result.cpu_seconds_per_1000_requests,
+        metric: Metric::CpuSecondsPer1000Requests,
     },
     Cost {
         heading: "Peak memory",
         unit: "MB",
-        figure: |result| Some(result.peak_memory_bytes? as f64 / 1e6),
+        metric: Metric::PeakMemory,
     },
 ];
 
 /// The picture; `None` if neither CPU time nor memory was measured.
 pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
-    let results: Vec<&ContenderResult> = analysis
+    let results: Vec<&Judged> = analysis
         .contenders()
-        .filter(|result| COSTS.iter().any(|cost| (cost.figure)(result).is_some()))
+        .filter(|result| {
+            COSTS
+                .iter()
+                .any(|cost| result.measured().figure(cost.metric).is_some())
+        })
         .collect();
     if results.is_empty() {
         return None;
@@ -49,8 +55,10 @@ pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
         bars(canvas, &COSTS[1], &results, TOP + of_one)
     });
     let rows = results.iter().map(|result| {
-        let figures = COSTS.iter().map(|cost| (cost.figure)(result));
-        [Cell::words(&result.contender.name)]
+        let figures = COSTS
+            .iter()
+            .map(|cost| result.measured().figure(cost.metric));
+        [Cell::words(result.name())]
             .into_iter()
             .chain(figures.map(|figure| Cell::optional(figure.map(words::figure))))
             .collect()
@@ -70,16 +78,18 @@ pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
     })
 }
 
-fn bars(canvas: &Canvas<'_>, cost: &Cost, results: &[&ContenderResult], top: f64) -> Drawn {
+fn bars(canvas: &Canvas<'_>, cost: &Cost, results: &[&Judged], top: f64) -> Drawn {
     canvas.text(cost.heading, (MARGIN, top + 14.0), color::QUIET)?;
-    let figures = results.iter().filter_map(|result| (cost.figure)(result));
+    let figures = results
+        .iter()
+        .filter_map(|result| result.measured().figure(cost.metric));
     let longest = figures.fold(f64::MIN_POSITIVE, f64::max);
     let width = WIDTH - 2.0 * MARGIN;
     for (result, index) in results.iter().zip(0..) {
         let top = top + HEADING + ROW * f64::from(index);
-        let name = shortened(&result.contender.name, WIDTH - 140.0);
+        let name = shortened(result.name(), WIDTH - 140.0);
         canvas.text(&name, (MARGIN, top + LINE / 2.0), color::INK)?;
-        let figure = (cost.figure)(result);
+        let figure = result.measured().figure(cost.metric);
         let text = figure.map_or_else(
             || "not measured".to_owned(),
             |figure| format!("{} {}", words::figure(figure), cost.unit),

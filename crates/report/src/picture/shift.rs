@@ -5,7 +5,8 @@ use super::canvas::{self, Frame, LINE, MARGIN, Marker, color, key_height, series
 use super::{Picture, Series, WIDTH};
 use crate::document::{Cell, Table};
 use crate::table::percentile_name;
-use bakeoff_analysis::analysis::{Analysis, ContenderResult};
+use bakeoff_analysis::analysis::Analysis;
+use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::shift::{QUANTILES, Shift};
 use bakeoff_analysis::statistics::Estimate;
 use bakeoff_analysis::words;
@@ -21,10 +22,10 @@ pub(super) fn picture(
     analysis: &Analysis,
     series: &Series,
 ) -> Option<Picture> {
-    let shifted: Vec<(usize, &ContenderResult)> = analysis
+    let shifted: Vec<(usize, &Judged)> = analysis
         .contenders()
         .filter(|result| estimates(result).next().is_some())
-        .filter_map(|result| Some((series.position(&result.contender.name)?, result)))
+        .filter_map(|result| Some((series.position(result.name())?, result)))
         .collect();
     if shifted.is_empty() {
         return None;
@@ -41,7 +42,7 @@ pub(super) fn picture(
     );
     let names: Vec<(usize, &str)> = shifted
         .iter()
-        .map(|(series, result)| (*series, result.contender.name.as_str()))
+        .map(|(series, result)| (*series, result.name()))
         .collect();
     let key = TOP + PANEL + 2.4 * LINE;
     let height = key + key_height(&names, WIDTH) + MARGIN;
@@ -96,14 +97,14 @@ pub(super) fn picture(
 }
 
 /// Ratio at each quantile, with its place on the axis.
-fn estimates(result: &ContenderResult) -> impl Iterator<Item = (usize, Estimate)> + '_ {
+fn estimates(result: &Judged) -> impl Iterator<Item = (usize, Estimate)> + '_ {
     let place = |shift: &Shift| {
         let index = QUANTILES
             .iter()
             .position(|at| (at - shift.quantile).abs() < 1e-9)?;
         Some((index, shift.ratio?))
     };
-    result.shift.iter().filter_map(place)
+    result.compared.shift.iter().filter_map(place)
 }
 
 fn places() -> Axis {
@@ -114,10 +115,8 @@ fn places() -> Axis {
     Axis::of_places(-0.6, QUANTILES.len() as f64 - 0.4, ticks.collect())
 }
 
-fn table(shifted: &[(usize, &ContenderResult)], baseline: &str) -> Table {
-    let header = shifted
-        .iter()
-        .map(|(_, result)| result.contender.name.clone());
+fn table(shifted: &[(usize, &Judged)], baseline: &str) -> Table {
+    let header = shifted.iter().map(|(_, result)| result.name().to_owned());
     let rows = QUANTILES.iter().enumerate().map(|(index, quantile)| {
         let cells = shifted.iter().map(|(_, result)| {
             let estimate = estimates(result).find(|(place, _)| *place == index);

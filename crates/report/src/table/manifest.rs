@@ -3,7 +3,6 @@
 use super::percentile_name;
 use crate::document::{Cell, Table};
 use crate::machine;
-use bakeoff_analysis::comparison::Metric;
 use bakeoff_analysis::statistics::fewest_blocks;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Contender, ContenderKind, Experiment, Fact, Restart};
@@ -30,7 +29,7 @@ pub(in super::super) fn plan(experiment: &Experiment, detail: Detail) -> Vec<Str
     lines.extend([
         format!(
             "Verdict: about the {}, relative to {}; a difference of up to {} does not matter.",
-            Metric::from(plan.primary).name(),
+            plan.primary.name(),
             plan.baseline,
             words::percent(plan.same_ratio)
         ),

@@ -2,76 +2,34 @@
 
 use super::percentile_name;
 use crate::document::{Cell, Table};
-use bakeoff_analysis::analysis::{Analysis, ContenderResult, UnderLoad};
-use bakeoff_analysis::comparison::{Comparison, Metric};
+use bakeoff_analysis::analysis::{Analysis, UnderLoad};
+use bakeoff_analysis::comparison::Comparison;
+use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::precision::QUANTILES;
 use bakeoff_analysis::statistics::Estimate;
 use bakeoff_analysis::sweep::SweepResult;
-use bakeoff_analysis::verdict::{Obstacle, Verdict};
+use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Experiment, Plan, Run, RunLoad};
+use bakeoff_record::metric::Metric;
 use bakeoff_record::times::TimeKind;
 
 /// Figures of all contenders, a row for each. The best of each figure is marked.
 pub(in super::super) fn figures(experiment: &Experiment, analysis: &Analysis) -> Table {
-    let mut columns = vec![
-        Column::new("Requests/s", Some(Best::Highest), |result| {
-            result.figure(Metric::RequestsPerSecond)
-        }),
-        Column::new("p50 (ms)", Some(Best::Lowest), |result| {
-            result.figure(Metric::MedianResponseTime)
-        }),
-        Column::new("Average (ms)", Some(Best::Lowest), |result| {
-            Some(
-                result.summary.total.times[TimeKind::Response]
-                    .mean()?
-                    .as_secs_f64()
-                    * 1e3,
-            )
-        }),
-        Column::new("p95 (ms)", Some(Best::Lowest), |result| {
-            result.figure(Metric::P95ResponseTime)
-        }),
-        Column::new("p99 (ms)", Some(Best::Lowest), |result| {
-            result.figure(Metric::P99ResponseTime)
-        }),
-        Column::new("Max (ms)", Some(Best::Lowest), |result| {
-            Some(
-                result.summary.total.times[TimeKind::Response]
-                    .max()?
-                    .as_secs_f64()
-                    * 1e3,
-            )
-        }),
-        Column::new("Failed (%)", None, |result| {
-            Some(result.summary.total.fail_ratio() * 100.0)
-        }),
-        Column::new("CPU s per 1,000 requests", Some(Best::Lowest), |result| {
-            result.cpu_seconds_per_1000_requests
-        }),
-        Column::new("Requests/s per core", Some(Best::Highest), |result| {
-            result.requests_per_core_second()
-        }),
-        Column::new("Peak memory (MB)", Some(Best::Lowest), |result| {
-            Some(result.peak_memory_bytes? as f64 / 1e6)
-        }),
-        Column::new("First answer (ms)", Some(Best::Lowest), |result| {
-            Some(result.cold_start?.as_secs_f64() * 1e3)
-        }),
-    ];
+    let mut columns: Vec<Column> = Metric::shown().map(Column::of_metric).collect();
     if let Some(price) = experiment.plan.price_per_core_hour {
-        let of_million = move |result: &ContenderResult| result.price_per_million_requests(price);
-        columns.push(Column::new(
-            "Price per million requests",
-            Some(Best::Lowest),
-            of_million,
-        ));
+        let of_million = move |result: &Judged| result.measured().price_per_million_requests(price);
+        columns.push(Column {
+            header: "Price per million requests".to_owned(),
+            best: Some(Best::Lowest),
+            figure: Box::new(of_million),
+        });
     }
     let mut header = vec!["Contender".to_owned(), "Verdict".to_owned()];
-    header.extend(columns.iter().map(|column| column.header.to_owned()));
+    header.extend(columns.iter().map(|column| column.header.clone()));
     let rows = analysis.results.iter().map(|result| {
         let mut cells = vec![
-            Cell::words(&result.contender.name),
+            Cell::words(result.name()),
             Cell::words(result.verdict.label()),
         ];
         cells.extend(
@@ -89,11 +47,11 @@ pub(in super::super) fn figures(experiment: &Experiment, analysis: &Analysis) ->
     }
 }
 
-type Figure = Box<dyn Fn(&ContenderResult) -> Option<f64>>;
+type Figure = Box<dyn Fn(&Judged) -> Option<f64>>;
 
 /// One figure of every contender.
 struct Column {
-    header: &'static str,
+    header: String,
     best: Option<Best>,
     figure: Figure,
 }
@@ -105,19 +63,22 @@ enum Best {
 }
 
 impl Column {
-    fn new(
-        header: &'static str,
-        best: Option<Best>,
-        figure: impl Fn(&ContenderResult) -> Option<f64> + 'static,
-    ) -> Self {
+    fn of_metric(metric: Metric) -> Self {
+        let descriptor = metric.descriptor();
+        let best = if descriptor.more_is_better {
+            Best::Highest
+        } else {
+            Best::Lowest
+        };
         Self {
-            header,
-            best,
-            figure: Box::new(figure),
+            header: descriptor.header,
+            // Most contenders fail in nothing, so that a mark would say nothing.
+            best: (metric != Metric::FailRatio).then_some(best),
+            figure: Box::new(move |result| result.measured().figure(metric)),
         }
     }
 
-    fn cell(&self, result: &ContenderResult, all: &[ContenderResult]) -> Cell {
+    fn cell(&self, result: &Judged, all: &[Judged]) -> Cell {
         let figure = (self.figure)(result);
         let contest = || {
             all.iter()
@@ -139,15 +100,15 @@ impl Column {
 
 /// `true` if the contender's figures may be marked as the best. A contender that fails may be fast because it fails, and a
 /// contender with an obstacle has figures that are not its own.
-fn may_be_best(result: &ContenderResult) -> bool {
+fn may_be_best(result: &Judged) -> bool {
     let may_be = !matches!(result.verdict, Verdict::Failed { .. } | Verdict::Control);
-    may_be && Obstacle::of(result).is_none()
+    may_be && result.obstacle().is_none()
 }
 
 /// Percentiles with their confidence intervals; `None` without any successful request.
 pub(in super::super) fn precision(analysis: &Analysis) -> Option<Table> {
     let measured =
-        |result: &&ContenderResult| result.summary.total.times[TimeKind::Response].count() > 0;
+        |result: &&Judged| result.measured().summary.total.times[TimeKind::Response].count() > 0;
     let header = [
         "Contender",
         "Successes",
@@ -158,13 +119,15 @@ pub(in super::super) fn precision(analysis: &Analysis) -> Option<Table> {
         "p99.9",
     ];
     let rows = analysis.results.iter().filter(measured).map(|result| {
-        let times = &result.summary.total.times[TimeKind::Response];
+        let times = &result.measured().summary.total.times[TimeKind::Response];
         let mut cells = vec![
-            Cell::words(&result.contender.name),
+            Cell::words(result.name()),
             Cell::figure(words::count(times.count())),
-            Cell::figure(words::count(result.precision.effective_requests)),
+            Cell::figure(words::count(result.measured().precision.effective_requests)),
         ];
-        let quantiles = QUANTILES.into_iter().zip(result.precision.intervals);
+        let quantiles = QUANTILES
+            .into_iter()
+            .zip(result.measured().precision.intervals);
         cells.extend(quantiles.map(|(quantile, interval)| {
             Cell::optional(times.quantile(quantile).map(|value| {
                 let certainty = interval.map_or_else(
@@ -191,22 +154,17 @@ pub(in super::super) fn ratios(analysis: &Analysis, plan: &Plan) -> Option<Table
     let compared: Vec<_> = analysis
         .results
         .iter()
-        .filter(|result| !result.comparisons.is_empty())
+        .filter(|result| !result.compared.comparisons.is_empty())
         .collect();
-    let primary = Metric::from(plan.primary);
-    let header = [
-        "Contender",
-        "Requests/s",
-        "p50",
-        "p95",
-        "p99",
-        "CPU per request",
-        "Blocks",
-    ];
+    let primary = plan.primary;
+    let mut header = vec!["Contender".to_owned()];
+    header.extend(Metric::compared().map(|metric| metric.descriptor().ratio_header));
+    header.push("Blocks".to_owned());
     let rows = compared.iter().map(|result| {
-        let mut cells = vec![Cell::words(&result.contender.name)];
+        let mut cells = vec![Cell::words(result.name())];
         cells.extend(
             result
+                .compared
                 .comparisons
                 .iter()
                 .map(|comparison| Cell::figure(ratio(comparison))),
@@ -224,7 +182,7 @@ pub(in super::super) fn ratios(analysis: &Analysis, plan: &Plan) -> Option<Table
             plan.baseline,
             primary.name()
         ),
-        header: header.map(str::to_owned).into(),
+        header,
         rows: rows.collect(),
     })
 }
@@ -264,18 +222,22 @@ fn rows_at_rate(under: &UnderLoad) -> Vec<Vec<Cell>> {
     let measured = under
         .results
         .iter()
-        .filter(|result| !result.blocks.is_empty());
-    let row = |result: &ContenderResult| {
-        let comparison = result.comparison(under.primary.into());
-        let figure = |metric| Cell::optional(result.figure(metric).map(words::figure));
-        let not_sent = result.summary.arrivals.map(|arrivals| arrivals.not_sent);
+        .filter(|result| !result.measured().blocks.is_empty());
+    let row = |result: &Judged| {
+        let comparison = result.comparison(under.primary);
+        let figure = |metric| Cell::optional(result.measured().figure(metric).map(words::figure));
+        let not_sent = result
+            .measured()
+            .summary
+            .arrivals
+            .map(|arrivals| arrivals.not_sent);
         vec![
-            Cell::words(&result.contender.name),
+            Cell::words(result.name()),
             Cell::figure(words::figure(per_second)),
             Cell::words(result.verdict.label()),
-            figure(Metric::MedianResponseTime),
-            figure(Metric::P95ResponseTime),
-            figure(Metric::P99ResponseTime),
+            figure(Metric::MEDIAN_RESPONSE_TIME),
+            figure(Metric::P95_RESPONSE_TIME),
+            figure(Metric::P99_RESPONSE_TIME),
             Cell::optional(comparison.map(ratio)),
             Cell::optional(not_sent.map(words::count)),
         ]
@@ -327,19 +289,19 @@ pub(in super::super) fn sweeps(experiment: &Experiment, analysis: &Analysis) -> 
 
 /// Primary metric of each block as a sparkline; `None` without a measured block.
 pub(in super::super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> Option<Table> {
-    let metric = Metric::from(experiment.plan.primary);
+    let metric = experiment.plan.primary;
     let mut blocks: Vec<u32> = analysis
         .results
         .iter()
-        .flat_map(|result| result.blocks.iter().copied())
+        .flat_map(|result| result.measured().blocks.iter().copied())
         .collect();
     blocks.sort_unstable();
     blocks.dedup();
-    let row = |result: &ContenderResult| {
+    let row = |result: &Judged| {
         let figure = |block: &u32| {
             let runs = experiment.runs_under(RunLoad::Users);
             let runs: Vec<&Run> = runs
-                .filter(|run| run.contender == result.contender.name && run.block == *block)
+                .filter(|run| run.contender == result.name() && run.block == *block)
                 .collect();
             metric.of_runs(&runs).filter(|_| !runs.is_empty())
         };
@@ -347,7 +309,7 @@ pub(in super::super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> 
         let known = || figures.iter().flatten().copied();
         let (low, high) = (known().reduce(f64::min), known().reduce(f64::max));
         vec![
-            Cell::words(&result.contender.name),
+            Cell::words(result.name()),
             Cell::words(sparkline(&figures)),
             Cell::optional(low.map(words::figure)),
             Cell::optional(high.map(words::figure)),
@@ -357,7 +319,7 @@ pub(in super::super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> 
     (!blocks.is_empty()).then(|| Table {
         caption: format!(
             "{} in each block; the scale of each row is from its lowest to its highest block",
-            words::capitalised(metric.name())
+            words::capitalised(&metric.name())
         ),
         header: header.map(str::to_owned).into(),
         rows: analysis.results.iter().map(row).collect(),

@@ -1,7 +1,8 @@
 //! Validity of the figures: gates with their limits, and the amount of measurement.
 
 use crate::document::{Cell, Table};
-use bakeoff_analysis::analysis::{Analysis, ContenderResult};
+use bakeoff_analysis::analysis::Analysis;
+use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
@@ -57,16 +58,16 @@ pub(in super::super) fn measured(analysis: &Analysis) -> Table {
         "Obstacle to a verdict",
     ];
     let rows = analysis.results.iter().map(|result| {
-        let summary = &result.summary;
+        let summary = &result.measured().summary;
         let obstacle = match &result.verdict {
             Verdict::NotMeasurable(obstacle) => obstacle.to_string(),
-            Verdict::Failed { .. } => result.turns.failures_in_words(),
+            Verdict::Failed { .. } => result.measured().turns.failures_in_words(),
             _ => "none".to_owned(),
         };
         vec![
-            Cell::words(&result.contender.name),
-            Cell::figure(result.blocks.len().to_string()),
-            Cell::figure(words::figure(result.measured.as_secs_f64())),
+            Cell::words(result.name()),
+            Cell::figure(result.measured().blocks.len().to_string()),
+            Cell::figure(words::figure(result.measured().measured.as_secs_f64())),
             Cell::figure(words::count(summary.unanswered())),
             Cell::figure(words::count(summary.connections_opened)),
             Cell::words(obstacle),
@@ -79,8 +80,8 @@ pub(in super::super) fn measured(analysis: &Analysis) -> Table {
     }
 }
 
-fn names(results: &[ContenderResult]) -> impl Iterator<Item = String> {
-    results.iter().map(|result| result.contender.name.clone())
+fn names(results: &[Judged]) -> impl Iterator<Item = String> {
+    results.iter().map(|result| result.name().to_owned())
 }
 
 #[cfg(test)]

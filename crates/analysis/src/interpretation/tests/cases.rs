@@ -214,19 +214,19 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
         (
             "spread",
             varied.clone(),
-            "9.99 times the median (95 % interval 9.99 to 9.99 over 6 blocks), which is much",
+            "p99 is 9.99 times p50 (95 % confidence interval 9.99 to 9.99 over 6 blocks), a large spread",
             nobody(),
         ),
         (
             "steadiest",
             varied,
-            "old varied less (1.00) than new (9.99): their intervals lie apart",
+            "old vary less than those of new: p99 is 1.00 times p50 in place of 9.99 times, and the confidence intervals do not overlap",
             pair(),
         ),
         (
             "blocks",
             fixture::experiment(&[("it", &[100, 100, 100, 100, 130, 100])], "it"),
-            "went from 100 to 130, up to 30 % from the median block (100): they do not agree, and the figures do not tell why",
+            "ranged from 100 to 130, at most 30 % from the median block (100). The blocks differ by more than 10 %; the cause is not known.",
             fixture::experiment(&[("it", &[100])], "it"),
         ),
         (
@@ -251,7 +251,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
                     ..GeneratorUse::default()
                 });
             }),
-            "Block 4 was disturbed and not judged: in block 4, while new was measured, other processes took 40 % of the machine's",
+            "Block 4 was disturbed and left out of the verdict: in block 4, while new was measured, other processes took 40 % of the machine's",
             pair(),
         ),
         (
@@ -270,7 +270,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
         (
             "cold start",
             but(|experiment| experiment.runs[0].cold_start = Some(Duration::from_millis(900))),
-            "new gave its first correct answer 0.40 s after it was started (the median of 6 starts, 0.40 s to 0.90 s)",
+            "new gave its first correct answer 0.40 s after it was started (median of 6 starts, 0.40 s to 0.90 s)",
             but(|experiment| {
                 for run in &mut experiment.runs {
                     run.cold_start = None;
@@ -282,7 +282,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
             but(|experiment| {
                 experiment.agreements.push(same_answers());
             }),
-            "new answered all of 10 sampled requests as the baseline did",
+            "new gave the same answers as the baseline to all of 10 sampled requests",
             pair(),
         ),
         (
@@ -290,7 +290,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
             but(|experiment| {
                 of_new(experiment, |run| run.measurement.connections_opened = 1000);
             }),
-            "new opened 1.00 connections for each request and old kept its connections (0.070)",
+            "new opened 1.00 connections for each request, and old kept its connections open (0.070)",
             // One that fails loses its connections whoever closes them.
             but(|experiment| {
                 of_new(experiment, |run| {
@@ -335,23 +335,28 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
             "60 of the 5,150 requests to new failed",
             nobody(),
         ),
-        ("noise", control(&[1000; 6]), "1.00 times its own", pair()),
+        (
+            "noise",
+            control(&[1000; 6]),
+            "the second turn had 1.00 times the",
+            pair(),
+        ),
         (
             "times",
             pair(),
-            "95 % of its answers took at most 70.0 ms (95 % interval 70.0 to 70.0), the longest",
+            "95 % of its answers took at most 70.0 ms (95 % confidence interval 70.0 to 70.0), the longest",
             nobody(),
         ),
         (
             "against the baseline",
             faster(),
-            "0.50 at the median (95 % interval 0.50 to 0.50)",
+            "0.50 times as long at p50 (95 % confidence interval 0.50 to 0.50)",
             nobody(),
         ),
         (
             "throughout",
             faster(),
-            "shorter than those of old throughout: at 12 of 12 percentiles (10 to 99.9 %: 0.50 to 0.50 times), all intervals without 1",
+            "shorter than those of old throughout: at 12 of 12 percentiles (p10 to p99.9: 0.50 to 0.50 times), and no confidence interval includes 1",
             pair(),
         ),
         (
@@ -361,43 +366,43 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
                 times[18..].fill(900);
                 times_of(experiment, "new", &times);
             }),
-            "shorter than those of old at 9 of 12 percentiles (10 to 90 %: 0.29 to 0.29 times) and longer at 3 of 12 percentiles (95 to 99.9 %:",
+            "shorter than those of old at 9 of 12 percentiles (p10 to p90: 0.29 to 0.29 times) and longer at 3 of 12 percentiles (p95 to p99.9:",
             faster(),
         ),
         (
             "partly",
             but(|experiment| times_of(experiment, "new", &[70, 70, 70, 70, 90, 90])),
-            "longer than those of old at 6 of 12 percentiles (70 to 99.9 %: 1.29 to 1.29 times), by intervals without 1; at 6 percentiles no difference is shown",
+            "longer than those of old at 6 of 12 percentiles (p70 to p99.9: 1.29 to 1.29 times); these confidence intervals do not include 1. At 6 percentiles, no difference is shown",
             faster(),
         ),
         (
             "users wait",
             pair(),
-            "at the same number of users (70)",
+            "with the same number of users (70)",
             swept(),
         ),
         (
             "at equal rates",
             with_arrivals(0),
-            "When 500 requests per second arrived",
+            "At an arrival rate of 500 requests per second",
             pair(),
         ),
         (
             "overwhelmed",
             with_arrivals(50),
-            "new could not keep up with 500 requests per second: 300 of the 3,000 that were due were not sent (10 %)",
+            "new could not keep up with 500 requests per second: 300 of the 3,000 planned requests were not sent (10 %)",
             with_arrivals(4),
         ),
         (
             "rates",
             faster(),
-            "new answered 2,000 requests per second successfully in 6 s of measuring (95 % interval 2,000 to 2,000 over 6 blocks); that is 2.00 times",
+            "new answered 2,000 requests per second successfully, measured for 6 s (95 % confidence interval 2,000 to 2,000 over 6 blocks); that is 2.00 times",
             nobody(),
         ),
         (
             "knees",
             swept(),
-            "it reached 95 % of its highest rate with 4 users (400 requests per second, 95 % interval 400 to 400)",
+            "it reached 95 % of its highest throughput with 4 users (400 requests per second, 95 % confidence interval 400 to 400)",
             pair(),
         ),
         (
@@ -409,19 +414,19 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
                 };
                 experiment.runs.retain(rising);
             }),
-            "In 2 of 6 blocks the sweep of it ended, with 8 users at most, before two steps brought less than 5 % more",
+            "In 2 of 6 blocks, the sweep of it ended at 8 users before two more steps added less than 5 %",
             swept(),
         ),
         (
             "queue",
             but_swept(|experiment| experiment.plan.users_pause = false),
-            "all that the 66 users beyond the knee bring about is waiting in a queue.",
+            "the 66 users beyond the knee only wait in a queue.",
             swept(),
         ),
         (
             "objective",
             slo(15),
-            "it gave 95 % of the answers within 15.0 ms at up to 400 requests per second",
+            "it kept p95 below 15.0 ms up to 400 requests per second",
             swept(),
         ),
         (
@@ -433,13 +438,13 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
         (
             "processor",
             pair(),
-            "new used 0.90 s of processor time per 1,000 requests (95 % interval 0.90 to 0.90 over 6 blocks), 1,111 requests per second and core; that is 1.00 times",
+            "new used 0.90 s of processor time per 1,000 requests (95 % confidence interval 0.90 to 0.90 over 6 blocks), or 1,111 requests per second per core; that is 1.00 times",
             nobody(),
         ),
         (
             "memory",
             pair(),
-            "new held at most 200 MB of memory in any turn",
+            "new used at most 200 MB of memory in any turn",
             nobody(),
         ),
         (
@@ -453,7 +458,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
                     run.usage = None;
                 }
             }),
-            "What old used of processor time and memory is not known",
+            "Processor time and memory of old were not recorded",
             pair(),
         ),
         (
@@ -476,7 +481,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
         (
             "missing",
             but(|experiment| experiment.interrupted = true),
-            "ended before its time",
+            "stopped early",
             pair(),
         ),
         (
@@ -489,14 +494,14 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
             "waiting",
             swept(),
             // 70 users at 400 per second wait 175 ms, and one of them alone 10 ms.
-            "With 70 users, 94.3 % of the median response time of it (95 % interval 94.3 % to 94.3 % over 6 blocks) is owed to the other users: \
-             it is 175 ms, and 10.0 ms with one user. Beyond 4 users, its knee,",
+            "With 70 users, waiting for other users makes up 94.3 % of the median response time of it (95 % confidence interval 94.3 % to 94.3 % \
+             over 6 blocks): it is 175 ms, and 10.0 ms with one user. Beyond the knee at 4 users,",
             pair(),
         ),
         (
             "idle cores",
             never_pausing(900),
-            "it used 0.90 cores (95 % interval 0.90 to 0.90 over 6 blocks) of the 1.80 that there were for it, with 70 requests in flight",
+            "it used 0.90 cores (95 % confidence interval 0.90 to 0.90 over 6 blocks) of the 1.80 available, with 70 requests in flight",
             never_pausing(1700),
         ),
         (
@@ -512,7 +517,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
         (
             "growing memory",
             growing(20_000_000, Restart::Once),
-            "new held 220 MB in the first and 320 MB in the last of 6 blocks, and never less than before",
+            "The memory of new grew from 220 MB in the first to 320 MB in the last of 6 blocks, and never fell",
             growing(20_000_000, Restart::Block),
         ),
         (
@@ -528,7 +533,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
         (
             "more blocks",
             fixture::experiment(&[("new", &[1000; 4]), ("old", &[1000; 4])], "old"),
-            "Measure 6 blocks at least (--blocks 6): with 4 blocks nothing can be claimed",
+            "Measure at least 6 blocks (--blocks 6): with 4 blocks, no verdict",
             faster(),
         ),
         (

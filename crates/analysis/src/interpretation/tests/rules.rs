@@ -162,7 +162,7 @@ fn a_server_with_one_user_may_leave_cores_idle() {
         })
     };
     assert_eq!(with(1, None), "");
-    assert!(with(70, Some("1-2,5")).contains("of the 3.00 that there were for it"));
+    assert!(with(70, Some("1-2,5")).contains("of the 3.00 available"));
     assert_eq!(with(70, Some("1")), "", "0.9 of one core is not idle");
 }
 
@@ -177,7 +177,7 @@ fn idle_cores_are_not_explained_where_another_cause_is_not_excluded() {
         })
     };
     let text = pressure(Some(0.2));
-    assert!(text.contains("The figures do not tell what."), "{text}");
+    assert!(text.contains("The cause was not measured."), "{text}");
     // A neighbour or a quota took the processor.
     assert_eq!(pressure(Some(0.3)), "");
     assert_eq!(pressure(None), "");
@@ -253,10 +253,13 @@ fn an_interrupted_run_needs_as_many_more_blocks_everywhere() {
         run.measurement.interrupted = true;
     }
     let verdict = said("verdicts", &experiment);
-    assert!(verdict.contains("that needs 1 more block"), "{verdict}");
+    assert!(
+        verdict.contains("a verdict needs 1 more block"),
+        "{verdict}"
+    );
     let next = said("more blocks", &experiment);
     assert!(
-        next.contains("Measure 6 blocks at least (--blocks 6): with 5 blocks"),
+        next.contains("Measure at least 6 blocks (--blocks 6): with 5 blocks"),
         "{next}"
     );
 }
@@ -269,7 +272,7 @@ fn blocks_that_are_too_few_for_a_claim_are_not_said_to_decide() {
     ];
     let open = said("more blocks", &fixture::experiment(&rates, "old"));
     assert!(
-        open.contains("would decide what is open, if they are like those measured"),
+        open.contains("would decide the open comparisons, if they are like those measured"),
         "{open}"
     );
     let mut ended = fixture::experiment(&[("new", &[1000; 2]), ("old", &[1000; 2])], "old");

@@ -11,13 +11,13 @@ use bakeoff_report::picture::{self, Picture};
 
 use super::png;
 use crate::args::CompareArgs;
-use crate::files::{add_to_job_summary, write};
+use crate::files::{add_to_job_summary, all, write};
 use crate::output::say;
 
 /// Writes every file that was asked for, the record first; one that cannot be written does not keep the others from being.
 pub(super) fn write_all(args: &CompareArgs, experiment: &Experiment) -> anyhow::Result<()> {
     let analysis = Analysis::of(experiment);
-    let written = [
+    all([
         one(args.json.as_deref(), || {
             bakeoff_report::json::render_experiment(experiment)
         }),
@@ -33,8 +33,7 @@ pub(super) fn write_all(args: &CompareArgs, experiment: &Experiment) -> anyhow::
             bakeoff_report::html::render_experiment(experiment)
         }),
         add_to_job_summary(|| bakeoff_report::markdown::render_experiment(experiment)),
-    ];
-    written.into_iter().collect()
+    ])
 }
 
 fn gates(args: &CompareArgs) -> Gates {
@@ -74,15 +73,15 @@ pub(super) fn is_any_beyond_a_limit(args: &CompareArgs, experiment: &Experiment)
 pub(super) fn has_any_failed(experiment: &Experiment) -> bool {
     let analysis = Analysis::of(experiment);
     let failed = analysis.contenders();
-    let failed = failed.filter(|result| result.turns.are_too_many_failed());
+    let failed = failed.filter(|result| result.measured().turns.are_too_many_failed());
     let mut any = false;
     for result in failed {
         any = true;
         say(&format!(
             "failed: {}: {} of {} turns",
-            result.contender.name,
-            result.turns.failed.len(),
-            result.turns.begun
+            result.name(),
+            result.measured().turns.failed.len(),
+            result.measured().turns.begun
         ));
     }
     any
@@ -90,30 +89,37 @@ pub(super) fn has_any_failed(experiment: &Experiment) -> bool {
 
 fn one(path: Option<&Path>, content: impl FnOnce() -> String) -> anyhow::Result<()> {
     let Some(path) = path else { return Ok(()) };
-    write(path, &content())?;
+    write(path, content())?;
     say(&format!("wrote {}", path.display()));
     Ok(())
 }
 
 fn pictures(args: &CompareArgs, pictures: &[Picture]) -> anyhow::Result<()> {
-    if let Some(folder) = &args.svg {
-        for picture in pictures {
-            write(&file(folder, picture, "svg"), &picture.svg)?;
-        }
-        say_written(folder, pictures);
-    }
-    if let Some(folder) = &args.png {
-        fs::create_dir_all(folder).with_context(|| format!("cannot write {}", folder.display()))?;
+    let svg = args.svg.as_deref().map_or(Ok(()), |folder| {
+        each(folder, pictures, |picture| {
+            write(&file(folder, picture, "svg"), &picture.svg)
+        })
+    });
+    let png = args.png.as_deref().map_or(Ok(()), |folder| {
         let painter = png::Painter::new();
-        for picture in pictures {
-            let path = file(folder, picture, "png");
-            let bytes = painter
-                .paint(&picture.svg)
-                .with_context(|| format!("cannot draw {}", picture.name))?;
-            fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        say_written(folder, pictures);
-    }
+        each(folder, pictures, |picture| {
+            let bytes = painter.paint(&picture.svg);
+            let bytes = bytes.with_context(|| format!("cannot draw {}", picture.name))?;
+            write(&file(folder, picture, "png"), bytes)
+        })
+    });
+    all([svg, png])
+}
+
+/// Writes every picture into a folder, which is the one to be named where it cannot be made.
+fn each(
+    folder: &Path,
+    pictures: &[Picture],
+    write: impl Fn(&Picture) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot write {}", folder.display()))?;
+    all(pictures.iter().map(write))?;
+    say_written(folder, pictures);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use bakeoff_record::{LoadTest, Measurement, ThresholdOutcome};
 use bakeoff_report::locust_csv;
 
 use crate::args::SwarmArgs;
-use crate::files::{add_to_job_summary, append, check_writable, write};
+use crate::files::{add_to_job_summary, all, append, check_writable, write};
 use crate::output::say;
 
 /// Writes every file that was asked for at the end; one that cannot be written does not keep the others from being.
@@ -22,7 +22,7 @@ pub(super) fn write_all(
         .json_file
         .as_ref()
         .map(|prefix| suffixed(prefix, ".json"));
-    let written = [
+    all([
         one(args.record.as_deref(), || {
             bakeoff_report::json::render_load_test(test)
         }),
@@ -35,13 +35,12 @@ pub(super) fn write_all(
             bakeoff_report::html::render_load_test(test)
         }),
         add_to_job_summary(markdown),
-    ];
-    written.into_iter().collect()
+    ])
 }
 
 fn one(path: Option<&Path>, content: impl FnOnce() -> String) -> anyhow::Result<()> {
     let Some(path) = path else { return Ok(()) };
-    write(path, &content())?;
+    write(path, content())?;
     say(&format!("wrote {}", path.display()));
     Ok(())
 }
@@ -91,18 +90,24 @@ impl Csv {
     fn write(&mut self, measurement: &Measurement) -> anyhow::Result<()> {
         let rows = self.history.new_rows(measurement);
         let history = self.path("_stats_history.csv");
-        if self.is_begun {
-            append(&history, &rows)?;
+        let (history, exceptions) = if self.is_begun {
+            (append(&history, &rows), Ok(()))
         } else {
-            write(&history, &(locust_csv::history_header() + &rows))?;
-            write(&self.path("_exceptions.csv"), &locust_csv::exceptions())?;
-            self.is_begun = true;
-        }
-        write(&self.path("_stats.csv"), &locust_csv::stats(measurement))?;
-        write(
-            &self.path("_failures.csv"),
-            &locust_csv::failures(measurement),
-        )
+            let exceptions = self.path("_exceptions.csv");
+            (
+                write(&history, locust_csv::history_header() + &rows),
+                write(&exceptions, locust_csv::exceptions()),
+            )
+        };
+        self.is_begun = true;
+        let stats = self.path("_stats.csv");
+        let failures = self.path("_failures.csv");
+        all([
+            history,
+            exceptions,
+            write(&stats, locust_csv::stats(measurement)),
+            write(&failures, locust_csv::failures(measurement)),
+        ])
     }
 
     fn path(&self, suffix: &str) -> PathBuf {

@@ -1,10 +1,10 @@
-//! Puts queries, keys and values where attention reads them.
+//! Writes queries, keys and values in the layout that attention reads.
 
 use super::{HEAD_ALIGNMENT, KEY_PANEL};
 use crate::layers::encode::Store;
 use crate::simd::Simd;
 
-/// What some columns of the projections are.
+/// Role of some columns of the projections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Queries,
@@ -16,29 +16,29 @@ pub(crate) enum Role {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Placement {
     pub(crate) role: Role,
-    /// One row of f32 after another.
+    /// First of the rows of f32.
     pub(crate) rows: *const f32,
     /// Numbers from one row to the next.
     pub(crate) stride: usize,
     pub(crate) count: usize,
-    /// How many of the numbers of a row, at most [`KEY_PANEL`] and a multiple of [`HEAD_ALIGNMENT`].
+    /// Numbers of a row that are placed: at most [`KEY_PANEL`], a multiple of [`HEAD_ALIGNMENT`].
     pub(crate) columns: usize,
-    /// Queries: where the first row's words go. Otherwise: the head's keys or values.
+    /// Destination: for queries the words of the first row, otherwise the keys or values of the head.
     pub(crate) to: *mut u32,
-    /// Queries: words from one row to the next. Keys and values: which token of the sequence the first row is.
+    /// Queries: words from one row to the next. Keys and values: index of the first row's token in the sequence.
     pub(crate) stride_or_token: usize,
-    /// Which dimension of the head the first column is; 0 for queries.
+    /// Dimension of the head that the first column holds; 0 for queries.
     pub(crate) dimension: usize,
     /// Dimensions of a head, padded.
     pub(crate) head_size: usize,
-    /// What queries are multiplied with.
+    /// Factor of the queries.
     pub(crate) scale: f32,
 }
 
-/// Puts rows where attention wants them.
+/// Writes rows in the layout that attention reads.
 ///
 /// # Safety
-/// As for [`Simd`]; everything is as long as [`Placement`] says, and the places that are written to are nobody else's.
+/// As for [`Simd`]; everything is as long as [`Placement`] says, and no other thread accesses the places that are written.
 #[inline(always)]
 pub(crate) unsafe fn place<D: Store>(placement: &Placement) {
     // SAFETY: guaranteed by the caller.

@@ -339,6 +339,17 @@ fn a_bad_data_file_is_named_with_its_line() {
 }
 
 #[test]
+fn too_many_users_of_a_fixed_number_are_refused_before_they_are_given_their_places() {
+    let class = |name: &str, count: u32| {
+        format!("[[user]]\nname = \"{name}\"\nfixed_count = {count}\n[[user.task]]\npath = \"/\"\n")
+    };
+    assert!(parse(&class("a", 1_000_000)).is_ok());
+    let error = error(&(class("a", 1_000_000) + &class("b", u32::MAX)));
+    let words = "qa.toml:6: the `fixed_count` of this and the [[user]] tables before it is 4295967295 users, the limit is 1000000";
+    assert!(error.contains(words), "{error}");
+}
+
+#[test]
 fn a_scenario_that_cannot_be_read_is_named() {
     let error = Scenario::open(Path::new("no/such.toml")).unwrap_err();
     assert_eq!(error.to_string(), "cannot read no/such.toml");
