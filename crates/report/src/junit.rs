@@ -56,7 +56,7 @@ pub fn render_experiment(experiment: &Experiment, gates: Gates) -> String {
     for result in compared {
         let sentence = verdict_sentence(result, &experiment.plan, &analysis);
         let outcome = Outcome::of(result, experiment, &analysis, gates);
-        suite.add_test_case(outcome.case(&result.name(), Some(sentence)));
+        suite.add_test_case(outcome.case(result.name(), Some(sentence)));
     }
     written(suite)
 }
@@ -225,7 +225,7 @@ mod tests {
             );
             assert!(
                 xml.contains(
-                    "<failure message=\"failed\" type=\"failed\">new failed in 1 of 6 turns"
+                    "<failure message=\"failed\" type=\"failed\">new failed in 1 of 6 turns:"
                 ),
                 "{xml}"
             );

@@ -44,7 +44,7 @@ impl Statistic {
         }
     }
 
-    /// Title of a column: `Median`, `95 %`.
+    /// Title of a column: `Average`, `p95`.
     pub(crate) fn title(self) -> String {
         match self {
             Self::Min => "Min".to_owned(),

@@ -98,7 +98,8 @@ impl Column {
     }
 }
 
-/// A contender that answers quickly because it fails, or that the generator held back, sets no mark.
+/// `true` if the contender's figures may be marked as the best. A contender that fails may be fast because it fails, and a
+/// contender with an obstacle has figures that are not its own.
 fn may_be_best(result: &Judged) -> bool {
     let may_be = !matches!(result.verdict, Verdict::Failed { .. } | Verdict::Control);
     may_be && result.obstacle().is_none()
@@ -317,7 +318,7 @@ pub(in super::super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> 
     let header = ["Contender", "Blocks", "Lowest", "Highest"];
     (!blocks.is_empty()).then(|| Table {
         caption: format!(
-            "{} block by block, each contender from its lowest to its highest",
+            "{} in each block; the scale of each row is from its lowest to its highest block",
             words::capitalised(&metric.name())
         ),
         header: header.map(str::to_owned).into(),
