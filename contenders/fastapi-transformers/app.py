@@ -1,4 +1,4 @@
-"""Extractive question answering the classic way: FastAPI around transformers' own pipeline.
+"""Extractive question answering as it is usually served: FastAPI around transformers' pipeline.
 
     uvicorn app:app --port 8000
 
@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Lock
 
-# The model is a folder: nothing has to be asked of the hub.
+# The model is a local folder, so no request goes to the hub.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
@@ -21,15 +21,15 @@ from transformers import Pipeline, pipeline
 
 BUNDLED_MODEL = Path(__file__).parent / "../../models/minilm-squad"
 
-# The pipeline sets truncation on its tokenizer in every call, and a tokenizer that is set while another thread reads it
-# raises "Already borrowed". One call at a time is safe, and torch spreads each over all cores. A pipeline of one thread
-# for every core answers about 1.4 times as many requests; this is the service as it is usually written.
+# One call at a time: the pipeline sets truncation on its tokenizer in every call, and a tokenizer that changes while
+# another thread reads it raises "Already borrowed". torch uses all cores for each call. One single-threaded pipeline per
+# core would answer about 1.4 times as many requests, but services are usually written like this one.
 pipeline_in_use = Lock()
 answerer: Pipeline
 
 
 class Question(BaseModel):
-    """A question, the text that holds the answer, and the pipeline's parameters; those left out take its defaults."""
+    """A question, the text that holds the answer, and the pipeline's parameters with its defaults."""
 
     question: str = Field(min_length=1)
     context: str = Field(min_length=1)
@@ -54,7 +54,7 @@ class Answer(BaseModel):
 @asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     global answerer
-    # The weights are stored as float16, in which a CPU would be slow and the scores coarse.
+    # The weights are stored as float16, which is slow on a CPU and makes scores coarse.
     model = str(Path(os.environ.get("BAKEOFF_MODEL", BUNDLED_MODEL)).resolve())
     answerer = pipeline("question-answering", model=model, dtype=torch.float32, device="cpu")
     yield

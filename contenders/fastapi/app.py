@@ -56,9 +56,9 @@ class Answer(BaseModel):
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.answerer = Answerer(Path(os.environ.get("BAKEOFF_MODEL", BUNDLED_MODEL)))
-    # One question per core at a time, each on one thread of ONNX Runtime. With 70 users on two cores, which other work
-    # shared, that gave 58 and 59 requests/s; two threads per question 24 to 33, and 20 to 43 with one question at a time;
-    # 40 questions at a time 57 and 59; two processes of one thread 60 and 61, with twice the memory.
+    # One question per core at a time, each on one thread of ONNX Runtime. Measured with 70 users on two shared cores, in
+    # requests/s: 58 and 59 like this; 24 to 33 with two threads per question; 20 to 43 with one question at a time on two
+    # threads; 57 and 59 with 40 questions at a time; 60 and 61 with two processes of one thread and twice the memory.
     anyio.to_thread.current_default_thread_limiter().total_tokens = CORES
     yield
 
@@ -87,11 +87,11 @@ class Window:
     ids: np.ndarray
     """[CLS] question [SEP] part of the context [SEP]"""
     first: int
-    """Where in `ids` the context begins"""
+    """Index in `ids` of the first context token"""
     begin: int
     """The first context token in this window"""
     end: int
-    """One past the last"""
+    """Index after the last context token in this window"""
 
 
 class Answerer:
@@ -125,7 +125,7 @@ class Answerer:
                 begin, stop = characters(context, window, first, last, question.align_to_words)
                 merge(answers, Answer(score=score, start=begin, end=stop, answer=question.context[begin:stop]))
         if not answers:
-            # As the pipeline has it for a context without tokens.
+            # The pipeline's answer for a context without tokens.
             answers.append(Answer(score=0, start=0, end=0, answer=""))
         if question.handle_impossible_answer:
             answers.append(Answer(score=float(lowest_null_score), start=0, end=0, answer=""))
@@ -152,11 +152,11 @@ class Answerer:
             begin += room - stride
 
     def probabilities(self, window: Window) -> list[np.ndarray]:
-        """For every token, how likely an answer starts and ends there."""
+        """Probability of an answer's start and end, for every token."""
         token_types = np.zeros_like(window.ids)
         token_types[window.first :] = 1
-        # One window at a time and never padded: padding is wasted work, and activations are quantised over the whole
-        # input, so that in a batch an answer would depend on its neighbours.
+        # One window at a time without padding: padding is wasted work. Activations are quantised over the whole input, so
+        # in a batch an answer would depend on the other windows.
         logits = self.session.run(
             ["start_logits", "end_logits"],
             {
@@ -172,7 +172,7 @@ class Answerer:
 
 
 def graph(folder: Path) -> Path:
-    """The folder's own graph; the bundled model has none."""
+    """Path of the graph in the model folder, or of the quantised graph of the bundled model."""
     own = folder / "model.onnx"
     return own if own.exists() else Path(__file__).parent / "model.onnx"
 

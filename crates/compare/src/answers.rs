@@ -1,4 +1,4 @@
-//! Whether contenders give the same answers to the same requests. Pure.
+//! Agreement of the answers of two contenders to the same requests. Pure.
 
 use bakeoff_load::SampleAnswer;
 use bakeoff_record::{Agreement, Disagreement};
@@ -6,25 +6,25 @@ use serde_json::Value;
 
 use crate::plain::plain;
 
-/// Differing answers that are shown of a contender.
+/// Most differing answers of a contender that are shown.
 const EXAMPLES: usize = 3;
 
-/// Characters of an answer that are shown.
+/// Most characters of an answer that are shown.
 const SHOWN_CHARS: usize = 80;
 
-/// What has to be the same in two answers to one request.
+/// Rule that two answers to one request must fulfil.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AnswerRule {
-    /// The JSON value at this pointer (RFC 6901) is equal.
+    /// The JSON values at this pointer (RFC 6901) are equal.
     Equal {
         /// The pointer.
         pointer: String,
     },
-    /// The number at this pointer is at most so far off.
+    /// The numbers at this pointer differ by at most `most`.
     Within {
         /// The pointer.
         pointer: String,
-        /// The most that two numbers may be apart.
+        /// Largest difference.
         most: f64,
     },
 }
@@ -59,8 +59,8 @@ impl std::fmt::Display for AnswerRule {
     }
 }
 
-/// How a contender's answers compare with the baseline's to the same sample. Requests that one of them has no right answer
-/// to are not compared: that they fail shows in the load.
+/// Agreement of a contender's answers with the baseline's answers `expected` to the same sample. A request that one of them
+/// did not answer correctly is not compared: it fails under the load, too.
 pub(crate) fn agreement(
     contender: &str,
     rules: &[AnswerRule],
@@ -73,7 +73,7 @@ pub(crate) fn agreement(
         differing: 0,
         examples: Vec::new(),
     };
-    // A pointer that leads to nothing in any answer of the baseline compares nothing, which is no agreement.
+    // A pointer without a value in any answer of the baseline compares nothing, so no answer agrees.
     let is_void = |rule: &AnswerRule| {
         let mut values = expected
             .iter()
@@ -108,7 +108,7 @@ pub(crate) fn agreement(
     agreement
 }
 
-/// The body as JSON; one that is none is a text as a whole.
+/// The body as JSON. A body that is not JSON becomes one string.
 fn json(body: &[u8]) -> Value {
     let parsed = serde_json::from_slice(body);
     parsed.unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_are_no_json_are_compared_as_a_whole() {
+    fn texts_other_than_json_are_compared_as_a_whole() {
         let rules = [AnswerRule::Equal {
             pointer: String::new(),
         }];

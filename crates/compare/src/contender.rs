@@ -1,72 +1,136 @@
-//! A contender's life: made ready to start, started, watched, stopped.
+//! Contenders: the settings of one, and the traits of a kind of contender and of a started one.
+//!
+//! A kind is a file of this folder that implements [`Deployment`], and a key of the experiment file (`file/contender.rs`).
 
 pub(crate) mod docker;
-pub(crate) mod family;
-pub(crate) mod log;
-mod owner;
+pub(crate) mod facts;
+pub(crate) mod prepared;
 pub(crate) mod process;
+pub(crate) mod set_up;
+pub(crate) mod url;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::fmt::Debug;
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bakeoff_record::{Contender, ContenderKind, Fact};
-
+use bakeoff_record::{ContenderKind, Fact};
 use tokio_util::sync::CancellationToken;
 
 use crate::cores::Cores;
-use crate::file::{ContenderConfig, Launch};
-use crate::manifest;
-use crate::setup::{self, SetUp};
-use docker::{Docker, DockerContender};
-use process::ProcessContender;
 
-/// A contender whose tools are there and whose set-up is done.
-#[derive(Debug)]
-pub(crate) struct Prepared {
-    pub(crate) config: ContenderConfig,
-    pub(crate) detail: String,
-    facts: Vec<Fact>,
-    start: Start,
-    /// Processes that its set-up left running; ended when this is dropped.
-    _set_up: SetUp,
+/// Settings of one contender of an experiment file.
+#[derive(Debug, Clone)]
+pub struct ContenderConfig {
+    /// Name in the experiment file and in reports.
+    pub name: String,
+    /// Kind of contender with the settings that only this kind has.
+    pub(crate) deployment: Arc<dyn Deployment>,
+    /// Folder in which the commands of the contender run.
+    pub directory: PathBuf,
+    /// `true` if the file names the directory. The default is the folder of the experiment file.
+    pub has_directory: bool,
+    /// Commands that run once before the first start, and again when a command or a file that it names has changed.
+    pub setup: Vec<Vec<String>>,
+    /// Environment variables of the process or container, beside those of Bakeoff.
+    pub env: BTreeMap<String, String>,
+    /// Names of the variables in `env` whose values the report shows.
+    pub public_env: BTreeSet<String>,
+    /// Command that prints the version of the contender.
+    pub version: Option<Vec<String>>,
+    /// Files whose SHA-256 the report shows, such as a model.
+    pub files: Vec<PathBuf>,
+    /// Path that answers 200 once the contender is ready. `None` waits for a first correct answer alone.
+    pub ready: Option<String>,
+    /// Longest time from the start to the first correct answer.
+    pub ready_timeout: Duration,
+    /// Path of a JSON object with settings of the server. It is requested once, for the report.
+    pub info: Option<String>,
 }
 
-#[derive(Debug)]
-enum Start {
-    Process(ProcessContender),
-    Docker(DockerContender),
-    Url(String),
+impl ContenderConfig {
+    /// Kind of contender.
+    pub fn kind(&self) -> ContenderKind {
+        self.deployment.kind()
+    }
+
+    /// Command line, image or address of the contender.
+    pub fn detail(&self) -> String {
+        self.deployment.detail()
+    }
+
+    /// Base address of a server that runs already; `None` for a contender that Bakeoff starts.
+    pub fn running_at(&self) -> Option<&str> {
+        self.deployment.running_at()
+    }
 }
 
-/// What contenders are made ready with.
-pub(crate) struct Preparation<'a> {
-    /// The engine, or why it cannot be reached; absent where no contender needs it.
-    pub(crate) docker: Option<&'a Result<Docker, String>>,
-    /// Ends long steps early.
-    pub(crate) stop: &'a CancellationToken,
-    /// Told what is being done.
-    pub(crate) step: &'a mut dyn FnMut(&str),
+/// Kind of contender with the settings that only this kind has.
+///
+/// Called in this order: `is_here`, `make_ready`, `facts`, and `start` for every turn.
+pub(crate) trait Deployment: Debug + Send + Sync {
+    /// Kind in records and reports.
+    fn kind(&self) -> ContenderKind;
+
+    /// Command line, image or address, as a person would write it.
+    fn detail(&self) -> String;
+
+    /// Base address of a server that runs already; `None` for a kind that Bakeoff starts.
+    fn running_at(&self) -> Option<&str> {
+        None
+    }
+
+    /// Checks that the tools of the contender are installed, and ends what killed runs have left of this kind.
+    ///
+    /// # Errors
+    /// The missing tool and the way to get it.
+    fn is_here(&self, contender: &ContenderConfig) -> Result<(), Missing>;
+
+    /// `true` if set-up commands can make what [`Deployment::is_here`] looks for, such as a program in a virtual
+    /// environment. The set-up then runs again where it is missing.
+    fn is_made_by_set_up(&self) -> bool {
+        false
+    }
+
+    /// Makes what every start needs, such as an image.
+    ///
+    /// # Errors
+    /// The reason, and the way to find out more.
+    fn make_ready(
+        &self,
+        _contender: &ContenderConfig,
+        _preparation: &mut Preparation<'_>,
+    ) -> Result<(), Missing> {
+        Ok(())
+    }
+
+    /// Facts for the report, such as versions and hashes. Cancelling `stop` ends the commands that tell them.
+    fn facts(&self, contender: &ContenderConfig, stop: &CancellationToken) -> Vec<Fact>;
+
+    /// Starts the contender, on the contenders' cores where `cores` are split.
+    fn start(
+        &self,
+        contender: &ContenderConfig,
+        cores: Option<&Cores>,
+    ) -> Result<Box<dyn Running>, StartError>;
 }
 
-/// Why a contender cannot take part, and what would bring it in.
-#[derive(Debug)]
-pub(crate) struct Missing {
-    pub(crate) reason: String,
-    pub(crate) remedy: String,
-}
-
-/// A started contender. Dropping it stops it, whatever it takes.
+/// A started contender. Its `Drop` stops it, whatever that takes.
 pub(crate) trait Running {
-    /// Where it listens, as `http://127.0.0.1:8000`.
+    /// Base address, such as `http://127.0.0.1:8000`.
     fn address(&self) -> &str;
 
-    /// How it ended, if it has.
+    /// Description of its end, such as `it ended with exit status: 1`; `None` while it runs.
     fn ended(&mut self) -> Option<String>;
 
-    /// Its last log lines.
+    /// Last lines of its log; empty without a log.
     fn last_lines(&mut self) -> String;
 
-    /// What it has consumed until now; `None` where that cannot be seen.
+    /// Processor time and memory until now; `None` where they cannot be read.
     fn consumption(&mut self) -> Option<Consumption>;
 
     /// `true` if it runs on another machine.
@@ -75,142 +139,119 @@ pub(crate) trait Running {
     }
 }
 
-/// What a contender has consumed since it started, and holds now.
+/// Processor time since the start of a contender, and its memory now.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Consumption {
     pub(crate) cpu: Duration,
     pub(crate) memory_bytes: u64,
 }
 
-impl Prepared {
-    /// Runs the contender's set-up and builds its image where it needs one.
-    pub(crate) fn new(
-        config: &ContenderConfig,
-        preparation: &mut Preparation<'_>,
-    ) -> Result<Self, Missing> {
-        let mut set_up = setup::run(config, preparation)?;
-        let start = match &config.launch {
-            Launch::Process(command) => {
-                Start::Process(ProcessContender::new(command, config).or_else(|missing| {
-                    if set_up.was_run {
-                        return Err(missing);
-                    }
-                    // What an earlier set-up made may have been deleted since.
-                    set_up = setup::run_again(config, preparation, missing)?;
-                    ProcessContender::new(command, config)
-                })?)
-            }
-            Launch::Docker(image) => {
-                Start::Docker(DockerContender::prepare(image, config, preparation)?)
-            }
-            Launch::Url(url) => Start::Url(url.trim_end_matches('/').to_owned()),
-        };
-        let detail = match &start {
-            Start::Process(process) => process.detail(),
-            Start::Docker(docker) => docker.detail(),
-            Start::Url(url) => url.clone(),
-        };
-        let facts = match &start {
-            Start::Process(process) => process.facts(config, preparation.stop),
-            Start::Docker(docker) => docker.facts(config, preparation.stop),
-            Start::Url(_) => manifest::facts(config, false, preparation.stop),
-        };
-        Ok(Self {
-            config: config.clone(),
-            detail,
-            facts,
-            start,
-            _set_up: set_up,
-        })
-    }
-
-    /// What the report says of it.
-    pub(crate) fn contender(&self) -> Contender {
-        let kind = match self.start {
-            Start::Process(_) => ContenderKind::Process,
-            Start::Docker(_) => ContenderKind::Docker,
-            Start::Url(_) => ContenderKind::Url,
-        };
-        Contender {
-            name: self.config.name.clone(),
-            kind,
-            detail: self.detail.clone(),
-            facts: self.facts.clone(),
-        }
-    }
-
-    /// Starts it, on its own cores where there are some. The error says what happened and carries its last log lines.
-    pub(crate) fn start(&self, cores: Option<&Cores>) -> Result<Box<dyn Running>, String> {
-        Ok(match &self.start {
-            Start::Process(process) => {
-                let _on_its_cores = cores.map(Cores::as_contender);
-                Box::new(process.start()?)
-            }
-            Start::Docker(docker) => Box::new(docker.start(cores.map(Cores::of_contenders))?),
-            Start::Url(url) => Box::new(Remote(url.clone())),
-        })
-    }
+/// Stop token and progress of the preparation of a contender.
+pub(crate) struct Preparation<'a> {
+    /// Ends long steps early.
+    pub(crate) stop: &'a CancellationToken,
+    /// Called with the description of each step.
+    pub(crate) step: &'a mut dyn FnMut(&str),
 }
 
-/// Ends and removes the contenders of earlier runs that were killed before they could.
-pub(crate) fn remove_abandoned(docker: Option<&Docker>) {
-    family::end_abandoned();
-    if let Some(docker) = docker {
-        docker::remove_abandoned(docker);
-    }
+/// Reason why a contender is left out, with a remedy.
+#[derive(Debug)]
+pub(crate) struct Missing {
+    pub(crate) reason: String,
+    pub(crate) remedy: String,
 }
 
-/// A contender that somebody else runs.
-struct Remote(String);
-
-impl Running for Remote {
-    fn address(&self) -> &str {
-        &self.0
-    }
-
-    fn ended(&mut self) -> Option<String> {
-        None
-    }
-
-    fn last_lines(&mut self) -> String {
-        String::new()
-    }
-
-    fn consumption(&mut self) -> Option<Consumption> {
-        None
-    }
-
-    fn is_elsewhere(&self) -> bool {
-        let host = url::Url::parse(&self.0).ok();
-        match host.as_ref().and_then(url::Url::host) {
-            Some(url::Host::Ipv4(ip)) => !ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => !ip.is_loopback(),
-            Some(url::Host::Domain(name)) => name != "localhost",
-            None => false,
-        }
-    }
+/// Reason why a contender cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("cannot find a free port of 127.0.0.1")]
+    NoPort(#[source] io::Error),
+    #[error(transparent)]
+    OwnPath(#[from] OwnPathError),
+    #[error("cannot create a file for its log")]
+    Log(#[source] io::Error),
+    #[error("cannot start `{program}`")]
+    Program {
+        program: String,
+        #[source]
+        source: io::Error,
+    },
+    /// Reason that only this kind of contender has.
+    #[error(transparent)]
+    OfKind(Box<dyn Error + Send + Sync>),
 }
 
-/// A port of 127.0.0.1 that nobody listens on now.
-fn free_port() -> Result<u16, String> {
+/// Reason why `{bakeoff}` cannot be filled in.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot find the path of the running bakeoff, which `{{bakeoff}}` stands for")]
+pub(crate) struct OwnPathError(#[source] io::Error);
+
+/// A port of 127.0.0.1 that was free a moment ago.
+pub(crate) fn free_port() -> Result<u16, StartError> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
-        .map_err(|error| format!("no free port on 127.0.0.1: {error}"))
+        .map_err(StartError::NoPort)
 }
 
-/// Fills `{port}` and `{bakeoff}` in.
-pub(crate) fn fill(text: &str, port: &str) -> Result<String, String> {
+/// `text` with `{port}` and `{bakeoff}` filled in.
+pub(crate) fn fill(text: &str, port: &str) -> Result<String, OwnPathError> {
     let mut filled = text.replace("{port}", port);
     if filled.contains("{bakeoff}") {
-        filled = filled.replace("{bakeoff}", &own_binary()?);
+        let path = std::env::current_exe().map_err(OwnPathError)?;
+        filled = filled.replace("{bakeoff}", &path.to_string_lossy());
     }
     Ok(filled)
 }
 
-/// The path of the running `bakeoff`.
-fn own_binary() -> Result<String, String> {
-    let path = std::env::current_exe()
-        .map_err(|error| format!("cannot find Bakeoff's own binary: {error}"))?;
-    Ok(path.to_string_lossy().into_owned())
+#[cfg(test)]
+impl ContenderConfig {
+    /// A contender for tests of its settings. It cannot be started.
+    pub(crate) fn example(directory: &std::path::Path) -> Self {
+        Self {
+            name: "example".to_owned(),
+            deployment: Arc::new(NeverStarted),
+            directory: directory.to_owned(),
+            has_directory: false,
+            setup: Vec::new(),
+            env: BTreeMap::new(),
+            public_env: BTreeSet::new(),
+            version: None,
+            files: Vec::new(),
+            ready: None,
+            ready_timeout: Duration::ZERO,
+            info: None,
+        }
+    }
+}
+
+#[cfg(test)]
+#[derive(Debug)]
+struct NeverStarted;
+
+#[cfg(test)]
+impl Deployment for NeverStarted {
+    fn kind(&self) -> ContenderKind {
+        ContenderKind::Process
+    }
+
+    fn detail(&self) -> String {
+        String::new()
+    }
+
+    fn is_here(&self, _contender: &ContenderConfig) -> Result<(), Missing> {
+        Ok(())
+    }
+
+    fn facts(&self, _contender: &ContenderConfig, _stop: &CancellationToken) -> Vec<Fact> {
+        Vec::new()
+    }
+
+    fn start(
+        &self,
+        _contender: &ContenderConfig,
+        _cores: Option<&Cores>,
+    ) -> Result<Box<dyn Running>, StartError> {
+        unreachable!("no test starts it")
+    }
 }

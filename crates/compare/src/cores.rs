@@ -1,26 +1,26 @@
-//! Which cores the load generator and the contenders run on, so that neither takes the other's time.
+//! Cores of the load generator and of the contenders, so that neither takes processor time of the other.
 
 use bakeoff_record::CoreSplit;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::Deserialize;
 
-/// Cores from which on there are enough to give the generator some of its own.
-const ENOUGH: usize = 4;
+/// Fewest cores that `auto` splits.
+const FEWEST_SPLIT: usize = 4;
 
-/// What an experiment file wants of cores.
+/// Allocation of cores in an experiment file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum CoreWish {
-    /// Cores of their own where there are at least four.
+pub enum CoreAllocation {
+    /// Split if there are at least four cores, and shared otherwise.
     #[default]
     Auto,
-    /// All share all.
+    /// The load generator and the contenders share all cores.
     Shared,
-    /// Cores of their own wherever there are two.
+    /// Split if there are at least two cores.
     Split,
 }
 
-/// Who may use which cores.
+/// Cores of the load generator and of the contenders.
 #[derive(Debug, Clone)]
 pub(crate) struct Cores {
     generator: Vec<usize>,
@@ -28,19 +28,19 @@ pub(crate) struct Cores {
 }
 
 impl Cores {
-    /// How the cores of this process are split; `None` where they are shared.
-    pub(crate) fn of(wish: CoreWish) -> Option<Self> {
-        Self::split(&allowed()?, wish)
+    /// Split of the cores of this process; `None` if they are shared.
+    pub(crate) fn of(allocation: CoreAllocation) -> Option<Self> {
+        Self::split(&allowed()?, allocation)
     }
 
-    /// The generator gets the first quarter, at least one core; contenders get the rest.
-    fn split(allowed: &[usize], wish: CoreWish) -> Option<Self> {
-        let enough = match wish {
-            CoreWish::Auto => ENOUGH,
-            CoreWish::Split => 2,
-            CoreWish::Shared => return None,
+    /// The load generator gets the first quarter of the cores, at least one. The contenders get the rest.
+    fn split(allowed: &[usize], allocation: CoreAllocation) -> Option<Self> {
+        let fewest = match allocation {
+            CoreAllocation::Auto => FEWEST_SPLIT,
+            CoreAllocation::Split => 2,
+            CoreAllocation::Shared => return None,
         };
-        if allowed.len() < enough {
+        if allowed.len() < fewest {
             return None;
         }
         let (generator, contenders) = allowed.split_at((allowed.len() / 4).max(1));
@@ -50,7 +50,7 @@ impl Cores {
         })
     }
 
-    /// The cores as the report says it.
+    /// Both lists of cores for the record.
     pub(crate) fn in_words(&self) -> CoreSplit {
         CoreSplit {
             generator: list(&self.generator),
@@ -58,23 +58,25 @@ impl Cores {
         }
     }
 
-    /// Those of the contenders, as `2-3,5`.
+    /// Cores of the contenders, such as `2-3,5`.
     pub(crate) fn of_contenders(&self) -> String {
         list(&self.contenders)
     }
 
-    /// Keeps this thread, and what it starts, on the generator's cores until the guard is dropped.
+    /// Pins this thread to the cores of the load generator until the guard is dropped. Threads and processes that it starts
+    /// inherit the cores.
     pub(crate) fn as_generator(&self) -> Pinned {
         Pinned::to(&self.generator)
     }
 
-    /// Keeps this thread, and what it starts, on the contenders' cores until the guard is dropped.
+    /// Pins this thread to the cores of the contenders until the guard is dropped. Threads and processes that it starts
+    /// inherit the cores.
     pub(crate) fn as_contender(&self) -> Pinned {
         Pinned::to(&self.contenders)
     }
 }
 
-/// A thread that is kept on some cores; what it starts inherits them.
+/// Guard of a pinned thread. Its `Drop` restores the cores of before.
 #[derive(Debug)]
 pub(crate) struct Pinned {
     before: Option<CpuSet>,
@@ -87,7 +89,7 @@ impl Pinned {
         for core in cores {
             set.set(*core);
         }
-        // Where that is not allowed, everything runs everywhere, which costs accuracy and breaks nothing.
+        // Where the system forbids it, all cores stay shared, which costs accuracy and breaks nothing.
         let _ = sched_setaffinity(None, &set);
         Self { before }
     }
@@ -101,7 +103,7 @@ impl Drop for Pinned {
     }
 }
 
-/// The cores that this process may use.
+/// Cores that this process may use.
 fn allowed() -> Option<Vec<usize>> {
     let set = sched_getaffinity(None).ok()?;
     Some(
@@ -111,7 +113,7 @@ fn allowed() -> Option<Vec<usize>> {
     )
 }
 
-/// Cores in the form of the kernel's lists.
+/// Cores as a list of the kernel, such as `0-2,5`.
 fn list(cores: &[usize]) -> String {
     let mut parts: Vec<(usize, usize)> = Vec::new();
     for core in cores {
@@ -135,31 +137,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cores_are_split_where_there_are_enough() {
-        let words = |cores: &[usize], wish| {
-            let split = Cores::split(cores, wish)?.in_words();
+    fn cores_are_split_if_there_are_enough() {
+        let words = |cores: &[usize], allocation| {
+            let split = Cores::split(cores, allocation)?.in_words();
             Some((split.generator, split.contenders))
         };
         let expected =
             |generator: &str, contenders: &str| Some((generator.to_owned(), contenders.to_owned()));
-        assert_eq!(words(&[0, 1], CoreWish::Auto), None);
-        assert_eq!(words(&[0, 1], CoreWish::Split), expected("0", "1"));
-        assert_eq!(words(&[0], CoreWish::Split), None);
-        assert_eq!(words(&[0, 1, 2, 3], CoreWish::Auto), expected("0", "1-3"));
-        assert_eq!(words(&[0, 1, 2, 3], CoreWish::Shared), None);
+        assert_eq!(words(&[0, 1], CoreAllocation::Auto), None);
+        assert_eq!(words(&[0, 1], CoreAllocation::Split), expected("0", "1"));
+        assert_eq!(words(&[0], CoreAllocation::Split), None);
+        assert_eq!(
+            words(&[0, 1, 2, 3], CoreAllocation::Auto),
+            expected("0", "1-3")
+        );
+        assert_eq!(words(&[0, 1, 2, 3], CoreAllocation::Shared), None);
         let scattered: Vec<usize> = (0..16).step_by(2).collect();
         assert_eq!(
-            words(&scattered, CoreWish::Auto),
+            words(&scattered, CoreAllocation::Auto),
             expected("0,2", "4,6,8,10,12,14")
         );
         let many: Vec<usize> = (0..64).collect();
-        assert_eq!(words(&many, CoreWish::Auto), expected("0-15", "16-63"));
+        assert_eq!(
+            words(&many, CoreAllocation::Auto),
+            expected("0-15", "16-63")
+        );
     }
 
     #[test]
-    fn what_a_pinned_thread_starts_inherits_its_cores() {
+    fn threads_inherit_the_cores_of_a_pinned_thread() {
         let cores = allowed().unwrap();
-        let Some(split) = Cores::split(&cores, CoreWish::Split) else {
+        let Some(split) = Cores::split(&cores, CoreAllocation::Split) else {
             return;
         };
         let pinned = split.as_contender();

@@ -1,80 +1,80 @@
-//! What can end a comparison before it has a result.
+//! Errors that end an experiment before it has a result.
 
 use std::path::PathBuf;
 
-/// Why there is no comparison.
+/// Reason why an experiment has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
     /// The experiment file cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         #[source]
         source: std::io::Error,
     },
-    /// The experiment file says something that cannot be.
+    /// The experiment file has a mistake.
     #[error("{}:{line}: {message}", path.display())]
     File {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The line, from 1.
+        /// Line of the mistake, from 1.
         line: usize,
-        /// What is wrong and what would be right.
+        /// Content of the line, the mistake and the remedy.
         message: String,
     },
-    /// The experiment's scenario cannot be used.
+    /// The scenario has a mistake.
     #[error(transparent)]
     Scenario(#[from] bakeoff_load::ScenarioError),
-    /// The experiment's scenario makes a load that a comparison cannot.
-    #[error("{} has stages or an arrival rate; a comparison needs `users` in the scenario or in the experiment", scenario.display())]
+    /// The scenario has no number of users.
+    #[error("cannot use {} for an experiment: it has stages or an arrival rate; write `users` into it or into the experiment file", scenario.display())]
     NoUsers {
-        /// The scenario file.
+        /// Path of the scenario file.
         scenario: PathBuf,
     },
-    /// A name on the command line that is no contender's.
-    #[error("no contender is named `{name}`; there are {known}")]
+    /// A name on the command line belongs to no contender.
+    #[error("no contender is named `{name}`; the contenders are {known}")]
     UnknownContender {
-        /// The name given.
+        /// Name on the command line.
         name: String,
-        /// The names there are.
+        /// Names of the contenders.
         known: String,
     },
-    /// The plan has fewer blocks than a verdict needs, so that whatever is measured shows nothing.
+    /// The plan has fewer blocks than a verdict needs.
     #[error(
         "{blocks} blocks cannot show a difference between {contenders} contenders, whatever they measure: a verdict needs {fewest}"
     )]
     TooFewBlocks {
-        /// Blocks of the plan.
+        /// Number of blocks in the plan.
         blocks: u32,
-        /// Contenders of the plan.
+        /// Number of contenders in the plan.
         contenders: usize,
-        /// The fewest that will do.
+        /// Fewest blocks for a verdict.
         fewest: u32,
     },
-    /// A contender with an address, which nobody starts, does not answer correctly.
+    /// A contender that runs already does not answer correctly.
     #[error("cannot measure `{contender}` at {url}: {what}")]
     Unreachable {
-        /// Its name.
+        /// Name of the contender.
         contender: String,
-        /// Its address.
+        /// Address of the contender.
         url: String,
-        /// Cause of the failure.
+        /// Cause in words.
         what: String,
     },
-    /// Another comparison is running in a folder of this one.
-    #[error("cannot compare in {}: {holder} is comparing there", folder.display())]
+    /// Another experiment is running in a folder of this one.
+    #[error("cannot compare in {}: {holder} is running an experiment there", folder.display())]
     Busy {
-        /// The folder.
+        /// Path of the folder.
         folder: PathBuf,
         /// Holder of the lock, such as `process 17`.
         holder: String,
     },
-    /// No contender is left to measure.
+    /// Every contender is left out.
     #[error("no contender can be started")]
     NoContender,
-    /// A request can never be sent, as its address or its path is written.
+    /// A request can never be sent to its address or its path.
     #[error(transparent)]
     Load(#[from] bakeoff_load::LoadError),
 }

@@ -1,122 +1,58 @@
-//! The experiment: who takes part, in what, and what is told of it while it runs.
+//! The experiment: preparation of its contenders, and its blocks.
 
 use std::num::NonZeroU32;
 use std::time::SystemTime;
 
-use bakeoff_load::{Progress, Scenario, Workload};
-use bakeoff_record::{Contender, Experiment, LeftOut, Plan, Problem, Run, RunLoad};
+use bakeoff_load::{Scenario, Workload, with_causes};
+use bakeoff_record::{Contender, Experiment, LeftOut, Plan};
 use tokio_util::sync::CancellationToken;
 
-use crate::contender::docker::Docker;
-use crate::contender::family;
-use crate::contender::{Missing, Preparation, Prepared, remove_abandoned};
+use crate::contender::prepared::Prepared;
+use crate::contender::{Missing, Preparation};
 use crate::cores::Cores;
 use crate::error::CompareError;
-use crate::file::{ExperimentFile, Launch};
+use crate::file::ExperimentFile;
 use crate::generator;
-use crate::lock::Folders;
+use crate::lock::LockedFolders;
 use crate::plain::plain;
+use crate::process::tree;
 
 mod blocks;
+pub(crate) mod event;
 mod info;
+pub(crate) mod message;
 mod order;
 mod outlook;
 mod sampling;
 mod scenario;
+mod start;
+mod state;
 mod turn;
-mod words;
 
-pub use words::Said;
+use event::Event;
 
-/// What happens while contenders are prepared and measured.
+/// Runner of one experiment: [`ExperimentRunner::prepare`], then [`ExperimentRunner::run`].
 #[derive(Debug)]
-pub enum Event<'a> {
-    /// A contender is made ready to be started.
-    Preparing {
-        /// Its name.
-        contender: &'a str,
-        /// What is being done.
-        step: &'a str,
-    },
-    /// A contender cannot take part.
-    LeftOut(&'a LeftOut),
-    /// The baseline cannot take part, and another contender takes its place.
-    NewBaseline {
-        /// Who was to be the baseline.
-        left_out: &'a str,
-        /// Who is it now.
-        baseline: &'a str,
-    },
-    /// Another comparison is running on this machine.
-    OtherComparison {
-        /// Its process id.
-        process: i32,
-    },
-    /// The plan in words, with the time that it takes.
-    Planned(&'a [String]),
-    /// What the load generator makes of a server that does nothing is measured.
-    MeasuringFloor,
-    /// A contender is asked for its answers to a sample of requests.
-    Sampling {
-        /// Its name.
-        contender: &'a str,
-    },
-    /// A contender is being started.
-    Starting(Turn<'a>),
-    /// A contender does not answer correctly yet.
-    Waiting(Turn<'a>, &'a str),
-    /// The load is on.
-    Load(Turn<'a>, &'a Progress<'a>),
-    /// A turn was measured.
-    Measured(Turn<'a>, &'a Run),
-    /// A turn could not be measured.
-    Problem(Turn<'a>, &'a Problem),
-    /// Every contender has taken its turn in a block.
-    BlockOver(&'a Experiment),
-}
-
-/// One contender's place in one block.
-#[derive(Debug, Clone, Copy)]
-pub struct Turn<'a> {
-    /// Its name.
-    pub contender: &'a str,
-    /// The block, from 1.
-    pub block: u32,
-    /// Blocks of this load, as far as that is known.
-    pub blocks: u32,
-    /// What is put on it.
-    pub load: RunLoad,
-    /// Turns of the whole experiment before this one.
-    pub turns_before: u32,
-    /// Turns of the whole experiment, as far as that is known.
-    pub turns: u32,
-}
-
-/// An experiment that can be run.
-#[derive(Debug)]
-pub struct Comparison {
+pub struct ExperimentRunner {
     file: ExperimentFile,
     scenario: Scenario,
     users: NonZeroU32,
     cores: Option<Cores>,
     contenders: Vec<Prepared>,
-    /// From the set-up on, until it is dropped; after the contenders, whose set-ups may have left something running.
-    folders: Option<Folders>,
+    /// Locks from the set-up to the drop. Dropped after the contenders, whose set-ups may have left processes running.
+    folders: Option<LockedFolders>,
 }
 
-impl Comparison {
+impl ExperimentRunner {
     /// Loads the experiment's scenario.
     ///
     /// # Errors
-    /// [`CompareError::Scenario`], [`CompareError::NoUsers`] where it is no load of users, and [`CompareError::Load`]
-    /// where the form of an address or of a path keeps a request from ever being sent.
+    /// [`CompareError::Scenario`], [`CompareError::NoUsers`] for a scenario without a number of users, and
+    /// [`CompareError::Load`] for an address or a path that no request can be sent to.
     pub fn new(file: ExperimentFile) -> Result<Self, CompareError> {
         let scenario = Scenario::open(&file.scenario)?;
         for contender in &file.contenders {
-            let address = match &contender.launch {
-                Launch::Url(url) => url,
-                Launch::Process(_) | Launch::Docker(_) => "http://127.0.0.1",
-            };
+            let address = contender.running_at().unwrap_or("http://127.0.0.1");
             bakeoff_load::check_requests(&scenario, address)?;
         }
         let users = match (file.users, &scenario.load().workload) {
@@ -138,34 +74,28 @@ impl Comparison {
         })
     }
 
-    /// Runs the set-up of every contender and returns an experiment without runs. A contender whose tools are missing
-    /// is left out of it; where that is the baseline, the first that takes part takes its place.
-    /// Cancelling `stop` ends it early.
+    /// Runs the set-up of every contender and returns an experiment without runs. A contender whose tools are missing is left
+    /// out. If the baseline is left out, the first contender that takes part becomes the baseline.
+    /// Cancelling `stop` ends the preparation early.
     ///
     /// # Errors
-    /// [`CompareError::NoContender`] when none is left, and [`CompareError::Unreachable`] when one with an address does not
-    /// answer correctly: nobody would start it, so waiting for it in every turn does not help.
-    /// [`CompareError::Busy`] when another comparison is running in the experiment's folder, or in one that a set-up is for.
+    /// [`CompareError::NoContender`] if every contender is left out, [`CompareError::Unreachable`] if a contender that runs
+    /// already does not answer correctly, and [`CompareError::Busy`] if another experiment is running in the folder of the
+    /// experiment or of a set-up.
     pub fn prepare(
         &mut self,
         stop: &CancellationToken,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<Experiment, CompareError> {
         let started_at = SystemTime::now();
-        // Given back first where this one had them before.
+        // Unlocked first, for a second call.
         self.folders = None;
-        self.folders = Some(Folders::lock(&self.file)?);
-        for process in generator::other_comparisons() {
-            observe(Event::OtherComparison { process });
+        self.folders = Some(LockedFolders::lock(&self.file)?);
+        for process in generator::other_experiments() {
+            observe(Event::OtherExperiment { process });
         }
-        let wants_docker = self
-            .file
-            .contenders
-            .iter()
-            .any(|c| matches!(c.launch, Launch::Docker(_)));
-        let docker = wants_docker.then(Docker::connect);
-        family::adopt_orphans();
-        remove_abandoned(docker.as_ref().and_then(|docker| docker.as_ref().ok()));
+        tree::adopt_orphans();
+        tree::end_abandoned();
         let mut left_out = Vec::new();
         for config in &self.file.contenders {
             if stop.is_cancelled() {
@@ -173,7 +103,6 @@ impl Comparison {
             }
             let name = config.name.as_str();
             let mut preparation = Preparation {
-                docker: docker.as_ref(),
                 stop,
                 step: &mut |step| {
                     observe(Event::Preparing {
@@ -184,7 +113,7 @@ impl Comparison {
             };
             match Prepared::new(config, &mut preparation) {
                 Ok(prepared) => self.contenders.push(prepared),
-                // What was stopped is not missing.
+                // A stopped set-up does not mean a missing tool.
                 Err(_) if stop.is_cancelled() => break,
                 Err(missing) => left_out.push(leave_out(missing, name, observe)),
             }
@@ -208,7 +137,7 @@ impl Comparison {
             started_at,
             bakeoff_version: env!("CARGO_PKG_VERSION").into(),
             plan: self.plan(baseline, control),
-            machine: bakeoff_load::describe_machine(),
+            machine: bakeoff_load::machine::describe(),
             contenders,
             left_out,
             agreements: Vec::new(),
@@ -247,32 +176,32 @@ impl Comparison {
         }
     }
 
-    /// Asks each contender that runs already for a first correct answer.
+    /// Waits for a first correct answer of each contender that runs already.
     fn reach(
         &self,
         stop: &CancellationToken,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), CompareError> {
         for contender in &self.contenders {
-            let Launch::Url(url) = &contender.config.launch else {
+            let Some(url) = contender.config.running_at() else {
                 continue;
             };
             let name = contender.config.name.as_str();
-            let mut say = |step: &str| {
+            let mut preparing = |step: &str| {
                 observe(Event::Preparing {
                     contender: name,
                     step,
                 });
             };
-            say(&format!("asking {url} for a first correct answer"));
-            match self.start(contender, stop, &mut say) {
+            preparing(&format!("asking {url} for a first correct answer"));
+            match self.start(contender, stop, &mut preparing) {
                 Ok(_) => {}
                 Err(_) if stop.is_cancelled() => break,
-                Err(what) => {
+                Err(error) => {
                     return Err(CompareError::Unreachable {
                         contender: name.to_owned(),
-                        url: url.clone(),
-                        what: plain(what),
+                        url: url.to_owned(),
+                        what: plain(with_causes(&error)),
                     });
                 }
             }
@@ -280,7 +209,7 @@ impl Comparison {
         Ok(())
     }
 
-    /// The name of the baseline's second turns, where there are to be any and there is somebody to compare it with.
+    /// Name of the control, the baseline's second turn in each block. `None` without a control or without another contender.
     fn control(&self, baseline: &str) -> Option<String> {
         let several = self.contenders.len() > 1;
         let name = format!("{baseline} again");
@@ -291,7 +220,7 @@ impl Comparison {
         (self.file.control && several && !taken).then_some(name)
     }
 
-    /// The contender that the others are compared with: the file's, or the first of those who take part without it.
+    /// Name of the baseline: that of the file, or the first contender that takes part if that one is left out.
     fn baseline(&self, left_out: &mut [LeftOut], observe: &mut dyn FnMut(Event<'_>)) -> String {
         let wanted = &self.file.baseline;
         let missing = left_out.iter_mut().find(|other| other.name == *wanted);

@@ -1,83 +1,84 @@
-//! The experiment file: who takes part, in what, and what would count as a difference.
+//! The experiment file: its contenders, its load, and the difference that counts.
 
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bakeoff_analysis::statistics::fewest_blocks;
+use bakeoff_load::{TomlError, TomlText};
 use bakeoff_record::metric::Metric;
 use bakeoff_record::{Restart, Slo};
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::answers::AnswerRule;
-use crate::cores::CoreWish;
+use crate::contender::ContenderConfig;
+use crate::cores::CoreAllocation;
 use crate::error::CompareError;
 
 mod contender;
 mod value;
 
-pub use contender::{ContenderConfig, DockerConfig, Image, Launch, Network};
 pub use value::{WarmUp, parse_percent, parse_share, parse_slo};
 
 use contender::RawContender;
-use value::{Percent, PositiveDuration, Price, RawAnswerRule, RawMetric, RawSlo};
+use value::{Percent, PositiveDuration, Price, RawAnswerRule, RawMetric, RawSlo, beside};
 
-/// A parsed and validated experiment file, its paths resolved against its own folder.
+/// A parsed and validated experiment file. Its paths are resolved against its own folder.
 #[derive(Debug, Clone)]
 pub struct ExperimentFile {
-    /// The folder that it lies in, against which its paths are resolved.
+    /// Folder of the file, against which its paths are resolved.
     pub folder: PathBuf,
-    /// The scenario file that makes the load.
+    /// Scenario file of the load.
     pub scenario: PathBuf,
-    /// Turns of every contender; where the file does not say, ten, or as many as a verdict on so many contenders needs.
+    /// Turns of each contender. The default is 10, or the fewest that a verdict on the contenders needs if that is more.
     pub blocks: NonZeroU32,
-    /// Blocks up to which it goes on for the sake of `until_ratio`.
+    /// Most blocks with `until_ratio`.
     pub max_blocks: NonZeroU32,
-    /// Blocks that may be added for the sake of blocks that were disturbed; `None` for half of `blocks`.
+    /// Most blocks that are added to replace disturbed blocks; `None` for half of `blocks`.
     pub extra_blocks: Option<u32>,
-    /// How narrow the interval of every comparison has to be, as the ratio of its half width; `None` for a fixed number
-    /// of blocks.
+    /// Half width of every confidence interval, as a ratio, at which the experiment ends; `None` for a fixed number of blocks.
     pub until_ratio: Option<f64>,
-    /// How often contenders are started.
+    /// Starts of contenders: for every turn, or once.
     pub restart: Restart,
-    /// The time before each measured period, after all users have started.
+    /// Time before each measured period, after all users have started.
     pub warm_up: WarmUp,
-    /// The least measured period of each run.
+    /// Shortest measured period of a run.
     pub measure: Duration,
-    /// The most time that the measured period is extended to, until every user has finished enough rounds.
+    /// Longest measured period of a run: it is extended until every user has finished enough rounds.
     pub measure_limit: Duration,
-    /// The metric that the verdict is about.
+    /// Metric of the verdict.
     pub primary: Metric,
-    /// The relative difference that does not matter, 0.05 for 5 %.
+    /// Relative difference that does not matter, 0.05 for 5 %.
     pub same_ratio: f64,
-    /// The contender that the others are compared with.
+    /// Name of the contender that the others are compared with.
     pub baseline: String,
-    /// What has to be the same in two answers to one request; nothing is compared without rules.
+    /// Rules that two answers to one request must fulfil. Without rules, answers are not compared.
     pub answer_rules: Vec<AnswerRule>,
-    /// The share of sampled requests that may be answered otherwise than by the baseline.
+    /// Share of sampled requests whose answers may differ from the baseline's, 0 to 1.
     pub other_answers_ratio: f64,
-    /// Whether the baseline takes a second turn in every block, which shows how well contenders are told apart.
+    /// `true` if the baseline takes a second turn in every block (the control), which measures the noise.
     pub control: bool,
     /// Seed of every random choice.
     pub seed: u64,
-    /// Users, where the experiment wants others than its scenario.
+    /// Number of users in place of the scenario's.
     pub users: Option<NonZeroU32>,
-    /// Whether each contender's knee is looked for with more and more users.
+    /// `true` if a sweep with more and more users looks for the knee of each contender.
     pub sweep: bool,
-    /// Users that a sweep does not go beyond.
+    /// Most users of a sweep.
     pub sweep_users: NonZeroU32,
-    /// The measured period of each step of a sweep.
+    /// Measured period of each step of a sweep.
     pub sweep_measure: Duration,
-    /// Rates at which requests arrive, as shares of the lowest knee, or without a sweep of the lowest rate of the closed load.
+    /// Arrival rates as shares of the lowest knee, or without a sweep of the lowest rate under users.
     pub open_ratios: Vec<f64>,
-    /// What response times have to be like.
+    /// Objective for the response times.
     pub slo: Option<Slo>,
-    /// What one core costs per hour.
+    /// Price of one core per hour, in any currency.
     pub price_per_core_hour: Option<f64>,
-    /// Which cores load generator and contenders get.
-    pub cores: CoreWish,
-    /// Who takes part.
+    /// Allocation of cores to load generator and contenders.
+    pub cores: CoreAllocation,
+    /// Contenders in the order of the file.
     pub contenders: Vec<ContenderConfig>,
 }
 
@@ -85,7 +86,7 @@ impl ExperimentFile {
     /// Reads and validates the file at `path`.
     ///
     /// # Errors
-    /// [`CompareError::Read`], and [`CompareError::File`] with the line, the key and what would be right.
+    /// [`CompareError::Read`], and [`CompareError::File`] with the line, the key and the remedy.
     pub fn open(path: &Path) -> Result<Self, CompareError> {
         let text = std::fs::read_to_string(path).map_err(|source| CompareError::Read {
             path: path.to_owned(),
@@ -97,11 +98,11 @@ impl ExperimentFile {
     /// Validates `text` as the content of `path`.
     ///
     /// # Errors
-    /// [`CompareError::File`] with the line, the key and what would be right.
+    /// [`CompareError::File`] with the line, the key and the remedy.
     pub fn parse(text: &str, path: &Path) -> Result<Self, CompareError> {
-        let source = Source { text, path };
-        let raw: RawExperiment =
-            toml::from_str(text).map_err(|error| source.error(error.span(), error.message()))?;
+        let text = TomlText { text, path };
+        let wrong = |span: Range<usize>, problem: &str| mistake(text, text.error(&span, problem));
+        let raw: RawExperiment = text.read().map_err(|error| mistake(text, error))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut contenders: Vec<ContenderConfig> = Vec::new();
         for raw in raw.contender {
@@ -109,39 +110,32 @@ impl ExperimentFile {
             let contender = raw
                 .into_inner()
                 .resolve(folder)
-                .map_err(|message| source.error(Some(span.clone()), &message))?;
+                .map_err(|problem| wrong(span.clone(), &problem))?;
             if contenders.iter().any(|other| other.name == contender.name) {
                 let message = format!(
                     "two contenders are named `{}`; give each its own name",
                     contender.name
                 );
-                return Err(source.error(Some(span), &message));
+                return Err(wrong(span, &message));
             }
             contenders.push(contender);
         }
         let Some(first) = contenders.first() else {
-            return Err(source.error(None, "no `[[contender]]`; an experiment needs at least one"));
+            return Err(wrong(
+                0..0,
+                "no `[[contender]]`; an experiment needs at least one",
+            ));
         };
-        let baseline = match raw.baseline {
-            Some(baseline) if contenders.iter().any(|c| c.name == *baseline.get_ref()) => {
-                baseline.into_inner()
-            }
-            Some(baseline) => {
-                let known: Vec<_> = contenders.iter().map(|c| c.name.as_str()).collect();
-                let message = format!(
-                    "`baseline` is `{}`, contenders are {}",
-                    baseline.get_ref(),
-                    known.join(", ")
-                );
-                return Err(source.error(Some(baseline.span()), &message));
-            }
+        let baseline = match &raw.baseline {
+            Some(named) => known(named.get_ref(), &contenders)
+                .map_err(|problem| wrong(named.span(), &problem))?,
             None => first.name.clone(),
         };
         let mut answer_rules = Vec::new();
         for rule in raw.answers {
             let span = rule.span();
             let rule = rule.into_inner().resolve();
-            answer_rules.push(rule.map_err(|message| source.error(Some(span), &message))?);
+            answer_rules.push(rule.map_err(|problem| wrong(span, &problem))?);
         }
         let blocks = raw.blocks.unwrap_or_else(|| {
             NonZeroU32::max(
@@ -181,13 +175,13 @@ impl ExperimentFile {
 }
 
 impl ExperimentFile {
-    /// Asks for the fewest blocks that can show a difference between so many contenders.
+    /// Sets `blocks` to the fewest that can show a difference between the contenders.
     pub fn make_quick(&mut self) {
         self.blocks = self.fewest_blocks().unwrap_or(NonZeroU32::MIN);
     }
 
-    /// The number of blocks that a verdict needs, where the plan has fewer and so cannot come to one whatever it measures.
-    /// `None` for a plan that can, for one contender alone, and with [`Self::until_ratio`], which goes on until there are enough.
+    /// Number of blocks that a verdict needs, if the plan has fewer and so cannot come to a verdict whatever it measures.
+    /// `None` for a plan with enough blocks and for a single contender. With `until_ratio`, `max_blocks` counts.
     pub fn blocks_missing(&self) -> Option<NonZeroU32> {
         let most = if self.until_ratio.is_some() {
             self.max_blocks.max(self.blocks)
@@ -197,7 +191,7 @@ impl ExperimentFile {
         self.fewest_blocks().filter(|fewest| most < *fewest)
     }
 
-    /// The same as an error.
+    /// Checks that the plan has enough blocks for a verdict.
     ///
     /// # Errors
     /// [`CompareError::TooFewBlocks`] for a plan that cannot come to a verdict.
@@ -212,13 +206,13 @@ impl ExperimentFile {
         }
     }
 
-    /// The fewest blocks that can show a difference; `None` without anything to compare.
+    /// Fewest blocks that can show a difference; `None` for a single contender.
     fn fewest_blocks(&self) -> Option<NonZeroU32> {
         fewest_for(self.contenders.len())
     }
 
-    /// Keeps only the contenders named; keeps all where no name is given. Without the baseline of the file
-    /// the first of them takes its place.
+    /// Keeps the contenders with these names, and all contenders if `names` is empty. If the baseline is not among them, the
+    /// first contender that is left becomes the baseline.
     ///
     /// # Errors
     /// [`CompareError::UnknownContender`] for a name that no contender has.
@@ -245,40 +239,32 @@ impl ExperimentFile {
     }
 }
 
-/// The path of a file that is named relative to a folder. It is never empty, so that errors show it.
-fn beside(folder: &Path, file: &Path) -> PathBuf {
-    let path = folder.join(file);
-    if path.as_os_str().is_empty() {
-        return PathBuf::from(".");
-    }
-    path
-}
-
-/// The fewest blocks that can show a difference between so many contenders; `None` for one alone.
+/// Fewest blocks that can show a difference between this number of contenders; `None` for one contender.
 fn fewest_for(contenders: usize) -> Option<NonZeroU32> {
     let comparisons = contenders.checked_sub(1).filter(|others| *others > 0)?;
     let fewest = u32::try_from(fewest_blocks(comparisons)).ok();
     fewest.and_then(NonZeroU32::new)
 }
 
-/// A file's text and name, to point at a place in it.
-struct Source<'a> {
-    text: &'a str,
-    path: &'a Path,
+/// The `baseline` of a file, which has to be the name of a contender.
+fn known(baseline: &str, contenders: &[ContenderConfig]) -> Result<String, String> {
+    let names: Vec<&str> = contenders.iter().map(|other| other.name.as_str()).collect();
+    if names.contains(&baseline) {
+        return Ok(baseline.to_owned());
+    }
+    let names = names.join(", ");
+    Err(format!(
+        "`baseline` is `{baseline}`, contenders are {names}"
+    ))
 }
 
-impl Source<'_> {
-    fn error(&self, span: Option<std::ops::Range<usize>>, message: &str) -> CompareError {
-        let start = span.map_or(0, |span| span.start.min(self.text.len()));
-        let before = self.text.get(..start).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let content = self.text.lines().nth(line - 1).unwrap_or_default().trim();
-        let message = message.trim_end().replace('\n', ", ");
-        CompareError::File {
-            path: self.path.to_owned(),
-            line,
-            message: format!("`{content}`: {message}"),
-        }
+/// The mistake `error` in an experiment file, with the content of its line.
+fn mistake(text: TomlText<'_>, error: TomlError) -> CompareError {
+    let content = text.content(error.line);
+    CompareError::File {
+        message: format!("`{content}`: {}", error.problem),
+        path: error.path,
+        line: error.line,
     }
 }
 
@@ -323,12 +309,12 @@ struct RawExperiment {
     slo: Option<RawSlo>,
     price_per_core_hour: Option<Price>,
     #[serde(default)]
-    cores: CoreWish,
+    cores: CoreAllocation,
     #[serde(default)]
     contender: Vec<Spanned<RawContender>>,
 }
 
-/// Blocks where neither the file nor the number of contenders asks for others.
+/// Default number of blocks, unless a verdict on the contenders needs more.
 const DEFAULT_BLOCKS: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
 fn default_control() -> bool {
@@ -340,7 +326,7 @@ fn default_max_blocks() -> NonZeroU32 {
 }
 
 fn default_sweep_users() -> NonZeroU32 {
-    NonZeroU32::new(512).expect("it is not zero")
+    NonZeroU32::new(512).expect("512 is not zero")
 }
 
 fn default_sweep_measure() -> PositiveDuration {

@@ -1,10 +1,11 @@
-//! What the load generator makes of a server that does nothing: no contender can look faster than that.
+//! The floor: rate and response time of the load generator on a server that does nothing. No contender can look faster.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
-use bakeoff_load::{Control, LoadConfig, Scenario};
+use bakeoff_load::{Control, LoadConfig, LoadError, Scenario};
 use bakeoff_record::{Floor, Summary};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -17,22 +18,40 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cores::Cores;
 
-/// What it answers, whatever it is asked.
+/// Body of every answer.
 const ANSWER: &[u8] = b"{}";
 
+/// Warm-up of the measurement.
 const WARM_UP: Duration = Duration::from_millis(500);
+/// Measured period.
 const MEASURE: Duration = Duration::from_secs(1);
 
-/// Puts the experiment's users on a server that does nothing. The error says why there is no figure, such as that requests
-/// need a value from an answer before.
+/// Reason why there is no floor.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoFloor {
+    #[error("cannot start the server that does nothing")]
+    Server(#[source] io::Error),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error("it was stopped")]
+    Stopped,
+    #[error("without real answers, `{request}` fails ({cause})")]
+    Failure { request: String, cause: String },
+    #[error("no request was answered in the measured period")]
+    NoAnswer,
+}
+
+/// Puts the load of `config` on a server that does nothing.
+///
+/// # Errors
+/// [`NoFloor`], such as a request that needs a value from an earlier answer.
 pub(crate) fn measure(
     scenario: &Scenario,
     config: LoadConfig,
     cores: Option<&Cores>,
     stop: &CancellationToken,
-) -> Result<Floor, String> {
-    let server =
-        NullServer::start(cores).ok_or("the server that does nothing could not be started")?;
+) -> Result<Floor, NoFloor> {
+    let server = NullServer::start(cores).map_err(NoFloor::Server)?;
     let config = LoadConfig {
         host: format!("http://{}", server.address),
         warm_up: Some(WARM_UP),
@@ -41,51 +60,47 @@ pub(crate) fn measure(
     };
     let control = Control::from(stop.clone());
     let scenario = scenario.without_checks();
-    let measurement = bakeoff_load::run(&scenario, &config, &control, &mut |_| {});
-    let measurement = measurement.map_err(|error| error.to_string())?;
+    let measurement = bakeoff_load::run(&scenario, &config, &control, &mut |_| {})?;
     if measurement.interrupted {
-        return Err("it was stopped".to_owned());
+        return Err(NoFloor::Stopped);
     }
     let summary = Summary::of([&measurement]);
     if let Some(failure) = summary.failures.first() {
-        return Err(format!(
-            "without real answers, `{}` fails ({})",
-            failure.name, failure.cause
-        ));
+        return Err(NoFloor::Failure {
+            request: failure.name.clone(),
+            cause: failure.cause.clone(),
+        });
     }
     let total = summary.total;
     let figures = total.successes_per_second().zip(total.median());
-    let (requests_per_second, median) =
-        figures.ok_or("no request was answered in the measured period")?;
+    let (requests_per_second, median) = figures.ok_or(NoFloor::NoAnswer)?;
     Ok(Floor {
         requests_per_second,
         median: median.time,
     })
 }
 
-/// Answers everything at once, on a thread of its own, until it is dropped.
+/// Server on a thread of its own that answers every request at once, until it is dropped.
 struct NullServer {
     address: SocketAddr,
     stop: CancellationToken,
 }
 
 impl NullServer {
-    fn start(cores: Option<&Cores>) -> Option<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
-        let address = listener.local_addr().ok()?;
-        listener.set_nonblocking(true).ok()?;
+    fn start(cores: Option<&Cores>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        listener.set_nonblocking(true)?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .build()
-            .ok()?;
+            .build()?;
         let _on_their_cores = cores.map(Cores::as_contender);
         std::thread::Builder::new()
             .name("null server".to_owned())
-            .spawn(move || runtime.block_on(stopped.run_until_cancelled(serve(listener))))
-            .ok()?;
-        Some(Self { address, stop })
+            .spawn(move || runtime.block_on(stopped.run_until_cancelled(serve(listener))))?;
+        Ok(Self { address, stop })
     }
 }
 
@@ -108,7 +123,7 @@ async fn serve(listener: TcpListener) {
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    // Read to its end, so that the connection can be used again.
+    // The body is read to its end, so that the connection can be used again.
     let _ = request.into_body().collect().await;
     Ok(Response::new(Full::new(Bytes::from_static(ANSWER))))
 }

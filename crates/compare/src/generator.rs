@@ -1,4 +1,4 @@
-//! Processor time of the load generator, and of others on the machine, while a contender is measured.
+//! Processor time of the load generator and of other processes on the machine while a contender is measured.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -8,21 +8,21 @@ use bakeoff_record::GeneratorUse;
 use procfs::process::Process;
 use procfs::{CpuPressure, CurrentSI, FromRead, KernelStats};
 
-mod comparisons;
+mod experiments;
 mod quota;
 
-pub(crate) use comparisons::others as other_comparisons;
+pub(crate) use experiments::others as other_experiments;
 
-/// Names of the processes by which a Docker engine runs containers and forwards their ports. What they do is done for a
-/// contender, so they are no neighbours. The kernel cuts names to 15 letters.
+/// Names of the processes of a Docker engine, cut to the kernel's 15 letters. They run the containers of contenders and forward
+/// their ports, so their processor time is not that of a neighbour.
 const ENGINE: [&str; 4] = ["dockerd", "docker-proxy", "containerd", "containerd-shim"];
 
-/// Follows this process and the machine over a measured period.
+/// Readings of this process and of the machine at the ends of a measured period.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     first: Option<Reading>,
     last: Option<Reading>,
-    comparisons: BTreeSet<i32>,
+    other_experiments: BTreeSet<i32>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -30,11 +30,11 @@ struct Reading {
     at: Instant,
     own_cpu: Duration,
     engine_cpu: Duration,
-    /// Time in which a processor ran a process, on all of them, without interrupts, which are nobody's.
+    /// Time in which processors ran processes, summed over all processors, without interrupts.
     busy: Duration,
     stolen_ticks: u64,
     all_ticks: u64,
-    /// Time in which some process waited for a processor; `None` where the kernel does not say.
+    /// Time in which a process waited for a processor; `None` if the kernel does not tell.
     pressure: Option<Duration>,
 }
 
@@ -43,45 +43,54 @@ impl Meter {
         let is_first = phase == Phase::Measuring && self.first.is_none();
         let is_last = phase == Phase::Draining && self.last.is_none();
         if is_first {
-            self.comparisons = other_comparisons();
+            self.other_experiments = other_experiments();
             self.first = Reading::now();
         } else if is_last {
             self.last = Reading::now();
-            self.comparisons.append(&mut other_comparisons());
+            self.other_experiments.append(&mut other_experiments());
         }
     }
 
-    /// The process ids of other comparisons that were there at the beginning or at the end of the measured period.
-    pub(crate) fn comparisons(&self) -> impl Iterator<Item = i32> {
-        self.comparisons.iter().copied()
+    /// Process ids of other experiments that ran at the beginning or at the end of the measured period.
+    pub(crate) fn other_experiments(&self) -> impl Iterator<Item = i32> {
+        self.other_experiments.iter().copied()
     }
 
-    /// Processor use between the beginning and the end of the measured period, in which the contender took
-    /// `contender_cpu` of processor time on this machine; `None` where that could not be seen.
+    /// Processor use in the measured period. `contender_cpu` is the processor time of the contender on this machine; without
+    /// it, that of neighbours is not known. `None` without both readings.
     pub(crate) fn used(&self, contender_cpu: Option<Duration>) -> Option<GeneratorUse> {
-        let (first, last) = (self.first?, self.last?);
-        let elapsed = last.at.duration_since(first.at).as_secs_f64();
         let cores = std::thread::available_parallelism().ok()?.get() as f64;
         let cores = quota::cores().map_or(cores, |quota| quota.min(cores));
-        let own = last.own_cpu.saturating_sub(first.own_cpu);
-        let engine = last.engine_cpu.saturating_sub(first.engine_cpu);
-        let busy = last.busy.saturating_sub(first.busy);
-        let ticks = last.all_ticks.saturating_sub(first.all_ticks);
-        let stolen = last.stolen_ticks.saturating_sub(first.stolen_ticks);
-        let all = seconds(ticks).as_secs_f64();
-        let neighbours = contender_cpu.map(|contender| {
-            let others = busy.saturating_sub(own + engine + contender);
-            (others.as_secs_f64() / all).min(1.0)
-        });
-        let pressure = last.pressure.zip(first.pressure);
-        (elapsed > 0.0 && ticks > 0).then(|| GeneratorUse {
-            cpu_ratio: own.as_secs_f64() / (elapsed * cores),
-            steal_ratio: stolen as f64 / ticks as f64,
-            neighbour_ratio: neighbours,
-            pressure_ratio: pressure
-                .map(|(last, first)| (last.saturating_sub(first).as_secs_f64() / elapsed).min(1.0)),
-        })
+        used_between(&self.first?, &self.last?, cores, contender_cpu)
     }
+}
+
+/// Processor use between two readings of a process that may use `cores` cores. `None` if no time has passed between them.
+fn used_between(
+    first: &Reading,
+    last: &Reading,
+    cores: f64,
+    contender_cpu: Option<Duration>,
+) -> Option<GeneratorUse> {
+    let elapsed = last.at.duration_since(first.at).as_secs_f64();
+    let own = last.own_cpu.saturating_sub(first.own_cpu);
+    let engine = last.engine_cpu.saturating_sub(first.engine_cpu);
+    let busy = last.busy.saturating_sub(first.busy);
+    let ticks = last.all_ticks.saturating_sub(first.all_ticks);
+    let stolen = last.stolen_ticks.saturating_sub(first.stolen_ticks);
+    let all = seconds(ticks).as_secs_f64();
+    let neighbours = contender_cpu.map(|contender| {
+        let others = busy.saturating_sub(own + engine + contender);
+        (others.as_secs_f64() / all).min(1.0)
+    });
+    let pressure = last.pressure.zip(first.pressure);
+    (elapsed > 0.0 && ticks > 0).then(|| GeneratorUse {
+        cpu_ratio: own.as_secs_f64() / (elapsed * cores),
+        steal_ratio: stolen as f64 / ticks as f64,
+        neighbour_ratio: neighbours,
+        pressure_ratio: pressure
+            .map(|(last, first)| (last.saturating_sub(first).as_secs_f64() / elapsed).min(1.0)),
+    })
 }
 
 impl Reading {
@@ -108,7 +117,7 @@ impl Reading {
     }
 }
 
-/// Processor time of the Docker engine's processes.
+/// Processor time of the processes in [`ENGINE`].
 fn engine_cpu() -> Duration {
     let all = procfs::process::all_processes().into_iter().flatten();
     let stats = all.flatten().filter_map(|process| process.stat().ok());
@@ -125,24 +134,60 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_busy_process_is_seen_to_be_busy() {
+    fn shares_are_those_of_the_time_between_two_readings() {
+        let ticks = |seconds: u64| seconds * procfs::ticks_per_second();
+        let time = Duration::from_secs;
+        let first = Reading {
+            at: Instant::now(),
+            own_cpu: time(100),
+            engine_cpu: time(10),
+            busy: time(1_000),
+            stolen_ticks: ticks(50),
+            all_ticks: ticks(10_000),
+            pressure: Some(time(7)),
+        };
+        // Ten seconds of a machine with four cores, of which this process may use two.
+        let last = Reading {
+            at: first.at + time(10),
+            own_cpu: time(105),
+            engine_cpu: time(11),
+            busy: time(1_018),
+            stolen_ticks: ticks(52),
+            all_ticks: ticks(10_040),
+            pressure: Some(time(10)),
+        };
+        let expected = GeneratorUse {
+            cpu_ratio: 0.25,
+            steal_ratio: 0.05,
+            // 18 s busy, without 5 s of this process, 1 s of the engine and 8 s of the contender: 4 s of 40 s.
+            neighbour_ratio: Some(0.1),
+            pressure_ratio: Some(0.3),
+        };
+        assert_eq!(
+            used_between(&first, &last, 2.0, Some(time(8))),
+            Some(expected)
+        );
+        let unknown = used_between(&first, &last, 2.0, None).unwrap();
+        assert_eq!(unknown.neighbour_ratio, None);
+        assert_eq!(used_between(&first, &first, 2.0, None), None);
+    }
+
+    #[test]
+    fn meter_reads_at_both_ends_of_the_measured_period() {
+        let own_ticks = || Process::myself().unwrap().stat().unwrap().utime;
         let mut meter = Meter::default();
         meter.follow(Phase::WarmUp);
         assert_eq!(meter.used(None), None);
         meter.follow(Phase::Measuring);
-        let began = Instant::now();
-        let mut turns = 0_u64;
-        while began.elapsed() < Duration::from_millis(300) {
-            turns = std::hint::black_box(turns + 1);
+        let begun = own_ticks();
+        while own_ticks() < begun + 5 {
+            std::hint::black_box(begun);
         }
         meter.follow(Phase::Draining);
         let used = meter.used(Some(Duration::ZERO)).unwrap();
-        assert!(used.cpu_ratio > 0.05, "{used:?}");
-        assert!((0.0..=1.0).contains(&used.steal_ratio), "{used:?}");
         assert!(
-            (0.0..=1.0).contains(&used.neighbour_ratio.unwrap()),
+            used.cpu_ratio > 0.0 && used.neighbour_ratio.is_some(),
             "{used:?}"
         );
-        assert_eq!(meter.used(None).unwrap().neighbour_ratio, None);
     }
 }

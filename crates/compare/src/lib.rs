@@ -1,10 +1,9 @@
-//! Starts every contender, gives each the same load in interleaved blocks, and records what happened.
+//! Contenders and experiments: starts every contender, puts the same load on each in interleaved blocks, and records the runs.
 //!
-//! Knows nothing of what a contender serves: it cannot reach the question-answering crates, so it cannot favour them.
-//! The result is a [`bakeoff_record::Experiment`]; what it means is decided in `bakeoff-report`.
+//! This crate cannot reach the question-answering crates, so it cannot favour a contender of our own. The result is a
+//! [`bakeoff_record::Experiment`]. Conclusions from it are drawn in `bakeoff-analysis`.
 
 mod answers;
-mod command;
 mod contender;
 mod cores;
 mod error;
@@ -14,19 +13,19 @@ mod floor;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod generator;
+mod hash;
 mod lock;
-mod manifest;
 mod plain;
-mod ready;
-mod setup;
+mod process;
+mod runtime;
 mod sweep;
 mod warm_up;
 
 pub use answers::AnswerRule;
-pub use cores::CoreWish;
+pub use contender::ContenderConfig;
+pub use cores::CoreAllocation;
 pub use error::CompareError;
-pub use experiment::{Comparison, Event, Said, Turn};
-pub use file::{
-    ContenderConfig, DockerConfig, ExperimentFile, Image, Launch, Network, WarmUp, parse_percent,
-    parse_share, parse_slo,
-};
+pub use experiment::ExperimentRunner;
+pub use experiment::event::{Event, Turn};
+pub use experiment::message::Message;
+pub use file::{ExperimentFile, WarmUp, parse_percent, parse_share, parse_slo};

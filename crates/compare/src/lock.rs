@@ -1,28 +1,27 @@
-//! Keeps comparisons out of each other's folders: two at once would run one set-up twice at the same time, take each other's
-//! processor time, and write their reports over each other.
+//! Locks on the folders of an experiment. Two experiments in one folder would run one set-up twice at the same time, take each
+//! other's processor time, and overwrite each other's reports.
 
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 use crate::error::CompareError;
 use crate::file::ExperimentFile;
+use crate::plain::full_path;
 
-/// The folders of one comparison, which no other one gets until this is dropped. The folders themselves are locked, so that
-/// no file is left behind and a folder that cannot be written to will do.
+/// Locked folders of one experiment. Their drop unlocks them. The folders themselves are locked, so that no file is left behind
+/// and a read-only folder can be locked.
 #[derive(Debug)]
-pub(crate) struct Folders {
+pub(crate) struct LockedFolders {
     _locked: Vec<File>,
 }
 
-impl Folders {
-    /// Locks the folder of the experiment, and those in which a set-up runs.
-    /// A folder that cannot be opened or locked, as on some network file systems, is left unlocked: something else will
-    /// say what is wrong with it, if anything is.
+impl LockedFolders {
+    /// Locks the folder of the experiment, and the folders in which set-ups run.
+    /// A folder that cannot be opened or locked, as on some network file systems, stays unlocked.
     ///
     /// # Errors
-    /// [`CompareError::Busy`] where another comparison has one of them.
+    /// [`CompareError::Busy`] if another experiment has locked one of them.
     pub(crate) fn lock(file: &ExperimentFile) -> Result<Self, CompareError> {
         let with_set_up = file
             .contenders
@@ -32,7 +31,7 @@ impl Folders {
         let mut seen = HashSet::new();
         let mut locked = Vec::new();
         for folder in std::iter::once(file.folder.as_path()).chain(of_contenders) {
-            // The same folder may be reached in several ways.
+            // One folder may have several paths.
             let Ok(opened) = File::open(folder.join(".")) else {
                 continue;
             };
@@ -46,7 +45,7 @@ impl Folders {
                 Ok(()) => locked.push(opened),
                 Err(TryLockError::WouldBlock) => {
                     return Err(CompareError::Busy {
-                        folder: shown(folder),
+                        folder: full_path(folder),
                         holder: holder(metadata.ino()),
                     });
                 }
@@ -57,12 +56,7 @@ impl Folders {
     }
 }
 
-/// The folder as it is shown: never empty, as the path of the current folder can be.
-pub(crate) fn shown(folder: &Path) -> std::path::PathBuf {
-    std::path::absolute(folder.join(".")).unwrap_or_else(|_| folder.to_owned())
-}
-
-/// The process that has locked a folder, in words. The system tells of locks by the number of the file alone.
+/// Description of the process that has locked the folder with this inode number.
 fn holder(inode: u64) -> String {
     let locks = procfs::locks().unwrap_or_default();
     let mut pids = locks

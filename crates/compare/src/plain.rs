@@ -1,7 +1,9 @@
-//! Text from outside, such as a contender's log, that may be shown on a terminal and in a page. Pure.
+//! Text from outside, such as a contender's log, made harmless for a terminal and a page. Pure.
 
-/// `text` with everything that a terminal would obey, such as escape sequences, written out: `\u{1b}` for the byte 27.
-/// Lines and tabs stay.
+use std::path::{Path, PathBuf};
+
+/// `text` with control characters, such as those of escape sequences, written out: `\u{1b}` for the byte 27.
+/// Line feeds and tabs stay.
 pub(crate) fn plain(text: impl AsRef<str>) -> String {
     let text = text.as_ref();
     let mut plain = String::with_capacity(text.len());
@@ -16,9 +18,14 @@ pub(crate) fn plain(text: impl AsRef<str>) -> String {
     plain
 }
 
-/// `true` for characters that let the text after them run the other way.
+/// `true` for characters that change the direction of the text after them.
 fn turns_text(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Absolute path of a folder, for a message. The path of the current folder may be empty.
+pub(crate) fn full_path(folder: &Path) -> PathBuf {
+    std::path::absolute(folder.join(".")).unwrap_or_else(|_| folder.to_owned())
 }
 
 #[cfg(test)]
@@ -26,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_would_obey_is_written_out() {
+    fn control_characters_are_written_out() {
         for (text, expected) in [
             ("one\n\ttwo ä", "one\n\ttwo ä"),
             ("\u{1b}[2Jgone\r", "\\u{1b}[2Jgone\\u{d}"),

@@ -1,4 +1,4 @@
-//! Which steps a search for a contender's knee takes. Pure.
+//! Steps of a sweep, the search for the knee of a contender. Pure.
 
 use std::num::NonZeroU32;
 
@@ -8,7 +8,7 @@ use bakeoff_record::Run;
 /// Users of the first step.
 pub(crate) const FIRST: NonZeroU32 = NonZeroU32::MIN;
 
-/// Users of the step after those in `runs`; `None` where more users no longer make more requests, or would be more than `most`.
+/// Users of the step after `runs`. `None` if the rate stopped growing, or if the step has more than `most` users.
 pub(crate) fn next_step(runs: &[Run], most: NonZeroU32) -> Option<NonZeroU32> {
     let curve = curve(runs);
     let Some(last) = curve.last() else {
@@ -18,12 +18,12 @@ pub(crate) fn next_step(runs: &[Run], most: NonZeroU32) -> Option<NonZeroU32> {
     (!is_saturated(&curve) && next <= most).then_some(next)
 }
 
-/// The users of all steps, however many.
+/// Users of the steps, without end.
 pub(crate) fn steps() -> impl Iterator<Item = u32> {
     std::iter::successors(Some(FIRST.get()), |users| Some(after(*users)))
 }
 
-/// 1, 2, 3, 4, 6, 8, 12, 16, …: powers of two, and the middle between them.
+/// Users of the next step of 1, 2, 3, 4, 6, 8, 12, 16, …: powers of two, and the middle between them.
 fn after(users: u32) -> u32 {
     if users < 3 {
         users + 1

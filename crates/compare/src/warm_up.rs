@@ -1,4 +1,4 @@
-//! Ends a contender's warm-up once its rate has settled.
+//! End of a contender's warm-up: once its rate has settled.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use bakeoff_load::{Control, Phase, Progress};
 
 use crate::file::WarmUp;
 
-/// Follows a load until it is measured.
+/// Watch over the rate of a load until its measured period begins.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct WarmUpWatch {
     warm_up: WarmUp,
-    /// When all users had started.
+    /// Time from the start of the load until all users had started.
     since: Option<Duration>,
     has_settled: bool,
 }
 
-impl Watch {
+impl WarmUpWatch {
     pub(crate) fn new(warm_up: WarmUp) -> Self {
         Self {
             warm_up,
@@ -25,7 +25,7 @@ impl Watch {
         }
     }
 
-    /// Lets the measured period begin where the contender has settled.
+    /// Begins the measured period once the rate has settled.
     pub(crate) fn follow(&mut self, progress: &Progress<'_>, control: &Control) {
         if progress.phase != Phase::WarmUp || self.has_settled {
             return;
@@ -43,7 +43,7 @@ impl Watch {
         }
     }
 
-    /// Whether the rate had settled when measuring began; true where that was not looked at.
+    /// `true` if the rate had settled when the measured period began, or if the warm-up has a fixed length.
     pub(crate) fn has_settled(&self) -> bool {
         self.has_settled
     }

@@ -3,11 +3,12 @@
 use serde::Deserialize;
 
 use crate::error::LoadError;
+use crate::family::{self, FAMILIES, Family, Positions};
 
 /// A model's family and sizes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Config {
-    pub(crate) family: Family,
+    pub(crate) family: &'static Family,
     pub(crate) hidden: usize,
     pub(crate) layers: usize,
     pub(crate) heads: usize,
@@ -24,14 +25,6 @@ pub(crate) struct Config {
     pub(crate) activation: Activation,
 }
 
-/// Architectures that name their weights alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Family {
-    Bert,
-    DistilBert,
-    Roberta,
-}
-
 /// The function between the two products of a feed-forward layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Activation {
@@ -42,36 +35,6 @@ pub(crate) enum Activation {
     Relu,
 }
 
-/// The classes of transformers' that work, for messages.
-const SUPPORTED: &str = "BertForQuestionAnswering, DistilBertForQuestionAnswering, RobertaForQuestionAnswering, \
-     XLMRobertaForQuestionAnswering and CamembertForQuestionAnswering";
-
-/// Each with its `model_type`.
-const ARCHITECTURES: [(&str, &str, Family); 5] = [
-    ("BertForQuestionAnswering", "bert", Family::Bert),
-    (
-        "DistilBertForQuestionAnswering",
-        "distilbert",
-        Family::DistilBert,
-    ),
-    ("RobertaForQuestionAnswering", "roberta", Family::Roberta),
-    (
-        "XLMRobertaForQuestionAnswering",
-        "xlm-roberta",
-        Family::Roberta,
-    ),
-    (
-        "CamembertForQuestionAnswering",
-        "camembert",
-        Family::Roberta,
-    ),
-];
-
-/// `true` if the encoder runs models of a class of transformers' such as `BertForQuestionAnswering`.
-pub fn runs(architecture: &str) -> bool {
-    ARCHITECTURES.iter().any(|(name, ..)| *name == architecture)
-}
-
 const ACTIVATIONS: [(&str, Activation); 6] = [
     ("gelu", Activation::Gelu),
     ("gelu_python", Activation::Gelu),
@@ -80,6 +43,9 @@ const ACTIVATIONS: [(&str, Activation); 6] = [
     ("gelu_pytorch_tanh", Activation::GeluTanh),
     ("relu", Activation::Relu),
 ];
+
+/// Default epsilon of layer normalization, the same in all families.
+const DEFAULT_EPSILON: f32 = 1e-12;
 
 /// More than any model has, and little enough that products of two sizes do not overflow.
 const LARGEST: usize = 1 << 24;
@@ -99,29 +65,22 @@ impl Config {
         let config = Self {
             family,
             hidden: file.hidden_size.unwrap_or(768),
-            layers: file.num_hidden_layers.unwrap_or(match family {
-                Family::DistilBert => 6,
-                Family::Bert | Family::Roberta => 12,
-            }),
+            layers: file.num_hidden_layers.unwrap_or(family.layers),
             heads: file.num_attention_heads.unwrap_or(12),
             intermediate: file.intermediate_size.unwrap_or(3072),
-            vocabulary: file.vocab_size.unwrap_or(match family {
-                Family::Roberta => 50_265,
-                Family::Bert | Family::DistilBert => 30_522,
-            }),
+            vocabulary: file.vocab_size.unwrap_or(family.vocabulary),
             positions: file.max_position_embeddings.unwrap_or(512),
-            padding: match family {
-                Family::Roberta => Some(file.padding()?),
-                Family::Bert | Family::DistilBert => None,
+            padding: match family.positions {
+                Positions::AfterPadding => Some(file.padding()?),
+                Positions::FromZero => None,
             },
-            token_types: match family {
-                Family::DistilBert => 0,
-                Family::Bert | Family::Roberta => file.type_vocab_size.unwrap_or(2),
-            },
-            epsilon: match family {
-                Family::DistilBert => 1e-12,
-                Family::Bert | Family::Roberta => file.layer_norm_eps.unwrap_or(1e-12),
-            },
+            token_types: family
+                .token_types
+                .map_or(0, |default| file.type_vocab_size.unwrap_or(default)),
+            epsilon: file
+                .layer_norm_eps
+                .filter(|_| family.epsilon_is_a_setting)
+                .unwrap_or(DEFAULT_EPSILON),
             activation: file.activation()?,
         };
         config.check()?;
@@ -205,15 +164,15 @@ struct File {
 
 impl File {
     /// The family of the `model_type`; `architectures` decides only where there is none.
-    fn family(&self) -> Result<Family, LoadError> {
+    fn family(&self) -> Result<&'static Family, LoadError> {
         let architectures = self.architectures.as_deref().unwrap_or_default();
-        let known = ARCHITECTURES
-            .iter()
-            .find(|(name, model_type, _)| match &self.model_type {
-                Some(found) => found == model_type,
-                None => architectures.iter().any(|found| found == name),
-            });
-        known.map(|(.., family)| *family).ok_or_else(|| {
+        let known = FAMILIES.iter().find(|family| match &self.model_type {
+            Some(found) => found == family.model_type,
+            None => architectures
+                .iter()
+                .any(|found| found == family.architecture),
+        });
+        known.ok_or_else(|| {
             unsupported(match (&self.model_type, architectures) {
                 (None, []) => {
                     "a model whose config.json names no architecture and no model_type".to_owned()
@@ -269,7 +228,7 @@ impl File {
 fn unsupported(what: String) -> LoadError {
     LoadError::Unsupported {
         what,
-        supported: SUPPORTED.to_owned(),
+        supported: family::supported(),
     }
 }
 

@@ -22,6 +22,7 @@ mod buffer;
 mod config;
 mod encoder;
 mod error;
+mod family;
 mod forward;
 mod gemm;
 mod isa;
@@ -34,9 +35,9 @@ mod safetensors;
 mod simd;
 mod team;
 
-pub use crate::config::runs;
 pub use crate::encoder::{Encoder, EncoderOptions, Logits, Tokens};
 pub use crate::error::{ForwardError, LoadError};
+pub use crate::family::runs;
 pub use crate::isa::{Dtype, Isa};
 #[doc(hidden)]
 pub use crate::rate::linear_rate;

@@ -1,7 +1,8 @@
 //! Weights of a model in the layout of the forward pass.
 
-use crate::config::{Config, Family};
+use crate::config::Config;
 use crate::error::LoadError;
+use crate::family::Family;
 use crate::isa::Dtype;
 use crate::kernels::Kernels;
 use crate::layers::attention::HEAD_ALIGNMENT;
@@ -108,59 +109,13 @@ impl Shape {
     }
 }
 
-/// The weights' names within a layer.
-struct Names {
-    layer: &'static str,
-    projections: [&'static str; 3],
-    attention_output: &'static str,
-    attention_norm: &'static str,
-    up: &'static str,
-    down: &'static str,
-    output_norm: &'static str,
-}
-
-const BERT: Names = Names {
-    layer: "encoder.layer",
-    projections: [
-        "attention.self.query",
-        "attention.self.key",
-        "attention.self.value",
-    ],
-    attention_output: "attention.output.dense",
-    attention_norm: "attention.output.LayerNorm",
-    up: "intermediate.dense",
-    down: "output.dense",
-    output_norm: "output.LayerNorm",
-};
-
-const DISTILBERT: Names = Names {
-    layer: "transformer.layer",
-    projections: ["attention.q_lin", "attention.k_lin", "attention.v_lin"],
-    attention_output: "attention.out_lin",
-    attention_norm: "sa_layer_norm",
-    up: "ffn.lin1",
-    down: "ffn.lin2",
-    output_norm: "output_layer_norm",
-};
-
-impl Family {
-    fn names(self) -> &'static Names {
-        match self {
-            Self::Bert | Self::Roberta => &BERT,
-            Self::DistilBert => &DISTILBERT,
-        }
-    }
-}
-
-/// Prefix of the names of all weights but the head's; empty if a model was saved without its head's class.
-fn prefix(family: Family, tensors: &Tensors) -> &'static str {
-    let prefix = match family {
-        Family::Bert => "bert.",
-        Family::DistilBert => "distilbert.",
-        Family::Roberta => "roberta.",
-    };
-    if tensors.has(&format!("{prefix}embeddings.word_embeddings.weight")) {
-        prefix
+/// Prefix of all weight names except the head's; empty if the model was saved without its head's class.
+fn prefix(family: &Family, tensors: &Tensors) -> &'static str {
+    if tensors.has(&format!(
+        "{}embeddings.word_embeddings.weight",
+        family.prefix
+    )) {
+        family.prefix
     } else {
         ""
     }
@@ -198,7 +153,7 @@ impl Loader<'_> {
     }
 
     fn layer(&self, index: usize) -> Result<Layer, LoadError> {
-        let names = self.config.family.names();
+        let names = &self.config.family.names;
         let layer = format!("{}.{index}", names.layer);
         let name = |part: &str| format!("{layer}.{part}");
         let (hidden, intermediate) = (self.config.hidden, self.config.intermediate);

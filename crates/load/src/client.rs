@@ -13,7 +13,7 @@ use hyper::{Method, Request, Response};
 use url::Url;
 
 use crate::check::{Answer, Cause};
-use crate::connection::{Body, Connection, NoAnswer, is_lost};
+use crate::connection::{Body, Connection, NO_STREAM, NoAnswer, is_lost};
 use crate::content_encoding::decoded;
 use crate::memory::Memory;
 use crate::plan::{Plan, PlannedRequest};
@@ -23,10 +23,6 @@ use crate::timeout::Timeout;
 
 /// The longest body that checks look at; of a longer one no more than this is kept.
 const LONGEST_CHECKED_BODY: usize = 16 << 20;
-
-/// The server speaks HTTP/2 and lets nobody send a request.
-const NO_STREAM: Cause =
-    Cause::Borrowed("the server allows no requests (its SETTINGS_MAX_CONCURRENT_STREAMS is 0)");
 
 /// What came of a request.
 #[derive(Debug)]

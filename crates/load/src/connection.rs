@@ -23,6 +23,10 @@ mod http1;
 mod http2;
 mod stream;
 
+/// The server speaks HTTP/2 and lets nobody send a request.
+pub(crate) const NO_STREAM: Cause =
+    Cause::Borrowed("the server allows no requests (its SETTINGS_MAX_CONCURRENT_STREAMS is 0)");
+
 /// A connection with at most one request in flight.
 #[derive(Debug)]
 #[expect(
@@ -83,13 +87,19 @@ impl Connection {
     }
 
     /// Reads the body of an answer to its last byte, gives each piece to `take` and returns their length.
-    pub(crate) async fn read(
+    pub(crate) async fn read(&mut self, body: Body, take: impl FnMut(&[u8])) -> Result<u64, Cause> {
+        self.read_up_to(usize::MAX, body, take).await
+    }
+
+    /// As [`Connection::read`], but stops reading once more than `limit` bytes have come.
+    pub(crate) async fn read_up_to(
         &mut self,
+        limit: usize,
         mut body: Body,
         mut take: impl FnMut(&[u8]),
     ) -> Result<u64, Cause> {
         let mut length = 0;
-        while !body.is_over() {
+        while !body.is_over() && length <= limit as u64 {
             let piece = poll_fn(|context| self.beside(context, |context| body.poll_piece(context)));
             match piece.await {
                 Some(Ok(piece)) => {

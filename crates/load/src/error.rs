@@ -1,7 +1,22 @@
 //! What can go wrong before a load runs, and the answer that is not the right one.
 
+use std::error::Error;
+use std::fmt::Write;
 use std::io;
 use std::path::PathBuf;
+
+use crate::toml_text::TomlError;
+
+/// Text of an error with the text of each cause, on one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
 
 /// A scenario that cannot be run as it is written.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +70,22 @@ pub enum ScenarioError {
         /// The data file.
         path: PathBuf,
     },
+}
+
+impl ScenarioError {
+    /// The mistake `error` in a scenario file.
+    pub(crate) fn mistake(error: TomlError) -> Self {
+        let TomlError {
+            path,
+            line,
+            problem,
+        } = error;
+        Self::Invalid {
+            path,
+            line,
+            problem,
+        }
+    }
 }
 
 /// An address that no load can be put on.

@@ -1,4 +1,4 @@
-//! Description of the machine that makes the load.
+//! Description of this machine for records.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -11,10 +11,10 @@ mod hypervisor;
 
 use hypervisor::Signs;
 
-/// Where the system describes its processors.
+/// Folder in which the system describes its processors.
 const CPU: &str = "/sys/devices/system/cpu";
 
-/// Description of this machine. A part that cannot be read is "unknown" or `None`.
+/// Description of this machine. A value that cannot be read is `unknown`, 0 or `None`.
 pub fn describe() -> Machine {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let processor = cpuinfo::parse(&info);
@@ -47,7 +47,7 @@ pub fn describe() -> Machine {
     }
 }
 
-/// The content of a small file of the system without the white space around it; `None` where there is none.
+/// Content of a small system file without white space around it; `None` if it is empty or missing.
 fn read(path: &str) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     let text = text.trim();
@@ -62,14 +62,14 @@ fn system() -> Option<String> {
     Some(name.trim_matches('"').to_owned())
 }
 
-/// `true` if the clock may rise above its base frequency, by the general driver or by Intel's.
+/// `true` if the clock may rise above its base frequency, by the general driver or by that of Intel.
 fn boost() -> Option<bool> {
     let general = read(&format!("{CPU}/cpufreq/boost")).and_then(|text| switch(&text));
     let no_turbo = read(&format!("{CPU}/intel_pstate/no_turbo")).and_then(|text| switch(&text));
     general.or(no_turbo.map(|off| !off))
 }
 
-/// A switch of the system: `1` is on, `0` is off.
+/// Value of a system switch: `1` is on, `0` is off.
 fn switch(text: &str) -> Option<bool> {
     match text {
         "1" => Some(true),
@@ -78,7 +78,7 @@ fn switch(text: &str) -> Option<bool> {
     }
 }
 
-/// The length of a list in the kernel's form, such as 3 for `0-1,4`.
+/// Length of a list of the kernel, such as 3 for `0-1,4`.
 fn length(ranges: &str) -> Option<u32> {
     let part = |part: &str| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
@@ -90,7 +90,7 @@ fn length(ranges: &str) -> Option<u32> {
         .try_fold(0_u32, |length, range| length.checked_add(part(range)?))
 }
 
-/// The number of physical cores, counted where `/proc/cpuinfo` does not tell them, as on ARM.
+/// Number of physical cores by the topology files, for processors such as ARM whose `/proc/cpuinfo` does not tell it.
 fn cores_of_topology() -> Option<u32> {
     let mut cores = HashSet::new();
     for entry in std::fs::read_dir(CPU).ok()?.flatten() {

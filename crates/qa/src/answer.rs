@@ -1,40 +1,41 @@
-//! What is answered.
+//! Answers: spans of a context.
 
 use std::ops::Range;
 
-/// A span of the context.
+/// Answer to a question: a span of the context.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// How likely the model holds the span, summed over the spans with the same text; can exceed 1 by that sum.
+    /// Probability of the span by the model. Spans with the same text are one answer with the sum of their scores, so that the score
+    /// can exceed 1.
     pub score: f64,
-    /// First character of the span, counted in Unicode code points of the context.
+    /// Index of the span's first character, in Unicode code points of the context.
     pub start: usize,
-    /// One past the last character of the span, counted in Unicode code points of the context.
+    /// Index after the span's last character, in Unicode code points of the context.
     pub end: usize,
-    /// The span's text: the context from `start` to `end`.
+    /// Text of the span: the context from `start` to `end`.
     pub text: String,
 }
 
-/// An [`Answer`] whose text is still in the context: small however long the text is.
+/// An [`Answer`] without its text. The size does not depend on the length of the text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnswerSpan {
-    /// As in [`Answer`].
+    /// See [`Answer::score`].
     pub score: f64,
-    /// First character of the span, counted in Unicode code points of the context.
+    /// Index of the span's first character, in Unicode code points of the context.
     pub start: usize,
-    /// One past the last character of the span, counted in Unicode code points of the context.
+    /// Index after the span's last character, in Unicode code points of the context.
     pub end: usize,
-    /// The span in bytes of the context; `0..0` for "no answer".
+    /// Bytes of the span in the context; `0..0` for "no answer".
     pub bytes: Range<usize>,
 }
 
 impl AnswerSpan {
-    /// The text of the span; empty if `context` is not the context that it belongs to.
+    /// Text of the span in `context`; empty if the span does not fit into `context`.
     pub fn text<'context>(&self, context: &'context str) -> &'context str {
         context.get(self.bytes.clone()).unwrap_or_default()
     }
 
-    /// The span with a copy of its text.
+    /// Answer with a copy of the text.
     pub(crate) fn with_text(self, context: &str) -> Answer {
         Answer {
             text: self.text(context).to_owned(),

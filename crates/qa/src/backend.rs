@@ -1,4 +1,4 @@
-//! The seam between question answering and whatever multiplies matrices.
+//! Interface between question answering and the engines that run a model.
 
 mod encoder;
 mod onnx_framing;
@@ -11,40 +11,40 @@ pub use bakeoff_encoder::{Dtype, EncoderOptions, Isa};
 pub use self::encoder::EncoderBackend;
 pub use self::rten::RtenBackend;
 
-/// Runs a model over token sequences.
+/// Engine that runs a model on token sequences.
 ///
-/// Synchronous, and callable from several threads at once: each caller runs on its own thread.
+/// Calls are synchronous. Several threads can call the same backend at once.
 pub trait Backend: Send + Sync + std::fmt::Debug {
-    /// The logits of every token of `batch`, in its order.
+    /// Logits of every token of `batch`, in the order of its tokens.
     ///
     /// # Errors
-    /// Whatever the engine says; the batch itself is valid.
+    /// The error of the engine. The batch is always valid.
     fn forward(&self, batch: &Batch) -> Result<Logits, BackendError>;
 }
 
-/// What an engine says when it fails.
+/// Error of an engine.
 pub type BackendError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Token sequences one after another, without padding.
+/// Token sequences in one run, without padding.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
     /// Token ids of all sequences.
     pub input_ids: Vec<u32>,
     /// Segment of each token: 0 for the question, 1 for the context.
     pub token_type_ids: Vec<u32>,
-    /// Where each sequence starts in the fields above, and the total length last: one entry more than sequences.
+    /// Index of the first token of each sequence, and then the number of all tokens. The length is the number of sequences plus 1.
     pub cumulative_lengths: Vec<usize>,
 }
 
 impl Batch {
-    /// Takes out every sequence.
+    /// Removes all sequences.
     pub fn clear(&mut self) {
         self.input_ids.clear();
         self.token_type_ids.clear();
         self.cumulative_lengths.clear();
     }
 
-    /// Where each sequence lies in the fields, first to last.
+    /// Token range of each sequence, in order.
     pub fn sequences(&self) -> impl Iterator<Item = Range<usize>> {
         self.cumulative_lengths
             .windows(2)
@@ -52,11 +52,11 @@ impl Batch {
     }
 }
 
-/// One start and one end logit for every token of a [`Batch`].
+/// Start and end logits of every token of a [`Batch`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Logits {
-    /// How strongly each token starts the answer.
+    /// Logit of each token as the start of the answer.
     pub start: Vec<f32>,
-    /// How strongly each token ends the answer.
+    /// Logit of each token as the end of the answer.
     pub end: Vec<f32>,
 }

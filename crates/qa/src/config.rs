@@ -1,81 +1,42 @@
-//! What `config.json` says of a model.
+//! Settings in a model's `config.json`.
 
 use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::error::ModelError;
+use crate::family::{FAMILIES, Family, Positions};
 
-/// The part of `config.json` that matters here.
+/// Settings of `config.json` that are used here.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Config {
     architectures: Option<Vec<String>>,
     model_type: Option<String>,
-    /// The class of the tokenizer, which the settings of the tokenizer override.
+    /// Class of the tokenizer, unless `tokenizer_config.json` names another.
     pub(crate) tokenizer_class: Option<String>,
     max_position_embeddings: Option<usize>,
-    /// Null is not the same as nothing, for which RoBERTa has a default of its own.
+    /// `None` for null. A missing setting has RoBERTa's default.
     #[serde(default = "default_pad_token_id")]
     pad_token_id: Option<i64>,
-    /// The number of tokens that the model knows.
+    /// Number of tokens in the model's vocabulary.
     pub(crate) vocab_size: Option<usize>,
 }
 
-/// A class of transformers' that works here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Architecture {
-    pub(crate) name: &'static str,
-    pub(crate) model_type: &'static str,
-    positions: Positions,
-}
-
-/// First position of an architecture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Positions {
-    FromZero,
-    AfterPadding,
-}
-
-const ARCHITECTURES: [Architecture; 8] = {
-    const fn from_zero(name: &'static str, model_type: &'static str) -> Architecture {
-        let positions = Positions::FromZero;
-        Architecture {
-            name,
-            model_type,
-            positions,
-        }
-    }
-    const fn after_padding(name: &'static str, model_type: &'static str) -> Architecture {
-        let positions = Positions::AfterPadding;
-        Architecture {
-            name,
-            model_type,
-            positions,
-        }
-    }
-    [
-        from_zero("BertForQuestionAnswering", "bert"),
-        from_zero("DistilBertForQuestionAnswering", "distilbert"),
-        from_zero("ElectraForQuestionAnswering", "electra"),
-        from_zero("MobileBertForQuestionAnswering", "mobilebert"),
-        from_zero("AlbertForQuestionAnswering", "albert"),
-        after_padding("RobertaForQuestionAnswering", "roberta"),
-        after_padding("XLMRobertaForQuestionAnswering", "xlm-roberta"),
-        after_padding("CamembertForQuestionAnswering", "camembert"),
-    ]
-};
+/// Default of `max_position_embeddings`, the same in all families.
+const DEFAULT_MAX_POSITION_EMBEDDINGS: usize = 512;
 
 impl Config {
-    /// The class that the pipeline makes of the model: the one of its `model_type`, whatever `architectures` says, which
-    /// decides only where no `model_type` is given.
+    /// Family of the model: that of `model_type`. `architectures` decides only if there is no `model_type`, as in the pipeline.
     ///
     /// # Errors
     /// [`ModelError::Architecture`].
-    pub(crate) fn architecture(&self) -> Result<&'static Architecture, ModelError> {
+    pub(crate) fn family(&self) -> Result<&'static Family, ModelError> {
         let architectures = self.architectures.as_deref().unwrap_or_default();
-        let known = ARCHITECTURES.iter().find(|known| match &self.model_type {
-            Some(model_type) => model_type == known.model_type,
-            None => architectures.iter().any(|found| found == known.name),
+        let known = FAMILIES.iter().find(|family| match &self.model_type {
+            Some(model_type) => model_type == family.model_type,
+            None => architectures
+                .iter()
+                .any(|found| found == family.architecture),
         });
         known.ok_or_else(|| ModelError::Architecture {
             found: match (&self.model_type, architectures) {
@@ -85,22 +46,19 @@ impl Config {
                 (Some(model_type), []) => format!("a model of the type `{model_type}`"),
                 (_, found) => found.join(", "),
             },
-            supported: ARCHITECTURES.iter().map(|known| known.name).collect(),
+            supported: FAMILIES.iter().map(|family| family.architecture).collect(),
         })
     }
 
-    /// The longest sequence that the model has positions for, in tokens; `path` names the file in errors.
+    /// Maximum sequence length that the model has positions for, in tokens. `path` names `config.json` in errors.
     ///
     /// # Errors
-    /// [`ModelError::Setting`] where positions follow from a padding token that is not given.
-    pub(crate) fn positions(
-        &self,
-        architecture: &Architecture,
-        path: &Path,
-    ) -> Result<usize, ModelError> {
-        // BERT's own default, and that of all others.
-        let positions = self.max_position_embeddings.unwrap_or(512);
-        if architecture.positions == Positions::FromZero {
+    /// [`ModelError::Setting`] if positions start after a padding token and `config.json` sets none.
+    pub(crate) fn positions(&self, family: &Family, path: &Path) -> Result<usize, ModelError> {
+        let positions = self
+            .max_position_embeddings
+            .unwrap_or(DEFAULT_MAX_POSITION_EMBEDDINGS);
+        if family.positions == Positions::FromZero {
             return Ok(positions);
         }
         let padding = self
@@ -110,7 +68,7 @@ impl Config {
             path: path.to_owned(),
             what: format!(
                 "`pad_token_id` is no token, and the positions of {} start after that token",
-                architecture.name
+                family.architecture
             ),
         })?;
         Ok(positions.saturating_sub(padding.saturating_add(1)))

@@ -1,4 +1,4 @@
-//! Turns the spans of all windows into answers: text, merging, order. Pure.
+//! Decoding: turns the spans of all windows into answers, merged and in order. Pure.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -9,14 +9,14 @@ use crate::encoding::Window;
 use crate::question::{Compat, Options};
 use crate::span::{Probabilities, Span};
 
-/// Collects the answers of one question, window by window.
+/// Collector of the answers to one question. It takes one window after another.
 #[derive(Debug)]
 pub(crate) struct Decoder<'a> {
     context: Characters<'a>,
     options: &'a Options,
     answers: Vec<AnswerSpan>,
-    // Where texts with the same hash in lower case are in `answers`; empty where equal texts are kept apart. The texts themselves
-    // would be many times the context.
+    // Indices into `answers`, by the hash of the text in lower case. Empty if equal texts are separate answers. A map with the
+    // texts as keys would be many times larger than the context.
     places: HashMap<u64, Vec<u32>>,
     hashes: RandomState,
     null_score: f32,
@@ -34,7 +34,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Takes in what the model thinks of a window.
+    /// Adds the best spans of a window.
     pub(crate) fn add(&mut self, window: &Window<'_>, probabilities: &Probabilities) {
         self.null_score = self.null_score.min(probabilities.null);
         let wanted = self.candidates();
@@ -46,9 +46,9 @@ impl<'a> Decoder<'a> {
         self.fill_up(window, &spans, wanted);
     }
 
-    /// Takes in spans without any score where there are fewer than `wanted` with one, as the reference does: in the order of their
-    /// first and last tokens. Those that start or end at the first token of the window count, as do those that end before they start
-    /// and so are empty.
+    /// Adds spans with score 0 if fewer than `wanted` spans have a score, as the reference does. Their order is that of their
+    /// first and last tokens. The reference also counts spans that start or end at the first token of the window, and spans
+    /// that end before they start, whose text is empty.
     fn fill_up(&mut self, window: &Window<'_>, scored: &[Span], wanted: usize) {
         let (context, tokens) = (window.context(), window.tokens());
         let scored: HashSet<(usize, usize)> = scored
@@ -57,12 +57,12 @@ impl<'a> Decoder<'a> {
             .collect();
         let pairs = (0..tokens).flat_map(|start| (0..tokens).map(move |end| (start, end)));
         let without_score = pairs.filter(|pair| !scored.contains(pair));
-        // The reference leaves out spans with other tokens after it has counted them.
+        // The reference counts spans with other tokens too, and then drops them.
         for (start, end) in without_score.take(wanted.saturating_sub(scored.len())) {
             let in_context = |token: usize| context.contains(&token).then(|| token - context.start);
             let characters = match (in_context(start), in_context(end)) {
                 (Some(start), Some(end)) => self.characters(window, start, end),
-                // The first token has no place in the context but its start.
+                // The class token has the position 0 in the context.
                 (None, Some(end)) if start == 0 => 0..window.characters(end, end).end,
                 (Some(start), None) if end == 0 => window.characters(start, start).start..0,
                 (None, None) if (start, end) == (0, 0) => 0..0,
@@ -81,7 +81,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The answers, best first; of equals the one found first.
+    /// Answers, best first. Answers with equal scores keep the order in which they were found.
     pub(crate) fn finish(mut self) -> Vec<AnswerSpan> {
         if self.options.handle_impossible_answer {
             self.answers.push(AnswerSpan {
@@ -97,13 +97,12 @@ impl<'a> Decoder<'a> {
         self.answers
     }
 
-    /// How many spans of a window are looked at: growing to whole words makes some of them equal, so that more are
-    /// needed where equals become one.
+    /// See [`candidates`].
     fn candidates(&self) -> usize {
         candidates(self.options)
     }
 
-    /// Takes in one span, as an answer of its own or as more of one that is there.
+    /// Adds a span, as a new answer or to the score of an answer with the same text.
     fn take(&mut self, characters: Range<usize>, score: f64) {
         match self.options.compat {
             Compat::V4_57 => self.merge(characters, score),
@@ -111,7 +110,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Adds an answer, or only its score where the same text, whatever its case, was found before.
+    /// Adds an answer, or adds its score to an answer with the same text. Letter case is ignored.
     fn merge(&mut self, characters: Range<usize>, score: f64) {
         let text = self.context.slice(&characters);
         let lower = text.to_lowercase();
@@ -123,7 +122,7 @@ impl<'a> Decoder<'a> {
         if let Some(known) = known {
             self.answers[known].score += score;
         } else {
-            // There are never as many candidates.
+            // The number of candidates is far below 2^32.
             places.push(u32::try_from(self.answers.len()).unwrap_or(u32::MAX));
             self.push(characters, score);
         }
@@ -141,7 +140,9 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// Number of spans of each window that are looked at.
+/// Number of best spans that are read from each window.
+///
+/// Spans that are extended to whole words can become equal and are then merged, so that more than `top_k` are needed.
 pub(crate) fn candidates(options: &Options) -> usize {
     let top_k = options.top_k.get();
     match options.compat {
@@ -150,11 +151,11 @@ pub(crate) fn candidates(options: &Options) -> usize {
     }
 }
 
-/// A text that is cut by code points.
+/// Text that is indexed by code points.
 #[derive(Debug)]
 struct Characters<'a> {
     text: &'a str,
-    // The byte at which each code point starts; the offsets of tokens have 32 bits as well.
+    // First byte of each code point.
     starts: Vec<u32>,
 }
 
@@ -168,12 +169,12 @@ impl<'a> Characters<'a> {
         }
     }
 
-    /// The code points of `range`, none where it lies outside the text.
+    /// Text of the code points in `range`; empty if the range is outside the text.
     fn slice(&self, range: &Range<usize>) -> &'a str {
         self.text.get(self.bytes(range)).unwrap_or_default()
     }
 
-    /// The bytes of the code points of `range`.
+    /// Byte range of the code points in `range`.
     fn bytes(&self, range: &Range<usize>) -> Range<usize> {
         let byte = |character: usize| {
             let byte = self.starts.get(character).copied();

@@ -1,4 +1,4 @@
-//! A question and its context as the tokens that a model reads.
+//! Questions and contexts as tokens.
 
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -10,20 +10,20 @@ use crate::guard;
 use crate::question::Question;
 use crate::window::TokenCounts;
 
-/// The tokens of a question and the whole of its context, with the special tokens around them.
+/// Tokens of a question and its whole context, with the special tokens around them.
 ///
-/// It may wait in a queue for long, so it holds no more than what becomes of it needs: 16 bytes for a token of the
-/// context, where the tokenizer's own encoding takes about 90.
+/// Questions can wait in a queue for a long time. Therefore a token of the context takes only 16 bytes. In the encoding of the
+/// tokenizer it takes about 90 bytes.
 #[derive(Debug)]
 pub(crate) struct EncodedQuestion {
-    // What stands around the context: the question's tokens and the special ones.
+    // Tokens before and after the context: the question and the special tokens.
     before: Vec<SurroundingToken>,
     after: Vec<SurroundingToken>,
     context: Vec<ContextToken>,
-    // The segment of the context's tokens.
+    // Segment of the tokens of the context.
     context_type_id: u32,
     question_tokens: usize,
-    // Tokens of the context, by their positions, that have other code points where a window starts with them.
+    // Index and code points of tokens that have other code points if they are the first token of a window.
     window_starts: Vec<(usize, Range<u32>)>,
 }
 
@@ -36,35 +36,39 @@ struct SurroundingToken {
 #[derive(Debug, Clone, Copy)]
 struct ContextToken {
     id: u32,
-    // Its code points in the context.
+    // Code points of the token in the context.
     start: u32,
     end: u32,
-    // One more than the number of its word; `None` outside any word.
+    // Index of the word plus 1; `None` for a token outside words.
     word: Option<NonZeroU32>,
 }
 
-/// Sign for a space in the tokens of tokenizers that work on bytes.
+/// Character for a space in the tokens of byte-level tokenizers.
 const SPACE: char = 'Ġ';
 
-/// What `tokenizer` makes of `question` and its context.
+/// Encoding of a question and its context.
 pub(crate) fn encode(tokenizer: &Tokenizer, question: &Question) -> Result<Encoding, BackendError> {
     guard::no_panic_on_text(|| {
         tokenizer.encode_char_offsets((question.question(), question.context()), true)
     })
 }
 
-/// The most tokens of a context: what the windows that are read hold at the usual stride. While a tokenizer works on a text,
-/// it takes about 600 bytes for each of its tokens.
-pub(crate) const MOST_CONTEXT_TOKENS: usize = 262_144;
+/// Maximum number of tokens in a context: the number that fits into the maximum number of windows at the default stride. During
+/// tokenization, a tokenizer uses about 600 bytes of memory for each token.
+pub(crate) const MAX_CONTEXT_TOKENS: usize = 262_144;
 
-/// Bytes of a long context whose tokens are counted together.
+/// Size of the sections of a long context whose tokens are counted separately, in bytes.
 const SECTION_BYTES: usize = 32 * 1024;
 
-/// `true` if `context` has more than [`MOST_CONTEXT_TOKENS`], give or take one for every [`SECTION_BYTES`]. Takes little memory
-/// however long it is: it is counted section by section, each cut behind a white space where there is any.
+/// `true` if `context` has more than [`MAX_CONTEXT_TOKENS`]. The count can be wrong by one token for each [`SECTION_BYTES`].
+/// The memory does not grow with the context, because the sections are counted separately. A section ends after white space if
+/// possible.
+///
+/// # Errors
+/// The error of the tokenizer.
 pub(crate) fn is_too_long(tokenizer: &Tokenizer, context: &str) -> Result<bool, BackendError> {
-    // No tokenizer makes more tokens than there are bytes.
-    if context.len() <= MOST_CONTEXT_TOKENS {
+    // A text has at most one token for each byte.
+    if context.len() <= MAX_CONTEXT_TOKENS {
         return Ok(false);
     }
     let (mut tokens, mut rest) = (0, context);
@@ -75,7 +79,7 @@ pub(crate) fn is_too_long(tokenizer: &Tokenizer, context: &str) -> Result<bool, 
         let (section, after) = rest.split_at(cut);
         let encoding = guard::no_panic_on_text(|| tokenizer.encode_fast(section, false))?;
         tokens += encoding.len();
-        if tokens > MOST_CONTEXT_TOKENS {
+        if tokens > MAX_CONTEXT_TOKENS {
             return Ok(true);
         }
         rest = after;
@@ -84,7 +88,10 @@ pub(crate) fn is_too_long(tokenizer: &Tokenizer, context: &str) -> Result<bool, 
 }
 
 impl EncodedQuestion {
-    /// With the segment of each token only where `token_types` says that the model gets it.
+    /// Tokens of `encoding`. The segment of every token is 0 if the model takes no segments (`token_types` is `false`).
+    ///
+    /// # Errors
+    /// Text offsets of more than 32 bits.
     pub(crate) fn new(encoding: &Encoding, token_types: bool) -> Result<Self, BackendError> {
         let sequences = encoding.get_sequence_ids();
         let count = |sequence| {
@@ -93,7 +100,7 @@ impl EncodedQuestion {
                 .filter(|&&found| found == Some(sequence))
                 .count()
         };
-        // A context of white space alone has no tokens and so no place; any place will do for its empty window.
+        // A context of only white space has no tokens. The position of its empty window does not matter.
         let start = sequences
             .iter()
             .position(|&sequence| sequence == Some(1))
@@ -118,10 +125,11 @@ impl EncodedQuestion {
         Ok(encoded)
     }
 
-    /// Gives the token at the start of each window back the space before its word, which the tokenizer took off its code points.
+    /// Restores the space before the word of the first token of each window. The tokenizer removed that space from the code points
+    /// of the token.
     ///
-    /// Tokenizers that add a space before the first word leave the first token of a sequence as it is, and the reference cuts a
-    /// context into windows before it looks which token is the first.
+    /// Tokenizers that add a space before the first word do not remove the space of the first token of a sequence. The reference
+    /// cuts a context into windows first, so that the first token of every window keeps its space.
     pub(crate) fn keep_first_spaces(&mut self, encoding: &Encoding, windows: &[Range<usize>]) {
         for start in windows
             .iter()
@@ -145,7 +153,7 @@ impl EncodedQuestion {
         }
     }
 
-    /// A token whose number is not below `vocab_size`, if there is one.
+    /// First token with an id that is not below `vocab_size`.
     pub(crate) fn token_beyond(&self, vocab_size: usize) -> Option<u32> {
         let surrounding = self.before.iter().chain(&self.after).map(|token| token.id);
         let mut ids = surrounding.chain(self.context.iter().map(|token| token.id));
@@ -160,7 +168,7 @@ impl EncodedQuestion {
         }
     }
 
-    /// What `window`, a range of the context's tokens, puts before a model.
+    /// The window with the tokens in `window`, a range of tokens of the context.
     pub(crate) fn window(&self, window: &Range<usize>) -> Window<'_> {
         let found = self.window_starts.iter();
         let first = found
@@ -200,28 +208,28 @@ fn context_tokens(
     tokens.collect()
 }
 
-/// What a model reads at once: everything of an [`EncodedQuestion`] but the context outside the window.
+/// One sequence for the model: the question, the special tokens and a part of the context.
 #[derive(Debug, Clone)]
 pub(crate) struct Window<'a> {
     encoded: &'a EncodedQuestion,
     context: &'a [ContextToken],
-    // The code points of the first token of the context, where they are other ones than in the middle of a window.
+    // Code points of the first token, if they differ from those in the middle of a window.
     first: Option<Range<u32>>,
 }
 
 impl Window<'_> {
-    /// Tokens of the whole window.
+    /// Number of tokens in the window.
     pub(crate) fn tokens(&self) -> usize {
         self.encoded.before.len() + self.context.len() + self.encoded.after.len()
     }
 
-    /// Where the context lies in what the model reads.
+    /// Range of the context's tokens in the window.
     pub(crate) fn context(&self) -> Range<usize> {
         let start = self.encoded.before.len();
         start..start + self.context.len()
     }
 
-    /// Where a token stands outside the context.
+    /// Positions of the token `id` outside the context.
     pub(crate) fn positions_of(&self, id: Option<u32>) -> Vec<usize> {
         let before = self.encoded.before.iter().enumerate();
         let after = (self.context().end..).zip(&self.encoded.after);
@@ -247,7 +255,7 @@ impl Window<'_> {
         batch.cumulative_lengths.push(batch.input_ids.len());
     }
 
-    /// The code points of the context from the window's context token `start` to its token `end`.
+    /// Code points from the token `start` to the token `end` of the window's context.
     pub(crate) fn characters(&self, start: usize, end: usize) -> Range<usize> {
         let place = |token: usize| match &self.first {
             Some(first) if token == 0 => first.clone(),
@@ -256,9 +264,9 @@ impl Window<'_> {
         place(start).start as usize..place(end).end as usize
     }
 
-    /// As [`Window::characters`], grown to whole words as far as the window shows them.
+    /// Code points as in [`Window::characters`], extended to whole words within the window.
     ///
-    /// A token outside any word leaves both ends as they are.
+    /// The range is not extended if `start` or `end` is outside words.
     pub(crate) fn word_characters(&self, start: usize, end: usize) -> Range<usize> {
         let (first_word, last_word) = (self.context[start].word, self.context[end].word);
         if first_word.is_none() || last_word.is_none() {

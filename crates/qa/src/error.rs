@@ -1,10 +1,10 @@
-//! What can go wrong with a model or a question.
+//! Errors of models and questions.
 
 use std::path::PathBuf;
 
 use crate::backend::BackendError;
 
-/// A question that cannot be answered.
+/// Error of a question that cannot be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum AnswerError {
     /// The question has no characters.
@@ -18,63 +18,63 @@ pub enum AnswerError {
         "question has {tokens} tokens, limit is {limit} with this `max_seq_len` and `doc_stride`"
     )]
     QuestionTooLong {
-        /// Tokens of the question.
+        /// Number of tokens in the question.
         tokens: usize,
-        /// The most that would work.
+        /// Maximum number of tokens in a question.
         limit: usize,
     },
-    /// The windows would share more tokens than they hold.
+    /// `doc_stride` is larger than a window.
     #[error("`doc_stride` ({doc_stride}) is larger than `max_seq_len` ({max_seq_len})")]
     StrideTooLarge {
-        /// The stride asked for, in tokens.
+        /// Requested stride, in tokens.
         doc_stride: usize,
-        /// The window asked for, in tokens.
+        /// Requested window length, in tokens.
         max_seq_len: usize,
     },
-    /// The window is longer than the model's positions.
+    /// A window has more tokens than the model has positions.
     #[error(
         "`max_seq_len` is {max_seq_len}, this model takes at most {limit} tokens, which is too few for this text"
     )]
     WindowTooLong {
-        /// The window asked for, in tokens.
+        /// Requested window length, in tokens.
         max_seq_len: usize,
-        /// The model's positions.
+        /// Number of positions of the model.
         limit: usize,
     },
-    /// Reading the context would take too long.
+    /// The context has so many windows that inference would take too long.
     #[error(
         "`context` takes {windows} windows, limit is {limit}; shorten it, or make `doc_stride` smaller"
     )]
     TooManyWindows {
-        /// Windows that the context would be cut into.
+        /// Number of windows of the context.
         windows: usize,
-        /// The most that are read.
+        /// Maximum number of windows.
         limit: usize,
     },
-    /// Turning the context into tokens would take too much memory.
+    /// The context has so many tokens that tokenization would use too much memory.
     #[error("`context` has more than {limit} tokens; shorten it")]
     ContextTooLong {
-        /// The most that a context may have, roughly.
+        /// Approximate maximum number of tokens in a context.
         limit: usize,
     },
-    /// Finding the best answers would take too much memory; [`Prepared::candidates`](crate::Prepared::candidates) says how much.
+    /// Decoding would use too much memory. [`Prepared::candidates`](crate::Prepared::candidates) is the number of spans.
     #[error(
         "`top_k` is {top_k}, which is too many answers for a `context` of {windows} windows; ask for fewer, or shorten it"
     )]
     TooManyAnswers {
-        /// The answers asked for.
+        /// Requested number of answers.
         top_k: usize,
-        /// Windows that the context is cut into.
+        /// Number of windows of the context.
         windows: usize,
     },
-    /// The text holds a token that the tokenizer knows and the model does not.
+    /// The text has a token that is in the tokenizer's vocabulary and not in the model's.
     #[error(
         "the tokenizer makes token {id} of the text, and the model knows only {vocab_size} tokens"
     )]
     UnknownToken {
-        /// The number of the token.
+        /// Id of the token.
         id: u32,
-        /// Tokens that the model knows.
+        /// Size of the model's vocabulary, in tokens.
         vocab_size: usize,
     },
     /// The tokenizer failed on a valid question.
@@ -85,45 +85,46 @@ pub enum AnswerError {
     Backend(#[source] BackendError),
 }
 
-/// A model that cannot be used.
+/// Error of a model that cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// There is no such folder.
-    #[error("there is no model folder {}", folder.display())]
+    /// The folder does not exist.
+    #[error("cannot open the model folder {}: there is no such folder", folder.display())]
     NoFolder {
-        /// The folder asked for.
+        /// The folder.
         folder: PathBuf,
     },
-    /// The folder lacks a file that every model has.
-    #[error("no {file} in {}; a model folder holds config.json, tokenizer.json or vocab.txt or vocab.json with merges.txt, and \
-         model.safetensors or model.onnx", folder.display())]
+    /// The folder lacks a required file.
+    #[error("cannot load the model in {}: it has no {file}; a model folder has config.json, a tokenizer (tokenizer.json, vocab.txt, or \
+         vocab.json with merges.txt), and weights (model.safetensors or model.onnx)", folder.display())]
     NoFile {
         /// The folder.
         folder: PathBuf,
-        /// The file's name in it.
+        /// Name of the missing file.
         file: &'static str,
     },
-    /// The folder has no weights that can be run.
+    /// The folder has no weights.
     #[error(
-        "no weights: none of model.safetensors, model.onnx, onnx/model.onnx and model_quantized.onnx is in {}; save the model with transformers' \
-         `save_pretrained`, or export it with `optimum-cli export onnx --task question-answering`",
+        "cannot load the model in {}: it has no weights (model.safetensors, model.onnx, onnx/model.onnx, model_quantized.onnx or \
+         onnx/model_quantized.onnx); save the model with transformers' `save_pretrained`, or export it with `optimum-cli export onnx --task \
+         question-answering`",
         folder.display()
     )]
     NoWeights {
-        /// The folder that was looked into.
+        /// The folder.
         folder: PathBuf,
     },
-    /// Precision or instructions were asked for, which only safetensors can be run with.
-    #[error("{} has no model.safetensors, and an ONNX file is run as it is; leave the choice of weights, dtype and isa out, or save the model with \
-         transformers' `save_pretrained`", folder.display())]
+    /// Options for safetensors were set, and the folder has only an ONNX file.
+    #[error("cannot use the options weights, dtype and isa for the model in {}: it has no model.safetensors, and they do not apply to an ONNX \
+         file; leave them out, or save the model with transformers' `save_pretrained`", folder.display())]
     OnnxOnly {
         /// The folder.
         folder: PathBuf,
     },
-    /// An ONNX file was asked for.
-    #[error("{} has no ONNX file; leave the choice of weights out, or export the model with `optimum-cli export onnx --task \
-         question-answering`", folder.display())]
+    /// ONNX weights were selected, and the folder has no ONNX file.
+    #[error("cannot use ONNX weights for the model in {}: it has no ONNX file; leave the option out, or export the model with \
+         `optimum-cli export onnx --task question-answering`", folder.display())]
     NoGraph {
         /// The folder.
         folder: PathBuf,
@@ -133,71 +134,71 @@ pub enum ModelError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         #[source]
         source: std::io::Error,
     },
-    /// A settings file is not JSON or lacks a setting.
-    #[error("{} is not a valid model setting file", path.display())]
+    /// A settings file is not valid JSON, or a setting has the wrong type.
+    #[error("cannot read the model settings in {}", path.display())]
     Json {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// Position and cause.
         #[source]
         source: serde_json::Error,
     },
-    /// The model does something else than answer questions, or is built in a way that does not work here.
-    #[error("cannot run {found}, only these question-answering architectures: {}", supported.join(", "))]
+    /// The model is not a question-answering model of a supported family.
+    #[error("cannot run {found}; supported architectures: {}", supported.join(", "))]
     Architecture {
-        /// What `architectures` in config.json says.
+        /// Architecture or model type in `config.json`.
         found: String,
-        /// What it may say.
+        /// Supported architectures.
         supported: Vec<&'static str>,
     },
-    /// A setting cannot be used.
+    /// A setting has an invalid value.
     #[error("cannot use {}: {what}", path.display())]
     Setting {
         /// The file.
         path: PathBuf,
-        /// The setting and its problem.
+        /// Name of the setting, and its problem.
         what: String,
     },
-    /// The tokenizer is of a class that works in another way than those that are known here.
-    #[error("cannot use the tokenizer class {found} that {} names, only these: {}", path.display(), supported.join(", "))]
+    /// The class of the tokenizer is not supported.
+    #[error("cannot use the tokenizer class {found} in {}; supported classes: {}", path.display(), supported.join(", "))]
     TokenizerClass {
         /// The file.
         path: PathBuf,
-        /// What it names.
+        /// Class in the file.
         found: String,
-        /// What it may name.
+        /// Supported classes.
         supported: Vec<&'static str>,
     },
-    /// A file holds only the reference that Git LFS keeps in its place.
+    /// A file is a Git LFS pointer.
     #[error("cannot read {}: it is a Git LFS pointer, not the file itself; fetch the file with `git lfs pull`", path.display())]
     LfsPointer {
         /// The file.
         path: PathBuf,
     },
-    /// The vocabulary files give no tokenizer.
-    #[error("cannot make a tokenizer of the vocabulary in {}: {why}", folder.display())]
+    /// The vocabulary files are not valid.
+    #[error("cannot build a tokenizer from the vocabulary in {}: {why}", folder.display())]
     Vocabulary {
         /// The folder.
         folder: PathBuf,
-        /// Which file is wrong, and in what.
+        /// File and cause.
         why: String,
     },
-    /// The model wants the context before the question.
-    #[error("{} says padding_side \"left\"; only models that read the question before the context work", path.display())]
+    /// The model reads the context before the question.
+    #[error("cannot use `padding_side` \"left\" in {}: only models that read the question before the context are supported", path.display())]
     PaddingSide {
-        /// The tokenizer's settings.
+        /// File with the setting.
         path: PathBuf,
     },
-    /// tokenizer.json cannot be used.
+    /// The tokenizer cannot be loaded.
     #[error("cannot load the tokenizer from {}", path.display())]
     Tokenizer {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         #[source]
         source: BackendError,
     },
@@ -206,31 +207,31 @@ pub enum ModelError {
     Weights {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         #[source]
         source: BackendError,
     },
-    /// The graph does not give what question answering needs.
+    /// The graph lacks an output for question answering.
     #[error(
-        "the graph in {} has no output `{output}`, only: {}; export it for the task question-answering",
+        "cannot use the graph in {}: it has no output `{output}`, only {}; export it with `--task question-answering`",
         path.display(), found.join(", ")
     )]
     MissingOutput {
         /// The file.
         path: PathBuf,
-        /// The output that is missing.
+        /// Missing output.
         output: &'static str,
-        /// The outputs that the graph has.
+        /// Outputs of the graph.
         found: Vec<String>,
     },
-    /// The graph asks for something that question answering does not have.
-    #[error("the graph in {} wants the input `{input}`, only these can be given: {}", path.display(), known.join(", "))]
+    /// The graph has an unknown input.
+    #[error("cannot use the graph in {}: it has the input `{input}`; supported inputs: {}", path.display(), known.join(", "))]
     UnknownInput {
         /// The file.
         path: PathBuf,
-        /// The input asked for.
+        /// Unknown input.
         input: String,
-        /// The inputs that can be given.
+        /// Supported inputs.
         known: Vec<&'static str>,
     },
 }

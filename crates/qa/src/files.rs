@@ -1,4 +1,4 @@
-//! The files of a model, in a folder or compiled in, and what their settings mean.
+//! Files of a model, in a folder or in the binary, and their settings.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use crate::tokenizer::class::TokenizerClass;
 use crate::tokenizer::special::{ADDED_TOKENS_DECODER, DeclaredTokens, LegacyTokens};
 use crate::tokenizer::{LoadedTokenizer, Side, TokenizerSettings, Vocabulary, tokenizer_json};
 
-/// Everything of a model but its weights, as read, not yet checked.
+/// Files of a model without its weights. Their content is not checked.
 #[derive(Debug, Clone)]
 pub struct ModelFiles {
     name: String,
@@ -34,7 +34,7 @@ const VOCAB_TXT: &str = "vocab.txt";
 const VOCAB_JSON: &str = "vocab.json";
 const MERGES: &str = "merges.txt";
 
-/// All of them, in the order in which they are hashed.
+/// All files, in the order in which they are hashed.
 const ALL: [&str; 8] = [
     CONFIG,
     TOKENIZER,
@@ -46,11 +46,11 @@ const ALL: [&str; 8] = [
     MERGES,
 ];
 
-/// First bytes of a pointer that Git LFS leaves in the place of a file.
+/// First bytes of a Git LFS pointer.
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 impl ModelFiles {
-    /// The settings and the tokenizer of the bundled model.
+    /// Settings and tokenizer of the bundled model.
     #[cfg(feature = "bundled-model")]
     pub fn embedded() -> Self {
         Self {
@@ -64,11 +64,10 @@ impl ModelFiles {
         }
     }
 
-    /// The contents of `config.json`, `tokenizer.json` and, where there is one, `tokenizer_config.json`, of a model that
-    /// is called `name`.
+    /// Files with the content of `config.json`, `tokenizer.json` and, optionally, `tokenizer_config.json` of the model `name`.
     ///
-    /// Nothing is checked yet: [`QuestionAnswering::with_backend`](crate::QuestionAnswering::with_backend) does that.
-    /// Errors name the files as if they were in a folder of that name.
+    /// The content is checked by [`QuestionAnswering::with_backend`](crate::QuestionAnswering::with_backend).
+    /// In error messages the files are in a folder called `name`.
     pub fn from_bytes(
         name: impl Into<String>,
         config: impl Into<Cow<'static, [u8]>>,
@@ -85,8 +84,7 @@ impl ModelFiles {
         }
     }
 
-    /// Reads `config.json`, `tokenizer.json` or the vocabulary in its place, and the settings of the tokenizer, where
-    /// there are any.
+    /// Reads `config.json`, `tokenizer.json` or the vocabulary files, and the optional settings of the tokenizer.
     ///
     /// # Errors
     /// [`ModelError::NoFolder`], [`ModelError::NoFile`], [`ModelError::LfsPointer`] and [`ModelError::Read`].
@@ -110,7 +108,7 @@ impl ModelFiles {
             files.read_required(MERGES)?;
         }
         let settings = files.json::<Map<String, Value>>(TOKENIZER_CONFIG);
-        // Transformers reads the older files only where the newer one does not say what they say.
+        // Transformers reads the older files only if the newer file does not list the added tokens.
         if settings
             .is_ok_and(|settings| !settings.is_some_and(|it| it.contains_key(ADDED_TOKENS_DECODER)))
         {
@@ -128,7 +126,7 @@ impl ModelFiles {
         }
     }
 
-    /// Reads a file if there is one, and says if there was.
+    /// Reads a file if it exists. Returns `true` if it exists.
     fn read_any(&mut self, file: &'static str) -> Result<bool, ModelError> {
         let path = self.folder.join(file);
         match fs::read(&path) {
@@ -149,60 +147,63 @@ impl ModelFiles {
         }
     }
 
-    /// Whether a model of these files can be run, as far as that is seen without its weights.
+    /// Checks that the files are those of a supported model, without its weights.
     ///
     /// # Errors
-    /// [`ModelError`] says what is wrong.
+    /// [`ModelError`] names the file and the problem.
     pub fn check(&self) -> Result<(), ModelError> {
         self.load_tokenizer(&self.settings()?).map(drop)
     }
 
-    /// `true` if the encoder runs the architecture, and safetensors with it; ONNX files run with any.
+    /// `true` if safetensors of this architecture can be run. ONNX files of every architecture can be run.
     ///
     /// # Errors
-    /// As [`ModelFiles::check`].
+    /// See [`ModelFiles::check`].
     pub fn runs_from_safetensors(&self) -> Result<bool, ModelError> {
         Ok(bakeoff_encoder::runs(self.settings()?.architecture))
     }
 
-    /// What the model is called: the folder's name, or in a cache of the Hugging Face Hub, whose folders are named by commits, the
-    /// model's without its owner.
+    /// Name of the model: the name of the folder. In a cache of the Hugging Face Hub, whose folders are named by commits, it is the
+    /// name of the model without its owner.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The files' contents, each under its name, in a fixed order.
+    /// Name and content of each file, in a fixed order.
     pub(crate) fn contents(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
         ALL.into_iter()
             .filter_map(|file| Some((file, &**self.files.get(file)?)))
     }
 
-    /// Where the weights are, or would be.
+    /// Folder of the files in error messages.
     #[cfg(feature = "bundled-model")]
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// config.json, as read.
+    /// Content of `config.json`.
     #[cfg(feature = "bundled-model")]
     pub(crate) fn config(&self) -> &[u8] {
         &self.files[CONFIG]
     }
 
-    /// What the settings files say.
+    /// Settings in the files.
+    ///
+    /// # Errors
+    /// [`ModelError`] names the file and the setting.
     pub(crate) fn settings(&self) -> Result<Settings, ModelError> {
         let config = self
             .json::<Config>(CONFIG)?
             .ok_or_else(|| self.no_file(CONFIG))?;
         let path = self.folder.join(CONFIG);
-        let architecture = config.architecture()?;
+        let family = config.family()?;
         let file: Map<String, Value> = self.json(TOKENIZER_CONFIG)?.unwrap_or_default();
         let class = match (file.get("tokenizer_class"), &config.tokenizer_class) {
             (Some(Value::String(named)), _) => {
                 TokenizerClass::named(named, self.folder.join(TOKENIZER_CONFIG))?
             }
             (_, Some(named)) => TokenizerClass::named(named, path.clone())?,
-            (_, None) => TokenizerClass::of_model_type(architecture.model_type),
+            (_, None) => family.tokenizer,
         };
         let map = self.json(SPECIAL_TOKENS_MAP)?;
         let added = self.json(ADDED_TOKENS)?;
@@ -215,8 +216,8 @@ impl ModelFiles {
         let tokens = DeclaredTokens::read(&file, legacy, class);
         let tokenizer = TokenizerSettings::read(&file, class, tokens);
         Ok(Settings {
-            architecture: architecture.name,
-            positions: config.positions(architecture, &path)?,
+            architecture: family.architecture,
+            positions: config.positions(family, &path)?,
             vocab_size: config.vocab_size,
             tokenizer: tokenizer.map_err(|what| ModelError::Setting {
                 path: self.folder.join(TOKENIZER_CONFIG),
@@ -225,17 +226,20 @@ impl ModelFiles {
         })
     }
 
-    /// The list of added tokens in `tokenizer.json`, which only matters where `settings` have none.
+    /// Added tokens in `tokenizer.json`; empty if `settings` list the added tokens.
     fn added_in_tokenizer(&self, settings: &Map<String, Value>) -> Vec<Value> {
         if settings.contains_key(ADDED_TOKENS_DECODER) {
             return Vec::new();
         }
-        // Whatever is wrong with the file is said when it is loaded.
+        // Loading the tokenizer reports errors in the file.
         let tokenizer: Option<AddedTokens> = self.json(TOKENIZER).ok().flatten();
         tokenizer.unwrap_or_default().added_tokens
     }
 
-    /// The tokenizer under `settings`.
+    /// Tokenizer with `settings`.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`], [`ModelError::Vocabulary`] and [`ModelError::PaddingSide`].
     pub(crate) fn load_tokenizer(
         &self,
         settings: &Settings,
@@ -281,22 +285,25 @@ impl ModelFiles {
         })
     }
 
-    /// The file that the tokenizer comes from.
+    /// Path of the file with the tokenizer.
     fn tokenizer_path(&self) -> PathBuf {
         let file = [TOKENIZER, VOCAB_TXT, VOCAB_JSON].into_iter();
         let file = file.into_iter().find(|file| self.files.contains_key(file));
         self.folder.join(file.unwrap_or(TOKENIZER))
     }
 
-    /// The file that says the side of the padding.
+    /// Path of the file that sets the padding side.
     fn padding_path(&self) -> PathBuf {
         let settings: Option<Map<String, Value>> = self.json(TOKENIZER_CONFIG).ok().flatten();
-        let says = settings.is_some_and(|settings| settings.contains_key("padding_side"));
+        let is_set = settings.is_some_and(|settings| settings.contains_key("padding_side"));
         self.folder
-            .join(if says { TOKENIZER_CONFIG } else { TOKENIZER })
+            .join(if is_set { TOKENIZER_CONFIG } else { TOKENIZER })
     }
 
-    /// What a JSON file says, if there is one.
+    /// Content of a JSON file; `None` if the file does not exist.
+    ///
+    /// # Errors
+    /// [`ModelError::Json`].
     fn json<T: DeserializeOwned>(&self, file: &'static str) -> Result<Option<T>, ModelError> {
         let Some(content) = self.files.get(file) else {
             return Ok(None);
@@ -309,26 +316,26 @@ impl ModelFiles {
     }
 }
 
-/// The list of added tokens in `tokenizer.json`.
+/// Added tokens in `tokenizer.json`.
 #[derive(Debug, Default, Deserialize)]
 struct AddedTokens {
     #[serde(default)]
     added_tokens: Vec<Value>,
 }
 
-/// What the settings files say.
+/// Settings in the files of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settings {
-    /// The class of transformers' that the model is.
+    /// Class of the model in transformers.
     pub(crate) architecture: &'static str,
-    /// The longest sequence that the model has positions for, in tokens.
+    /// Maximum sequence length that the model has positions for, in tokens.
     pub(crate) positions: usize,
-    /// The number of tokens that the model knows.
+    /// Number of tokens in the model's vocabulary; `None` if `config.json` does not set it.
     pub(crate) vocab_size: Option<usize>,
     pub(crate) tokenizer: TokenizerSettings,
 }
 
-/// Fails for a file that Git LFS left in the place of another.
+/// Checks that a file is not a Git LFS pointer.
 ///
 /// # Errors
 /// [`ModelError::LfsPointer`] and [`ModelError::Read`].
@@ -359,7 +366,7 @@ pub(crate) fn folder_of(file: &Path) -> &Path {
 }
 
 fn name_of(folder: &Path) -> String {
-    // `.` and `..` have no name of their own.
+    // `.` and `..` have no file name.
     let resolved = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
     let hub = || {
@@ -373,7 +380,7 @@ fn name_of(folder: &Path) -> String {
         .unwrap_or_else(|| folder.display().to_string())
 }
 
-/// The bundled model, as it lies in the repository.
+/// Files of the bundled model in the repository.
 #[cfg(feature = "bundled-model")]
 pub(crate) mod bundled {
     macro_rules! bundled {

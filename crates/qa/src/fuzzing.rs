@@ -1,6 +1,6 @@
-//! What the fuzz targets of this crate do with arbitrary bytes. Each panics when something is wrong, and only then.
+//! Fuzz targets of this crate. A target panics if and only if it finds a bug.
 //!
-//! The tests feed them what earlier fuzzing found, so that a mended fault stays mended.
+//! The tests run the targets on the saved corpus, so that a fixed bug stays fixed.
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
@@ -9,14 +9,14 @@ use std::path::Path;
 use crate::backend::{BackendError, RtenBackend};
 use crate::{Backend, Batch, Logits, ModelFiles, Options, Question, QuestionAnswering};
 
-/// `config.json` of a model like the bundled one.
+/// `config.json` of a small BERT model.
 const CONFIG: &[u8] =
     br#"{"architectures":["BertForQuestionAnswering"],"max_position_embeddings":64}"#;
 
-/// The bundled tokenizer with a few dozen words.
+/// Tokenizer like that of the bundled model, with a few dozen words.
 const TOKENIZER: &[u8] = include_bytes!("fuzzing/tokenizer.json");
 
-/// Short questions with contexts that are awkward in a way each.
+/// Short questions and contexts with special characters, special tokens, white space, and several windows.
 const QUESTIONS: [(&str, &str); 4] = [
     (
         "Who wrote it?",
@@ -33,10 +33,10 @@ const QUESTIONS: [(&str, &str); 4] = [
     ),
 ];
 
-/// Reads `data` as a `tokenizer.json` and, if that works, answers a few short questions with it.
+/// Reads `data` as a `tokenizer.json`. If it is valid, answers a few short questions with it.
 ///
 /// # Panics
-/// When an answer cannot be.
+/// An answer that is not the text from its start to its end.
 pub fn tokenizer(data: &[u8]) {
     ask(&ModelFiles::from_bytes(
         "fuzzed",
@@ -46,11 +46,11 @@ pub fn tokenizer(data: &[u8]) {
     ));
 }
 
-/// Reads `data` as a `config.json` and, after the first NUL, a `tokenizer_config.json`, and, if that works, answers a
-/// few short questions within the limits that they set.
+/// Reads `data` as a `config.json` and, after the first NUL, a `tokenizer_config.json`. If they are valid, answers a few short
+/// questions with these settings.
 ///
 /// # Panics
-/// When an answer cannot be.
+/// An answer that is not the text from its start to its end.
 pub fn config(data: &[u8]) {
     let mut parts = data.splitn(2, |&byte| byte == 0).map(<[u8]>::to_vec);
     let config = parts.next().unwrap_or_default();
@@ -63,13 +63,13 @@ pub fn config(data: &[u8]) {
     ));
 }
 
-/// Reads `data` as a `model.onnx`, but runs no part of the graph: what that takes is up to the graph.
+/// Reads `data` as a `model.onnx`, without evaluating any part of the graph: a graph can use any amount of time and memory.
 pub fn onnx(data: &[u8]) {
-    // An error is the usual answer, and the right one.
+    // Most data is not a valid graph.
     let _ = RtenBackend::from_untrusted_bytes(data.to_vec(), Path::new("fuzzed/model.onnx"));
 }
 
-/// Answers the questions, if the files make a model at all, and looks whether the answers can be.
+/// Answers the questions, if the files are those of a model, and checks the answers.
 fn ask(files: &ModelFiles) {
     let Ok(model) = QuestionAnswering::with_backend(files, Box::new(Undecided)) else {
         return;
@@ -99,7 +99,7 @@ fn ask(files: &ModelFiles) {
     }
 }
 
-/// Finds every span equally likely.
+/// Backend that gives every span the same score.
 #[derive(Debug)]
 struct Undecided;
 
@@ -145,7 +145,7 @@ mod tests {
         }
     }
 
-    /// Feeds `target` everything in its folder of the corpus.
+    /// Runs `target` on every file in its folder of the corpus.
     fn replay(name: &str, target: fn(&[u8])) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../../fuzz/corpus")
@@ -156,7 +156,7 @@ mod tests {
             .collect();
         assert!(!files.is_empty(), "{} is empty", folder.display());
         for file in files {
-            // Shown when the test fails: the last one did it.
+            // The test framework prints the last file if the test fails.
             println!("{}", file.display());
             target(&fs::read(&file).unwrap());
         }

@@ -1,16 +1,16 @@
-//! Extractive question answering: a question and a context in, spans of the context out.
+//! Extractive question answering: the input is a question and a context, the output is spans of the context.
 //!
-//! Synchronous and deterministic. This crate knows no HTTP, prints nothing, and reads no clock and no environment.
-//! Its answers are those of transformers' question-answering pipeline, version 4.57 or, with [`Compat::V4_52`], of the
-//! versions up to 4.52: windows, masks, softmax, growth to words, merging and order. With the same float32 weights the
-//! spans are the same and scores within 1e-4, which the tests show for each family of models. What differs on purpose:
+//! The crate is synchronous and deterministic. It has no HTTP, prints nothing, and reads no clock and no environment.
+//! The answers are those of transformers' question-answering pipeline 4.57 or, with [`Compat::V4_52`], of its versions up to
+//! 4.52: windows, masks, softmax, alignment to words, merging and order. With the same float32 weights the spans are equal and
+//! the scores differ by at most 1e-4. The tests check this for each model family. There are four intended differences:
 //!
-//! - A question that leaves no room for its context is an error here, where the pipeline may panic.
-//! - Spans without any score, with which the pipeline fills up short contexts, come in the order of their tokens. The pipeline
-//!   leaves their order, and by it which of them are taken, to numpy's partition, which depends on the processor.
-//! - A text with a token that the model does not know is an error here that says so.
-//! - Spans that start in a question that spells out the class token are no answers; the pipeline maps them to unrelated
-//!   words of the context.
+//! - A question that leaves no room for its context is an error. The pipeline can panic.
+//! - Spans with score 0, which fill up the answers of short contexts, have the order of their tokens. In the pipeline their
+//!   order depends on numpy's partition, and therefore on the processor.
+//! - A text with a token outside the model's vocabulary is an error.
+//! - Spans that start in the question are not answers. They exist if the question contains the class token. The pipeline maps
+//!   them to unrelated words of the context.
 //!
 //! ```
 //! # #[cfg(feature = "bundled-model")]
@@ -34,6 +34,7 @@ mod config;
 mod decode;
 mod encoding;
 pub mod error;
+mod family;
 pub mod files;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;

@@ -1,4 +1,4 @@
-//! A model that answers questions.
+//! Question-answering models.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -10,7 +10,7 @@ use crate::answer::Answer;
 use crate::backend::{
     Backend, Batch, Dtype, EncoderBackend, EncoderOptions, Isa, Logits, RtenBackend,
 };
-use crate::encoding::{EncodedQuestion, MOST_CONTEXT_TOKENS, encode, is_too_long};
+use crate::encoding::{EncodedQuestion, MAX_CONTEXT_TOKENS, encode, is_too_long};
 use crate::error::{AnswerError, ModelError};
 use crate::files::{ModelFiles, Settings};
 use crate::prepared::Prepared;
@@ -20,7 +20,7 @@ use crate::tokenizer::Side;
 use crate::weights::{FoundWeights, Weights};
 use crate::window::{from_the_end, windows};
 
-/// A loaded model. Callable from several threads at once; each call works on one thread.
+/// Loaded question-answering model. Several threads can call it at once.
 pub struct QuestionAnswering {
     name: String,
     revision: Revision,
@@ -32,42 +32,42 @@ pub struct QuestionAnswering {
     backend: Box<dyn Backend>,
 }
 
-/// How a model's weights are run.
+/// Options for running the weights of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelOptions {
-    /// The kind of weights, where a folder has both; `None` is safetensors, unless the model can only be run from ONNX.
+    /// Kind of weights. `None` is safetensors if the folder has them and the encoder runs the architecture, otherwise ONNX.
     pub weights: Option<Weights>,
-    /// The precision of linear layers, for safetensors; `None` is eight bits. An ONNX file has its own.
+    /// Precision of linear layers, for safetensors only. `None` is eight bits.
     pub dtype: Option<Dtype>,
-    /// The instructions, for safetensors; `None` is the best that the CPU has.
+    /// Instruction set, for safetensors only. `None` is the fastest one of the CPU.
     pub isa: Option<Isa>,
-    /// Threads that work on safetensors at once, those that call included: a call that finds others idle works on them too.
+    /// Number of threads for safetensors, including the calling threads. A call also uses threads that are idle.
     pub threads: NonZeroUsize,
 }
 
-/// The window that the reference takes when not told otherwise, in tokens.
+/// Default maximum length of a window in the reference, in tokens.
 const DEFAULT_MAX_SEQ_LEN: usize = 384;
 
-/// The stride that the reference takes when not told otherwise, in tokens.
+/// Default stride in the reference, in tokens.
 const DEFAULT_DOC_STRIDE: usize = 128;
 
-/// How much goes to the backend at once, in tokens: bounds the memory that a long context takes.
+/// Maximum size of a batch in [`QuestionAnswering::answer`], in tokens. It limits the memory for a long context.
 const MAX_BATCH_TOKENS: usize = 16_384;
 
 impl QuestionAnswering {
-    /// The model that is compiled in.
+    /// The bundled model.
     ///
     /// # Errors
-    /// [`ModelError`], though none is expected of this model.
+    /// [`ModelError`]. No error is expected for this model.
     #[cfg(feature = "bundled-model")]
     pub fn embedded() -> Result<Self, ModelError> {
         Self::embedded_with(&ModelOptions::default())
     }
 
-    /// The model that is compiled in, run by `options`.
+    /// The bundled model with `options`.
     ///
     /// # Errors
-    /// [`ModelError::Weights`] where the CPU lacks what the options ask for.
+    /// [`ModelError::Weights`] if the CPU lacks the instruction set in the options.
     #[cfg(feature = "bundled-model")]
     pub fn embedded_with(options: &ModelOptions) -> Result<Self, ModelError> {
         use crate::files::bundled;
@@ -83,23 +83,21 @@ impl QuestionAnswering {
         Self::new(&files, Box::new(backend), revision)
     }
 
-    /// The model in a folder with `config.json`, `tokenizer.json` or the files of a vocabulary, and `model.safetensors` or an ONNX
-    /// file.
+    /// Model in a folder with `config.json`, `tokenizer.json` or vocabulary files, and `model.safetensors` or an ONNX file.
     ///
     /// # Errors
-    /// [`ModelError`] says which file is missing or wrong.
+    /// [`ModelError`] names the file that is missing or invalid.
     pub fn open(folder: &Path) -> Result<Self, ModelError> {
         Self::open_with(folder, &ModelOptions::default())
     }
 
-    /// The model in a folder, run by `options`. Where it has both kinds of weights, safetensors are taken unless the options
-    /// say otherwise or the encoder does not know the architecture.
+    /// Model in a folder, with `options`.
     ///
     /// # Errors
-    /// As [`QuestionAnswering::open`].
+    /// See [`QuestionAnswering::open`].
     pub fn open_with(folder: &Path, options: &ModelOptions) -> Result<Self, ModelError> {
         let files = ModelFiles::read(folder)?;
-        // Before the weights: that they belong to another kind of model explains whatever is wrong with them.
+        // Before the weights are loaded: an unsupported architecture explains every error in them.
         let weights = FoundWeights::of(folder, files.settings()?.architecture, options)?;
         let backend: Box<dyn Backend> = match &weights {
             FoundWeights::Safetensors(_) => {
@@ -111,10 +109,10 @@ impl QuestionAnswering {
         Self::new(&files, backend, revision)
     }
 
-    /// The model with these settings and this tokenizer, run by `backend`.
+    /// Model with the settings and the tokenizer in `files`, run by `backend`.
     ///
     /// # Errors
-    /// [`ModelError`] says which file is wrong.
+    /// [`ModelError`] names the file that is invalid.
     pub fn with_backend(files: &ModelFiles, backend: Box<dyn Backend>) -> Result<Self, ModelError> {
         Self::new(files, backend, Revision::of_settings(files))
     }
@@ -140,26 +138,26 @@ impl QuestionAnswering {
         })
     }
 
-    /// What the model is called.
+    /// Name of the model.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The class of transformers' that the model is, for example `BertForQuestionAnswering`.
+    /// Class of the model in transformers, for example `BertForQuestionAnswering`.
     pub fn architecture(&self) -> &str {
         self.settings.architecture
     }
 
-    /// Twelve hexadecimal digits that change with the model's settings, tokenizer or weights; for one made
-    /// [with a backend](Self::with_backend), with the settings and the tokenizer.
+    /// Hash of the model's settings, tokenizer and weights: twelve hexadecimal digits. The hash of a model
+    /// [with a backend](Self::with_backend) does not include the weights.
     ///
-    /// For the model that is compiled in the first call takes some tens of milliseconds.
+    /// The first call for the bundled model takes tens of milliseconds.
     pub fn revision(&self) -> &str {
         self.revision.as_str()
     }
 
-    /// The tokens that the tokenizer makes and the model does not know, by their texts in the order of their numbers. A text
-    /// with one of them cannot be answered.
+    /// Tokens that are in the tokenizer's vocabulary and not in the model's, in the order of their ids. A question or context
+    /// with such a token cannot be answered.
     pub fn unknown_tokens(&self) -> Vec<String> {
         let Some(vocab_size) = self.settings.vocab_size else {
             return Vec::new();
@@ -175,17 +173,17 @@ impl QuestionAnswering {
         unknown.into_iter().map(|(_, token)| token).collect()
     }
 
-    /// The longest window that the model can take, in tokens.
+    /// Maximum length of a window, in tokens.
     pub fn max_seq_len(&self) -> usize {
         self.settings.positions
     }
 
-    /// The answers to `question`, best first, at most `top_k`.
+    /// Answers to `question`, best first, at most `top_k`.
     ///
-    /// A long context is read in windows, one after another, so that time grows with its length.
+    /// The time grows with the number of windows of the context.
     ///
     /// # Errors
-    /// [`AnswerError`] for lengths that do not fit together, or when the model fails.
+    /// [`AnswerError`] for a question or options that the model cannot take, and for an error of the model.
     pub fn answer(
         &self,
         question: &Question,
@@ -205,15 +203,15 @@ impl QuestionAnswering {
         Ok(prepared.decode(&logits))
     }
 
-    /// Turns `question` into the windows that the model reads, which is cheap beside reading them.
+    /// Tokenizes `question` and cuts its context into windows. This takes much less time than the inference.
     ///
     /// # Errors
-    /// [`AnswerError`] for lengths that do not fit together.
+    /// [`AnswerError`] for a question or options that the model cannot take.
     pub fn prepare(&self, question: Question, options: Options) -> Result<Prepared, AnswerError> {
         let limits = self.limits(&options)?;
         if is_too_long(&self.tokenizer, question.context()).map_err(AnswerError::Tokenizer)? {
             return Err(AnswerError::ContextTooLong {
-                limit: MOST_CONTEXT_TOKENS,
+                limit: MAX_CONTEXT_TOKENS,
             });
         }
         let encoding = encode(&self.tokenizer, &question).map_err(AnswerError::Tokenizer)?;
@@ -238,7 +236,7 @@ impl QuestionAnswering {
             return Err(AnswerError::UnknownToken { id, vocab_size });
         }
         let prepared = Prepared::new(question, options, encoded, windows, self.class_token_id);
-        // As in the reference, which only fails where a window is really that long. None is longer than the first.
+        // The reference fails only if a window really is too long. The first window is the longest one.
         if prepared.tokens(0) > self.max_seq_len() {
             return Err(AnswerError::WindowTooLong {
                 max_seq_len: limits.max_seq_len,
@@ -248,10 +246,10 @@ impl QuestionAnswering {
         Ok(prepared)
     }
 
-    /// What the model says about each sequence of `batch`, in their order. Works on the thread that calls it.
+    /// Logits of each sequence of `batch`, in order.
     ///
     /// # Errors
-    /// [`AnswerError::Backend`] when the model fails, or says what no answer can follow from.
+    /// [`AnswerError::Backend`] if the model fails, or if its logits are missing or not finite.
     pub fn forward(&self, batch: &Batch) -> Result<Vec<Logits>, AnswerError> {
         let logits = self.backend.forward(batch).map_err(AnswerError::Backend)?;
         let given = [logits.start.len(), logits.end.len()];
@@ -301,7 +299,7 @@ impl QuestionAnswering {
 }
 
 impl Default for ModelOptions {
-    /// Eight bits, the best instructions, no thread but the caller's.
+    /// Eight bits, the fastest instruction set, and only the calling thread.
     fn default() -> Self {
         Self {
             weights: None,
@@ -324,7 +322,7 @@ impl ModelOptions {
 
 impl fmt::Debug for QuestionAnswering {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The tokenizer alone would print its whole vocabulary.
+        // The tokenizer would print its whole vocabulary.
         f.debug_struct("QuestionAnswering")
             .field("name", &self.name)
             .field("settings", &self.settings)
@@ -332,7 +330,7 @@ impl fmt::Debug for QuestionAnswering {
     }
 }
 
-/// The lengths that apply to a question, in tokens.
+/// Lengths for a question, in tokens.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     max_seq_len: usize,

@@ -1,4 +1,4 @@
-//! A question on its way to the model and back: tokens and windows first, then logits, then answers.
+//! Tokenized questions: windows for the model, and the answers from its logits.
 
 use std::ops::Range;
 
@@ -10,9 +10,9 @@ use crate::error::AnswerError;
 use crate::question::{Options, Question};
 use crate::span::Probabilities;
 
-/// A question as the windows that a model reads.
+/// Tokenized question with its windows.
 ///
-/// Windows are independent of one another: they can go to the model in any order and in batches with other questions'.
+/// Windows are independent. The model can read them in any order, and in batches with windows of other questions.
 #[derive(Debug)]
 pub struct Prepared {
     question: Question,
@@ -39,21 +39,21 @@ impl Prepared {
         }
     }
 
-    /// How many windows the context takes: at least one.
+    /// Number of windows of the context, at least 1.
     pub fn windows(&self) -> usize {
         self.windows.len()
     }
 
-    /// What the model reads in `window`, in tokens.
+    /// Number of tokens in `window`, including the question and special tokens.
     ///
     /// # Panics
-    /// For a window that does not exist.
+    /// A window that does not exist.
     pub fn tokens(&self, window: usize) -> usize {
         let tokens = self.encoded.token_counts();
         tokens.question + tokens.special + self.windows[window].len()
     }
 
-    /// Most spans of all windows that [`Prepared::decode`] looks at; each takes about 100 bytes meanwhile.
+    /// Maximum number of spans that [`Prepared::decode`] keeps in memory. Each span takes about 100 bytes.
     pub fn candidates(&self) -> usize {
         let wanted = candidates(&self.options);
         let windows = 0..self.windows();
@@ -61,7 +61,7 @@ impl Prepared {
         of_each.sum()
     }
 
-    /// The error of a caller that does not want to look at so many [`Prepared::candidates`].
+    /// Error for a caller that limits the number of [`Prepared::candidates`].
     pub fn too_many_answers(&self) -> AnswerError {
         AnswerError::TooManyAnswers {
             top_k: self.options.top_k.get(),
@@ -72,33 +72,36 @@ impl Prepared {
     /// Appends `window` to `batch` as its next sequence.
     ///
     /// # Panics
-    /// For a window that does not exist.
+    /// A window that does not exist.
     pub fn append_to(&self, batch: &mut Batch, window: usize) {
         self.window(window).append_to(batch);
     }
 
-    /// The answers that follow from the logits of every window, in the order of the windows: best first, at most
-    /// `top_k`.
+    /// Answers from the logits of all windows, best first, at most `top_k`. `logits` has the order of the windows.
     ///
     /// # Panics
-    /// When there are not as many logits as windows, or tokens in a window.
+    /// `logits` with another number of windows, or of tokens in a window.
     pub fn decode(&self, logits: &[Logits]) -> Vec<Answer> {
         let context = self.question.context();
         let spans = self.decode_spans(logits).into_iter();
         spans.map(|span| span.with_text(context)).collect()
     }
 
-    /// As [`Prepared::decode`], but the texts stay in the context: a thousand answers of a long context may be many times its
-    /// length.
+    /// Answers as in [`Prepared::decode`], without their texts. The texts of a thousand answers can be many times longer than the
+    /// context.
     ///
     /// # Panics
-    /// As [`Prepared::decode`].
+    /// See [`Prepared::decode`].
     pub fn decode_spans(&self, logits: &[Logits]) -> Vec<AnswerSpan> {
-        assert_eq!(logits.len(), self.windows(), "one set of logits a window");
+        assert_eq!(
+            logits.len(),
+            self.windows(),
+            "one set of logits for each window"
+        );
         let mut decoder = Decoder::new(self.question.context(), &self.options);
         for (index, logits) in logits.iter().enumerate() {
             let window = self.window(index);
-            // A question can hold the class token as well, when somebody spells it out.
+            // A question can contain the class token too.
             let class = window.positions_of(self.class_token_id);
             let probabilities =
                 Probabilities::new(&logits.start, &logits.end, &window.context(), &class);

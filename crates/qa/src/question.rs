@@ -1,20 +1,20 @@
-//! What is asked.
+//! Questions and their options.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use crate::error::AnswerError;
 
-/// A question about a context, neither of them empty.
+/// Question about a context. Neither text is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     question: String,
-    /// Shared, because many questions may be about one context, which may be long.
+    /// Shared by all questions about the same context.
     context: Arc<str>,
 }
 
 impl Question {
-    /// Takes both texts as they are; nothing is stripped, and white space alone passes.
+    /// Question with unchanged texts. Texts of only white space are valid.
     ///
     /// # Errors
     /// [`AnswerError::EmptyQuestion`] and [`AnswerError::EmptyContext`].
@@ -32,44 +32,45 @@ impl Question {
         Ok(Self { question, context })
     }
 
-    /// What is asked.
+    /// Text of the question.
     pub fn question(&self) -> &str {
         &self.question
     }
 
-    /// The text that holds the answer.
+    /// Text with the answer.
     pub fn context(&self) -> &str {
         &self.context
     }
 }
 
-/// How to look for answers, with the names and defaults of transformers' question-answering pipeline 4.57.
+/// Options for finding answers. Names and defaults are those of transformers' question-answering pipeline 4.57.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// How many answers at most.
+    /// Maximum number of answers.
     pub top_k: NonZeroUsize,
-    /// Tokens that neighbouring windows share; `None` for half of `max_seq_len`, at most 128.
+    /// Number of tokens that consecutive windows share. `None` is half of `max_seq_len`, at most 128.
     pub doc_stride: Option<usize>,
-    /// The longest answer, in tokens.
+    /// Maximum length of an answer, in tokens.
     pub max_answer_len: NonZeroUsize,
-    /// The longest window in tokens, question and special tokens included; `None` for 384 or what the model can take.
+    /// Maximum length of a window in tokens, including the question and special tokens. `None` is 384, or less if the model has fewer
+    /// positions.
     pub max_seq_len: Option<NonZeroUsize>,
-    /// Whether "no answer" competes with the spans.
+    /// `true` if "no answer" is a possible answer.
     pub handle_impossible_answer: bool,
-    /// Whether spans grow to whole words.
+    /// `true` if answers are extended to whole words.
     pub align_to_words: bool,
-    /// The version of transformers whose answers these are.
+    /// Version of transformers that defines the answers.
     pub compat: Compat,
 }
 
-/// A version of transformers' question-answering pipeline. They differ in how many spans of a window they look at, and
-/// in whether equal texts become one answer.
+/// Version of transformers' question-answering pipeline. Versions differ in the number of candidates in a window, and in the
+/// merging of answers with equal texts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Compat {
-    /// 4.54 to 5.2: more candidates than asked for, equal texts merged and their scores added up.
+    /// Versions 4.54 to 5.2: more candidates than `top_k`. Answers with equal texts are merged, and their scores are added.
     #[default]
     V4_57,
-    /// Up to 4.52: as many candidates a window as asked for, equal texts kept apart.
+    /// Versions up to 4.52: `top_k` candidates in each window. Answers with equal texts stay separate.
     V4_52,
 }
 

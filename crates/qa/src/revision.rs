@@ -1,4 +1,4 @@
-//! Names a model by its content, so that two servers can be seen to serve the same one.
+//! Revision of a model: a hash that shows if two servers serve the same model.
 
 use std::fmt::Write;
 use std::fs::{self, File};
@@ -12,11 +12,11 @@ use crate::error::ModelError;
 use crate::files::{ModelFiles, folder_of};
 use crate::weights::FoundWeights;
 
-/// The first twelve hexadecimal digits of a SHA-256 over everything that decides on a model's answers.
+/// First twelve hexadecimal digits of the SHA-256 of all files that affect a model's answers.
 pub(crate) struct Revision(LazyLock<String, Box<dyn FnOnce() -> String + Send>>);
 
 impl Revision {
-    /// Of weights in memory; counted when first asked for, since some tens of megabytes take tens of milliseconds.
+    /// Revision of a model with weights in memory. It is computed at its first use, which takes tens of milliseconds.
     #[cfg(feature = "bundled-model")]
     pub(crate) fn of_bytes(files: &ModelFiles, weights: &'static [u8]) -> Self {
         let mut hasher = hasher(files);
@@ -26,7 +26,10 @@ impl Revision {
         })))
     }
 
-    /// Of weights in files, read now, before somebody replaces them.
+    /// Revision of a model with weights in files. It is computed at once, before the files can change.
+    ///
+    /// # Errors
+    /// [`ModelError::Read`].
     pub(crate) fn of_weights(
         files: &ModelFiles,
         weights: &FoundWeights,
@@ -43,7 +46,7 @@ impl Revision {
         Ok(Self::known(digits(hasher)))
     }
 
-    /// Of a model whose weights nobody sees.
+    /// Revision of a model without weight files.
     pub(crate) fn of_settings(files: &ModelFiles) -> Self {
         Self::known(digits(hasher(files)))
     }
@@ -57,7 +60,10 @@ impl Revision {
     }
 }
 
-/// The graph and the files beside it that it may keep its weights in, by name.
+/// The graph, and the files in its folder that can hold its weights, sorted by name.
+///
+/// # Errors
+/// [`ModelError::Read`].
 fn onnx_weights(graph: &Path) -> Result<Vec<PathBuf>, ModelError> {
     let folder = folder_of(graph);
     let failed = |source| ModelError::Read {
@@ -67,7 +73,7 @@ fn onnx_weights(graph: &Path) -> Result<Vec<PathBuf>, ModelError> {
     let mut external = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        // The engine reads no others.
+        // The engine reads only files with these extensions.
         let holds_weights = path.extension().is_some_and(|extension| {
             let extension = extension.to_string_lossy();
             extension.starts_with("data") || extension.starts_with("onnx_data")
@@ -107,7 +113,7 @@ fn add_file(hasher: &mut Sha256, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Names and lengths keep apart what would be the same bytes in a row.
+/// Adds name and length of a file, so that different files with the same concatenated content have different hashes.
 fn start(hasher: &mut Sha256, name: &str, bytes: u64) {
     hasher.update((name.len() as u64).to_le_bytes());
     hasher.update(name);

@@ -1,33 +1,33 @@
-//! Finds the likeliest spans of one window. Pure.
+//! Best spans of one window. Pure.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
-/// A run of context tokens and how likely it is the answer.
+/// Token range in the context, with its score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Span {
-    /// The first token, counted from the start of the window's context.
+    /// Index of the first token in the window's context.
     pub(crate) start: usize,
-    /// The last token, counted likewise.
+    /// Index of the last token in the window's context.
     pub(crate) end: usize,
-    /// The probability of the start times that of the end, within this window.
+    /// Probability of the start multiplied by the probability of the end, within the window.
     pub(crate) score: f32,
 }
 
-/// How likely each token of a window's context starts and ends the answer.
+/// Probabilities of each token of a window's context as start and end of the answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Probabilities {
     start: Vec<f32>,
     end: Vec<f32>,
-    /// How likely the window has no answer: the probability of its first token as start and as end.
+    /// Probability of no answer in the window: that of its first token as start and end.
     pub(crate) null: f32,
 }
 
 impl Probabilities {
-    /// Softmax over the `context` of a window and its class tokens; question and separators cannot answer.
+    /// Softmax over the `context` of a window and the class tokens at the positions `class`. Question and separators are masked.
     ///
-    /// Class tokens, the first token as a rule, count in the sum, so that a window without the answer says so.
+    /// The class token, usually the first token, is part of the sum, so that scores are low in a window without an answer.
     pub(crate) fn new(
         start_logits: &[f32],
         end_logits: &[f32],
@@ -43,7 +43,7 @@ impl Probabilities {
         }
     }
 
-    /// The likeliest spans of at most `max_answer_len` tokens, at most `limit`, best first; the earlier of two equals.
+    /// Best spans of at most `max_answer_len` tokens, best first, at most `limit`. Of two equal spans the earlier one is first.
     pub(crate) fn best_spans(&self, limit: usize, max_answer_len: usize) -> Vec<Span> {
         let mut best = BinaryHeap::new();
         for (start, p_start) in self.start.iter().enumerate() {
@@ -71,7 +71,7 @@ impl Probabilities {
     }
 }
 
-/// The softmax over `context` and `class`: the context's part of it, and the first token's if that is of the class.
+/// Softmax over `context` and `class`. Returns the probabilities of the context, and of the first token if it is in `class`.
 fn masked_softmax(logits: &[f32], context: &Range<usize>, class: &[usize]) -> (Vec<f32>, f32) {
     let class_logits = || class.iter().map(|&index| logits[index]);
     let max = logits[context.clone()]
@@ -96,7 +96,7 @@ fn masked_softmax(logits: &[f32], context: &Range<usize>, class: &[usize]) -> (V
     (probabilities, first)
 }
 
-/// A span that is greater the better it is.
+/// Span with an order by score: a better span is greater.
 #[derive(Debug, PartialEq)]
 struct Ranked(Span);
 
@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    /// A window `[CLS] q [SEP] context [SEP]` with a question of one token.
+    /// Probabilities of a window `[CLS] q [SEP] context [SEP]` with a question of one token.
     fn probabilities(start_logits: &[f32], end_logits: &[f32]) -> Probabilities {
         let around = |logits: &[f32]| [&[0.0, 50.0, 60.0][..], logits, &[70.0]].concat();
         Probabilities::new(

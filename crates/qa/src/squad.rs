@@ -1,8 +1,7 @@
-//! The SQuAD benchmark: its files, and how an answer is scored against the gold answers.
+//! SQuAD benchmark: data files, and scores of answers against gold answers.
 //!
-//! Scores are those of the benchmark's own script, `evaluate-v1.1.py`: both texts are normalised, and the best score
-//! over the gold answers counts. Files of version 2 are read as well; a question without gold answers is right when
-//! nothing is answered.
+//! Scores are those of the benchmark's script `evaluate-v1.1.py`. Both texts are normalised, and the best score over the gold
+//! answers counts. Files of version 2 can be read too. For a question without gold answers, the correct answer is empty.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,20 +12,20 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 
-/// A question of the benchmark.
+/// Question of the benchmark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
-    /// What the benchmark calls it.
+    /// Id of the question in the benchmark.
     pub id: String,
-    /// What is asked.
+    /// Text of the question.
     pub question: String,
-    /// The text that holds the answer; shared with the other questions about it.
+    /// Text with the answer, shared by all questions about it.
     pub context: Arc<str>,
-    /// The gold answers; none where the question cannot be answered.
+    /// Gold answers; empty if the question has no answer.
     pub answers: Vec<String>,
 }
 
-/// A data file that cannot be used.
+/// Error of a data file.
 #[derive(Debug, thiserror::Error)]
 pub enum SquadError {
     /// The file cannot be read or unpacked.
@@ -34,20 +33,20 @@ pub enum SquadError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         #[source]
         source: io::Error,
     },
-    /// The file is something else than SQuAD JSON.
+    /// The file is not SQuAD JSON.
     #[error("{} is not a SQuAD file", path.display())]
     Json {
         /// The file.
         path: PathBuf,
-        /// Where and why.
+        /// Position and cause.
         #[source]
         source: serde_json::Error,
     },
-    /// The file has no question in it.
+    /// The file has no questions.
     #[error("{} has no questions", path.display())]
     NoQuestions {
         /// The file.
@@ -55,10 +54,10 @@ pub enum SquadError {
     },
 }
 
-/// Reads all questions of a SQuAD file, plain or gzipped, in its order.
+/// Questions of a SQuAD file, plain or gzipped, in the order of the file.
 ///
 /// # Errors
-/// [`SquadError`] names the file and what is wrong with it.
+/// [`SquadError`] names the file.
 pub fn read(path: &Path) -> Result<Vec<Example>, SquadError> {
     let json = read_unpacked(path).map_err(|source| SquadError::Read {
         path: path.to_owned(),
@@ -78,17 +77,17 @@ pub fn read(path: &Path) -> Result<Vec<Example>, SquadError> {
     Ok(examples)
 }
 
-/// How good one answer is.
+/// Score of one answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Score {
-    /// Whether it is a gold answer, after normalisation.
+    /// `true` if the normalised answer equals a normalised gold answer.
     pub exact_match: bool,
-    /// Harmonic mean of precision and recall of its words, against the gold answer that fits best; 0 to 1.
+    /// Harmonic mean of precision and recall of the words, for the best gold answer; 0 to 1.
     pub f1: f64,
 }
 
 impl Score {
-    /// Scores `prediction` against the gold `answers`; where there are none, only an empty prediction is right.
+    /// Score of `prediction` against the gold `answers`. Without gold answers, only an empty prediction is correct.
     pub fn new(prediction: &str, answers: &[String]) -> Self {
         let prediction = normalise(prediction);
         if answers.is_empty() {
@@ -109,7 +108,7 @@ impl Score {
     }
 }
 
-/// The scores of many answers together.
+/// Sums of the scores of answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Totals {
     questions: usize,
@@ -118,31 +117,31 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Counts one more answer.
+    /// Adds the score of an answer.
     pub fn add(&mut self, score: Score) {
         self.questions += 1;
         self.exact_matches += usize::from(score.exact_match);
         self.f1 += score.f1;
     }
 
-    /// Counts all answers of `other` as well.
+    /// Adds the scores in `other`.
     pub fn merge(&mut self, other: &Self) {
         self.questions += other.questions;
         self.exact_matches += other.exact_matches;
         self.f1 += other.f1;
     }
 
-    /// How many answers were counted.
+    /// Number of scored answers.
     pub fn questions(&self) -> usize {
         self.questions
     }
 
-    /// Share of answers that match exactly, in per cent; 0 when nothing was counted.
+    /// Share of answers with an exact match, in percent; 0 without answers.
     pub fn exact_match_percent(&self) -> f64 {
         self.mean_percent(self.exact_matches as f64)
     }
 
-    /// Mean F1, in per cent; 0 when nothing was counted.
+    /// Mean F1 in percent; 0 without answers.
     pub fn f1_percent(&self) -> f64 {
         self.mean_percent(self.f1)
     }
@@ -152,7 +151,7 @@ impl Totals {
     }
 }
 
-/// Lower case, without ASCII punctuation, without English articles, words apart by one space.
+/// Answer in lower case, without ASCII punctuation and English articles, with one space between words.
 pub fn normalise(answer: &str) -> String {
     let lower: String = answer
         .to_lowercase()
@@ -172,17 +171,17 @@ pub fn normalise(answer: &str) -> String {
         .join(" ")
 }
 
-/// What a word boundary of Python's regular expressions lies next to; underscores are gone as punctuation by then.
+/// `true` for `\w` in Python's regular expressions. Underscores are already removed as punctuation.
 fn is_word_character(c: char) -> bool {
     c.is_alphanumeric()
 }
 
-/// What Python's `str.split` splits at.
+/// `true` for separators of Python's `str.split`.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
-/// The F1 of two normalised texts, by their words.
+/// F1 of the words of two normalised texts.
 fn f1(prediction: &str, gold: &str) -> f64 {
     let mut gold_words: HashMap<&str, usize> = HashMap::new();
     for word in words(gold) {

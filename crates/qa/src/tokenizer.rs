@@ -1,6 +1,6 @@
-//! The tokenizer of a model as transformers makes it: `tokenizer.json`, or a vocabulary, under the settings beside it.
+//! Tokenizer of a model, as in transformers: `tokenizer.json` or vocabulary files, with the settings of the folder.
 //!
-//! The settings win: a class of tokenizers sets what it has a setting for, also where no file names the setting.
+//! Settings override `tokenizer.json`. A missing setting has the default of the tokenizer class and overrides it too.
 
 pub(crate) mod class;
 pub(crate) mod special;
@@ -17,20 +17,20 @@ use crate::backend::BackendError;
 
 pub(crate) use self::vocabulary::{Vocabulary, tokenizer_json};
 
-/// The settings of a tokenizer, those that no file names included.
+/// Settings of a tokenizer, including defaults.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "they are those of transformers"
+    reason = "the settings are those of transformers"
 )]
 pub(crate) struct TokenizerSettings {
     pub(crate) class: TokenizerClass,
     pub(crate) tokens: DeclaredTokens,
-    /// The longest sequence that the model's makers meant, in tokens.
+    /// `model_max_length`: the intended maximum sequence length, in tokens.
     pub(crate) model_max_length: usize,
-    /// `true` if the model gets the segment of each token.
+    /// `true` if the model takes the segment of each token.
     pub(crate) token_types: bool,
-    /// `None` where `tokenizer.json` decides.
+    /// `None` if `tokenizer.json` sets the side.
     padding_side: Option<Side>,
     truncation_side: Option<Side>,
     split_special_tokens: bool,
@@ -41,27 +41,29 @@ pub(crate) struct TokenizerSettings {
     trim_offsets: bool,
 }
 
-/// An end of a sequence.
+/// Side of a sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Left,
     Right,
 }
 
-/// A tokenizer, and where long contexts are cut.
+/// Tokenizer with the settings that windows depend on.
 #[derive(Debug)]
 pub(crate) struct LoadedTokenizer {
     pub(crate) tokenizer: Tokenizer,
-    /// The end of a context at which windows leave tokens out: the first window lies at the other end.
+    /// Side of a context at which the first window leaves out tokens.
     pub(crate) truncation_side: Side,
     pub(crate) padding_side: Side,
-    /// `true` if the first token of a sequence keeps the space before it, which others lose from their code points.
+    /// `true` if the code points of the first token of a sequence include the space before it.
     pub(crate) keeps_first_space: bool,
 }
 
 impl TokenizerSettings {
+    /// Settings in `tokenizer_config.json`, with the defaults of `class`.
+    ///
     /// # Errors
-    /// Says which setting cannot be used.
+    /// Name and value of the invalid setting.
     pub(crate) fn read(
         settings: &Map<String, Value>,
         class: TokenizerClass,
@@ -96,10 +98,10 @@ impl TokenizerSettings {
         })
     }
 
-    /// The tokenizer of a `tokenizer.json` under these settings, with truncation and padding off: windows are ours.
+    /// Tokenizer of a `tokenizer.json` with these settings, without truncation and padding.
     ///
     /// # Errors
-    /// Those of the tokenizers library.
+    /// Errors of the tokenizers library.
     pub(crate) fn load(&self, json: &[u8]) -> Result<LoadedTokenizer, BackendError> {
         let mut tokenizer = Tokenizer::from_bytes(json)?;
         let truncation = tokenizer
@@ -187,12 +189,12 @@ impl Side {
     }
 }
 
-/// Older versions of transformers call it `max_len`.
+/// `model_max_length`, called `max_len` in older versions of transformers.
 fn model_max_length(settings: &Map<String, Value>) -> usize {
     let length = settings
         .get("model_max_length")
         .or_else(|| settings.get("max_len"));
-    // Tokenizers without a limit say 1e30; the cast saturates, so that the other limits decide.
+    // Tokenizers without a limit have 1e30 here. The cast saturates, so that the other limits apply.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -1,4 +1,4 @@
-//! The weights in a model folder, and which of them are run.
+//! Selection of the weights in a model folder.
 
 use std::path::{Path, PathBuf};
 
@@ -6,16 +6,16 @@ use crate::error::ModelError;
 use crate::files::refuse_lfs_pointer;
 use crate::model::ModelOptions;
 
-/// A kind of weights.
+/// Kind of weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weights {
-    /// `model.safetensors`, or several such files with an index, run by the encoder.
+    /// `model.safetensors`, or several such files with an index. The encoder runs them.
     Safetensors,
-    /// A graph, run by an engine for any graph.
+    /// ONNX file. The rten engine runs it.
     Onnx,
 }
 
-/// Places in which exporters put a graph; the first that is there is run.
+/// Paths of ONNX files. The first one that exists is used.
 const GRAPHS: [&str; 4] = [
     "model.onnx",
     "onnx/model.onnx",
@@ -23,21 +23,21 @@ const GRAPHS: [&str; 4] = [
     "onnx/model_quantized.onnx",
 ];
 
-/// The weights that are run.
+/// Selected weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FoundWeights {
-    /// The files with the weights.
+    /// Paths of the safetensors files.
     Safetensors(Vec<PathBuf>),
-    /// The graph.
+    /// Path of the ONNX file.
     Onnx(PathBuf),
 }
 
 impl FoundWeights {
-    /// Those in `folder` that `options` mean, for a model of the class `architecture`.
+    /// Weights in `folder` for a model of the class `architecture`, selected by `options`.
     ///
     /// # Errors
-    /// [`ModelError::NoWeights`], [`ModelError::OnnxOnly`], [`ModelError::NoGraph`], [`ModelError::LfsPointer`], and [`ModelError::Weights`] for an index
-    /// that cannot be used.
+    /// [`ModelError::NoWeights`], [`ModelError::OnnxOnly`], [`ModelError::NoGraph`], [`ModelError::LfsPointer`], and
+    /// [`ModelError::Weights`] for an invalid index.
     pub(crate) fn of(
         folder: &Path,
         architecture: &str,
@@ -79,7 +79,7 @@ impl FoundWeights {
             _ => Self::Safetensors(files(folder)?),
         };
         for path in found.files() {
-            // What is not there is said by whoever loads it.
+            // Loading the weights reports a missing file.
             if path.exists() {
                 refuse_lfs_pointer(path)?;
             }
@@ -87,7 +87,7 @@ impl FoundWeights {
         Ok(found)
     }
 
-    /// The files that are loaded, but for those that a graph keeps weights in.
+    /// Files that are loaded, without external weights of an ONNX file.
     fn files(&self) -> &[PathBuf] {
         match self {
             Self::Safetensors(files) => files,
@@ -96,7 +96,10 @@ impl FoundWeights {
     }
 }
 
-/// One file, or those that the index names.
+/// Paths of the safetensors files: one file, or the files in the index.
+///
+/// # Errors
+/// [`ModelError::LfsPointer`], and [`ModelError::Weights`] for an invalid index.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
     let index = folder.join(bakeoff_encoder::INDEX);
     if index.exists() {

@@ -1,30 +1,30 @@
-//! Cuts a context that is too long for the model into overlapping windows. Pure arithmetic on token counts.
+//! Overlapping windows of a context that is too long for the model. Pure arithmetic on token counts.
 
 use std::ops::Range;
 
 use crate::error::AnswerError;
 
-/// The most windows that are read for one question: about a megabyte of English with the default stride.
-/// More would let one request keep a core busy for minutes.
-pub(crate) const MOST_WINDOWS: usize = 1024;
+/// Maximum number of windows of a question: about one megabyte of English text with the default stride.
+/// With more windows, one request would use a core for minutes.
+pub(crate) const MAX_WINDOWS: usize = 1024;
 
-/// How many tokens of each kind a question makes.
+/// Number of tokens of each kind in a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TokenCounts {
     /// Tokens of the question.
     pub(crate) question: usize,
     /// Tokens of the context.
     pub(crate) context: usize,
-    /// Tokens that the model wants around them.
+    /// Special tokens around them.
     pub(crate) special: usize,
 }
 
-/// The windows, as ranges of the context's tokens: all of it if it fits, else one after another, each full but perhaps
-/// the last, sharing `doc_stride` tokens with the one before, up to the first that reaches the end.
+/// Windows as ranges of the context's tokens. A context that fits is one window. Otherwise every window except the last one has
+/// the maximum length, and shares `doc_stride` tokens with the window before it.
 ///
 /// # Errors
-/// [`AnswerError::QuestionTooLong`] when a window is needed and would not hold more than it shares,
-/// [`AnswerError::TooManyWindows`] when there would be more than [`MOST_WINDOWS`].
+/// [`AnswerError::QuestionTooLong`] if a window has room for `doc_stride` tokens of the context or fewer, and
+/// [`AnswerError::TooManyWindows`] for more than [`MAX_WINDOWS`].
 pub(crate) fn windows(
     tokens: TokenCounts,
     max_seq_len: usize,
@@ -40,14 +40,14 @@ pub(crate) fn windows(
             limit,
         });
     }
-    // A pair that fits is one window, whatever the stride.
+    // A context that fits is one window for any stride.
     let step = capacity.saturating_sub(doc_stride).max(1);
     let rest = tokens.context.saturating_sub(capacity);
     let windows = rest.div_ceil(step) + 1;
-    if windows > MOST_WINDOWS {
+    if windows > MAX_WINDOWS {
         return Err(AnswerError::TooManyWindows {
             windows,
-            limit: MOST_WINDOWS,
+            limit: MAX_WINDOWS,
         });
     }
     let starts = (0..windows).map(|index| index * step);
@@ -56,7 +56,7 @@ pub(crate) fn windows(
         .collect())
 }
 
-/// The same windows, begun at the end of the context: the first one ends where the context does.
+/// Mirrored windows: the first window ends at the end of the context.
 pub(crate) fn from_the_end(windows: Vec<Range<usize>>) -> Vec<Range<usize>> {
     let end = windows.last().map_or(0, |last| last.end);
     windows

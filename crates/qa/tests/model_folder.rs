@@ -1,4 +1,4 @@
-//! Model folders that work and model folders that do not, and what is said about them.
+//! Valid and invalid model folders, and their errors.
 
 #![cfg(feature = "bundled-model")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -56,7 +56,7 @@ fn a_revision_changes_with_every_file_that_matters_and_with_no_other() {
         }
         let path = folder.path().join(file);
         let mut content = fs::read(&path).unwrap_or_default();
-        // Two bytes that a JSON file may end in; a graph ignores an unknown empty field.
+        // A JSON file can end with white space, and a graph can have an unknown empty field.
         content.extend(if file == "model.onnx" {
             [0xf2, 0x7f, 0].as_slice()
         } else {
@@ -92,7 +92,8 @@ fn safetensors_are_run_where_there_are_any_unless_told_otherwise() {
     let onnx = QuestionAnswering::open(both.path()).unwrap();
     let of_either = [float32, options(Some(Weights::Safetensors), None)];
     for options in &of_either {
-        let refused = QuestionAnswering::open_with(both.path(), options).expect_err("none there");
+        let refused = QuestionAnswering::open_with(both.path(), options)
+            .expect_err("the folder has no safetensors");
         assert!(matches!(refused, ModelError::OnnxOnly { .. }), "{refused}");
     }
     fs::copy(
@@ -110,7 +111,7 @@ fn safetensors_are_run_where_there_are_any_unless_told_otherwise() {
     assert_eq!(told.unwrap().revision(), onnx.revision());
     fs::remove_file(both.path().join("model.onnx")).unwrap();
     let none = QuestionAnswering::open_with(both.path(), &options(Some(Weights::Onnx), None));
-    let none = none.expect_err("the graph is gone");
+    let none = none.expect_err("the folder has no graph");
     assert!(matches!(none, ModelError::NoGraph { .. }), "{none}");
     let alone = QuestionAnswering::open(both.path()).unwrap();
     assert_eq!(alone.revision(), unchosen.revision());
@@ -122,7 +123,7 @@ fn safetensors_are_run_where_there_are_any_unless_told_otherwise() {
     assert_eq!(answer(&unchosen), answer(&onnx));
 }
 
-/// The encoder does not run this family.
+/// The encoder does not run ELECTRA.
 #[test]
 fn a_graph_is_run_where_its_safetensors_cannot_be() {
     let folder = tempfile::tempdir().unwrap();
@@ -176,7 +177,7 @@ fn instructions_that_the_cpu_lacks_are_refused() {
 fn a_missing_folder_is_named() {
     check(
         Path::new("/nowhere/model"),
-        "there is no model folder /nowhere/model",
+        "cannot open the model folder /nowhere/model: there is no such folder",
     );
 }
 
@@ -184,11 +185,14 @@ fn a_missing_folder_is_named() {
 fn a_folder_without_config_or_tokenizer_is_no_model_folder() {
     for file in ["config.json", "tokenizer.json"] {
         let folder = copy_without(file);
-        let wanted = "a model folder holds config.json, tokenizer.json or vocab.txt or vocab.json with merges.txt, \
-                      and model.safetensors or model.onnx";
+        let wanted = "a model folder has config.json, a tokenizer (tokenizer.json, vocab.txt, or vocab.json with \
+                      merges.txt), and weights (model.safetensors or model.onnx)";
         check(
             folder.path(),
-            &format!("no {file} in {}; {wanted}", folder.path().display()),
+            &format!(
+                "cannot load the model in {}: it has no {file}; {wanted}",
+                folder.path().display()
+            ),
         );
     }
 }
@@ -207,7 +211,7 @@ fn settings_that_are_not_json_are_named() {
         let path = folder.path().join(file);
         check(
             folder.path(),
-            &format!("{} is not a valid model setting file", path.display()),
+            &format!("cannot read the model settings in {}", path.display()),
         );
     }
 }
@@ -231,7 +235,8 @@ fn missing_weights_say_where_and_how() {
     let message = error(folder.path()).to_string();
     assert!(
         message.starts_with(&format!(
-            "no weights: none of model.safetensors, model.onnx, onnx/model.onnx and model_quantized.onnx is in {}; save the model",
+            "cannot load the model in {}: it has no weights (model.safetensors, model.onnx, onnx/model.onnx, model_quantized.onnx or \
+             onnx/model_quantized.onnx); save the model with transformers' `save_pretrained`",
             folder.path().display()
         )),
         "{message}"
@@ -243,7 +248,7 @@ fn another_architecture_is_named_with_those_that_work() {
     let folder = copy_with("config.json", br#"{"architectures": ["GPT2LMHeadModel"]}"#);
     let message = error(folder.path()).to_string();
     assert!(
-        message.starts_with("cannot run GPT2LMHeadModel, only these"),
+        message.starts_with("cannot run GPT2LMHeadModel; supported architectures: Bert"),
         "{message}"
     );
     assert!(
@@ -310,7 +315,8 @@ fn a_graph_for_another_task_is_refused_by_its_outputs() {
     check(
         folder.path(),
         &format!(
-            "the graph in {} has no output `start_logits`, only: last_hidden_state; export it for the task question-answering",
+            "cannot use the graph in {}: it has no output `start_logits`, only last_hidden_state; export it with \
+             `--task question-answering`",
             path.display()
         ),
     );
@@ -327,7 +333,7 @@ fn a_graph_with_unknown_inputs_is_refused_by_them() {
     check(
         folder.path(),
         &format!(
-            "the graph in {} wants the input `pixel_values`, only these can be given: input_ids, attention_mask, token_type_ids",
+            "cannot use the graph in {}: it has the input `pixel_values`; supported inputs: input_ids, attention_mask, token_type_ids",
             path.display()
         ),
     );
@@ -408,7 +414,7 @@ fn tiny() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny/bert")
 }
 
-/// A tiny model's folder without one of its files.
+/// Folder of a tiny model without one of its files.
 fn copy_without(file: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in MODEL_FILES {
@@ -419,16 +425,16 @@ fn copy_without(file: &str) -> TempDir {
     folder
 }
 
-/// A tiny model's folder with other content in one of its files.
+/// Folder of a tiny model with other content in one of its files.
 fn copy_with(file: &str, content: &[u8]) -> TempDir {
     let folder = copy_without(file);
     fs::write(folder.path().join(file), content).unwrap();
     folder
 }
 
-/// Writes tiny ONNX graphs.
+/// Tiny ONNX graphs.
 mod onnx {
-    /// A graph that casts each named integer input to the named float output.
+    /// Graph that casts each integer input to a float output.
     pub(super) fn graph(casts: &[(&str, &str)]) -> Vec<u8> {
         let nodes = casts
             .iter()
@@ -466,14 +472,14 @@ mod onnx {
         [field(1, name.as_bytes()), field(2, &field(1, &tensor))].concat()
     }
 
-    /// A length-delimited field of a protocol buffer, shorter than 16 KiB: the length takes two digits to base 128.
+    /// Field with a length in a protocol buffer, shorter than 16 KiB: the length has two digits to base 128.
     fn field(tag: u8, bytes: &[u8]) -> Vec<u8> {
         let digit = |value: usize| u8::try_from(value).unwrap();
         let length = vec![digit(bytes.len() % 128 + 128), digit(bytes.len() / 128)];
         [key(tag, 2), length, bytes.to_vec()].concat()
     }
 
-    /// A small number in a protocol buffer.
+    /// Field with a small number in a protocol buffer.
     fn number(tag: u8, value: u8) -> Vec<u8> {
         [key(tag, 0), vec![value]].concat()
     }

@@ -1,7 +1,8 @@
-//! What holds for every question, context and options, whatever a model says about them and whichever tokenizer it has.
+//! Properties of the answers for all questions, contexts, options, logits and tokenizers.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::LazyLock;
@@ -13,22 +14,18 @@ use bakeoff_qa::{
 };
 use proptest::prelude::*;
 
-/// The tokenizers of the bundled model and of every family, each with a model that likes some tokens more than others,
-/// for no reason, and fast: once mildly and once beyond all bounds.
+/// Models with the tokenizer of the bundled model and of every family, and with pseudo-random logits: small ones and extreme ones.
 static MODELS: LazyLock<Vec<QuestionAnswering>> = LazyLock::new(|| {
-    let folders = [
-        "../../models/minilm-squad",
-        "tests/tiny/bert",
-        "tests/tiny/distilbert",
-        "tests/tiny/roberta",
-        "tests/tiny/electra",
-        "tests/tiny/albert",
-        "tests/tiny/mobilebert",
-    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tiny = fs::read_dir(root.join("tests/tiny")).unwrap();
+    let mut folders = vec![root.join("../../models/minilm-squad")];
+    folders.extend(tiny.map(|entry| entry.unwrap().path()));
+    folders[1..].sort_unstable();
+    assert!(folders.len() >= 7, "{folders:?}");
     let models = folders.iter().flat_map(|folder| {
-        let files = ModelFiles::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+        let files = ModelFiles::read(folder).unwrap();
         [4.0, f32::MAX].map(|strength| {
-            let backend = Box::new(Whimsical { strength });
+            let backend = Box::new(PseudoRandom { strength });
             QuestionAnswering::with_backend(&files, backend).unwrap()
         })
     });
@@ -59,7 +56,7 @@ proptest! {
         };
         let answers = prepared.decode(&logits_backwards(model, &prepared, batch_windows));
         check_answers(&answers, &context, &options)?;
-        // Neither order nor batches change anything.
+        // Answers do not depend on the order of windows and batches.
         prop_assert_eq!(answers, model.answer(&asked, &options).unwrap());
     }
 
@@ -83,7 +80,7 @@ proptest! {
     }
 }
 
-/// The logits of every window, from batches of `batch_windows`, the last window first.
+/// Logits of every window, from batches of `batch_windows` that begin with the last window.
 fn logits_backwards(
     model: &QuestionAnswering,
     prepared: &Prepared,
@@ -127,7 +124,7 @@ fn check_answers(
     Ok(())
 }
 
-/// Words and characters that tokenizers treat in special ways, in any order, and anything else besides.
+/// Text of words and characters that tokenizers treat in special ways, and of random characters.
 fn awkward_text(pieces: std::ops::Range<usize>) -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         8 => prop::sample::select(KNOWN).prop_map(str::to_owned),
@@ -208,20 +205,20 @@ fn any_options() -> impl Strategy<Value = Options> {
         )
 }
 
-/// Logits up to `strength` that depend on the token and its place only.
+/// Backend with logits up to `strength`. A logit depends only on the token and its position.
 #[derive(Debug)]
-struct Whimsical {
+struct PseudoRandom {
     strength: f32,
 }
 
-impl Backend for Whimsical {
+impl Backend for PseudoRandom {
     fn forward(&self, batch: &Batch) -> Result<Logits, BackendError> {
         let logits = |salt: usize| {
             let sequences = batch.sequences();
             let logits = sequences.flat_map(|range| batch.input_ids[range].iter().enumerate());
             let logits = logits.map(|(place, &id)| {
-                let whim = (id as usize * 31 + place * salt) % 801;
-                (whim as f32 / 400.0 - 1.0) * self.strength
+                let logit = (id as usize * 31 + place * salt) % 801;
+                (logit as f32 / 400.0 - 1.0) * self.strength
             });
             logits.collect()
         };

@@ -1,4 +1,4 @@
-//! Questions of every sort: what is answered, what is refused, and that nothing panics.
+//! Unusual questions, contexts and options: their answers and errors.
 
 #![cfg(feature = "bundled-model")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -17,8 +17,8 @@ use bakeoff_qa::{
 static MODEL: LazyLock<QuestionAnswering> =
     LazyLock::new(|| QuestionAnswering::embedded().unwrap());
 
-/// The bundled tokenizer with a model that likes some tokens more than others, for no reason, and fast.
-static FAST: LazyLock<QuestionAnswering> = LazyLock::new(|| with_backend(Whimsical));
+/// Model with the bundled tokenizer and pseudo-random logits. It is faster than the bundled model.
+static FAST: LazyLock<QuestionAnswering> = LazyLock::new(|| with_backend(PseudoRandom));
 
 #[test]
 fn an_empty_question_or_context_is_refused() {
@@ -71,7 +71,7 @@ fn a_question_of_a_megabyte_is_refused() {
 fn a_context_of_a_megabyte_is_read_to_its_end() {
     let context = "weather ".repeat(1 << 17) + "zebra";
     let answers = answer(
-        &with_backend(LikesZebras),
+        &with_backend(FindsZebras),
         "Which animal?",
         &context,
         &Options::default(),
@@ -91,7 +91,7 @@ fn a_context_of_too_many_windows_is_refused_with_the_limit() {
         ..Options::default()
     };
     let refused = answer(
-        &with_backend(LikesZebras),
+        &with_backend(FindsZebras),
         "Which animal?",
         &context,
         &options,
@@ -172,7 +172,7 @@ fn a_window_longer_than_the_model_takes_texts_that_fit_the_model() {
         max_seq_len: NonZeroUsize::new(1000),
         ..Options::default()
     };
-    // `where ?` and three special tokens beside it.
+    // The question has two tokens, and there are three special tokens.
     for (context_tokens, answered) in [(1, true), (507, true), (508, false)] {
         let answers = answer(&FAST, "Where?", &"here ".repeat(context_tokens), &longer);
         assert_eq!(answers.is_ok(), answered, "{context_tokens}");
@@ -222,7 +222,7 @@ fn options_without_bounds_work() {
         ..Options::default()
     };
     let answers = answer(&FAST, "Where?", "one two three", &options).unwrap();
-    // Six spans of words, and the empty one that fills up.
+    // Six spans of words, and the empty span with score 0.
     assert_eq!(answers.len(), 7);
 }
 
@@ -245,7 +245,7 @@ fn a_failing_backend_is_an_error_with_its_cause() {
         "out of order"
     );
     let refused = answer(
-        &with_backend(Silent),
+        &with_backend(NoLogits),
         "Where?",
         "Here.",
         &Options::default(),
@@ -261,7 +261,7 @@ fn a_failing_backend_is_an_error_with_its_cause() {
 #[test]
 fn logits_that_are_not_numbers_are_an_error() {
     for logit in [f32::NAN, f32::INFINITY] {
-        let model = with_backend(Says(logit));
+        let model = with_backend(Constant(logit));
         let refused = answer(&model, "Where?", "Here.", &Options::default()).unwrap_err();
         let cause = std::error::Error::source(&refused).unwrap().to_string();
         assert_eq!(cause, "logits that are not finite");
@@ -278,7 +278,7 @@ fn equal_texts_are_one_answer_in_4_57_and_several_in_4_52() {
             ..Options::default()
         };
         let answers = answer(
-            &with_backend(LikesZebras),
+            &with_backend(FindsZebras),
             "Which?",
             "zebra, ZEBRA",
             &options,
@@ -333,28 +333,28 @@ fn with_backend(backend: impl Backend + 'static) -> QuestionAnswering {
     QuestionAnswering::with_backend(&ModelFiles::embedded(), Box::new(backend)).unwrap()
 }
 
-/// Logits from -4 to 4 that depend on the token and its place only.
+/// Backend with logits from -4 to 4. A logit depends only on the token and its position.
 #[derive(Debug)]
-struct Whimsical;
+struct PseudoRandom;
 
-impl Backend for Whimsical {
+impl Backend for PseudoRandom {
     fn forward(&self, batch: &Batch) -> Result<Logits, BackendError> {
-        let whim = |(place, &id): (usize, &u32), salt| {
+        let logit = |(place, &id): (usize, &u32), salt| {
             ((id as usize * 31 + place * salt) % 801) as f32 / 100.0 - 4.0
         };
         let ids = || batch.input_ids.iter().enumerate();
         Ok(Logits {
-            start: ids().map(|token| whim(token, 7)).collect(),
-            end: ids().map(|token| whim(token, 11)).collect(),
+            start: ids().map(|token| logit(token, 7)).collect(),
+            end: ids().map(|token| logit(token, 11)).collect(),
         })
     }
 }
 
-/// Likes zebras only.
+/// Backend with high logits for zebras only.
 #[derive(Debug)]
-struct LikesZebras;
+struct FindsZebras;
 
-impl Backend for LikesZebras {
+impl Backend for FindsZebras {
     fn forward(&self, batch: &Batch) -> Result<Logits, BackendError> {
         let logits: Vec<f32> = batch
             .input_ids
@@ -368,10 +368,10 @@ impl Backend for LikesZebras {
     }
 }
 
-/// "zebra" in the bundled vocabulary.
+/// Id of "zebra" in the bundled vocabulary.
 const ZEBRA: u32 = 29_145;
 
-/// Fails on every batch.
+/// Backend that fails on every batch.
 #[derive(Debug)]
 struct Fails;
 
@@ -381,21 +381,21 @@ impl Backend for Fails {
     }
 }
 
-/// Says nothing about any token.
+/// Backend without logits.
 #[derive(Debug)]
-struct Silent;
+struct NoLogits;
 
-impl Backend for Silent {
+impl Backend for NoLogits {
     fn forward(&self, _: &Batch) -> Result<Logits, BackendError> {
         Ok(Logits::default())
     }
 }
 
-/// Says the same about every token.
+/// Backend with the same logit for every token.
 #[derive(Debug)]
-struct Says(f32);
+struct Constant(f32);
 
-impl Backend for Says {
+impl Backend for Constant {
     fn forward(&self, batch: &Batch) -> Result<Logits, BackendError> {
         let logits = vec![self.0; batch.input_ids.len()];
         Ok(Logits {

@@ -1,4 +1,4 @@
-//! The whole development set of SQuAD 1.1 through the bundled model.
+//! Scores of the bundled model on the whole development set of SQuAD 1.1.
 
 #![cfg(feature = "bundled-model")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -10,13 +10,13 @@ use std::thread;
 use bakeoff_qa::squad::{self, Example, Score, Totals};
 use bakeoff_qa::{Options, Question, QuestionAnswering};
 
-/// Names the data file; without it the test says so and passes, for it takes minutes and the data is not ours to ship.
+/// Variable with the path of the data file. Without it the test is skipped: it takes minutes, and the repository has no copy of the data.
 const DATA: &str = "BAKEOFF_SQUAD_DEV";
 
-/// What ONNX Runtime gets with the same graph: exact match and F1 in per cent.
+/// Exact match and F1 of ONNX Runtime with the same graph, in percent.
 const REFERENCE: (f64, f64) = (73.03, 82.30);
 
-/// How far from it is still the same model.
+/// Tolerance in percentage points.
 const TOLERANCE: f64 = 0.3;
 
 #[test]

@@ -139,15 +139,24 @@ pub struct Fact {
     pub value: String,
 }
 
-/// How a contender is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Kind of a contender.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ContenderKind {
     /// A process on this machine.
     Process,
     /// A Docker container on this machine.
     Docker,
-    /// Something that runs already, reached by its address.
+    /// A server that runs already, by its address.
     Url,
+    /// Another kind, by the name that it has in the JSON of records.
+    Other(String),
+}
+
+impl ContenderKind {
+    /// `true` if the contender ran on the machine of the load generator; `false` if that is not known.
+    pub fn runs_here(&self) -> bool {
+        matches!(self, Self::Process | Self::Docker)
+    }
 }
 
 /// A contender that could not take part.

@@ -25,6 +25,7 @@ pub mod run;
 pub mod scenario;
 pub mod stored;
 pub mod summary;
+pub mod timeline;
 pub mod times;
 
 pub use coarse::{CoarseRun, Source};
@@ -42,4 +43,5 @@ pub use run::{
 pub use scenario::{DataFileFacts, ScenarioFacts};
 pub use stored::{Detail, Figures, RunId, RunState, StoredRun};
 pub use summary::{PERCENTILES, Percentile, Summary, SummaryRow};
+pub use timeline::{Step, StepFigures, Steps};
 pub use times::{EncodedTimes, RequestTimes, Statistic, TimeKind, Times};

@@ -230,7 +230,7 @@ impl Metric {
                 ..of(
                     "processor time per request",
                     "cpu_per_request",
-                    "CPU s per 1,000",
+                    "CPU s per 1,000 requests",
                     Unit::CpuSeconds,
                 )
             },
@@ -244,7 +244,7 @@ impl Metric {
                 ..of(
                     "peak memory",
                     "peak_memory_bytes",
-                    "Memory (MB)",
+                    "Peak memory (MB)",
                     Unit::Bytes,
                 )
             },
@@ -463,7 +463,7 @@ mod tests {
         assert_eq!(descriptor.csv_name, "p95_ms");
         assert_eq!(
             (&*descriptor.header, &*descriptor.ratio_header),
-            ("95 % (ms)", "95 %")
+            ("p95 (ms)", "p95")
         );
         let median = Metric::MEDIAN_RESPONSE_TIME.descriptor();
         assert_eq!(

@@ -8,7 +8,7 @@
   const dash = (index) => dashes[index % dashes.length];
   const number = (value) =>
     value == null ? "–" : value.toLocaleString("en", { maximumSignificantDigits: value < 1000 ? 3 : 15, maximumFractionDigits: value < 1000 ? 2 : 0 });
-  const percentile = (x) => `${Number((100 - 100 * 10 ** -x).toFixed(x < 1 ? 0 : x < 2 ? 1 : x < 3 ? 2 : 3))} %`;
+  const percentile = (x) => `p${Number((100 - 100 * 10 ** -x).toFixed(x < 1 ? 0 : x < 2 ? 1 : x < 3 ? 2 : 3))}`;
 
   function sharesAxis(chart) {
     return {
@@ -56,8 +56,8 @@
     };
   }
 
-  // Vertical lines with their texts in the first row that has room, or with their numbers where texts would cover the chart.
-  // What would run out on the right stands left of its line.
+  // Vertical lines with their texts in the first row that has room. Where texts would cover the chart, numbers replace them.
+  // A text that would not fit on the right of its line is on the left of it.
   function drawMarks(chart) {
     return (plot) => {
       const { ctx, bbox } = plot;
@@ -119,7 +119,7 @@
         y: byShare ? { distr: 3, range: () => [least / 1.15, most * 1.15] } : { range: (_, low, high) => [0, Math.max(high, 1e-3) * headroom] },
       },
       axes: [
-        { ...axis, label: byShare ? "share of requests" : "seconds since the start of the load", labelSize: 26, ...(byShare ? sharesAxis(chart) : { incrs: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600] }) },
+        { ...axis, label: byShare ? "percentile" : "seconds since the start of the load", labelSize: 26, ...(byShare ? sharesAxis(chart) : { incrs: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600] }) },
         { ...axis, size: 64, label: chart.unit, labelSize: 22, ...(byShare ? logarithmicAxis() : { values: (_, splits) => splits.map(number) }) },
       ],
       series: [
@@ -183,7 +183,7 @@
     });
   }
 
-  // One box above the charts that have a choice: all requests, or those of one name.
+  // One select box above the charts: all requests, or the requests of one name.
   const choice = { index: -1, listeners: [] };
 
   function offerChoice() {

@@ -1,4 +1,4 @@
-//! Writes the HTML reports of an experiment and of a load test that never happened, to look at the pages: `cargo run --example sample_report PATH`.
+//! Writes sample HTML reports of an experiment and of a load test, from synthetic data: `cargo run --example sample_report PATH`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,14 +1,16 @@
-//! The answer of an experiment in one sentence.
+//! The answer of an experiment in a sentence or two.
 
 use bakeoff_analysis::analysis::Analysis;
 use bakeoff_analysis::judged::Judged;
+use bakeoff_analysis::statistics::Estimate;
 use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
 use bakeoff_record::metric::{Metric, Unit};
 use bakeoff_record::times::TimeKind;
 
-/// Who is better than the baseline, by how much, and what is not shown: in one sentence that follows from the verdicts.
+/// The answer of an experiment: contenders that are better or worse than the baseline and by how much, then contenders
+/// without a difference or without a verdict. One sentence for each kind of verdict, the best first.
 pub fn answer(experiment: &Experiment, analysis: &Analysis) -> String {
     let baseline = &experiment.plan.baseline;
     let compared: Vec<&Judged> = analysis
@@ -16,10 +18,10 @@ pub fn answer(experiment: &Experiment, analysis: &Analysis) -> String {
         .filter(|result| result.verdict != Verdict::Baseline)
         .collect();
     if analysis.results.is_empty() {
-        return "No contender took part, so there is nothing to compare.".to_owned();
+        return "No contender was measured, so there is nothing to compare.".to_owned();
     }
     if compared.is_empty() {
-        return format!("{baseline} ran alone, so there is nothing to compare it with.");
+        return format!("Only {baseline} was measured, so there is nothing to compare it with.");
     }
     if compared
         .iter()
@@ -28,22 +30,15 @@ pub fn answer(experiment: &Experiment, analysis: &Analysis) -> String {
         return format!("Nothing can be compared: the baseline, {baseline}, was not measured.");
     }
     let metric = experiment.plan.primary;
-    let clauses: Vec<String> = GROUPS
-        .iter()
-        .filter_map(|group| group.clause(&compared, metric, baseline))
-        .collect();
-    let clauses = clauses.join("; ");
-    if compared.iter().any(|result| is_judged(&result.verdict)) {
-        format!("By {}, {clauses}.", metric.name())
-    } else {
-        words::capitalised(&clauses) + "."
-    }
+    let sentences = GROUPS.iter();
+    let sentences = sentences.filter_map(|group| group.sentence(&compared, metric, baseline));
+    sentences.collect::<Vec<_>>().join(" ")
 }
 
-/// Note that response times under users who never pause repeat the rate, with the baseline's figures; `None` where users
-/// pause, or where the baseline was not measured.
+/// Note that response times of users who never pause follow from the throughput, with the baseline's figures; `None` if
+/// users pause or if the baseline was not measured.
 ///
-/// Each of the users is always waiting, so that by Little's law the mean response time is the users over the rate.
+/// Every user always waits for an answer. By Little's law, the mean response time is the number of users over the rate.
 pub(super) fn closed_load(experiment: &Experiment, analysis: &Analysis) -> Option<String> {
     let plan = &experiment.plan;
     let baseline = analysis.baseline().filter(|_| !plan.users_pause)?;
@@ -53,17 +48,17 @@ pub(super) fn closed_load(experiment: &Experiment, analysis: &Analysis) -> Optio
         total.times[TimeKind::Response].mean()?,
     );
     let other_loads = if analysis.at_rates.is_empty() && analysis.sweeps.is_empty() {
-        "; --open 50% shows response times at rates that every contender can take"
+        "Add --open 50% to compare response times at a rate that every contender can take."
     } else {
-        "; response times at lower loads are below"
+        "Response times at lower loads are below."
     };
     (rate > 0.0).then(|| {
         format!(
-            "{} who never pause are all waiting for an answer all the time, so response times repeat the throughput: for {}, {} users over {} \
-             requests per second are {} ms, and the mean response time was {} ms{other_loads}.",
+            "The {} never pause: each user always waits for an answer. Response times then follow from the throughput. For {}, \
+             {} / {} requests per second = {} ms, and the measured mean response time is {} ms. {other_loads}",
             words::several(plan.users as usize, "user"),
             baseline.name(),
-            plan.users,
+            words::several(plan.users as usize, "user"),
             words::figure(rate),
             words::figure(f64::from(plan.users) / rate * 1e3),
             words::ms(mean),
@@ -71,59 +66,54 @@ pub(super) fn closed_load(experiment: &Experiment, analysis: &Analysis) -> Optio
     })
 }
 
-/// Contenders of which the same is said.
+/// Contenders with one kind of verdict.
 struct Group {
     holds: fn(&Verdict) -> bool,
-    /// Before the names, between names and baseline where there is one of them or several, and after it.
-    words: [&'static str; 4],
+    /// Words before the names; words between the names and the baseline, for one contender and for several.
+    words: [&'static str; 3],
+    /// `true` if the sentence ends with the ratio of each contender.
     with_figures: bool,
 }
 
-/// From the best news to none.
+/// Groups in the order of their sentences, the best first.
 const GROUPS: [Group; 9] = [
     Group {
         holds: |verdict| *verdict == Verdict::Better,
-        words: ["", "is better than", "are better than", ""],
+        words: ["", "is better than", "are better than"],
         with_figures: true,
     },
     Group {
         holds: |verdict| *verdict == Verdict::SlightlyBetter,
-        words: [
-            "",
-            "is slightly better than",
-            "are slightly better than",
-            "",
-        ],
+        words: ["", "is slightly better than", "are slightly better than"],
         with_figures: true,
     },
     Group {
         holds: |verdict| *verdict == Verdict::Same,
         words: [
             "",
-            "is, for practical purposes, the same as",
-            "are, for practical purposes, the same as",
-            "",
+            "is practically the same as",
+            "are practically the same as",
         ],
         with_figures: true,
     },
     Group {
         holds: |verdict| *verdict == Verdict::SlightlyWorse,
-        words: ["", "is slightly worse than", "are slightly worse than", ""],
+        words: ["", "is slightly worse than", "are slightly worse than"],
         with_figures: true,
     },
     Group {
         holds: |verdict| *verdict == Verdict::Worse,
-        words: ["", "is worse than", "are worse than", ""],
+        words: ["", "is worse than", "are worse than"],
         with_figures: true,
     },
     Group {
         holds: |verdict| matches!(verdict, Verdict::NotShown { .. }),
-        words: ["no difference is shown between", "and", "and", ""],
+        words: ["", "shows no difference from", "show no difference from"],
         with_figures: true,
     },
     Group {
         holds: |verdict| matches!(verdict, Verdict::TooFewBlocks { .. }),
-        words: ["there are too few blocks to compare", "with", "with", ""],
+        words: ["There are too few blocks to compare", "with", "with"],
         with_figures: false,
     },
     Group {
@@ -132,30 +122,31 @@ const GROUPS: [Group; 9] = [
             "",
             "failed and is not compared with",
             "failed and are not compared with",
-            "",
         ],
         with_figures: false,
     },
     Group {
         holds: |verdict| matches!(verdict, Verdict::NotMeasurable(_)),
-        words: ["the difference of", "to", "to", "is not measurable here"],
+        words: [
+            "",
+            "could not be compared with",
+            "could not be compared with",
+        ],
         with_figures: false,
     },
 ];
 
 impl Group {
-    fn clause(&self, compared: &[&Judged], metric: Metric, baseline: &str) -> Option<String> {
+    /// Sentence about the contenders of this group, the best first; `None` without such contenders.
+    fn sentence(&self, compared: &[&Judged], metric: Metric, baseline: &str) -> Option<String> {
         let mut members: Vec<&Judged> = compared
             .iter()
             .filter(|result| (self.holds)(&result.verdict))
             .copied()
             .collect();
-        if members.is_empty() {
-            return None;
-        }
-        // The best comes first.
         let gain = |result: &Judged| {
-            let ratio = ratio(result, metric).map_or(1.0, |(point, _)| point).ln();
+            let ratio = estimate(result, metric);
+            let ratio = ratio.map_or(0.0, |estimate| estimate.point_estimate.ln());
             if metric.more_is_better() {
                 -ratio
             } else {
@@ -163,25 +154,61 @@ impl Group {
             }
         };
         members.sort_by(|a, b| gain(a).total_cmp(&gain(b)));
-        let names: Vec<String> = members
-            .iter()
-            .map(|result| {
-                let name = result.name();
-                match ratio(result, metric).filter(|_| self.with_figures) {
-                    Some((_, figures)) => format!("{name} ({figures})"),
-                    None => name.to_owned(),
-                }
-            })
-            .collect();
-        let [before, one, several, after] = self.words;
-        let verb = if members.len() == 1 { one } else { several };
-        let parts = [before, &words::list(&names), verb, baseline, after];
+        let [before, one, several] = self.words;
+        let verb = match members.len() {
+            0 => return None,
+            1 => one,
+            _ => several,
+        };
+        let names = members.iter().map(|result| result.name());
+        let names = words::list(&names.collect::<Vec<_>>());
+        let parts = [before, &names, verb, baseline];
         let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        Some(parts.join(" "))
+        let figures = self.with_figures.then(|| figures(&members, metric));
+        Some(match figures.flatten() {
+            Some(figures) => format!("{}: {figures}.", parts.join(" ")),
+            None => parts.join(" ") + ".",
+        })
     }
 }
 
-/// Whether something is claimed of it.
+/// Ratio of each contender to the baseline with its interval; `None` without an estimate.
+fn figures(members: &[&Judged], metric: Metric) -> Option<String> {
+    let is_alone = members.len() == 1;
+    let with_estimates = members
+        .iter()
+        .filter_map(|result| Some((result.name(), estimate(result, metric)?)));
+    let ratios: Vec<String> = with_estimates
+        .zip(0..)
+        .map(|((name, estimate), index)| {
+            let name = if is_alone {
+                String::new()
+            } else {
+                format!("{name} has ")
+            };
+            // The kind of interval is said once.
+            let kind = if index == 0 {
+                "95 % confidence interval "
+            } else {
+                ""
+            };
+            let interval = estimate.confidence_interval;
+            let interval = interval.map_or_else(String::new, |interval| {
+                let (low, high) = (words::figure(interval.low), words::figure(interval.high));
+                format!(" ({kind}{low} to {high})")
+            });
+            let ratio = words::figure(estimate.point_estimate);
+            format!("{name}{ratio} times{interval}")
+        })
+        .collect();
+    let measure = match metric.unit() {
+        Unit::PerSecond => "as many",
+        _ => "the",
+    };
+    (!ratios.is_empty()).then(|| format!("{} {measure} {}", words::list(&ratios), metric.name()))
+}
+
+/// `true` if the verdict claims a difference or equivalence.
 pub(super) fn is_judged(verdict: &Verdict) -> bool {
     matches!(
         verdict,
@@ -193,26 +220,8 @@ pub(super) fn is_judged(verdict: &Verdict) -> bool {
     )
 }
 
-fn ratio(result: &Judged, metric: Metric) -> Option<(f64, String)> {
-    let estimate = result.comparison(metric)?.estimate?;
-    let point = words::figure(estimate.point_estimate);
-    let interval = estimate.confidence_interval;
-    let interval = interval.map_or_else(String::new, |interval| {
-        let (low, high) = (words::figure(interval.low), words::figure(interval.high));
-        format!(", {low} to {high}")
-    });
-    Some((
-        estimate.point_estimate,
-        format!("{point} times as {}{interval}", comparative(metric)),
-    ))
-}
-
-/// Much or many.
-fn comparative(metric: Metric) -> &'static str {
-    match metric.unit() {
-        Unit::PerSecond => "many",
-        _ => "long",
-    }
+fn estimate(result: &Judged, metric: Metric) -> Option<Estimate> {
+    result.comparison(metric)?.estimate
 }
 
 #[cfg(test)]
@@ -226,25 +235,26 @@ mod tests {
     }
 
     #[test]
-    fn users_without_pauses_are_told_that_response_times_repeat_the_rate() {
+    fn response_times_of_users_without_pauses_are_said_to_follow_from_the_throughput() {
         let mut experiment = fixture::experiment(&[("new", &[500; 6]), ("old", &[1000; 6])], "old");
         let closed = |experiment: &Experiment| closed_load(experiment, &Analysis::of(experiment));
         assert_eq!(closed(&experiment), None);
         experiment.plan.users_pause = false;
         assert_eq!(
             closed(&experiment).unwrap(),
-            "70 users who never pause are all waiting for an answer all the time, so response times repeat the throughput: for old, 70 users \
-             over 1,000 requests per second are 70.0 ms, and the mean response time was 70.0 ms; --open 50% shows response times at \
-             rates that every contender can take."
+            "The 70 users never pause: each user always waits for an answer. Response times then follow from the throughput. \
+             For old, 70 users / 1,000 requests per second = 70.0 ms, and the measured mean response time is 70.0 ms. \
+             Add --open 50% to compare response times at a rate that every contender can take."
         );
     }
 
     #[test]
-    fn the_best_comes_first_and_everybody_is_in_it() {
+    fn the_best_comes_first_and_every_contender_is_named() {
         assert_eq!(
             said(&fixture::plausible_experiment()),
-            "By successful requests per second, bakeoff (2.13 times as many, 2.09 to 2.15) and bakeoff-docker (2.08 times as many, \
-             2.04 to 2.12) are better than fastapi; the difference of fastapi-docker to fastapi is not measurable here."
+            "bakeoff and bakeoff-docker are better than fastapi: bakeoff has 2.13 times (95 % confidence interval 2.09 to 2.15) \
+             and bakeoff-docker has 2.08 times (2.04 to 2.12) as many successful requests per second. \
+             fastapi-docker could not be compared with fastapi."
         );
     }
 
@@ -254,7 +264,7 @@ mod tests {
         experiment.plan.primary = Metric::MEDIAN_RESPONSE_TIME;
         assert_eq!(
             said(&experiment),
-            "By median response time, new (2.00 times as long, 2.00 to 2.00) is worse than old."
+            "new is worse than old: 2.00 times (95 % confidence interval 2.00 to 2.00) the median response time."
         );
     }
 
@@ -263,11 +273,11 @@ mod tests {
         for (experiment, expected) in [
             (
                 fixture::empty_experiment(&[], "old"),
-                "No contender took part, so there is nothing to compare.",
+                "No contender was measured, so there is nothing to compare.",
             ),
             (
                 fixture::experiment(&[("old", &[100; 6])], "old"),
-                "old ran alone, so there is nothing to compare it with.",
+                "Only old was measured, so there is nothing to compare it with.",
             ),
             (
                 fixture::experiment(&[("new", &[100; 2]), ("old", &[100; 2])], "old"),

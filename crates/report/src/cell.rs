@@ -1,10 +1,12 @@
-//! Cells of CSV files that a spreadsheet takes for text. Pure.
+//! Cells of CSV files that a spreadsheet reads as text. Pure.
 
-/// `text` as a cell that no spreadsheet runs: what would be a formula has an apostrophe in front, which spreadsheets do not show.
-/// Names of requests and causes of failures come from scenarios and servers that others write.
+/// `text` as a cell that no spreadsheet runs as a formula. A text that would be a formula gets an apostrophe in front, which
+/// spreadsheets do not show.
+///
+/// Names of requests and causes of failures come from scenarios and servers of other people.
 pub(super) fn harmless(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    // A lone dash and a negative number are none.
+    // A lone dash and a negative number are no formulas.
     if is_formula && text != "-" && text.parse::<f64>().is_err() {
         format!("'{text}")
     } else {

@@ -1,6 +1,5 @@
-//! The figures behind the charts.
+//! Figures of the charts over time and of the percentile curves.
 
-use bakeoff_record::times::TimeKind;
 use std::time::Duration;
 
 use super::document::{Axis, Cell, Chart, Choice, Line, Mark, Table};
@@ -8,11 +7,12 @@ use bakeoff_analysis::analysis::Analysis;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Experiment, RunLoad};
 use bakeoff_record::run::{Measurement, RequestStats};
-use bakeoff_record::times::Times;
+use bakeoff_record::timeline::Steps;
+use bakeoff_record::times::{TimeKind, Times};
 
-mod history;
+mod over_time;
 
-use history::{History, Moment, Value};
+use over_time::{Value, failures, line, quantile, requests, step_length, steps, users};
 
 /// One chart over time per quantity, with a line for each contender.
 pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec<Chart> {
@@ -24,28 +24,26 @@ pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec
     let Some(first) = runs().next() else {
         return Vec::new();
     };
-    let step = history::step(runs().map(|run| &run.measurement));
-    let histories: Vec<(String, History)> = measured
+    let length = step_length(runs().map(|run| &run.measurement));
+    let by_contender: Vec<(String, Steps)> = measured
         .iter()
         .map(|result| {
             let runs = runs().filter(|run| run.contender == result.name());
             (
                 result.name().to_owned(),
-                History::of_all(step, runs.map(|run| &run.measurement)),
+                steps(length, runs.map(|run| &run.measurement)),
             )
         })
         .collect();
-    let seconds = seconds(histories.iter().map(|(_, history)| history));
+    let seconds = seconds(by_contender.iter().map(|(_, steps)| steps));
     let over_time = |id, title: &str, unit, value: Value| {
-        let lines = histories.iter().map(|(name, history)| Line {
+        let lines = by_contender.iter().map(|(name, steps)| Line {
             name: name.clone(),
-            y: history.line(&seconds, value),
+            y: line(steps, None, &seconds, value),
         });
-        let chart = time_chart((id, title, unit), step, &seconds, lines.collect());
         Chart {
             measured: Some(period(&first.measurement)),
-            description: chart.description + " The runs of all blocks are put together.",
-            ..chart
+            ..time_chart((id, title, unit), length, &seconds, lines.collect())
         }
     };
     vec![
@@ -53,68 +51,60 @@ pub(super) fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec
             "rate",
             "Requests per second over time",
             "requests/s",
-            Moment::requests,
+            requests,
         ),
-        over_time("median", "Median response time over time", "ms", |moment| {
-            moment.quantile_ms(0.5)
-        }),
+        over_time(
+            "median",
+            "Median response time over time",
+            "ms",
+            quantile::<0>,
+        ),
         over_time(
             "p95",
-            "95th percentile of the response time over time",
+            "p95 of the response time over time",
             "ms",
-            |moment| moment.quantile_ms(0.95),
+            quantile::<1>,
         ),
-        over_time("users", "Users over time", "users", Moment::users),
+        over_time("users", "Users over time", "users", users),
     ]
 }
 
-/// The same for one load test, with several quantities in one chart where they share a unit,
-/// and a choice of request names.
+/// Charts of one load test. Quantities with the same unit share a chart; each chart has a choice of request names.
 pub(super) fn of_measurement(measurement: &Measurement) -> Vec<Chart> {
-    let step = history::step([measurement]);
-    let all = History::of_all(step, [measurement]);
-    let by_name: Vec<(String, History)> = (0..)
-        .zip(named(measurement))
-        .map(|(entry, (name, _))| (name, History::of_entry(step, measurement, entry)))
-        .collect();
-    let seconds = seconds([&all]);
+    let length = step_length([measurement]);
+    let steps = steps(length, [measurement]);
+    let seconds = seconds([&steps]);
     let over_time = |id, title: &str, unit, values: &[(&str, Value)]| {
-        let y = |history: &History| -> Vec<_> {
+        let y = |entry| -> Vec<_> {
+            let values = values.iter();
             values
-                .iter()
-                .map(|(_, value)| history.line(&seconds, *value))
+                .map(|(_, value)| line(&steps, entry, &seconds, *value))
                 .collect()
         };
-        let lines = values.iter().zip(y(&all)).map(|((name, _), y)| Line {
+        let lines = values.iter().zip(y(None)).map(|((name, _), y)| Line {
             name: (*name).to_owned(),
             y,
         });
-        let choices = by_name.iter().map(|(name, history)| Choice {
-            name: name.clone(),
-            y: y(history),
-        });
+        let choices = (0..)
+            .zip(named(measurement))
+            .map(|(entry, (name, _))| Choice {
+                name,
+                y: y(Some(entry)),
+            });
         Chart {
             choices: choices.collect(),
             marks: marks(measurement),
             measured: Some(period(measurement)),
-            ..time_chart((id, title, unit), step, &seconds, lines.collect())
+            ..time_chart((id, title, unit), length, &seconds, lines.collect())
         }
     };
-    let rates: [(&str, Value); 2] = [
-        ("requests", Moment::requests),
-        ("failures", Moment::failures),
-    ];
+    let rates: [(&str, Value); 2] = [("requests", requests), ("failures", failures)];
     let times: [(&str, Value); 3] = [
-        ("median", |moment| moment.quantile_ms(0.5)),
-        ("95th percentile", |moment| moment.quantile_ms(0.95)),
-        ("99th percentile", |moment| moment.quantile_ms(0.99)),
+        ("p50 (median)", quantile::<0>),
+        ("p95", quantile::<1>),
+        ("p99", quantile::<2>),
     ];
-    let users = over_time(
-        "users",
-        "Users over time",
-        "users",
-        &[("users", Moment::users)],
-    );
+    let users = over_time("users", "Users over time", "users", &[("users", users)]);
     vec![
         over_time(
             "rate",
@@ -131,7 +121,7 @@ pub(super) fn of_measurement(measurement: &Measurement) -> Vec<Chart> {
     ]
 }
 
-/// The curve of the response times, and that of the service times where arrivals were planned.
+/// Response times, and service times if arrivals were planned; each with the name of its curve.
 fn curves<'a>(
     measurement: &Measurement,
     response: &'a Times,
@@ -144,7 +134,7 @@ fn curves<'a>(
     curves
 }
 
-/// Response times by percentile, and service times where they are something else.
+/// Response times by percentile, and service times if arrivals were planned.
 fn percentiles_of(measurement: &Measurement) -> Chart {
     let (mut response, mut service) = (Times::new(), Times::new());
     for stats in &measurement.requests {
@@ -168,7 +158,7 @@ fn percentiles_of(measurement: &Measurement) -> Chart {
     }
 }
 
-/// What a reader can choose instead of all requests; nothing where there is one name only.
+/// Entries of the measurement's `requests` that a reader can choose, by name; none if there is only one.
 fn named(measurement: &Measurement) -> impl Iterator<Item = (String, &RequestStats)> {
     let several = measurement.requests.len() > 1;
     measurement
@@ -189,7 +179,7 @@ fn marks(measurement: &Measurement) -> Vec<Mark> {
         .collect()
 }
 
-/// The chart's figures in full, or for a percentile curve at the percentiles named on its axis.
+/// Figures of a chart as a table: one row for each point, or, for a percentile curve, for each percentile named on its axis.
 pub(super) fn as_table(chart: &Chart) -> Table {
     let x_name = match chart.axis {
         Axis::Seconds => "Second",
@@ -230,18 +220,19 @@ fn of_all(chart: &Chart) -> &'static str {
     }
 }
 
-/// The percentiles named on the axis of a percentile curve, by their place on it.
+/// Percentiles named on the axis of a percentile curve, by their place on the axis.
 pub(super) const SHARES: [(f64, &str); 5] = [
-    (std::f64::consts::LOG10_2, "50 %"),
-    (1.0, "90 %"),
-    (2.0, "99 %"),
-    (3.0, "99.9 %"),
-    (4.0, "99.99 %"),
+    (std::f64::consts::LOG10_2, "p50"),
+    (1.0, "p90"),
+    (2.0, "p99"),
+    (3.0, "p99.9"),
+    (4.0, "p99.99"),
 ];
 
-/// Every second that a point of one of these begins with.
-fn seconds<'a>(histories: impl IntoIterator<Item = &'a History>) -> Vec<u64> {
-    let mut seconds: Vec<u64> = histories.into_iter().flat_map(History::seconds).collect();
+/// Start of every step of these timelines, in seconds.
+fn seconds<'a>(timelines: impl IntoIterator<Item = &'a Steps>) -> Vec<u64> {
+    let steps = timelines.into_iter().flat_map(Steps::iter);
+    let mut seconds: Vec<u64> = steps.map(|(second, _)| second).collect();
     seconds.sort_unstable();
     seconds.dedup();
     seconds
@@ -258,7 +249,7 @@ fn time_chart(
         id,
         title: title.to_owned(),
         description: format!(
-            "{title}, in {unit}, for {}, by seconds since the start of the load.",
+            "{title}, in {unit}, for {}. The axis shows seconds since the start of the load.",
             words::list(&names)
         ),
         axis: Axis::Seconds,
@@ -272,11 +263,11 @@ fn time_chart(
     }
 }
 
-/// Where each share of the requests stands on the axis of a percentile curve.
+/// Places of all points on the axis of a percentile curve, see [`Axis::Share`].
 fn shares() -> Vec<f64> {
     const STEPS_PER_DECADE: u32 = 20;
     let place = |step| {
-        // The step next to the median is put on it.
+        // The step next to p50 is moved onto p50.
         if step == 6 {
             std::f64::consts::LOG10_2
         } else {
@@ -286,16 +277,17 @@ fn shares() -> Vec<f64> {
     (0..=4 * STEPS_PER_DECADE).map(place).collect()
 }
 
-/// The response time in milliseconds that each share of requests does not exceed, as far as the requests tell.
+/// Percentile curve: places on the axis with the response time in milliseconds. The curve ends where the percentile is the
+/// last request.
 pub(super) fn percentile_points(times: &Times) -> Vec<(f64, f64)> {
-    // The last of n requests is at the share 1 − 1/n; nothing is known beyond it.
+    // The last of n requests is at the share 1 − 1/n. No percentile beyond that share is known.
     let end = (times.count() as f64).log10().min(4.0);
     let point = |x: f64| Some((x, milliseconds(times.quantile(1.0 - 10_f64.powf(-x))?)));
     let known = shares().into_iter().take_while(|x| *x <= end);
     known.filter_map(point).collect()
 }
 
-/// The response time that each share of requests does not exceed; a curve ends where its requests no longer tell.
+/// Chart of percentile curves, see [`percentile_points`].
 pub(super) fn percentile_chart(curves: &[(String, &Times)]) -> Chart {
     let x = shares();
     let lines = curves.iter().map(|(name, times)| {
@@ -312,7 +304,7 @@ pub(super) fn percentile_chart(curves: &[(String, &Times)]) -> Chart {
         id: "percentiles",
         title: "Response time by percentile".to_owned(),
         description: format!(
-            "The response time in ms that each share of the requests does not exceed, for {}; the lower the better.",
+            "Response time in ms at each percentile, for {}. Lower is better.",
             words::list(&names)
         ),
         axis: Axis::Share,
@@ -326,7 +318,7 @@ pub(super) fn percentile_chart(curves: &[(String, &Times)]) -> Chart {
     }
 }
 
-/// Where the measured period lies, in seconds from the start of the load.
+/// Start and end of the measured period, in seconds from the start of the load.
 fn period(measurement: &Measurement) -> (f64, f64) {
     let start = measurement.warm_up.as_secs_f64();
     (start, start + measurement.period.as_secs_f64())
@@ -336,7 +328,7 @@ fn milliseconds(time: Duration) -> f64 {
     rounded(time.as_secs_f64() * 1e3)
 }
 
-/// Three decimals, more than any screen shows.
+/// `value` with three decimals, more than a screen shows.
 fn rounded(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }

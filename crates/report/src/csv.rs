@@ -1,6 +1,6 @@
-//! An experiment's runs as one CSV file: a row for each contender, load and block, for a spreadsheet or a notebook.
+//! Runs of an experiment as one CSV file, for a spreadsheet or a notebook: a row for each contender, load and block.
 //!
-//! A field is empty where there is no figure. Response times are those of the successes.
+//! A field without a figure is empty. Response times are those of successful requests.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ const AFTER: [&str; 4] = [
     "settled",
 ];
 
-/// Row for each run, in the order of measurement, without runs that were cut short.
+/// A row for each run, in the order of measurement. Interrupted runs are left out.
 pub fn render_experiment(experiment: &Experiment) -> String {
     let whole = experiment
         .runs

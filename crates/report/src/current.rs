@@ -1,20 +1,20 @@
-//! How fast a load goes now: the rates of the last ten seconds.
+//! Current rates of a running load, over the last ten seconds.
 
 use bakeoff_record::run::{Measurement, SecondFigures};
 
 const SECONDS: usize = 10;
 
-/// Rates of the last seconds that are over.
+/// Rates over the last complete seconds.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Current {
-    /// How many seconds; none at the start.
+    /// Number of seconds; 0 at the start.
     pub(super) seconds: usize,
-    /// By entry of the measurement's `requests`.
+    /// Rates by entry of the measurement's `requests`.
     pub(super) by_name: Vec<Rates>,
     pub(super) total: Rates,
 }
 
-/// Completions per second.
+/// Completed and failed requests per second.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Rates {
     pub(super) requests: f64,
@@ -23,7 +23,7 @@ pub(super) struct Rates {
 
 impl Current {
     pub(super) fn of(measurement: &Measurement) -> Self {
-        // The last second may not be over, so that its count would be too low.
+        // The last second may not be complete, so its count may be too low.
         let seconds = || measurement.timeline.iter().rev().skip(1).take(SECONDS);
         let number = seconds().count();
         let rates = |figures: &mut dyn Iterator<Item = SecondFigures>| {
@@ -32,7 +32,7 @@ impl Current {
                 requests = requests.saturating_add(second.requests);
                 failures = failures.saturating_add(second.failures);
             }
-            // Without seconds both sums are 0, and so are the rates.
+            // Without seconds, both sums and both rates are 0.
             let seconds = number.max(1) as f64;
             Rates {
                 requests: requests as f64 / seconds,

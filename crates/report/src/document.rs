@@ -1,33 +1,33 @@
-//! What every renderer can show.
+//! Pieces of a report, which every renderer shows in its own way.
 
 use super::picture::Picture;
 
 /// One piece of a document, from top to bottom.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Piece {
-    /// A heading of level 2 or 3; the title is the renderer's.
+    /// A heading of level 2 or 3. The renderer writes the title, level 1.
     Heading(u8, String),
     /// Running text.
     Paragraph(String),
     /// Points in no particular order.
     List(Vec<String>),
-    /// One judgement per line.
+    /// Judgements, one a line.
     Verdicts(Vec<Judgement>),
     /// Figures.
     Table(Table),
-    /// Text of another program, line by line as it was.
+    /// Output of another program, line by line.
     Log(String),
-    /// The answer, in larger type where there is any.
+    /// The answer, in larger type if the renderer has it.
     Lead(String),
-    /// Pictures side by side; their figures are in tables as well.
+    /// Pictures side by side, each with its figures as a table.
     Pictures(Vec<Picture>),
-    /// The whole record, to be kept; only a page holds it.
+    /// The whole record, for download. Only an HTML page holds it.
     Record(Record),
-    /// Figures over time or share of requests; only a page shows it.
+    /// Figures over time or by percentile. Only an HTML page shows a chart.
     Chart(Chart),
 }
 
-/// A verdict with what it rests on.
+/// A verdict with its evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Judgement {
     pub(super) tone: Tone,
@@ -35,7 +35,7 @@ pub(super) struct Judgement {
     pub(super) sentence: String,
 }
 
-/// How a judgement may be coloured; its words say the same.
+/// Colour of a judgement. The words of the judgement say the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
     Good,
@@ -55,14 +55,14 @@ pub(super) struct Table {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cell {
     pub(super) text: String,
-    /// The best figure of its kind.
+    /// `true` for the best figure of its kind.
     pub(super) best: bool,
-    /// A figure, set flush right.
+    /// `true` for a figure, which is set flush right.
     pub(super) is_figure: bool,
 }
 
 impl Table {
-    /// The same figures with a row for each column. The method and the name of a request become one heading.
+    /// The table with rows and columns exchanged. The method and the name of a request become one heading.
     pub(super) fn transposed(&self) -> Self {
         let names = if self.header.first().is_some_and(|header| header == "Type") {
             2
@@ -119,12 +119,12 @@ impl Cell {
         }
     }
 
-    /// The figure as text, or a dash where there is none.
+    /// The figure as text, or a dash for `None`.
     pub(super) fn optional(text: Option<String>) -> Self {
         Self::figure(text.unwrap_or_else(|| "–".to_owned()))
     }
 
-    /// The text with a mark that needs no colour.
+    /// The text, with an asterisk if it is the best figure.
     pub(super) fn marked(&self) -> String {
         if self.best {
             format!("* {}", self.text)
@@ -134,29 +134,29 @@ impl Cell {
     }
 }
 
-/// A record inside of a page.
+/// A record inside an HTML page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
-    /// How large it is as it is.
+    /// Size of the uncompressed JSON.
     pub(super) bytes: usize,
-    /// Gzipped, in base64; `None` where that is too much for a page.
+    /// Gzipped JSON in base64; `None` if it is too large for a page.
     pub(super) gzipped: Option<String>,
 }
 
-/// A chart and the same figures as a table.
+/// A chart.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Chart {
     pub(super) id: &'static str,
     pub(super) title: String,
-    /// What it shows, in a sentence for those who do not see it.
+    /// Content in a sentence, for readers who do not see the chart.
     pub(super) description: String,
     pub(super) axis: Axis,
     pub(super) unit: &'static str,
     pub(super) x: Vec<f64>,
-    /// How many seconds a point stands for, on an axis of seconds.
+    /// Seconds that one point covers, on an axis of seconds.
     pub(super) step: u64,
     pub(super) lines: Vec<Line>,
-    /// What the lines can be of instead of everything.
+    /// Parts of the figures that a reader can choose, such as one request name.
     pub(super) choices: Vec<Choice>,
     pub(super) marks: Vec<Mark>,
     /// The measured period, in seconds from the start of the load; the rest is warm-up.
@@ -164,7 +164,7 @@ pub(super) struct Chart {
 }
 
 impl Chart {
-    /// The unit, and what a point stands for if it is more than a second.
+    /// The unit, and the length of a step if it is more than a second.
     pub(super) fn scale(&self) -> String {
         if self.step > 1 {
             format!("{}, in steps of {} s", self.unit, self.step)
@@ -174,12 +174,12 @@ impl Chart {
     }
 }
 
-/// What runs from left to right.
+/// Horizontal axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Axis {
     /// Seconds since the start of the load.
     Seconds,
-    /// Share of the requests, as `−log10(1 − share)`, which gives 90 %, 99 % and 99.9 % equal room.
+    /// Share of the requests, as `−log10(1 − share)`: p90, p99 and p99.9 are equally far apart.
     Share,
 }
 
@@ -190,15 +190,15 @@ pub(super) struct Line {
     pub(super) y: Vec<Option<f64>>,
 }
 
-/// The lines of a chart for a part of what it shows.
+/// Lines of a chart for one part of the figures.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Choice {
     pub(super) name: String,
-    /// By line of the chart.
+    /// Values by line of the chart.
     pub(super) y: Vec<Vec<Option<f64>>>,
 }
 
-/// A vertical line with a text.
+/// A vertical line with a text, such as a change of the users.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Mark {
     pub(super) x: f64,

@@ -1,7 +1,7 @@
 //! Limits that fail an experiment, for build servers.
 //!
-//! "Not shown to be worse" and "shown to be no worse" are two things: noise makes the first easier to reach and the second
-//! harder.
+//! "Not shown to be worse" and "shown to be not worse" are different. More noise makes the first easier to reach and the
+//! second harder.
 
 use super::answer::is_judged;
 use bakeoff_analysis::analysis::Analysis;
@@ -12,18 +12,19 @@ use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Experiment, Plan};
 use bakeoff_record::metric::Metric;
 
-/// Limits of an experiment; without any, only turns that failed fail it.
+/// Limits of an experiment. Without limits, an experiment fails only if turns failed.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Gates {
-    /// A contender fails that is shown to be worse than the baseline by more than this, 0.05 for 5 %.
+    /// Largest tolerated loss against the baseline, 0.05 for 5 %. A contender that is shown to be worse by more fails.
     pub worse_ratio: Option<f64>,
-    /// A contender fails that is not shown to be worse by at most this (non-inferiority).
+    /// Margin of non-inferiority, 0.05 for 5 %. A contender that is not shown to be worse by at most this margin fails.
     pub margin_ratio: Option<f64>,
 }
 
-/// The contenders that are worse than the baseline by more than `worse_ratio`, such as 0.05 for 5 %: their whole interval
-/// is beyond it, and beyond the noise. None without a limit; and none of which nothing is shown, or that are not
-/// measurable here.
+/// Contenders that are worse than the baseline by more than `worse_ratio`, such as 0.05 for 5 %: their whole interval is
+/// beyond this ratio and beyond the noise floor.
+///
+/// Contenders without a difference or without a verdict are not among them. Empty without a limit.
 pub fn worse_than_baseline<'a>(
     experiment: &Experiment,
     analysis: &'a Analysis,
@@ -57,9 +58,10 @@ fn is_beyond(result: &Judged, plan: &Plan, limit: f64) -> bool {
     })
 }
 
-/// The contenders that are not shown to be worse than the baseline by at most `margin_ratio`, each with the reason: the whole
-/// interval has to be on the good side of the margin. Those that were left out are among them, and the baseline if it has
-/// nothing to be compared with.
+/// Contenders that are not shown to be worse than the baseline by at most `margin_ratio`, each with the reason. To pass, a
+/// contender needs its whole interval on the good side of the margin.
+///
+/// Contenders that were left out are among them, and the baseline if no other contender was measured.
 pub fn in_doubt(
     experiment: &Experiment,
     analysis: &Analysis,
@@ -82,16 +84,16 @@ pub fn in_doubt(
         .map(|left_out| (left_out.name.clone(), "it was left out".to_owned()));
     let mut doubts: Vec<_> = doubts.chain(left_out).collect();
     if doubts.is_empty() && compared().next().is_none() {
-        let why = "there is nothing to compare it with".to_owned();
+        let why = "no other contender was measured".to_owned();
         doubts.push((experiment.plan.baseline.clone(), why));
     }
     doubts
 }
 
-/// Reason why `result` is not shown to be at most `margin_ratio` worse than the baseline; `None` if that is shown.
+/// Reason why `result` is not shown to be at most `margin_ratio` worse than the baseline; `None` if it is shown.
 ///
-/// A test of non-inferiority by interval: the two-sided 95 % interval lies wholly on the good side of the margin, which is an
-/// error of at most 2.5 % (Piaggio et al., JAMA 308:24, 2012). Each contender has to pass, so that several need no correction.
+/// Test of non-inferiority: the whole two-sided 95 % interval lies on the good side of the margin. The error is at most 2.5 %
+/// (Piaggio et al., JAMA 308:24, 2012). Every contender has to pass, so no correction for several contenders is needed.
 pub(super) fn doubt(
     result: &Judged,
     experiment: &Experiment,
@@ -106,13 +108,13 @@ pub(super) fn doubt(
     let noise = analysis.noise.map_or(0.0, |noise| noise.floor_ratio);
     if noise > margin_ratio {
         return Some(format!(
-            "the baseline differs from itself by {}",
+            "two measurements of the baseline differ by {}, more than the margin",
             words::percent((noise * 1000.0).round() / 1000.0)
         ));
     }
     let metric = experiment.plan.primary;
     let Some(interval) = interval_of(result, metric) else {
-        return Some("there is no interval".to_owned());
+        return Some("there is no confidence interval".to_owned());
     };
     let (is_good, limit, side) = if metric.more_is_better() {
         let limit = 1.0 / (1.0 + margin_ratio);
@@ -123,7 +125,7 @@ pub(super) fn doubt(
     };
     (!is_good).then(|| {
         format!(
-            "its interval, {} to {} times the {} of {}, is not wholly {side} {}",
+            "its 95 % interval, {} to {} times the {} of {}, is not entirely {side} {}",
             words::figure(interval.low),
             words::figure(interval.high),
             metric.name(),
@@ -152,15 +154,15 @@ mod tests {
     }
 
     #[test]
-    fn worse_is_whose_whole_interval_is_beyond_the_limit() {
+    fn a_contender_is_worse_if_its_whole_interval_is_beyond_the_limit() {
         let rate = Metric::SuccessesPerSecond;
         assert!(worse([900; 6], rate, 0.05));
         assert!(!worse([900; 6], rate, 0.15));
         assert!(!worse([960; 6], rate, 0.05));
-        // Its interval reaches over the limit, however bad some blocks are.
+        // The interval reaches across the limit, although some blocks are much worse.
         assert!(!worse([990, 700, 980, 720, 990, 800], rate, 0.05));
         assert!(!worse([1200; 6], rate, 0.05));
-        // Fewer requests per second of as many users take longer.
+        // Fewer requests per second of the same users take longer.
         assert!(worse([900; 6], Metric::MEDIAN_RESPONSE_TIME, 0.05));
         assert!(!worse([1200; 6], Metric::MEDIAN_RESPONSE_TIME, 0.05));
     }
@@ -173,28 +175,31 @@ mod tests {
     }
 
     #[test]
-    fn no_worse_is_whose_whole_interval_is_on_the_good_side_of_the_margin() {
+    fn a_contender_is_not_worse_if_its_whole_interval_is_on_the_good_side_of_the_margin() {
         let rate = Metric::SuccessesPerSecond;
         let scattered = [470, 2890, 500, 2500, 600, 1900];
         assert!(doubts([1000; 6], rate, 0.1).is_empty());
         assert!(doubts([950; 6], rate, 0.1).is_empty());
         assert!(doubts([2000; 6], rate, 0.1).is_empty());
         assert_eq!(doubts([900; 6], rate, 0.1).len(), 1);
-        // No difference is shown, and that is no reason to let it pass.
+        // No difference is shown, which is no proof that the contender is not worse.
         assert!(!worse(scattered, rate, 0.1));
         let doubt = doubts(scattered, rate, 0.1);
-        assert!(doubt[0].1.contains("is not wholly above 0.91"), "{doubt:?}");
+        assert!(
+            doubt[0].1.contains("is not entirely above 0.91"),
+            "{doubt:?}"
+        );
         let median = Metric::MEDIAN_RESPONSE_TIME;
         assert!(doubts([950; 6], median, 0.1).is_empty());
         assert!(
             doubts([900; 6], median, 0.1)[0]
                 .1
-                .contains("is not wholly below 1.10")
+                .contains("is not entirely below 1.10")
         );
     }
 
     #[test]
-    fn without_a_verdict_nothing_is_shown_to_be_no_worse() {
+    fn without_a_verdict_no_contender_is_shown_to_be_not_worse() {
         let of = |experiment: &Experiment| {
             let doubts = in_doubt(experiment, &Analysis::of(experiment), Some(0.1));
             doubts
@@ -207,7 +212,7 @@ mod tests {
         let gone = fixture::experiment(&[("new", &[1000; 6])], "gone");
         assert_eq!(of(&gone), ["new: there is no verdict: no baseline"]);
         let mut alone = fixture::experiment(&[("old", &[1000; 6])], "old");
-        assert_eq!(of(&alone), ["old: there is nothing to compare it with"]);
+        assert_eq!(of(&alone), ["old: no other contender was measured"]);
         alone.left_out.push(LeftOut {
             name: "new".to_owned(),
             reason: "no engine".to_owned(),
@@ -225,7 +230,7 @@ mod tests {
         noisy.plan.same_ratio = 0.5;
         assert_eq!(
             of(&noisy),
-            ["new: the baseline differs from itself by 25 %"]
+            ["new: two measurements of the baseline differ by 25 %, more than the margin"]
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Results as one HTML page that needs nothing from anywhere else.
+//! Results as one HTML page without any other files.
 
 use std::io::Write;
 
@@ -16,13 +16,14 @@ use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
 use bakeoff_record::run::LoadTest;
 
-/// The chart library of every page that we make, uPlot, as a script that defines `uPlot`.
+/// uPlot, the chart library of every page that we make, as a script that defines `uPlot`.
 pub const UPLOT_JS: &str = include_str!("../assets/uPlot.iife.min.js");
 
-/// The style sheet that [`UPLOT_JS`] needs.
+/// Style sheet of [`UPLOT_JS`].
 pub const UPLOT_CSS: &str = include_str!("../assets/uPlot.min.css");
 
-/// The answer in a sentence and a picture first, then figures, pictures, details, and the whole record to keep.
+/// Page of an experiment: the answer in a sentence and a picture, then figures, pictures, details, and the record for
+/// download.
 pub fn render_experiment(experiment: &Experiment) -> String {
     let analysis = Analysis::of(experiment);
     let mut pieces = [
@@ -36,9 +37,9 @@ pub fn render_experiment(experiment: &Experiment) -> String {
         section::setup(experiment, Detail::WithHashes),
     ]
     .concat();
-    pieces.push(Piece::Heading(2, "Record".to_owned()));
+    pieces.push(Piece::Heading(2, "Download".to_owned()));
     let line = format!(
-        "{} with {} users each, {}, by Bakeoff {}",
+        "{}, each under a load of {}. Measured {} with Bakeoff {}.",
         words::several(
             experiment
                 .contenders
@@ -46,7 +47,7 @@ pub fn render_experiment(experiment: &Experiment) -> String {
                 .saturating_sub(usize::from(experiment.plan.control.is_some())),
             "contender"
         ),
-        experiment.plan.users,
+        words::several(experiment.plan.users as usize, "user"),
         words::moment(experiment.started_at),
         experiment.bakeoff_version
     );
@@ -58,10 +59,10 @@ pub fn render_experiment(experiment: &Experiment) -> String {
     page(&experiment.name, &line, &pieces)
 }
 
-/// Statistics and charts of one load test.
+/// Page of one load test: statistics and charts.
 pub fn render_load_test(test: &LoadTest) -> String {
     let line = format!(
-        "Load on {}, {}, by Bakeoff {}",
+        "Load test of {}. Measured {} with Bakeoff {}.",
         test.host,
         words::moment(test.measurement.started_at),
         test.bakeoff_version
@@ -69,7 +70,7 @@ pub fn render_load_test(test: &LoadTest) -> String {
     page(&test.name, &line, &section::load_test(test))
 }
 
-/// A page with more than that would be too heavy to be sent around, so the record stays out of it.
+/// Largest size of a page. A larger page would be too heavy to share, so it has no record.
 const MOST_BYTES: usize = 495_000;
 
 fn record(experiment: &Experiment) -> Record {
@@ -88,7 +89,7 @@ fn record(experiment: &Experiment) -> Record {
 
 pub(super) fn page(title: &str, line: &str, pieces: &[Piece]) -> String {
     let mut environment = Environment::new();
-    // The names end in html, so every value is escaped where the template does not say otherwise.
+    // The names end in html, so every value is escaped unless the template says otherwise.
     for (name, source) in [
         ("report.html", include_str!("../assets/report.html")),
         ("table.html", include_str!("../assets/table.html")),
@@ -215,7 +216,7 @@ fn chart_data(chart: &Chart) -> serde_json::Value {
     })
 }
 
-/// JSON that can stand inside a script element: without a `<`, nothing in it can end the element or open a comment.
+/// JSON for the inside of a script element. Without a `<`, it cannot end the element or open a comment.
 fn script_json(value: &serde_json::Value) -> String {
     value.to_string().replace('<', "\\u003c")
 }

@@ -5,12 +5,12 @@ use bakeoff_record::experiment::Experiment;
 use bakeoff_record::json::LoadTestRecord;
 use bakeoff_record::run::LoadTest;
 
-/// The experiment's record.
+/// Record of the experiment.
 pub fn render_experiment(experiment: &Experiment) -> String {
     experiment_record(experiment).to_json()
 }
 
-/// The load test's record.
+/// Record of the load test.
 pub fn render_load_test(test: &LoadTest) -> String {
     LoadTestRecord::from_load_test(test).to_json()
 }

@@ -1,6 +1,8 @@
 //! Thresholds and comparisons as `JUnit` XML, which build servers show as tests.
 
-use std::fmt::Write;
+use std::time::{Duration, SystemTime};
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::answer::is_judged;
 use super::gate::{self, Gates};
@@ -16,104 +18,68 @@ use bakeoff_record::run::{LoadTest, ThresholdOutcome};
 ///
 /// The time of the suite is the measured period. Without thresholds it has no cases.
 pub fn render(test: &LoadTest, outcomes: &[ThresholdOutcome]) -> String {
-    let broken = outcomes
-        .iter()
-        .filter(|outcome| outcome.failure.is_some())
-        .count();
-    let counts = format!(
-        r#"tests="{}" failures="{broken}" errors="0" time="{:.3}""#,
-        outcomes.len(),
-        test.measurement.period.as_secs_f64(),
-    );
-    let name = escaped(&test.name);
-    let started = words::moment(test.measurement.started_at);
-    let mut xml = format!(
-        r#"<?xml version="1.0" encoding="UTF-8"?>
-<testsuites name="bakeoff" {counts}>
-  <testsuite name="{name}" {counts} skipped="0" timestamp="{started}">
-    <properties>
-      <property name="host" value="{}"/>
-      <property name="bakeoff_version" value="{}"/>
-    </properties>
-"#,
-        escaped(&test.host),
-        escaped(&test.bakeoff_version),
-    );
-    for outcome in outcomes {
-        xml += &test_case(&name, outcome);
+    let measurement = &test.measurement;
+    let mut suite = suite(&test.name, measurement.started_at, measurement.period);
+    suite
+        .add_property(("host", test.host.as_str()))
+        .add_property(("bakeoff_version", test.bakeoff_version.as_str()));
+    for ThresholdOutcome { threshold, failure } in outcomes {
+        let outcome = failure.as_ref().map_or(Outcome::Passed, |failure| {
+            let kind = "threshold";
+            let message = failure.clone();
+            Outcome::Failed { kind, message }
+        });
+        let details = failure.as_ref();
+        let details = details.map(|failure| format!("{threshold}: {failure}"));
+        suite.add_test_case(outcome.case(threshold, details));
     }
-    xml + "  </testsuite>\n</testsuites>\n"
-}
-
-fn test_case(class: &str, outcome: &ThresholdOutcome) -> String {
-    let threshold = escaped(&outcome.threshold);
-    let case = format!(r#"    <testcase classname="{class}" name="{threshold}" time="0""#);
-    match &outcome.failure {
-        None => case + "/>\n",
-        Some(failure) => {
-            let failure = escaped(failure);
-            format!(
-                "{case}>\n      <failure type=\"threshold\" message=\"{failure}\">{threshold}: {failure}</failure>\n    </testcase>\n"
-            )
-        }
-    }
+    written(suite)
 }
 
 /// A suite named like the experiment, with a test case for each contender but the baseline.
 ///
-/// A contender whose turns failed has failed, and so has one that a limit of `gates` fails. One of which nothing is shown, or
-/// that is not measurable here, is skipped, with the reason, unless a limit asks for more.
+/// A case fails if turns of the contender failed, or if a limit of `gates` fails it. Without such a limit, a case is skipped,
+/// with the reason, if no difference is shown or if the contender is not measurable here.
 pub fn render_experiment(experiment: &Experiment, gates: Gates) -> String {
     let analysis = Analysis::of(experiment);
-    let compared: Vec<&Judged> = analysis
+    let periods = experiment.runs.iter().map(|run| run.measurement.period);
+    let measured = periods.fold(Duration::ZERO, Duration::saturating_add);
+    let mut suite = suite(&experiment.name, experiment.started_at, measured);
+    let metric = experiment.plan.primary.name();
+    suite
+        .add_property(("baseline", experiment.plan.baseline.as_str()))
+        .add_property(("primary_metric", metric.as_str()))
+        .add_property(("bakeoff_version", experiment.bakeoff_version.as_str()));
+    let compared = analysis
         .contenders()
-        .filter(|result| result.verdict != Verdict::Baseline)
-        .collect();
-    let cases: Vec<(&Judged, Outcome)> = compared
-        .iter()
-        .map(|result| (*result, Outcome::of(result, experiment, &analysis, gates)))
-        .collect();
-    let count = |is: fn(&Outcome) -> bool| cases.iter().filter(|(_, outcome)| is(outcome)).count();
-    let counts = format!(
-        r#"tests="{}" failures="{}" errors="0" skipped="{}" time="{:.3}""#,
-        compared.len(),
-        count(|outcome| matches!(outcome, Outcome::Failed { .. })),
-        count(|outcome| matches!(outcome, Outcome::Skipped)),
-        measured_seconds(experiment),
-    );
-    let name = escaped(&experiment.name);
-    let started = words::moment(experiment.started_at);
-    let mut xml = format!(
-        r#"<?xml version="1.0" encoding="UTF-8"?>
-<testsuites name="bakeoff" {counts}>
-  <testsuite name="{name}" {counts} timestamp="{started}">
-    <properties>
-      <property name="baseline" value="{}"/>
-      <property name="primary_metric" value="{}"/>
-      <property name="bakeoff_version" value="{}"/>
-    </properties>
-"#,
-        escaped(&experiment.plan.baseline),
-        experiment.plan.primary.name(),
-        escaped(&experiment.bakeoff_version),
-    );
-    for (result, outcome) in cases {
-        let sentence = escaped(&verdict_sentence(result, &experiment.plan, &analysis));
-        let contender = escaped(result.name());
-        let case = format!(r#"    <testcase classname="{name}" name="{contender}" time="0">"#);
-        let label = result.verdict.label();
-        let outcome = match outcome {
-            Outcome::Failed { kind, why } => {
-                let message = escaped(&why.unwrap_or_else(|| label.to_owned()));
-                format!("<failure type=\"{kind}\" message=\"{message}\">{sentence}</failure>")
-            }
-            Outcome::Passed => format!("<system-out>{sentence}</system-out>"),
-            Outcome::Skipped => format!("<skipped message=\"{sentence}\"/>"),
-        };
-        writeln!(xml, "{case}\n      {outcome}\n    </testcase>")
-            .expect("writing to a string cannot fail");
+        .filter(|result| result.verdict != Verdict::Baseline);
+    for result in compared {
+        let sentence = verdict_sentence(result, &experiment.plan, &analysis);
+        let outcome = Outcome::of(result, experiment, &analysis, gates);
+        suite.add_test_case(outcome.case(&result.name(), Some(sentence)));
     }
-    xml + "  </testsuite>\n</testsuites>\n"
+    written(suite)
+}
+
+fn suite(name: &str, started_at: SystemTime, measured: Duration) -> TestSuite {
+    let mut suite = TestSuite::new(name);
+    suite.set_time(measured);
+    // Written by us: a record may hold a time that the library's calendar cannot.
+    let timestamp = words::moment(started_at);
+    suite.extra.insert("timestamp".into(), timestamp.into());
+    suite
+}
+
+fn written(mut suite: TestSuite) -> String {
+    for case in &mut suite.test_cases {
+        case.set_classname(suite.name.clone());
+    }
+    let mut report = Report::new("bakeoff");
+    report.time = suite.time;
+    report.add_test_suite(suite);
+    report
+        .to_string()
+        .expect("writing to memory cannot fail, and text is without control characters")
 }
 
 /// Outcome of one test case.
@@ -121,56 +87,59 @@ enum Outcome {
     Passed,
     Skipped,
     Failed {
-        /// For programs that read the file.
+        /// Name of the reason, for programs that read the file.
         kind: &'static str,
-        /// In place of the verdict in a word or two.
-        why: Option<String>,
+        /// Reason in a few words.
+        message: String,
     },
 }
 
 impl Outcome {
     fn of(result: &Judged, experiment: &Experiment, analysis: &Analysis, gates: Gates) -> Self {
         let name = result.name();
-        let failed = |kind, why| Self::Failed { kind, why };
+        let failed = |kind, message| Self::Failed { kind, message };
+        let label = || result.verdict.label().to_owned();
         if matches!(result.verdict, Verdict::Failed { .. }) {
-            return failed("failed", None);
+            return failed("failed", label());
         }
         if gate::worse_than_baseline(experiment, analysis, gates.worse_ratio).contains(&name) {
-            return failed("worse", None);
+            return failed("worse", label());
         }
         let margin = gates.margin_ratio;
         let doubt = margin.and_then(|margin| gate::doubt(result, experiment, analysis, margin));
         match doubt {
-            Some(why) => failed("not-shown", Some(why)),
-            // The limit asks for more than a verdict, and has got it.
+            Some(why) => failed("not-shown", why),
+            // The limit asks for more than a verdict, and the contender keeps it.
             None if margin.is_some() || is_judged(&result.verdict) => Self::Passed,
             None => Self::Skipped,
         }
     }
-}
 
-fn measured_seconds(experiment: &Experiment) -> f64 {
-    let runs = experiment.runs.iter();
-    runs.map(|run| run.measurement.period.as_secs_f64()).sum()
-}
-
-/// Text for an element or an attribute. What XML 1.0 cannot hold at all becomes U+FFFD.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\t' | '\n' | '\r' => {
-                write!(escaped, "&#{};", u32::from(c)).expect("writing to a string cannot fail");
+    /// The test case. Build servers show `text` as its output, its failure or the reason of its skip.
+    fn case(self, name: &str, text: Option<String>) -> TestCase {
+        let mut output = None;
+        let status = match self {
+            Self::Passed => {
+                output = text;
+                TestCaseStatus::success()
             }
-            '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
+            Self::Skipped => {
+                let mut status = TestCaseStatus::skipped();
+                status.set_message(text.unwrap_or_default());
+                status
+            }
+            Self::Failed { kind, message } => {
+                let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                status.set_type(kind).set_message(message);
+                status.set_description(text.unwrap_or_default());
+                status
+            }
+        };
+        let mut case = TestCase::new(name, status);
+        case.set_time(Duration::ZERO);
+        case.system_out = output.map(Into::into);
+        case
     }
-    escaped
 }
 
 #[cfg(test)]
@@ -202,17 +171,17 @@ mod tests {
         assert!(!render_experiment(&experiment, worse(0.1)).contains("<failure"));
         let xml = render_experiment(&experiment, not_worse(0.1));
         assert!(
-            xml.contains("failures=\"1\" errors=\"0\" skipped=\"0\""),
+            xml.contains("skipped=\"0\" errors=\"0\" failures=\"1\""),
             "{xml}"
         );
         assert!(
-            xml.contains("<failure type=\"not-shown\" message=\"its interval, "),
+            xml.contains("<failure message=\"its 95 % interval, "),
             "{xml}"
         );
         let rates: [(&str, &[u64]); 2] = [("new", &[980; 6]), ("old", &[1000; 6])];
         let xml = render_experiment(&fixture::experiment(&rates, "old"), not_worse(0.1));
         assert!(
-            xml.contains("failures=\"0\" errors=\"0\" skipped=\"0\""),
+            xml.contains("skipped=\"0\" errors=\"0\" failures=\"0\""),
             "{xml}"
         );
         // Too few blocks for a verdict, which is skipped without this limit.
@@ -251,12 +220,12 @@ mod tests {
         for gates in [Gates::default(), worse(0.05), not_worse(0.1)] {
             let xml = render_experiment(&experiment, gates);
             assert!(
-                xml.contains("failures=\"1\" errors=\"0\" skipped=\"0\""),
+                xml.contains("skipped=\"0\" errors=\"0\" failures=\"1\""),
                 "{xml}"
             );
             assert!(
                 xml.contains(
-                    "<failure type=\"failed\" message=\"failed\">new failed in 1 of 6 turns:"
+                    "<failure message=\"failed\" type=\"failed\">new failed in 1 of 6 turns"
                 ),
                 "{xml}"
             );
@@ -276,10 +245,30 @@ mod tests {
 
     #[test]
     fn any_text_is_text() {
-        assert_eq!(
-            escaped("a\u{1b}<b a=\"c\">&\n"),
-            "a\u{fffd}&lt;b a=&quot;c&quot;&gt;&amp;&#10;"
+        let mut test = fixture::load_test(&["/a"], 3);
+        test.name = "a\u{1}<b a=\"c\">&\n".to_owned();
+        let xml = render(&test, &[]);
+        assert!(
+            xml.contains("<testsuite name=\"a&lt;b a=&quot;c&quot;&gt;&amp;"),
+            "{xml}"
         );
+        assert!(!xml.contains('\u{1}'), "{xml}");
+    }
+
+    #[test]
+    fn a_build_server_reads_the_cases_with_their_outcomes() {
+        let xml = render_experiment(&fixture::plausible_experiment(), worse(0.05));
+        let report = Report::deserialize_from_str(&xml).unwrap();
+        let suite = &report.test_suites[0];
+        assert_eq!((suite.tests, suite.skipped, suite.failures), (3, 1, 0));
+        assert_eq!((report.tests, report.time), (3, suite.time));
+        let names: Vec<&str> = suite
+            .test_cases
+            .iter()
+            .map(|case| case.name.as_str())
+            .collect();
+        assert_eq!(names, ["bakeoff", "bakeoff-docker", "fastapi-docker"]);
+        assert!(suite.timestamp.is_some());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Reports of experiments and load tests: on a terminal, as Markdown, JSON, CSV, one HTML page, and in the formats of
 //! other programs.
 //!
-//! The content is put together once, piece by piece; a renderer only decides how each piece looks. Every function is
-//! pure: the same records give byte-identical output.
+//! `section` puts the content together, piece by piece. A renderer decides only the look of each piece. Every function is
+//! pure: equal records give byte-identical output.
 
 pub mod csv;
 #[cfg(any(test, feature = "fuzzing"))]

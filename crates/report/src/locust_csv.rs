@@ -1,9 +1,11 @@
-//! The CSV files that Locust writes for `--csv PREFIX`: same columns, same order, same dialect.
+//! CSV files in the format of Locust's `--csv PREFIX`, with Locust's columns, order and dialect.
 //!
-//! Times are in milliseconds, to three significant digits or exact, where Locust rounds them to two and cuts them off;
-//! they are those of the successes alone, as everywhere in this crate. Where there was no success, every time is `N/A`,
-//! where Locust writes 0 for all but the percentiles.
-//! Nothing of a warm-up is in the statistics, as with Locust's `--reset-stats`.
+//! Differences from Locust:
+//! - Times are in milliseconds, exact or to three significant digits; Locust rounds them to two digits.
+//! - Times are those of successful requests only, as everywhere in this crate.
+//! - Without a success, every time is `N/A`; Locust writes 0 for all times but the percentiles.
+//!
+//! The statistics are without the warm-up, as with Locust's `--reset-stats`.
 
 use bakeoff_record::times::TimeKind;
 use std::time::Duration;
@@ -20,7 +22,7 @@ pub use history::{History, history_header, history_rows, stats_history};
 
 const NOT_AVAILABLE: &str = "N/A";
 
-/// `PREFIX_stats.csv`: a row for each name and method, then the row over all of them.
+/// `PREFIX_stats.csv`: a row for each name and method, then a row over all requests.
 pub fn stats(measurement: &Measurement) -> String {
     let summary = Summary::of([measurement]);
     let header = [
@@ -42,7 +44,7 @@ pub fn stats(measurement: &Measurement) -> String {
     written(&rows)
 }
 
-/// `PREFIX_failures.csv`: a row for each cause, most frequent first; Locust's order is that of a hash.
+/// `PREFIX_failures.csv`: a row for each cause, the most frequent first. Locust has the order of a hash.
 pub fn failures(measurement: &Measurement) -> String {
     let header = [
         "Method",
@@ -67,7 +69,7 @@ pub fn failures(measurement: &Measurement) -> String {
     written(&rows)
 }
 
-/// `PREFIX_exceptions.csv`: its header alone, as a scenario has no code of its own that could raise an exception.
+/// `PREFIX_exceptions.csv`: the header without rows. A scenario has no code that could raise an exception.
 pub fn exceptions() -> String {
     written(&[["Count", "Message", "Traceback", "Nodes"]
         .map(str::to_owned)
@@ -106,7 +108,7 @@ fn append_percentiles(fields: &mut Vec<String>, times: &Times) {
     fields.extend(PERCENTILES.map(|percentile| optional_ms(times.quantile(percentile / 100.0))));
 }
 
-/// Six decimals, as Locust writes the rates of a history.
+/// A rate with six decimals, as in Locust's history.
 fn rate(per_second: Option<f64>) -> String {
     format!("{:.6}", per_second.unwrap_or(0.0))
 }
@@ -118,7 +120,7 @@ fn optional_ms(time: Option<Duration>) -> String {
     )
 }
 
-/// The rows as Python's `csv.writer` writes them.
+/// Rows in the dialect of Python's `csv.writer`.
 fn written(rows: &[Vec<String>]) -> String {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
@@ -139,7 +141,7 @@ mod tests {
     use super::*;
     use bakeoff_record::fixture;
 
-    /// Line ends as a snapshot can show them.
+    /// `csv` with line ends that a snapshot can show.
     fn visible(csv: &str) -> String {
         assert_eq!(csv.matches('\n').count(), csv.matches("\r\n").count());
         csv.replace("\r\n", "\n")

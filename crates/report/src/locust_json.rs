@@ -1,10 +1,11 @@
-//! The JSON that Locust prints for `--json`: an array with an object for each name and method, and none for all of them.
+//! JSON in the format of Locust's `--json`: an array with an object for each name and method.
 //!
-//! Response times are those of the successes alone, as everywhere in this crate, with keys in milliseconds to three
-//! significant digits (`"1.234"`) where Locust has two and whole ones. A failure counts as a request without a response
-//! time, in `num_none_requests`, so that whoever computes an average or a percentile as Locust does gets that of the
-//! successes. The last request is known to the second alone, of which `last_request_timestamp` is the end.
-//! Nothing of a warm-up is counted, and `start_time` is its end, as with Locust's `--reset-stats`.
+//! - Response times are those of successful requests only, as everywhere in this crate. Keys are milliseconds to three
+//!   significant digits (`"1.234"`); Locust has whole ones to two digits.
+//! - A failure counts in `num_none_requests`, as a request without a response time. Averages and percentiles that are computed
+//!   in Locust's way are therefore those of successful requests.
+//! - `last_request_timestamp` is the end of the second of the last request.
+//! - The warm-up is not counted and `start_time` is its end, as with Locust's `--reset-stats`.
 
 use bakeoff_record::times::TimeKind;
 use serde::ser::{Serialize, Serializer};
@@ -12,7 +13,7 @@ use serde::ser::{Serialize, Serializer};
 use bakeoff_analysis::words::{self, exact_ms};
 use bakeoff_record::run::{Measurement, RequestStats};
 
-/// The array, indented by four, as Locust prints it.
+/// The array, indented by four spaces as in Locust.
 pub fn render(measurement: &Measurement) -> String {
     let entries: Vec<Entry> = (0..)
         .zip(&measurement.requests)
@@ -51,7 +52,7 @@ struct Entry<'a> {
     num_fail_per_sec: Counts,
 }
 
-/// An object of counts whose keys stay in their order.
+/// An object of counts that keeps the order of its keys.
 struct Counts(Vec<(String, u64)>);
 
 impl Entry<'_> {
@@ -98,7 +99,7 @@ impl Entry<'_> {
 }
 
 impl Counts {
-    /// Seconds without any have no key, as with Locust.
+    /// Counts by second. As in Locust, a second with count 0 has no key.
     fn by_second(seconds: Vec<(u64, u64)>) -> Self {
         Self(
             seconds

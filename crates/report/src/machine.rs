@@ -1,13 +1,13 @@
-//! The machine of a measurement in words: what it is, and what its processor is and can do.
+//! The machine of a measurement in words: CPU, memory, operating system, and details of the CPU.
 
 use bakeoff_analysis::words;
 use bakeoff_record::machine::Machine;
 
-/// The machine, a line for itself and one for its processor where more is known than the processor's name.
+/// Lines about the machine: one about the machine, and one about its CPU if the record has more than the CPU's name.
 pub(super) fn lines(machine: &Machine) -> Vec<String> {
     let governor = machine.governor.as_ref();
     let governor = governor.map_or_else(String::new, |governor| {
-        format!(", clock governed by “{governor}”")
+        format!(", CPU frequency governor “{governor}”")
     });
     let first = format!(
         "Machine: {}, {}, {} of memory, {}{governor}",
@@ -16,11 +16,11 @@ pub(super) fn lines(machine: &Machine) -> Vec<String> {
         words::bytes(machine.memory_bytes),
         machine.os
     );
-    let processor = processor(machine).map(|processor| format!("Processor: {processor}."));
+    let processor = processor(machine).map(|processor| format!("CPU: {processor}."));
     [first].into_iter().chain(processor).collect()
 }
 
-/// The machine and its processor as one part of a sentence, without the governor.
+/// The machine and its CPU as a part of a sentence, without the frequency governor.
 pub(super) fn sentence_part(machine: &Machine) -> String {
     let first = format!(
         "{}, {}, {}, {}",
@@ -32,7 +32,7 @@ pub(super) fn sentence_part(machine: &Machine) -> String {
     processor(machine).map_or(first.clone(), |processor| format!("{first} ({processor})"))
 }
 
-/// What is known of the processor beside its name; `None` where nothing is.
+/// Details of the CPU; `None` if the record has only its name.
 fn processor(machine: &Machine) -> Option<String> {
     let numbers = [
         ("family", &machine.cpu_family),
@@ -48,7 +48,7 @@ fn processor(machine: &Machine) -> Option<String> {
         |on: Option<bool>, name| Some(format!("{name} {}", if on? { "on" } else { "off" }));
     let vectors = machine.vector_instructions.as_ref().map(|sets| {
         if sets.is_empty() {
-            "no vector instructions known by name".to_owned()
+            "no known vector instructions".to_owned()
         } else {
             format!("vector instructions {}", sets.join(", "))
         }
@@ -68,8 +68,8 @@ fn processor(machine: &Machine) -> Option<String> {
 
 fn hypervisor(name: &str) -> String {
     match name {
-        "none" => "no virtual machine".to_owned(),
-        "unknown" => "virtual machine, its hypervisor has no name".to_owned(),
+        "none" => "not a virtual machine".to_owned(),
+        "unknown" => "virtual machine, hypervisor unknown".to_owned(),
         name => format!("virtual machine on {name}"),
     }
 }
@@ -80,20 +80,20 @@ mod tests {
     use bakeoff_record::fixture;
 
     #[test]
-    fn what_is_known_of_the_processor_is_a_line_of_its_own() {
+    fn details_of_the_cpu_are_a_line_of_their_own() {
         let machine = fixture::described_machine();
         assert_eq!(
             lines(&machine),
             [
-                "Machine: Example CPU 3000, 2 cores, 8.00 GB of memory, Linux 6.1, clock governed by “performance”",
-                "Processor: family 25, model 1, stepping 1; 2 physical cores; SMT off; 1 NUMA node; \
+                "Machine: Example CPU 3000, 2 cores, 8.00 GB of memory, Linux 6.1, CPU frequency governor “performance”",
+                "CPU: family 25, model 1, stepping 1; 2 physical cores; SMT off; 1 NUMA node; \
                  vector instructions AVX, AVX2, FMA, F16C; boost on; virtual machine on QEMU Standard PC.",
             ]
         );
     }
 
     #[test]
-    fn nothing_is_said_of_what_is_not_known() {
+    fn unknown_details_are_left_out() {
         let machine = Machine {
             cpu: "a processor".to_owned(),
             ..Machine::default()
@@ -106,7 +106,7 @@ mod tests {
         };
         assert_eq!(
             lines(&bare)[1],
-            "Processor: no vector instructions known by name; no virtual machine."
+            "CPU: no known vector instructions; not a virtual machine."
         );
     }
 }

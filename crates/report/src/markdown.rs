@@ -9,12 +9,12 @@ use bakeoff_record::experiment::Experiment;
 use bakeoff_record::run::{LoadTest, ThresholdOutcome};
 use bakeoff_record::summary::Summary;
 
-/// Verdict and figures first, details below.
+/// An experiment: verdict and figures first, details below.
 pub fn render_experiment(experiment: &Experiment) -> String {
     render_experiment_with(experiment, |_| None)
 }
 
-/// The same with the pictures that `file` has an address for, relative to the text.
+/// An experiment with pictures. `file` gives the address of each picture relative to the text; `None` leaves it out.
 pub fn render_experiment_with(
     experiment: &Experiment,
     file: impl Fn(&Picture) -> Option<String>,
@@ -44,7 +44,7 @@ pub fn render_experiment_with(
     parts.push(answer);
     parts.extend(above.concat().iter().filter_map(piece));
     if !others.is_empty() {
-        parts.push("## Pictures\n".to_owned());
+        parts.push("## Charts\n".to_owned());
         parts.extend(others.iter().cloned());
     }
     parts.extend(below.concat().iter().filter_map(piece));
@@ -52,7 +52,7 @@ pub fn render_experiment_with(
     parts.join("\n")
 }
 
-/// A picture with what it shows in words, and how to read it below.
+/// A picture with its title as alternative text, and its description below.
 fn image(picture: &Picture, address: &str) -> String {
     format!(
         "![{}](<{}>)\n\n{}\n",
@@ -62,7 +62,7 @@ fn image(picture: &Picture, address: &str) -> String {
     )
 }
 
-/// A short summary for the page of a build job: thresholds, requests by name and in total, failures.
+/// Short summary of a load test for the page of a build job: thresholds, requests by name and in total, failures.
 pub fn render_load_test(test: &LoadTest, outcomes: &[ThresholdOutcome]) -> String {
     let summary = Summary::of([&test.measurement]);
     let mut pieces = vec![Piece::Paragraph(section::in_one_line(test, &summary))];
@@ -79,12 +79,12 @@ fn judgement(outcome: &ThresholdOutcome) -> Judgement {
     match &outcome.failure {
         None => Judgement {
             tone: Tone::Good,
-            label: "Kept".to_owned(),
+            label: "Passed".to_owned(),
             sentence: outcome.threshold.clone(),
         },
         Some(failure) => Judgement {
             tone: Tone::Bad,
-            label: "Broken".to_owned(),
+            label: "Failed".to_owned(),
             sentence: format!("{}: {failure}", outcome.threshold),
         },
     }
@@ -111,7 +111,7 @@ fn piece(piece: &Piece) -> Option<String> {
             format!("- **{label}.** {sentence}")
         })),
         Piece::Table(table) => drawn(table),
-        // Indented by four, so that no line of it can end the block.
+        // Indented by four spaces, so that no line of the log can end the block.
         Piece::Log(text) => lines(
             text.lines()
                 .map(|line| format!("    {}", line.replace(char::is_control, " "))),
@@ -155,7 +155,7 @@ fn drawn(table: &Table) -> String {
     drawn
 }
 
-/// The text as itself: no character of it is taken for Markdown or HTML, and it stays on its line.
+/// The text with all Markdown and HTML characters escaped, on one line.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

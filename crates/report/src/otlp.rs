@@ -1,6 +1,6 @@
-//! A running load as OpenTelemetry's collectors take it: the body of `POST /v1/metrics` of OTLP over HTTP, as JSON.
+//! A running load for an OpenTelemetry collector: the body of `POST /v1/metrics` of OTLP over HTTP, as JSON.
 //!
-//! Counters begin with the measured period, and every message has all of them since then (cumulative).
+//! Counters begin with the measured period. Every message has the sums since then (cumulative temporality).
 
 use bakeoff_record::times::TimeKind;
 use std::time::{Duration, SystemTime};
@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 use bakeoff_record::run::{Measurement, RequestStats};
 use bakeoff_record::times::Times;
 
-/// Upper bounds of the histogram's buckets in seconds: those of OpenTelemetry's conventions for HTTP.
+/// Upper bounds of the histogram's buckets in seconds, from OpenTelemetry's conventions for HTTP.
 const BOUNDS: [f64; 14] = [
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
 
-/// All sums begin at the start of the measured period.
+/// Cumulative temporality: sums begin at the start of the measured period.
 const CUMULATIVE: u8 = 2;
 
-/// The metrics of the load at `now`, with the users active then.
+/// Metrics of the load at `now`, with the active users.
 pub fn render(measurement: &Measurement, users: u32, version: &str, now: SystemTime) -> String {
     let span = Span {
         start: nanoseconds(measurement.started_at + measurement.warm_up),
@@ -43,7 +43,7 @@ pub fn render(measurement: &Measurement, users: u32, version: &str, now: SystemT
     body.to_string()
 }
 
-/// The time that figures are of, in nanoseconds since 1970; texts, since JSON's numbers hold no 64 bits.
+/// Start and end of the figures, in nanoseconds since 1970. As texts, because numbers in JSON do not hold 64 bits.
 struct Span {
     start: String,
     end: String,

@@ -1,7 +1,7 @@
-//! Pictures of an experiment, as SVG: the same ones in the page, in files of their own and beside Markdown.
+//! Pictures of an experiment, as SVG, for the HTML page, for files of their own and for Markdown.
 //!
-//! Each is a value with what it shows in words and its figures as a table, so that nobody needs to see it.
-//! Nothing in a picture is said by colour alone: lines differ in how they are broken, marks in their shape.
+//! Every picture has a description in words and its figures as a table, for readers who do not see it.
+//! Colour alone has no meaning in a picture: lines also differ in their dashes, markers in their shape.
 
 mod answer;
 mod axis;
@@ -20,31 +20,31 @@ use bakeoff_record::experiment::Experiment;
 /// One picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    /// What its file is called, without an ending.
+    /// File name without an ending.
     pub name: &'static str,
-    /// What stands above it.
+    /// Title above the picture.
     pub title: String,
-    /// How to read it, for those who see it and for those who do not.
+    /// Content, and meaning of lines and markers, in words.
     pub description: String,
-    /// The picture itself, on white paper.
+    /// SVG on white paper.
     pub svg: String,
-    /// The same figures.
+    /// Figures of the picture.
     pub(super) table: Table,
 }
 
-/// Every picture of an experiment for which there are figures, the answer first.
+/// All pictures of an experiment that have figures, the answer first.
 pub fn of_experiment(experiment: &Experiment, analysis: &Analysis) -> Vec<Picture> {
     let mut pictures: Vec<Picture> = answer::picture(experiment, analysis).into_iter().collect();
     pictures.extend(details(experiment, analysis));
     pictures
 }
 
-/// The answer: how each contender lies against the baseline; `None` where nothing is compared.
+/// The answer: ratio of each contender to the baseline; `None` if no contender is compared.
 pub(super) fn of_answer(experiment: &Experiment, analysis: &Analysis) -> Option<Picture> {
     answer::picture(experiment, analysis)
 }
 
-/// All pictures but the answer.
+/// All pictures except the answer.
 pub(super) fn details(experiment: &Experiment, analysis: &Analysis) -> Vec<Picture> {
     let series = Series::of(experiment);
     let mut pictures = Vec::new();
@@ -57,16 +57,16 @@ pub(super) fn details(experiment: &Experiment, analysis: &Analysis) -> Vec<Pictu
     pictures
 }
 
-/// The width of most pictures, in pixels: two of them stand side by side on a desk, one on a telephone.
+/// Width of most pictures, in pixels. Two fit side by side on a desktop screen, one on a telephone.
 const WIDTH: f64 = 500.0;
 
-/// Which contender is drawn as which series: the same one in every picture.
+/// Contenders by series: each contender has the same colour and dashes in every picture.
 struct Series {
     names: Vec<String>,
 }
 
 impl Series {
-    /// Everybody but the baseline's second turns.
+    /// All contenders except the control.
     fn of(experiment: &Experiment) -> Self {
         let names = experiment
             .contenders
@@ -81,7 +81,7 @@ impl Series {
         }
     }
 
-    /// The series of a contender; `None` for the baseline's second turns.
+    /// Series of a contender; `None` for the control.
     fn position(&self, contender: &str) -> Option<usize> {
         self.names.iter().position(|name| name == contender)
     }

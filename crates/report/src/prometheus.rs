@@ -1,6 +1,6 @@
-//! A running load as Prometheus reads it: the text exposition format, version 0.0.4.
+//! A running load for Prometheus, in the text exposition format, version 0.0.4.
 //!
-//! Counters begin with the measured period: requests of a warm-up are in none of them but the connections.
+//! Counters begin with the measured period. Only the count of connections includes the warm-up.
 
 use bakeoff_record::times::TimeKind;
 use std::fmt::Write;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use bakeoff_record::run::{Measurement, RequestStats};
 use bakeoff_record::times::Times;
 
-/// The content type to serve it with.
+/// Content type of the page.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// All metrics of the load, with the users active now and the state that it is in.
+/// All metrics of the load, with the active users and the state of the load.
 pub fn render(measurement: &Measurement, users: u32, state: &str) -> String {
     let mut page = Page::default();
     of_requests(&mut page, measurement);
@@ -47,7 +47,7 @@ pub fn render(measurement: &Measurement, users: u32, state: &str) -> String {
     page.family(
         "lag_seconds",
         "summary",
-        "How late the generator itself sent.",
+        "Lag of the load generator: sent minus planned.",
     );
     page.summary("lag_seconds", &[], &measurement.lag);
     page.0
@@ -101,7 +101,7 @@ fn labels(stats: &RequestStats) -> [(&str, &str); 2] {
     [("method", &stats.method), ("name", &stats.name)]
 }
 
-/// The text so far. Names of metrics are given without the prefix that all of them have.
+/// Text of the page. Names of metrics are given without their common prefix.
 #[derive(Default)]
 struct Page(String);
 
@@ -124,7 +124,7 @@ impl Page {
         self.line(format_args!("bakeoff_swarm_{metric}{labels} {value}"));
     }
 
-    /// Quantiles of everything so far; not a number where there is nothing.
+    /// A summary: p50, p95, p99, sum and count. Without times, quantiles are `NaN`.
     fn summary(&mut self, metric: &str, labels: &[(&str, &str)], times: &Times) {
         for (label, quantile) in [("0.5", 0.5), ("0.95", 0.95), ("0.99", 0.99)] {
             let value = times
@@ -143,7 +143,7 @@ impl Page {
     }
 }
 
-/// A label's value as the format wants it.
+/// Value of a label, escaped for the format.
 fn escaped(value: &str) -> String {
     value
         .replace('\\', "\\\\")

@@ -1,4 +1,4 @@
-//! Runs of the history: a list of them, a coarse one, and several side by side.
+//! Runs of the history: a list of runs, one coarse run, and several runs side by side.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ mod compare;
 
 pub use compare::{caveats, compare, compare_html, compare_markdown};
 
-/// A line for each run, in the order given; where a terminal is too narrow for that, a few lines, so that no address and no figure
-/// is broken.
+/// A line for each run, in the order given. On a narrow terminal, each run has several lines, so that no address and no
+/// figure is broken.
 pub fn list(runs: &[StoredRun], terminal: Terminal) -> String {
     let header = [
-        "Run", "Started", "Scenario", "Host", "Users", "# reqs", "# fails", "Median", "95 %",
-        "99 %", "Remarks",
+        "Run", "Started", "Scenario", "Host", "Users", "# reqs", "# fails", "p50", "p95", "p99",
+        "Remarks",
     ];
     let table = Table {
         caption: format!(
@@ -38,7 +38,7 @@ pub fn list(runs: &[StoredRun], terminal: Terminal) -> String {
     terminal.pieces(&[Piece::Paragraph(table.caption)]) + "\n" + &terminal.pieces(&entries)
 }
 
-/// A run as a sentence of a list.
+/// A run as one item of a list.
 fn entry(run: &StoredRun) -> String {
     let figures = &run.figures;
     let time = |what: &str, time: Option<Duration>| Some(format!("{what} {}", words::ms(time?)));
@@ -54,9 +54,9 @@ fn entry(run: &StoredRun) -> String {
         figures
             .failures
             .map(|failed| format!("{} failed", words::count(failed))),
-        time("median", figures.median),
-        time("95 %", figures.p95),
-        time("99 %", figures.p99),
+        time("p50", figures.median),
+        time("p95", figures.p95),
+        time("p99", figures.p99),
         Some(remarks(run)).filter(|remarks| !remarks.is_empty()),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -85,7 +85,7 @@ fn started(run: &StoredRun) -> Cell {
     Cell::words(run.started_at.map_or_else(|| "–".to_owned(), words::moment))
 }
 
-/// What it is from if it is coarse, how it ended where it did not as usual, then tags, then notes.
+/// Source of a coarse run, state of an unfinished run, then tags, then notes.
 fn remarks(run: &StoredRun) -> String {
     let state = match run.state {
         RunState::Running => "running",
@@ -102,7 +102,7 @@ fn remarks(run: &StoredRun) -> String {
     parts.join(" ")
 }
 
-/// What is known of a coarse run, with dashes for what is not.
+/// Figures of a coarse run, with dashes for unknown ones.
 pub fn show(run: &CoarseRun, terminal: Terminal) -> String {
     let mut pieces = vec![
         Piece::Heading(2, "Statistics".to_owned()),
@@ -145,7 +145,7 @@ fn figures(run: &CoarseRun) -> Table {
     let names = percentiles.iter().copied().map(words::percentile);
     let of = match run.timed {
         Timed::Successes => "successful requests",
-        Timed::AllRequests => "all requests, the failed ones among them,",
+        Timed::AllRequests => "all requests, failed ones included,",
     };
     Table {
         caption: format!("Response times of {of} in ms"),

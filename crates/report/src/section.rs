@@ -1,4 +1,4 @@
-//! The sections of a report; a renderer puts them in the order that suits it.
+//! Sections of a report. Each renderer has its own order of sections.
 
 use super::answer::closed_load;
 use super::document::{Judgement, Piece, Tone};
@@ -14,7 +14,7 @@ use bakeoff_record::run::{LoadTest, Measurement};
 use bakeoff_record::summary::Summary;
 use bakeoff_record::times::TimeKind;
 
-/// The answer in a sentence and a picture, then the verdict on each contender.
+/// The answer in words and as a picture, then the verdict on each contender.
 pub(super) fn answered(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
     let picture = picture::of_answer(experiment, analysis);
     let picture = picture.map(|picture| Piece::Pictures(vec![picture]));
@@ -29,7 +29,7 @@ pub(super) fn answered(experiment: &Experiment, analysis: &Analysis) -> Vec<Piec
     pieces
 }
 
-/// The answer in a sentence, then the verdict on each contender.
+/// The answer in words, then the verdict on each contender.
 pub(super) fn verdicts(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
     let mut pieces = vec![
         Piece::Heading(2, "Verdict".to_owned()),
@@ -41,11 +41,13 @@ pub(super) fn verdicts(experiment: &Experiment, analysis: &Analysis) -> Vec<Piec
     pieces
 }
 
+/// Rest of a sentence about a load test or experiment that was interrupted.
+const ENDED_EARLY: &str = "was stopped early. All figures are about the time before the stop.";
+
 fn ended_early(experiment: &Experiment) -> Option<Piece> {
-    let sentence = "Ended before its time: the figures cover what was measured until then.";
     experiment
         .interrupted
-        .then(|| Piece::Paragraph(sentence.to_owned()))
+        .then(|| Piece::Paragraph(format!("The experiment {ENDED_EARLY}")))
 }
 
 fn judgements(experiment: &Experiment, analysis: &Analysis) -> Option<Piece> {
@@ -64,7 +66,7 @@ fn judgements(experiment: &Experiment, analysis: &Analysis) -> Option<Piece> {
     (!analysis.results.is_empty()).then(|| Piece::Verdicts(judgements.collect()))
 }
 
-/// All contenders next to each other, and against the baseline.
+/// All contenders side by side, and relative to the baseline.
 pub(super) fn side_by_side(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
     let mut pieces = vec![Piece::Heading(2, "Side by side".to_owned())];
     if !analysis.results.is_empty() {
@@ -82,13 +84,13 @@ pub(super) fn side_by_side(experiment: &Experiment, analysis: &Analysis) -> Vec<
     pieces
 }
 
-/// How the primary figure went from block to block.
+/// Primary metric of each contender, block by block.
 pub(super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
     let table = side_by_side::blocks(experiment, analysis);
     table.map(Piece::Table).into_iter().collect()
 }
 
-/// What the figures mean, in words.
+/// Meaning of the figures, in words.
 pub(super) fn interpretation(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
     let mut pieces = vec![Piece::Heading(2, "Interpretation".to_owned())];
     let paragraphs = interpret(experiment, analysis).into_iter();
@@ -99,25 +101,27 @@ pub(super) fn interpretation(experiment: &Experiment, analysis: &Analysis) -> Ve
     pieces
 }
 
-/// All pictures but the one of the answer.
+/// All pictures except the answer.
 pub(super) fn pictures(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
     let pictures = picture::details(experiment, analysis);
     if pictures.is_empty() {
         return Vec::new();
     }
     vec![
-        Piece::Heading(2, "Pictures".to_owned()),
+        Piece::Heading(2, "Charts".to_owned()),
         Piece::Pictures(pictures),
     ]
 }
 
 /// Locust's tables for each contender.
 pub(super) fn contenders(analysis: &Analysis) -> Vec<Piece> {
-    let mut pieces = vec![Piece::Heading(2, "Each contender".to_owned())];
+    let mut pieces = vec![Piece::Heading(2, "Statistics".to_owned())];
     for result in &analysis.results {
         pieces.push(Piece::Heading(3, result.name().to_owned()));
         if result.measured().blocks.is_empty() {
-            pieces.push(Piece::Paragraph("It was never measured.".to_owned()));
+            pieces.push(Piece::Paragraph(
+                "Not measured: no turn of this contender has figures.".to_owned(),
+            ));
         } else {
             pieces.extend(outside_of_the_measured_period(&result.measured().summary));
             pieces.extend(statistics(&result.measured().summary.without_unasked()));
@@ -126,7 +130,7 @@ pub(super) fn contenders(analysis: &Analysis) -> Vec<Piece> {
     pieces
 }
 
-/// Names the requests that were sent in the warm-up alone, such as a login, and so have no figures.
+/// Names of requests that were sent only in the warm-up, such as a login, and have no figures.
 fn outside_of_the_measured_period(summary: &Summary) -> Option<Piece> {
     let names: Vec<String> = summary
         .unasked()
@@ -134,7 +138,7 @@ fn outside_of_the_measured_period(summary: &Summary) -> Option<Piece> {
         .collect();
     (!names.is_empty()).then(|| {
         Piece::Paragraph(format!(
-            "Not requested in the measured period, but in the warm-up if at all, and so without a row: {}.",
+            "Not sent in the measured period, so without a row: {}.",
             words::list(&names)
         ))
     })
@@ -150,17 +154,17 @@ pub(super) fn statistics(summary: &Summary) -> Vec<Piece> {
         .collect()
 }
 
-/// Who could not take part, and which turns were lost.
+/// Contenders that were left out, and turns that could not be measured.
 pub(super) fn missing(experiment: &Experiment) -> Vec<Piece> {
     let mut pieces = Vec::new();
     if !experiment.left_out.is_empty() {
-        pieces.push(Piece::Heading(2, "Left out".to_owned()));
+        pieces.push(Piece::Heading(2, "Not measured".to_owned()));
         let lines = experiment.left_out.iter();
         pieces.push(Piece::List(
             lines
                 .map(|left_out| {
                     format!(
-                        "{}: {}. To bring it in: {}.",
+                        "{} was not measured: {}. To include it: {}.",
                         left_out.name, left_out.reason, left_out.remedy
                     )
                 })
@@ -182,7 +186,7 @@ pub(super) fn missing(experiment: &Experiment) -> Vec<Piece> {
     pieces
 }
 
-/// What the verdicts rest on: everything that could have decided the figures in place of the contenders.
+/// Validity of the verdicts: gates, and the amount of measurement.
 pub(super) fn validity(experiment: &Experiment, analysis: &Analysis) -> Vec<Piece> {
     if analysis.results.is_empty() {
         return Vec::new();
@@ -194,7 +198,7 @@ pub(super) fn validity(experiment: &Experiment, analysis: &Analysis) -> Vec<Piec
     ]
 }
 
-/// Everything needed to judge the figures and to measure them again, in the given detail.
+/// Facts needed to judge the figures and to repeat the measurement, in the given detail.
 pub(super) fn setup(experiment: &Experiment, detail: Detail) -> Vec<Piece> {
     let mut pieces = vec![
         Piece::Heading(2, "How it was measured".to_owned()),
@@ -206,12 +210,12 @@ pub(super) fn setup(experiment: &Experiment, detail: Detail) -> Vec<Piece> {
     pieces
 }
 
-/// What was put on the server, and how well.
+/// Load, measured period, lag and unanswered requests of a load test, in one sentence.
 pub(super) fn in_one_line(test: &LoadTest, summary: &Summary) -> String {
     let measurement = &test.measurement;
     let load = match summary.arrivals {
         Some(arrivals) => format!(
-            "{}, {} of them not sent",
+            "{} planned, {} of them not sent",
             words::several(
                 usize::try_from(arrivals.planned).unwrap_or(usize::MAX),
                 "arrival"
@@ -221,15 +225,18 @@ pub(super) fn in_one_line(test: &LoadTest, summary: &Summary) -> String {
         None => words::several(measurement.users as usize, "user"),
     };
     let lag = summary.lag_p99().map_or_else(String::new, |lag| {
-        format!(", 99 % sent at most {} ms late", words::ms(lag))
+        format!(
+            "; 99 % of the requests sent at most {} ms late",
+            words::ms(lag)
+        )
     });
     let interrupted = if measurement.interrupted {
-        ", ended before its time"
+        "; stopped early"
     } else {
         ""
     };
     format!(
-        "Load on {}: {load}, {} measured{lag}, {} without an answer{interrupted}.",
+        "Load test of {}: {load}; measured for {}{lag}; {} without an answer{interrupted}.",
         test.host,
         words::seconds(measurement.period),
         words::several(
@@ -239,7 +246,7 @@ pub(super) fn in_one_line(test: &LoadTest, summary: &Summary) -> String {
     )
 }
 
-/// What an open model has come to so far, in a few lines.
+/// Arrivals and percentiles of an open model, in a few lines; empty for a closed model.
 pub(super) fn open_model(summary: &Summary) -> Vec<String> {
     let Some(arrivals) = summary.arrivals else {
         return Vec::new();
@@ -247,7 +254,7 @@ pub(super) fn open_model(summary: &Summary) -> Vec<String> {
     let percentiles = |what: &str, ms: &dyn Fn(f64) -> Option<String>| {
         let [p50, p95, p99] =
             [0.5, 0.95, 0.99].map(|quantile| ms(quantile).unwrap_or_else(|| "–".to_owned()));
-        format!("{what} 50 % {p50}, 95 % {p95}, 99 % {p99}")
+        format!("{what} p50 {p50}, p95 {p95}, p99 {p99}")
     };
     let total = &summary.total;
     vec![
@@ -267,11 +274,11 @@ pub(super) fn open_model(summary: &Summary) -> Vec<String> {
     ]
 }
 
-/// What to know about figures that lack some of the load.
+/// Note that arrivals were not sent; `None` if all were sent.
 pub(super) fn not_sent(summary: &Summary) -> Option<String> {
     let arrivals = summary.arrivals.filter(|arrivals| arrivals.not_sent > 0)?;
     Some(format!(
-        "{} not sent because the limit of requests in flight was reached: the figures are those of the rest.",
+        "{} not sent: the limit of requests in flight was reached. All figures are about the other arrivals.",
         if arrivals.not_sent == 1 {
             "1 arrival was".to_owned()
         } else {
@@ -280,7 +287,7 @@ pub(super) fn not_sent(summary: &Summary) -> Option<String> {
     ))
 }
 
-/// Everything about one load test.
+/// All sections about one load test.
 pub(super) fn load_test(test: &LoadTest) -> Vec<Piece> {
     let mut pieces = measurement(&test.measurement);
     pieces.push(Piece::Heading(2, "Charts".to_owned()));
@@ -301,7 +308,7 @@ pub(super) fn load_test(test: &LoadTest) -> Vec<Piece> {
     pieces
 }
 
-/// What the vertical lines in the charts say.
+/// Texts of the vertical lines in the charts.
 fn marks(measurement: &Measurement) -> Option<Piece> {
     let marks: Vec<String> = (1..)
         .zip(&measurement.marks)
@@ -313,14 +320,12 @@ fn marks(measurement: &Measurement) -> Option<Piece> {
     (!marks.is_empty()).then_some(Piece::List(marks))
 }
 
-/// The final tables of one measurement, and what to know about them.
+/// Final tables of one measurement, with notes.
 pub(super) fn measurement(measurement: &Measurement) -> Vec<Piece> {
     let summary = Summary::of([measurement]);
     let mut pieces = vec![Piece::Heading(2, "Statistics".to_owned())];
     if measurement.interrupted {
-        pieces.push(Piece::Paragraph(
-            "Ended before its time: the figures cover what was measured until then.".to_owned(),
-        ));
+        pieces.push(Piece::Paragraph(format!("The load test {ENDED_EARLY}")));
     }
     pieces.extend(not_sent(&summary).map(Piece::Paragraph));
     pieces.extend(statistics(&summary));
@@ -330,7 +335,7 @@ pub(super) fn measurement(measurement: &Measurement) -> Vec<Piece> {
 
 fn notes(measurement: &Measurement, summary: &Summary) -> Vec<String> {
     let mut notes = vec![format!(
-        "Measured for {} with up to {}, after {} of warm-up that is left out.",
+        "Measured for {} with up to {}, after {} of warm-up, which is not counted.",
         words::seconds(measurement.period),
         match summary.arrivals {
             Some(_) => format!(
@@ -343,29 +348,26 @@ fn notes(measurement: &Measurement, summary: &Summary) -> Vec<String> {
     )];
     if let Some(arrivals) = summary.arrivals {
         notes.push(format!(
-            "{} arrivals planned, {} of them not sent.",
+            "{} arrivals were planned, {} of them were not sent.",
             words::count(arrivals.planned),
             words::count(arrivals.not_sent)
         ));
     }
     if let Some(lag) = summary.lag_p99() {
         notes.push(format!(
-            "The generator sent 99 % of the requests at most {} ms after their time.",
+            "Lag of the load generator: 99 % of the requests were sent at most {} ms later than planned.",
             words::ms(lag)
         ));
     }
-    let opened = usize::try_from(summary.connections_opened).unwrap_or(usize::MAX);
     notes.push(format!(
-        "{} opened.",
-        words::several(opened, "TCP connection")
+        "TCP connections opened: {}.",
+        words::count(summary.connections_opened)
     ));
     if summary.unanswered() > 0 {
         notes.push(format!(
-            "{} had no answer when the load ended. They are failures, and in percentiles they count with at least their age.",
-            words::several(
-                usize::try_from(summary.unanswered()).unwrap_or(usize::MAX),
-                "request"
-            )
+            "Requests without an answer at the end of the load test: {}. Each counts as a failure; in percentiles, it counts with \
+             the time that it had waited.",
+            words::count(summary.unanswered())
         ));
     }
     notes

@@ -1,4 +1,4 @@
-//! The tables that Locust shows; those about an experiment are in the modules below.
+//! Locust's tables. Tables about an experiment are in the modules below.
 
 use super::current::{Current, Rates};
 use super::document::{Cell, Table};
@@ -10,7 +10,13 @@ pub(super) mod manifest;
 pub(super) mod side_by_side;
 pub(super) mod validity;
 
-/// Locust's statistics table; times in milliseconds.
+/// Short name of a percentile, given as a quantile from 0 to 1: `p50`, `p99.9`.
+pub(super) fn percentile_name(quantile: f64) -> String {
+    // Four decimals, so that 0.999 is not p99.90000000000001.
+    format!("p{}", (quantile * 1e6).round() / 1e4)
+}
+
+/// Locust's statistics table, times in milliseconds.
 pub(super) fn statistics(summary: &Summary) -> Table {
     let header = [
         "Type",
@@ -42,13 +48,13 @@ pub(super) fn statistics(summary: &Summary) -> Table {
         ]
     };
     Table {
-        caption: format!("Request statistics; {}", times_of(summary)),
+        caption: format!("Request statistics: {}", times_of(summary)),
         header: header.map(str::to_owned).into(),
         rows: rows(summary, row),
     }
 }
 
-/// The few figures that fit a summary; times in milliseconds.
+/// Figures for a short summary, times in milliseconds.
 pub(super) fn in_short(summary: &Summary) -> Table {
     let header = [
         "Type",
@@ -57,9 +63,9 @@ pub(super) fn in_short(summary: &Summary) -> Table {
         "# fails",
         "req/s",
         "failures/s",
-        "Median",
-        "95 %",
-        "99 %",
+        "p50",
+        "p95",
+        "p99",
         "Max",
     ];
     let row = |row: &SummaryRow| {
@@ -78,13 +84,13 @@ pub(super) fn in_short(summary: &Summary) -> Table {
         ]
     };
     Table {
-        caption: format!("Requests; {}", times_of(summary)),
+        caption: format!("Requests: {}", times_of(summary)),
         header: header.map(str::to_owned).into(),
         rows: rows(summary, row),
     }
 }
 
-/// A row for each name, and one for all of them.
+/// A row for each name, and one for all requests.
 fn rows(summary: &Summary, row: impl Fn(&SummaryRow) -> Vec<Cell>) -> Vec<Vec<Cell>> {
     summary
         .rows
@@ -102,7 +108,7 @@ fn failures_with_share(row: &SummaryRow) -> String {
     )
 }
 
-/// The table that Locust prints while a load runs: response times so far in milliseconds, and the rates of now.
+/// Locust's table of a running load: response times so far in milliseconds, and current rates.
 pub(super) fn live(summary: &Summary, current: &Current) -> Table {
     let header = [
         "Type",
@@ -140,8 +146,8 @@ pub(super) fn live(summary: &Summary, current: &Current) -> Table {
     }
 }
 
-/// Locust's table of percentiles, in milliseconds. Where arrivals are planned, a second one tells how much of the
-/// response times was the service, the rest being waiting to be sent.
+/// Locust's table of percentiles, in milliseconds. With planned arrivals, a second table has the service times; the rest of a
+/// response time is the wait before the request was sent.
 pub(super) fn percentiles(summary: &Summary) -> Vec<Table> {
     let response = |row: &SummaryRow, quantile| row.percentile(quantile).map(words::percentile_ms);
     let service = |row: &SummaryRow, quantile| {
@@ -150,26 +156,27 @@ pub(super) fn percentiles(summary: &Summary) -> Vec<Table> {
             .map(words::ms)
     };
     if summary.arrivals.is_none() {
-        let caption = format!("Percentiles; {}", times_of(summary));
+        let caption = format!("Percentiles: {}", times_of(summary));
         return vec![percentiles_of(summary, &caption, response)];
     }
     let planned = format!(
-        "Percentiles; {}, from the planned arrival",
+        "Percentiles: {}; response times begin at the planned arrival",
         times_of(summary)
     );
-    let sent = "Service time percentiles of successful requests in ms, from the sent request";
+    let sent = "Percentiles: service times of successful requests in ms; service times begin when the request is sent";
     vec![
         percentiles_of(summary, &planned, response),
         percentiles_of(summary, sent, service),
     ]
 }
 
-/// What response times are of, for a caption.
+/// Kind of the response times, for a caption.
 fn times_of(summary: &Summary) -> &'static str {
     if summary.total.times[TimeKind::Unanswered].count() == 0 {
         "response times of successful requests in ms"
     } else {
-        "response times of successes in ms; in percentiles, requests without an answer count with at least their age"
+        "response times of successful requests in ms; in percentiles, a request without an answer counts with the time that it \
+         had waited"
     }
 }
 
@@ -227,11 +234,11 @@ fn failed_times(summary: &Summary) -> String {
     let times = &summary.total.times[TimeKind::Failure];
     match (times.quantile(0.5), times.max()) {
         (Some(median), Some(max)) => format!(
-            "; failed requests took {} ms at the median and {} ms at most",
+            "; response times of failed requests: p50 {} ms, maximum {} ms",
             words::ms(median),
             words::ms(max)
         ),
-        // None of them has ended.
+        // No failed request has an answer.
         _ => String::new(),
     }
 }

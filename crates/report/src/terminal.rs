@@ -14,17 +14,16 @@ use bakeoff_record::summary::Summary;
 
 const BOLD: &str = "1";
 
-/// What the terminal can show.
+/// Properties of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terminal {
     /// Columns.
     pub width: u16,
-    /// Whether to use bold type and colours; nothing is said by them alone.
+    /// `true` to use bold type and colours. Colour alone has no meaning.
     pub color: bool,
 }
 
-/// How it was measured, each contender's statistics, then all side by side, and at the end, where a reader of a terminal
-/// looks first, the verdict. Hashes are left to the files.
+/// Report of an experiment. The verdict is at the end, where a reader of a terminal looks first. Hashes are only in the files.
 pub fn render_experiment(experiment: &Experiment, terminal: Terminal) -> String {
     let analysis = Analysis::of(experiment);
     let pieces = [
@@ -40,19 +39,19 @@ pub fn render_experiment(experiment: &Experiment, terminal: Terminal) -> String 
     terminal.document(&experiment.name, &pieces.concat())
 }
 
-/// The final tables of one load: requests, percentiles, errors.
+/// Final tables of one load test: requests, percentiles, errors.
 pub fn render_measurement(measurement: &Measurement, terminal: Terminal) -> String {
     terminal.pieces(&section::measurement(measurement))
 }
 
-/// The table of a load that is still running, in Locust's columns: its rates are those of the last ten seconds.
+/// Table of a running load, in Locust's columns. Rates are those of the last ten seconds.
 pub fn render_live(measurement: &Measurement, terminal: Terminal) -> String {
     let summary = Summary::of([measurement]);
     let current = Current::of(measurement);
     let now = measurement.timeline.last();
     let mut live = table::live(&summary, &current);
     live.caption = format!(
-        "{} s, {}, {} requests/s over the last {}; times so far in ms",
+        "{} s, {}, {} requests/s over the last {}; response times so far in ms",
         now.map_or(0, |second| second.since_start.as_secs()),
         words::several(now.map_or(0, |second| second.users) as usize, "user"),
         words::figure(current.total.requests),
@@ -119,12 +118,12 @@ impl Terminal {
         )
     }
 
-    /// `true` if the table fits with a line for each row.
+    /// `true` if the terminal is wide enough for a line for each row.
     pub(super) fn has_room_for(self, table: &Table) -> bool {
         fits(&drawn(table, None), self.width)
     }
 
-    /// The table as it is where it fits, else on its side, else with its longest fields broken over lines.
+    /// The table if it fits, else with rows and columns exchanged, else with its longest fields broken over lines.
     pub(super) fn table(self, table: &Table) -> String {
         let upright = drawn(table, None);
         let text = if fits(&upright, self.width) {
@@ -146,7 +145,7 @@ impl Terminal {
         format!("{}{text}", self.wrapped("", &table.caption))
     }
 
-    /// Breaks text between words; later lines are indented below the first.
+    /// The text in lines, after `start`. Later lines are indented below the text of the first.
     fn wrapped(self, start: &str, text: &str) -> String {
         let width = usize::from(self.width).max(start.len() + 10);
         let indent = " ".repeat(start.len());
@@ -175,7 +174,7 @@ impl Terminal {
     }
 }
 
-/// The table in columns as wide as their text, or within `width`.
+/// The table with columns as wide as their text, or within `width`.
 fn drawn(table: &Table, width: Option<u16>) -> String {
     let cell = |cell: &Cell| {
         let alignment = if cell.is_figure {
@@ -226,7 +225,7 @@ fn longest(text: &str) -> usize {
         .unwrap_or(0)
 }
 
-/// The text without control characters: names and causes come from files and servers, and may hold commands to a terminal.
+/// The text without control characters. Names and causes come from files and servers and may hold commands for a terminal.
 fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -308,6 +307,7 @@ mod tests {
                     color: false,
                 },
             );
+            assert!(text.lines().count() > 100, "{text}");
             for line in text.lines() {
                 assert!(
                     line.chars().count() <= usize::from(width),
@@ -345,6 +345,7 @@ mod tests {
         experiment.name = "x\u{7}\u{9b}2J".to_owned();
         let text = render_experiment(&experiment, WIDE);
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
+        assert!(text.contains("a [2Jb") && text.contains("x  2J"), "{text}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Reads request bodies, each up to a limit and all of them within the memory for that.
+//! Request bodies, within a limit for each body and a limit for all bodies.
 
 use std::{error::Error, iter};
 
@@ -14,13 +14,16 @@ use crate::{
     refusal::Refusal,
 };
 
-/// How much of a body beyond the limit is read and thrown away, as a multiple of the limit.
-const PATIENCE: usize = 8;
+/// Maximum part of a rejected body that is read and discarded, as a multiple of the limit.
+const MAX_DISCARDED: usize = 8;
 
-/// The whole body, if it has at most `limit` bytes and there is room for it in `memory`.
+/// The whole body, if it has at most `limit` bytes and fits into `memory`.
 ///
-/// The rest of a larger one is mostly read nevertheless, because many clients look for a response only once they
-/// have sent all, and take a connection that closes before for an error. Those that ask first are told at once.
+/// The rest of a larger body is discarded before the response. Many clients read the response only after they have sent the
+/// whole body, and report an error if the connection closes before. A client that sends `Expect` gets the response at once.
+///
+/// # Errors
+/// [`Refusal::TooLarge`], [`Refusal::NoMemory`], [`Refusal::LateBody`], [`Refusal::TimedOut`] and [`Refusal::BrokenBody`].
 pub(crate) async fn read(
     headers: &HeaderMap,
     mut body: Body,
@@ -32,7 +35,7 @@ pub(crate) async fn read(
         discard_for(headers, body, limit).await;
         return Err(Full::Limit.of_body(limit));
     }
-    // A length that is only announced takes no room.
+    // `Content-Length` alone reserves no memory.
     let expected = usize::try_from(body.size_hint().exact().unwrap_or(u64::MAX));
     let expected = expected.unwrap_or(usize::MAX).min(limit);
     let mut buffer = Buffer::new(limit, memory);
@@ -43,7 +46,7 @@ pub(crate) async fn read(
         };
         if let Err(full) = buffer.push(&data, expected) {
             drop(buffer);
-            discard(body, limit.saturating_mul(PATIENCE)).await;
+            discard(body, limit.saturating_mul(MAX_DISCARDED)).await;
             return Err(full.of_body(limit));
         }
     }
@@ -58,20 +61,20 @@ fn broken(error: &axum::Error) -> Refusal {
     }
 }
 
-/// Reads the body of a request that is refused, unless the client asked first whether to send it.
+/// Discards the body of a rejected request, unless the client sent `Expect` and waits for a response.
 pub(crate) async fn discard_for(headers: &HeaderMap, body: Body, limit: usize) {
     if !headers.contains_key(header::EXPECT) {
-        discard(body, limit.saturating_mul(PATIENCE)).await;
+        discard(body, limit.saturating_mul(MAX_DISCARDED)).await;
     }
 }
 
-/// Whether a body failed because it came too slowly.
+/// Time limit that caused `error`, if a time limit did.
 fn lateness(error: &(dyn Error + 'static)) -> Option<Late> {
     let mut causes = iter::successors(Some(error), |&error| error.source());
     causes.find_map(|error| error.downcast_ref()).copied()
 }
 
-/// Reads until the body ends or `limit` bytes have come.
+/// Reads until the end of the body, or `limit` bytes.
 async fn discard(body: Body, limit: usize) {
     let mut body = Limited::new(body, limit);
     while let Some(Ok(_)) = body.frame().await {}

@@ -1,4 +1,4 @@
-//! Takes request bodies out of their compression, up to a limit.
+//! Decompression of request bodies, up to a limit.
 
 use std::io;
 
@@ -13,19 +13,19 @@ use crate::{
     refusal::Refusal,
 };
 
-/// A compression of bodies.
+/// Compression of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compression {
     Gzip,
-    /// In the envelope of zlib, as HTTP has it.
+    /// Deflate in the zlib format, as in HTTP.
     Deflate,
 }
 
 impl Compression {
-    /// The one that `Content-Encoding` names, if any.
+    /// Compression in `Content-Encoding`; `None` for an uncompressed body.
     ///
     /// # Errors
-    /// [`Refusal::UnknownCompression`] for another one, or several.
+    /// [`Refusal::UnknownCompression`] for another compression, and for several compressions.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Refusal> {
         let mut found = None;
         for value in headers.get_all(header::CONTENT_ENCODING) {
@@ -45,7 +45,7 @@ impl Compression {
         Ok(found)
     }
 
-    /// The decompressed `body`, if that is at most `limit` bytes and there is room for it in `memory`.
+    /// The decompressed `body`, if it has at most `limit` bytes and fits into `memory`.
     ///
     /// # Errors
     /// [`Refusal::TooLarge`], [`Refusal::NoMemory`] and [`Refusal::BrokenCompression`].

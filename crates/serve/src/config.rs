@@ -1,4 +1,4 @@
-//! How a server is set up.
+//! Configuration of a server.
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -10,84 +10,83 @@ use bakeoff_qa::Compat;
 
 use crate::cores::physical_cores;
 
-/// How one server works.
+/// Configuration of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeConfig {
-    /// Inference workers, each one thread.
+    /// Number of inference workers. Each worker is one thread.
     pub threads: NonZeroUsize,
-    /// What a worker puts before the model at once, in tokens; a single longer window goes alone.
+    /// Maximum size of a batch, in tokens. A longer window is a batch of its own.
     pub max_batch_tokens: NonZeroUsize,
-    /// When requests are refused for want of capacity.
+    /// Limits of the queue. Beyond them, requests are rejected with status 429.
     pub admission: Admission,
-    /// The most that a client may ask for or take up.
+    /// Limits for clients.
     pub limits: Limits,
-    /// Who may ask.
+    /// Access rules.
     pub access: Access,
-    /// The version of transformers whose answers are given.
+    /// Version of transformers that defines the answers.
     pub compat: Compat,
-    /// How long after the start of a shutdown requests are still taken, so that load balancers have time to notice
-    /// that `/ready` says 503.
+    /// Time after the start of a shutdown in which requests are still accepted. In this time load balancers notice that `/ready`
+    /// has status 503.
     pub drain_delay: Duration,
-    /// How long after that requests in flight may take until they are cut off. `None` for a second more than
-    /// [`Limits::timeout`], within which every request is answered.
+    /// Maximum time for requests in flight after `drain_delay`. Connections that are still open then are cut off. `None` is
+    /// [`Limits::timeout`] plus one second, in which every request is answered.
     pub drain_time: Option<Duration>,
 }
 
-/// When requests are refused for want of capacity, with status 429.
+/// Limits of the queue. Beyond them, requests are rejected with status 429.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admission {
-    /// Tokens that may wait for a worker, whatever the pace; bounds the memory.
+    /// Maximum number of tokens in the queue. It limits the memory.
     pub max_queue_tokens: NonZeroUsize,
-    /// The longest that a question may have to wait for a worker, by the pace measured so far; whoever has waited
-    /// longer after all is refused when the turn comes.
+    /// Maximum time in the queue. A request with a longer expected time is rejected at once. A request that has waited longer is
+    /// rejected before inference.
     pub max_queue_delay: Duration,
 }
 
-/// The most that a client may ask for or take up.
+/// Limits for clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest request body in bytes; a larger one is answered with status 413.
+    /// Maximum size of a request body in bytes. A larger body has status 413.
     pub max_body_bytes: usize,
-    /// All bodies together that have not been read to their end or wait to be parsed, in bytes; what is more is answered with
-    /// status 503. The first 16 KiB of each are not counted.
+    /// Maximum size of all bodies that are being received or wait to be parsed, in bytes. More have status 503. The first 16 KiB of
+    /// each body do not count.
     pub body_memory_bytes: usize,
-    /// Largest answer to a request in bytes, before any compression; a larger one is refused with status 413.
+    /// Maximum size of the response to a request, in bytes. A larger response has status 413.
     pub max_answer_bytes: usize,
-    /// All answers together that are made or wait for their clients to take them, in bytes; what is more is answered with status
-    /// 503. The first 16 KiB of each are not counted.
+    /// Maximum size of all responses that are being written or sent, in bytes. More have status 503. The first 16 KiB of each
+    /// response do not count.
     pub answer_memory_bytes: usize,
-    /// Questions in one request; more are answered with status 422.
+    /// Maximum number of questions in a request. More have status 422.
     pub max_items: NonZeroUsize,
-    /// The longest question in characters; a longer one is answered with status 422.
+    /// Maximum length of a question in characters. A longer question has status 422.
     pub max_question_chars: NonZeroUsize,
-    /// The longest context in characters; a longer one is answered with status 422.
+    /// Maximum length of a context in characters. A longer context has status 422.
     pub max_context_chars: NonZeroUsize,
-    /// The largest head of a request in bytes; a larger one is answered with status 431, as is one of more than
-    /// 100 lines.
+    /// Maximum size of the head of a request in bytes. A larger head has status 431, and so has a head with more than 100 lines.
     pub max_header_bytes: NonZeroUsize,
-    /// How long the head of a request may take to arrive, and then its body, however steadily they trickle; status 408.
+    /// Time limit for receiving the head of a request, and then for its body. A slower request has status 408.
     pub read_timeout: Duration,
-    /// How long a connection may stay open without a request, or a client may take nothing of its answer.
+    /// Time limit for a connection without a request, and for a client that does not read its response. The connection is closed.
     pub idle_timeout: Duration,
-    /// Connections at once; more wait to be accepted, probes included. The private listener has its own. Where the
-    /// system gives fewer open files than that and a reserve, it is as many as they suffice for, with a warning.
+    /// Maximum number of connections. More connections wait to be accepted, including probes. The private listener has a limit of
+    /// its own. If the system allows too few open files, the server lowers this limit and logs a warning.
     pub max_connections: NonZeroU32,
-    /// How long a request may take from the arrival of its head to its answer; status 504.
+    /// Time limit from the arrival of a request's head to its response. A slower request has status 504.
     pub timeout: Duration,
 }
 
-/// Who may ask.
+/// Access rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
-    /// A file with one key a line, any of which opens the API as a bearer token; `None` opens it to everybody.
+    /// File with one API key in each line. A request needs one of them as its bearer token. With `None`, requests need no key.
     pub api_key_file: Option<PathBuf>,
-    /// Web origins, such as `https://example.org`, whose pages may ask; none unless listed.
+    /// Web origins whose pages can send requests, for example `https://example.org`.
     pub cors_origins: Vec<String>,
 }
 
 impl Default for ServeConfig {
-    /// A worker per physical core, batches of 128 tokens, the answers of transformers 4.57, no delay and all the time
-    /// that requests may take to drain.
+    /// One worker for each physical core, batches of 128 tokens, answers of transformers 4.57, no drain delay, and a drain time in
+    /// which every request is answered.
     fn default() -> Self {
         Self {
             threads: physical_cores(),
@@ -103,7 +102,7 @@ impl Default for ServeConfig {
 }
 
 impl ServeConfig {
-    /// The longest that a drain takes after its delay.
+    /// Maximum time of a drain after its delay.
     pub(crate) fn longest_drain(&self) -> Duration {
         self.drain_time
             .unwrap_or_else(|| self.limits.timeout.saturating_add(Duration::from_secs(1)))
@@ -111,7 +110,7 @@ impl ServeConfig {
 }
 
 impl Default for Admission {
-    /// A quarter of a million tokens, and ten seconds.
+    /// 262,144 tokens and 10 seconds.
     fn default() -> Self {
         Self {
             max_queue_tokens: const { NonZeroUsize::new(262_144).expect("is not zero") },
@@ -121,9 +120,8 @@ impl Default for Admission {
 }
 
 impl Default for Limits {
-    /// Bodies of 2 MiB, 16 MiB together, with 1,000 items, answers of 4 MiB, 16 MiB together, questions of 10,000 and contexts of a million characters, heads of 16 KiB,
-    /// 10 seconds to send each, 2,048 connections, and a minute for the answer. Idle connections are kept for 75 seconds,
-    /// longer than load balancers keep theirs, so that it is the load balancer that closes them.
+    /// See `docs/serving.md`. The idle timeout of 75 seconds is longer than that of load balancers, so that the load balancer and
+    /// not the server closes an idle connection.
     fn default() -> Self {
         const fn non_zero(value: usize) -> NonZeroUsize {
             NonZeroUsize::new(value).expect("is not zero")

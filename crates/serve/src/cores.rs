@@ -1,9 +1,9 @@
-//! How many inference workers this machine feeds.
+//! Number of physical cores of the machine.
 
 use std::{collections::HashSet, fs, num::NonZeroUsize, ops::RangeInclusive, thread};
 
-/// The physical cores that this process may use: hardware threads of one core count once,
-/// and neither a CPU affinity nor a control group's quota is exceeded. 1 when nothing can be found out.
+/// Number of physical cores that this process can use, within its CPU affinity and the quota of its control group. Hardware
+/// threads of one core count once. 1 if the system does not tell.
 pub fn physical_cores() -> NonZeroUsize {
     let usable = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let allowed = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -16,8 +16,8 @@ pub fn physical_cores() -> NonZeroUsize {
     cores.map_or(usable, |cores| cores.min(usable))
 }
 
-/// Counts the cores behind the CPUs that `status` (the text of `/proc/self/status`) allows;
-/// `None` when it names none, or `siblings` does not know one of them.
+/// Number of cores of the CPUs that `status`, the text of `/proc/self/status`, allows. `siblings` returns a text that is equal for
+/// all CPUs of a core. `None` if `status` has no CPUs, or `siblings` does not know a CPU.
 fn distinct_cores(
     status: &str,
     siblings: impl Fn(usize) -> Option<String>,
@@ -34,7 +34,7 @@ fn distinct_cores(
     NonZeroUsize::new(cores.len())
 }
 
-/// Reads `3` or `0-7`.
+/// CPUs in a text such as `3` or `0-7`.
 fn cpu_range(text: &str) -> Option<RangeInclusive<usize>> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     Some(first.parse().ok()?..=last.parse().ok()?)
@@ -44,7 +44,7 @@ fn cpu_range(text: &str) -> Option<RangeInclusive<usize>> {
 mod tests {
     use super::*;
 
-    /// Two hardware threads a core, numbered as Linux does on a machine of four cores.
+    /// Siblings on a machine with four cores of two hardware threads, with Linux's CPU numbers.
     fn siblings(cpu: usize) -> Option<String> {
         (cpu < 8).then(|| format!("{},{}\n", cpu % 4, cpu % 4 + 4))
     }

@@ -1,6 +1,6 @@
-//! What happens to every request before and after its handler: who may ask, until when, and what is seen of it.
+//! Layers around the routes: API keys, origins, deadlines, logs and metrics of every request.
 //!
-//! Neither a request's text nor its path gets into a log line or a metric, only the pattern of the route that it took.
+//! Logs and metrics never contain text or the path of a request. They contain the pattern of its route.
 
 mod correlation;
 mod deadline;
@@ -45,36 +45,36 @@ use crate::{
     refusal::{self, Refusal},
 };
 
-/// What the layers around the routes share.
+/// Shared state of the layers around the routes.
 #[derive(Debug)]
 pub(crate) struct Edge {
     pub(crate) limits: Limits,
-    /// `None` when everybody may ask.
+    /// `None` if requests need no API key.
     pub(crate) keys: Option<Arc<ApiKeys>>,
-    /// Whose pages may ask.
+    /// Web origins whose pages can send requests.
     pub(crate) origins: Origins,
-    /// For answers that nobody has counted yet.
+    /// Memory for responses that are not marked as [`Counted`].
     pub(crate) answer_memory: Memory,
     pub(crate) metrics: Arc<Metrics>,
-    /// Cancelled when the server is asked to end: from then on every response closes its connection, so that none
-    /// is idle, and may be in use again at that very moment, when the server closes the rest.
+    /// Cancelled at the start of the shutdown. From then on every response closes its connection. Therefore no client can start a
+    /// request on an idle connection at the moment when the server closes it.
     pub(crate) shutdown: CancellationToken,
 }
 
-/// `routes` with the layers around them.
+/// Routes with the layers around them.
 pub(crate) fn wrap(routes: Router, edge: Arc<Edge>, cors: Option<CorsLayer>) -> Router {
     let guarded = routes
         .layer(middleware::from_fn_with_state(Arc::clone(&edge), guard))
         .layer(middleware::from_fn(refusal::in_the_shape_of_the_api));
     let shared = match cors {
-        // Around the guard, because browsers ask whether they may ask without a key.
+        // Outside the guard, because the preflight request of a browser has no API key.
         Some(cors) => guarded.layer(cors),
         None => guarded,
     };
     shared.layer(middleware::from_fn_with_state(edge, observe))
 }
 
-/// `GET /metrics`.
+/// Route `GET /metrics`.
 pub(crate) fn metrics_route(metrics: Arc<Metrics>) -> Router {
     let encode = async move || {
         let content_type = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)];
@@ -83,7 +83,10 @@ pub(crate) fn metrics_route(metrics: Arc<Metrics>) -> Router {
     Router::new().route("/metrics", get(encode))
 }
 
-/// The answers to browsers whose pages come from elsewhere; `None` unless an origin is listed.
+/// CORS layer for the configured origins; `None` without origins.
+///
+/// # Errors
+/// [`ServeError::InvalidOrigin`].
 pub(crate) fn cors(access: &Access) -> Result<Option<CorsLayer>, ServeError> {
     if access.cors_origins.is_empty() {
         return Ok(None);
@@ -119,7 +122,7 @@ pub(crate) fn cors(access: &Access) -> Result<Option<CorsLayer>, ServeError> {
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// `*`, or scheme, host and maybe port, as browsers send them: without a path, not even a slash.
+/// Value of the `Origin` header: `*`, or scheme, host and optional port, without a slash at the end. `None` for other text.
 fn parse_origin(origin: &str) -> Option<HeaderValue> {
     if origin != "*" {
         let uri: axum::http::Uri = origin.parse().ok()?;
@@ -131,11 +134,11 @@ fn parse_origin(origin: &str) -> Option<HeaderValue> {
     origin.parse().ok()
 }
 
-/// An extension of responses whose bodies hold the room that they take, or take none because they are there anyway.
+/// Extension of responses whose body is already counted, or is static.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counted;
 
-/// Counts and logs a request, and adds to its response what tells about it.
+/// Layer that counts and logs a request, and sets the headers `X-Request-Id` and `Server-Timing` of its response.
 async fn observe(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
     let arrived = Instant::now();
     let correlation = Correlation::of(request.headers());
@@ -158,10 +161,10 @@ async fn observe(State(edge): State<Arc<Edge>>, mut request: Request, next: Next
     response
 }
 
-/// The response, which then holds the room that its body takes; a refusal if there is none.
+/// The response, whose body reserves memory until it is sent; a refusal if the memory is full.
 fn counted(response: Response, memory: &Memory) -> Response {
     let bytes = response.body().size_hint().exact();
-    // None is made bit by bit.
+    // All uncounted bodies have a known length.
     let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
     let bytes = bytes.unwrap_or_default();
     if bytes <= memory::FREE_BYTES || response.extensions().get::<Counted>().is_some() {
@@ -172,14 +175,14 @@ fn counted(response: Response, memory: &Memory) -> Response {
         return Refusal::NoMemory.into_response();
     }
     let mut response = response.map(|body| held.keep_for(body));
-    // The body that holds the room has no known length any more.
+    // The wrapped body has no known length.
     response
         .headers_mut()
         .insert(header::CONTENT_LENGTH, bytes.into());
     response
 }
 
-/// Refuses requests that are not allowed, and sees to it that the others are answered in time.
+/// Layer that rejects requests without a valid API key or origin, and requests beyond their deadline.
 async fn guard(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     let deadline = head.extensions.get().copied();
@@ -197,23 +200,23 @@ async fn guard(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
         return refusal.into_response();
     }
     let answer = next.run(Request::from_parts(head, body));
-    // Handlers know the deadline too. They are asked first, so this only speaks for those that forget it.
+    // Handlers check the deadline too. This is for handlers that do not.
     time::timeout_at(deadline.into(), answer)
         .await
         .unwrap_or_else(|_| Refusal::TimedOut.into_response())
 }
 
-/// Whether a path is for those without a key: the probes of orchestrators and load balancers, and the page of
-/// documentation, which a browser opens without a key and which has a field for one. It tells nobody's secret.
+/// `true` if a request needs no API key: the probes of orchestrators and load balancers, and the documentation. A browser opens
+/// the documentation without a key, and its page has a field for the key.
 pub(crate) fn is_open(method: &Method, path: &str) -> bool {
-    // A slash at the end only leads to the path without it.
+    // A path with a slash at its end redirects to the path without it.
     let path = match path.trim_end_matches('/') {
         "" => "/",
         path => path,
     };
     matches!(path, "/health" | "/ready" | "/docs" | "/openapi.json")
         || path.starts_with("/v2/health/")
-        // Leads to the page.
+        // Redirects to the documentation.
         || (path == "/" && method == Method::GET)
 }
 
@@ -225,7 +228,7 @@ fn check_key(keys: &ApiKeys, head: &request::Parts) -> Result<(), Refusal> {
     }
 }
 
-/// The token of `Authorization: Bearer …`, whose scheme may be written in any case.
+/// Token of the header `Authorization: Bearer …`. Letter case of the scheme is ignored.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(header::AUTHORIZATION)?.as_bytes();
     let (scheme, token) = value.split_at_checked(b"Bearer ".len())?;
@@ -234,7 +237,7 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
         .then(|| token.trim_ascii())
 }
 
-/// Where the time went, in milliseconds, as browsers show it: the steps of an answer, and in any case the whole.
+/// Value of the `Server-Timing` header, in milliseconds: the steps of an answer, if there is one, and the total.
 fn server_timing(timing: Option<&Timing>, total: Duration) -> HeaderValue {
     let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
     let total = format!("total;dur={:.3}", ms(total));

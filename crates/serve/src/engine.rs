@@ -1,11 +1,11 @@
-//! The engine: questions become windows, windows wait for inference workers, threads of their own that answer them.
+//! Engine: tokenizes questions into windows, queues the windows, and runs them on inference workers. Each worker is a thread.
 
 mod admission;
-mod pace;
 mod pending;
 mod queue;
 mod schedule;
 mod text_work;
+mod throughput;
 mod timing;
 mod tokenization;
 mod worker;
@@ -21,7 +21,7 @@ use tokio::{sync::mpsc, time};
 
 use self::{pending::Pending, queue::Queue, worker::Worker};
 pub(crate) use self::{
-    text_work::{Lost, TextWork},
+    text_work::{TextWork, TextWorkError},
     timing::Timing,
 };
 use crate::{
@@ -31,88 +31,88 @@ use crate::{
     metrics::Metrics,
 };
 
-/// Where questions get their answers. Cheap to clone.
+/// Engine that answers questions. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Engine {
     pub(crate) queue: Arc<Queue>,
-    /// For whatever else takes long with a request's text.
+    /// Threads for other slow work on the text of requests.
     pub(crate) text_work: TextWork,
-    /// For answers, until the client has taken them.
+    /// Memory budget of responses until they are sent.
     pub(crate) answer_memory: Memory,
     max_answer_bytes: usize,
     model: Arc<QuestionAnswering>,
     metrics: Arc<Metrics>,
 }
 
-/// One question of a request.
+/// Question of a request, with its options.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
     pub(crate) question: Question,
     pub(crate) options: Options,
 }
 
-/// What became of the items of a request.
+/// Results of a request.
 #[derive(Debug)]
 pub(crate) struct Answered {
-    /// For each item, in order.
+    /// Answers or error of each item, in order.
     pub(crate) items: Vec<Result<Vec<AnswerSpan>, ItemError>>,
     pub(crate) timing: Timing,
-    pub(crate) weight: Weight,
+    pub(crate) answer_size: AnswerSize,
 }
 
-/// Size of the answers to a request, at least, and the room taken for them.
+/// Minimum size of the answers to a request, and its part of the memory budget.
 #[derive(Debug)]
-pub(crate) struct Weight {
+pub(crate) struct AnswerSize {
     pub(crate) bytes: usize,
     held: Held,
     limit: usize,
 }
 
-/// Size of an answer beside its text: about what it takes as JSON, and at least what it takes in memory.
+/// Size of an answer without its text, in bytes: about its size as JSON, and at least its size in memory.
 const BYTES_PER_ANSWER: usize = 56;
 
-/// Why one item got no answers.
+/// Error of one item.
 #[derive(Debug)]
 pub(crate) enum ItemError {
-    /// The question cannot be answered, or the model failed on it.
+    /// The question cannot be answered, or the model failed.
     Answer(AnswerError),
     /// The model panicked.
     Panicked,
 }
 
-/// Why a whole request got no answers.
+/// Error of a whole request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// Too much waits, or did when its turn came; a retry has a chance after this time.
+    /// The queue is full, or the request has waited too long. A retry can succeed after this time.
     Overloaded(Duration),
-    /// The questions are more than a server takes at once, however little it has to do.
+    /// The questions and contexts have too many tokens.
     TooLarge {
-        /// Tokens of all questions and contexts together, beyond which a list is given up.
+        /// Maximum number of tokens in all questions and contexts of a request.
         limit_tokens: usize,
     },
-    /// The answers are larger than a client may ask for.
+    /// The answers are too large.
     AnswerTooLarge {
-        /// Their largest size.
+        /// Maximum size of the answers, in bytes.
         limit_bytes: usize,
     },
-    /// The answers of others take the memory.
+    /// The memory budget of responses is used up.
     NoMemory,
-    /// The deadline passed.
+    /// The deadline of the request passed.
     TimedOut,
     /// The server has stopped.
     Stopped,
 }
 
-/// The threads of an engine. Dropping them closes the queue, after which each ends with the batch it is at.
+/// Worker threads of an engine. Dropping the value closes the queue. Each worker then ends after its current batch.
 #[derive(Debug)]
 pub(crate) struct Workers {
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
-    /// One message a worker when it has warmed up; closed when all have ended.
+    /// One message from each worker after its warm-up. The channel closes when all workers have ended.
     warm_ups: mpsc::Receiver<Result<(), ServeError>>,
 }
 
-/// Counts a request that is given up or refused, unless it is answered first.
+/// Counter of a request without answers. It counts when it is dropped, with a `reason`.
 #[derive(Debug)]
 struct Unanswered<'a> {
     metrics: &'a Metrics,
@@ -120,7 +120,10 @@ struct Unanswered<'a> {
 }
 
 impl Engine {
-    /// Starts the workers; each answers warm-up questions before it takes the first batch.
+    /// Starts the workers. Each worker answers the warm-up question before its first batch.
+    ///
+    /// # Errors
+    /// [`ServeError::StartWorker`].
     pub(crate) fn start(
         config: &ServeConfig,
         model: Arc<QuestionAnswering>,
@@ -147,7 +150,7 @@ impl Engine {
                 .spawn(move || {
                     let warm_up = worker.warm_up();
                     let usable = warm_up.is_ok();
-                    // The channel has room for every worker, and nobody listens only after a shutdown.
+                    // The channel has room for every worker. The receiver is gone only after a shutdown.
                     let _ = warmed_up.try_send(warm_up);
                     if usable {
                         worker.work();
@@ -159,15 +162,15 @@ impl Engine {
         Ok((engine, workers))
     }
 
-    /// The model that answers.
+    /// The model.
     pub(crate) fn model(&self) -> &Arc<QuestionAnswering> {
         &self.model
     }
 
-    /// The answers to all `items` of one request, unless `deadline` passes first. Dropping the future withdraws them.
+    /// Answers to all `items` of a request. Dropping the future removes them from the queue.
     ///
     /// # Errors
-    /// [`Refused`], for the request as a whole.
+    /// [`Refused`], for the whole request.
     pub(crate) async fn answer(
         &self,
         items: Vec<Item>,
@@ -180,16 +183,19 @@ impl Engine {
         let outcome = if deadline <= Instant::now() {
             Err(Refused::TimedOut)
         } else {
-            time::timeout_at(deadline.into(), self.answer_at_leisure(items, deadline))
-                .await
-                .unwrap_or(Err(Refused::TimedOut))
+            time::timeout_at(
+                deadline.into(),
+                self.answer_without_timeout(items, deadline),
+            )
+            .await
+            .unwrap_or(Err(Refused::TimedOut))
         };
         unanswered.reason = outcome.as_ref().err().map(Refused::reason);
         outcome
     }
 
-    /// As [`Engine::answer`], but a deadline that passes only keeps what has not begun from beginning.
-    async fn answer_at_leisure(
+    /// Answers as in [`Engine::answer`], without a timeout. The queue drops windows whose deadline has passed.
+    async fn answer_without_timeout(
         &self,
         items: Vec<Item>,
         deadline: Instant,
@@ -198,16 +204,16 @@ impl Engine {
         let ticket = self.queue.reserve(tokenization::estimate_tokens(&items))?;
         let prepared = tokenization::prepare(items, &self.model, &self.text_work).await?;
         let tokenization = arrived.elapsed();
-        let (pending, outcomes) = Pending::new(prepared, deadline, self.weight());
+        let (pending, outcomes) = Pending::new(prepared, deadline, self.answer_size());
         ticket.enqueue(pending)?;
         let mut answered = outcomes.await.unwrap_or(Err(Refused::Stopped))?;
         answered.timing.tokenization = tokenization;
         Ok(answered)
     }
 
-    /// Of no answers yet.
-    fn weight(&self) -> Weight {
-        Weight {
+    /// Size of no answers.
+    fn answer_size(&self) -> AnswerSize {
+        AnswerSize {
             bytes: 0,
             held: self.answer_memory.hold(),
             limit: self.max_answer_bytes,
@@ -223,8 +229,11 @@ impl Engine {
     }
 }
 
-impl Weight {
-    /// Takes room for the answers to a question, before their texts are copied anywhere.
+impl AnswerSize {
+    /// Adds the size of the answers to a question, before their texts are copied.
+    ///
+    /// # Errors
+    /// [`Refused::AnswerTooLarge`] and [`Refused::NoMemory`].
     fn add(&mut self, answers: &[AnswerSpan]) -> Result<(), Refused> {
         let texts = answers.iter().map(|answer| answer.bytes.len());
         let more = texts.sum::<usize>() + answers.len() * BYTES_PER_ANSWER;
@@ -241,7 +250,7 @@ impl Weight {
 }
 
 impl Refused {
-    /// As the metrics have it.
+    /// Reason in the metric `bakeoff_dropped_total`.
     fn reason(&self) -> &'static str {
         match self {
             Self::Overloaded(_) => "overloaded",
@@ -262,7 +271,10 @@ impl Drop for Unanswered<'_> {
 }
 
 impl Workers {
-    /// Waits until every worker has warmed up.
+    /// Waits for the warm-up of every worker.
+    ///
+    /// # Errors
+    /// [`ServeError::WarmUp`] and [`ServeError::WarmUpPanicked`].
     pub(crate) async fn warmed_up(&mut self) -> Result<(), ServeError> {
         for _ in 0..self.threads.len() {
             self.warm_ups
@@ -273,12 +285,12 @@ impl Workers {
         Ok(())
     }
 
-    /// Closes the queue and waits until every worker has ended.
+    /// Closes the queue, and waits for the end of every worker.
     pub(crate) async fn stop(&mut self) {
         self.queue.close();
         while self.warm_ups.recv().await.is_some() {}
         for thread in self.threads.drain(..) {
-            // Each has let go of its end of the channel, the last thing it does; panics are caught inside.
+            // The closed channel shows that the threads have ended. Panics are caught in the threads.
             let _ = thread.join();
         }
     }

@@ -1,57 +1,59 @@
-//! Why a server does not run.
+//! Errors of a server.
 
 use std::{io, path::PathBuf};
 
 use bakeoff_qa::AnswerError;
 
-/// Why a server does not run, or stopped.
+/// Error of a server that cannot start, or that stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The address is taken, not ours, or unknown: the environment's fault.
+    /// The address is in use, unknown, or not an address of this machine: an error of the environment.
     #[error("cannot listen on {address}")]
     Listen {
-        /// The address that was asked for, as `host:port`.
+        /// Address as `host:port`.
         address: String,
-        /// Why.
+        /// Cause.
         #[source]
         source: io::Error,
     },
-    /// The system gives no thread: the environment's fault.
+    /// The system cannot start a thread: an error of the environment.
     #[error("cannot start an inference worker")]
     StartWorker(#[source] io::Error),
-    /// The model cannot answer even the question that warms it up: the model's fault.
+    /// The model cannot answer the warm-up question: an error of the model.
     #[error("the model cannot answer the warm-up question")]
     WarmUp(#[source] AnswerError),
-    /// The model panicked on the question that warms it up: our bug.
+    /// The model panicked on the warm-up question: a bug.
     #[error("the model panicked on the warm-up question")]
     WarmUpPanicked,
-    /// The file with the API keys cannot be read: the user's mistake.
+    /// The file with the API keys cannot be read: a user error.
     #[error("cannot read API keys from {}", path.display())]
     ReadApiKeys {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         #[source]
         source: io::Error,
     },
-    /// A line of the file with the API keys is no key: the user's mistake.
-    #[error("line {line} of {} is no API key, which is visible ASCII without spaces", path.display())]
+    /// A line of the file with the API keys is not a key: a user error.
+    #[error("line {line} of {} is not an API key; a key is visible ASCII without spaces", path.display())]
     InvalidApiKey {
         /// The file.
         path: PathBuf,
-        /// The line, counted from 1.
+        /// Line number, from 1.
         line: usize,
     },
-    /// The file with the API keys holds none, so nobody could ask: the user's mistake.
+    /// The file with the API keys has no key, so that every request would be rejected: a user error.
     #[error("{} holds no API key", path.display())]
     NoApiKey {
         /// The file.
         path: PathBuf,
     },
-    /// A web origin that no browser would send: the user's mistake.
-    #[error("`{origin}` is no web origin, such as https://example.org or *")]
+    /// A web origin is not valid: a user error.
+    #[error(
+        "`{origin}` is no web origin; valid origins are, for example, https://example.org and *"
+    )]
     InvalidOrigin {
-        /// What was given.
+        /// The invalid origin.
         origin: String,
     },
 }

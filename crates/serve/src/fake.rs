@@ -1,4 +1,4 @@
-//! Stands in for a model's weights in tests: the tokenizer is real, the logits follow rules that the question spells out.
+//! Fake model for tests: the tokenizer is real, and the logits follow rules of the question.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, mpsc};
@@ -7,8 +7,8 @@ use bakeoff_qa::backend::BackendError;
 use bakeoff_qa::{Backend, Batch, Logits, ModelFiles, Question, QuestionAnswering};
 use tokio::sync::mpsc as events;
 
-/// Finds the question, token for token, in the context, and does as some questions say:
-/// `panic`, `fail` (the model does), `block` (until the test lets go).
+/// Backend that finds the tokens of the question in the context. The questions `panic`, `fail` and `block` are commands: the
+/// backend panics, fails, or blocks until the test releases it.
 #[derive(Debug)]
 pub(crate) struct Fake {
     started: events::UnboundedSender<String>,
@@ -16,22 +16,22 @@ pub(crate) struct Fake {
     release: Mutex<mpsc::Receiver<()>>,
 }
 
-/// The test's side of a [`Fake`].
+/// Controls of a [`Fake`] for a test.
 #[derive(Debug)]
 pub(crate) struct Controls {
-    /// Every question, as its inference starts, as the tokenizer shows it: in lower case.
+    /// Question at the start of its inference, in lower case.
     pub(crate) started: events::UnboundedReceiver<String>,
-    /// The questions of every batch, as its inference starts.
+    /// Questions of a batch at the start of its inference, in lower case.
     pub(crate) batches: events::UnboundedReceiver<Vec<String>>,
-    /// Lets one `block` go on with each message, and all of them once dropped.
+    /// Each message releases one `block`. Dropping the sender releases all.
     pub(crate) release: mpsc::Sender<()>,
 }
 
-/// What the warm-up asks, as the tokenizer shows it.
+/// Question of the warm-up, in lower case.
 pub(crate) const WARM_UP: &str = "what warms up?";
 
 impl Fake {
-    /// A model that answers by the rules.
+    /// Fake model and its controls.
     pub(crate) fn model() -> (Arc<QuestionAnswering>, Controls) {
         let (started_sender, started) = events::unbounded_channel();
         let (batches_sender, batches) = events::unbounded_channel();
@@ -50,7 +50,7 @@ impl Fake {
     }
 }
 
-/// The bundled tokenizer and settings, with other weights.
+/// Model with the bundled tokenizer and settings, and another backend.
 pub(crate) fn with_backend(backend: impl Backend + 'static) -> Arc<QuestionAnswering> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/minilm-squad");
     let files = ModelFiles::read(&folder).expect("the folder is in the repository");
@@ -59,7 +59,7 @@ pub(crate) fn with_backend(backend: impl Backend + 'static) -> Arc<QuestionAnswe
 }
 
 impl Controls {
-    /// The next question whose inference starts; the warm-up is left out.
+    /// Next question whose inference starts, without the warm-up.
     pub(crate) async fn next_started(&mut self) -> String {
         loop {
             let question = self.started.recv().await;
@@ -70,7 +70,7 @@ impl Controls {
         }
     }
 
-    /// The questions of the next batch whose inference starts; the warm-up is left out.
+    /// Questions of the next batch whose inference starts, without the warm-up.
     pub(crate) async fn next_batch(&mut self) -> Vec<String> {
         loop {
             let batch = self.batches.recv().await;
@@ -91,18 +91,18 @@ impl Backend for Fake {
             TOKENIZER.decode(question, true)
         });
         let questions: Vec<String> = questions.collect::<Result<_, BackendError>>()?;
-        // A test that does not care who started has dropped its end.
+        // The receiver is gone in tests that do not use it.
         let _ = self.batches.send(questions.clone());
         let mut logits = Logits::default();
         for (sequence, question) in batch.sequences().zip(questions) {
-            self.obey(&question)?;
+            self.run_command(&question)?;
             let (ids, types) = (
                 &batch.input_ids[sequence.clone()],
                 &batch.token_type_ids[sequence],
             );
             let context = types.partition_point(|&kind| kind == 0);
             let (start, end) = occurrences(&ids[1..context - 1], &ids[context..]);
-            // The class token takes what no span does.
+            // The class token gets the probability that no span has.
             logits
                 .start
                 .extend([vec![5.0], vec![0.0; context - 1], start].concat());
@@ -115,7 +115,7 @@ impl Backend for Fake {
 }
 
 impl Fake {
-    fn obey(&self, question: &str) -> Result<(), BackendError> {
+    fn run_command(&self, question: &str) -> Result<(), BackendError> {
         let _ = self.started.send(question.to_owned());
         match question {
             "panic" => panic!("the question says so"),
@@ -130,7 +130,7 @@ impl Fake {
     }
 }
 
-/// Logits of a context that are high where the question starts and ends in it.
+/// Start and end logits of a context: high at the start and end of the question's tokens.
 fn occurrences(question: &[u32], context: &[u32]) -> (Vec<f32>, Vec<f32>) {
     let (mut start, mut end) = (vec![0.0; context.len()], vec![0.0; context.len()]);
     for (index, found) in context.windows(question.len().max(1)).enumerate() {
@@ -150,7 +150,7 @@ static TOKENIZER: LazyLock<tokenizers::Tokenizer> = LazyLock::new(|| {
     tokenizers::Tokenizer::from_file(path).expect("the bundled tokenizer is valid")
 });
 
-/// A question that this model cannot read: it leaves no room for a context of several windows.
+/// Question that leaves no room for its context.
 pub(crate) fn too_long() -> Question {
     Question::new("who ".repeat(300), "here ".repeat(300)).expect("neither is empty")
 }

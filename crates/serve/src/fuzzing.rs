@@ -1,6 +1,6 @@
-//! What the fuzz target of this crate does with arbitrary bytes. It panics when something is wrong, and only then.
+//! Fuzz target of this crate. It panics if and only if it finds a bug.
 //!
-//! The test feeds it what earlier fuzzing found, so that a mended fault stays mended.
+//! The test runs the target on the saved corpus, so that a fixed bug stays fixed.
 
 use bakeoff_qa::Compat;
 
@@ -9,13 +9,13 @@ use crate::{
     wire::{hugging_face, open_inference, problem::Problem, question_answering},
 };
 
-/// Reads `data` as the body of a request, as every API would.
+/// Reads `data` as the body of a request, once for each API.
 ///
-/// For the binary tensors of the Open Inference Protocol the first two bytes, least significant first, say how many
-/// bytes of the rest are JSON.
+/// For the binary tensors of the Open Inference Protocol, the first two bytes are the length of the JSON in the rest, least
+/// significant byte first.
 ///
 /// # Panics
-/// When a body is refused for no reason.
+/// A body that is rejected without a problem.
 pub fn request_body(data: &[u8]) {
     let limits = Limits::default();
     let check = |refused: Option<Vec<Problem>>| {
@@ -48,7 +48,7 @@ mod tests {
         let files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
         assert!(!files.is_empty(), "{} is empty", folder.display());
         for file in files {
-            // Shown when the test fails: the last one did it.
+            // The test framework prints the last file if the test fails.
             println!("{}", file.display());
             request_body(&fs::read(&file).unwrap());
         }

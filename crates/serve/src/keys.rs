@@ -1,4 +1,4 @@
-//! The API keys: who may ask. Keys are kept as digests, so that neither memory nor a debug line shows them.
+//! API keys. The server keeps digests of the keys, so that the keys themselves are neither in memory nor in debug output.
 
 use std::{
     fs::{File, OpenOptions},
@@ -20,13 +20,13 @@ use crate::error::ServeError;
 
 type KeyDigest = [u8; 32];
 
-/// Time limit for reading the file: it may be on a network that has gone.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time limit for reading the file. A file on a network drive can block.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The largest file of keys.
-const MOST_BYTES: u64 = 1024 * 1024;
+/// Maximum size of the file in bytes.
+const MAX_BYTES: u64 = 1024 * 1024;
 
-/// The keys of a file, as they were when it was last read and valid.
+/// API keys of a file, as of its last valid read.
 #[derive(Debug)]
 pub(crate) struct ApiKeys {
     path: PathBuf,
@@ -34,19 +34,22 @@ pub(crate) struct ApiKeys {
 }
 
 impl ApiKeys {
-    /// The keys in the file at `path`: one a line, with empty lines and those that start with `#` left out.
+    /// API keys in the file at `path`, one in each line. Empty lines and lines that start with `#` are ignored.
     ///
     /// # Errors
-    /// [`ServeError::ReadApiKeys`], also for anything but a regular file and for one that does not let itself be read in time;
+    /// [`ServeError::ReadApiKeys`], also for a file that is not regular, and beyond the time limit;
     /// [`ServeError::InvalidApiKey`] and [`ServeError::NoApiKey`].
     pub(crate) async fn open(path: &Path) -> Result<Self, ServeError> {
         Ok(Self {
             path: path.to_owned(),
-            digests: RwLock::new(in_time(PATIENCE, path, read).await?),
+            digests: RwLock::new(in_time(READ_TIMEOUT, path, read).await?),
         })
     }
 
-    /// As [`ApiKeys::open`], but waits for the file however long that takes.
+    /// API keys as in [`ApiKeys::open`], without a time limit.
+    ///
+    /// # Errors
+    /// See [`ApiKeys::open`].
     #[cfg(test)]
     pub(crate) fn read(path: &Path) -> Result<Self, ServeError> {
         Ok(Self {
@@ -55,9 +58,9 @@ impl ApiKeys {
         })
     }
 
-    /// Reads the file again. The keys stay as they are if that fails: a slip must not lock everybody out.
+    /// Reads the file again. If that fails, the previous keys stay valid, so that a mistake in the file does not reject all clients.
     pub(crate) async fn reload(&self) {
-        self.take(in_time(PATIENCE, &self.path, read).await);
+        self.take(in_time(READ_TIMEOUT, &self.path, read).await);
     }
 
     fn take(&self, keys: Result<Vec<KeyDigest>, ServeError>) {
@@ -68,12 +71,12 @@ impl ApiKeys {
             }
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::error!(%error, cause, "API keys not reloaded, the former ones stay valid");
+                tracing::error!(%error, cause, "cannot reload the API keys; the previous keys stay valid");
             }
         }
     }
 
-    /// Whether `key` is one of them. Takes as long for a wrong key that begins like a right one as for any other.
+    /// `true` if `key` is one of the keys. The time does not depend on the number of equal characters.
     pub(crate) fn allow(&self, key: &[u8]) -> bool {
         let offered = digest(key);
         let digests = self.digests.read().unwrap_or_else(PoisonError::into_inner);
@@ -84,9 +87,12 @@ impl ApiKeys {
     }
 }
 
-/// Reads the file with `read` on a thread of its own, which is left alone if it takes too long.
+/// Result of `read`, on a thread of its own. The thread is abandoned at the time limit.
+///
+/// # Errors
+/// Errors of `read`, and [`ServeError::ReadApiKeys`] at the time limit.
 async fn in_time(
-    patience: Duration,
+    timeout: Duration,
     path: &Path,
     read: impl FnOnce(&Path) -> Result<Vec<KeyDigest>, ServeError> + Send + 'static,
 ) -> Result<Vec<KeyDigest>, ServeError> {
@@ -97,18 +103,16 @@ async fn in_time(
     let (reply, keys) = oneshot::channel();
     let from = path.to_owned();
     let read = move || {
-        // Nobody may wait for it any more.
+        // The receiver is gone after the time limit.
         let _ = reply.send(read(&from));
     };
     let thread = thread::Builder::new().name("api-keys".to_owned());
     thread.spawn(read).map_err(failed)?;
-    match time::timeout(patience, keys).await {
+    match time::timeout(timeout, keys).await {
         Ok(Ok(keys)) => keys,
-        Ok(Err(_)) => Err(failed(io::Error::other(
-            "the thread that reads it panicked",
-        ))),
+        Ok(Err(_)) => Err(failed(io::Error::other("the reading thread panicked"))),
         Err(_) => {
-            let why = format!("it took longer than {} s", patience.as_secs_f64());
+            let why = format!("it took longer than {} s", timeout.as_secs_f64());
             Err(failed(io::Error::new(io::ErrorKind::TimedOut, why)))
         }
     }
@@ -121,29 +125,29 @@ fn read(path: &Path) -> Result<Vec<KeyDigest>, ServeError> {
     };
     let (mode, text) = open(path).and_then(read_file).map_err(failed)?;
     if mode & 0o004 != 0 {
-        tracing::warn!(path = %path.display(), "every user of this machine can read the API keys; chmod o-r would end that");
+        tracing::warn!(path = %path.display(), "every user of this machine can read the API keys; chmod o-r removes the permission");
     }
     parse(path, &text)
 }
 
-/// Opens the file, and does not wait for anybody if it is a pipe.
+/// Opens the file without blocking on a pipe.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// The mode and the text of a regular file.
+/// Mode and text of a regular file.
 fn read_file(file: File) -> io::Result<(u32, String)> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
     let mut text = String::new();
-    file.take(MOST_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MOST_BYTES {
+    file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_BYTES {
         return Err(io::Error::other(format!(
-            "it is larger than {MOST_BYTES} bytes"
+            "it is larger than {MAX_BYTES} bytes"
         )));
     }
     Ok((metadata.permissions().mode(), text))
@@ -209,13 +213,13 @@ mod tests {
         let path = Path::new("keys");
         let error = |text: &str| parse(path, text).unwrap_err().to_string();
         assert_eq!(error("# none\n\n"), "keys holds no API key");
-        let expected = "line 2 of keys is no API key, which is visible ASCII without spaces";
+        let expected = "line 2 of keys is not an API key; a key is visible ASCII without spaces";
         assert_eq!(error("good\ntwo words\n"), expected);
         assert_eq!(error("good\nclé\n"), expected);
     }
 
     #[tokio::test]
-    async fn broken_file_keeps_the_former_keys() {
+    async fn broken_file_keeps_the_previous_keys() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
         fs::write(&path, "old").unwrap();
@@ -233,9 +237,9 @@ mod tests {
         assert!(keys.allow(b"new") && !keys.allow(b"old"));
     }
 
-    /// A pipe stands for a file on a network that has gone; [`open`] would refuse it.
+    /// The test uses a pipe in place of a file on a blocked network drive. [`open`] rejects pipes.
     #[tokio::test]
-    async fn hanging_file_holds_nobody_up_and_keeps_the_former_keys() {
+    async fn hanging_file_holds_nobody_up_and_keeps_the_previous_keys() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
         fs::write(&path, "old").unwrap();
@@ -248,7 +252,7 @@ mod tests {
             parse(path, &text)
         };
 
-        // This runtime has one thread, on which the test goes on while the other one hangs.
+        // The runtime has one thread. The test continues on it while the reading thread is blocked.
         let ((), reloaded) = {
             let reload = in_time(Duration::from_hours(1), &path, hanging);
             let meanwhile = async {
@@ -271,7 +275,7 @@ mod tests {
         assert_eq!(error, "it took longer than 0.01 s");
         keys.take(reloaded);
         assert!(keys.allow(b"new"));
-        // Lets the thread end.
+        // Ends the abandoned thread.
         fs::write(&path, "").unwrap();
     }
 }

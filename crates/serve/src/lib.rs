@@ -1,6 +1,6 @@
-//! Question answering behind HTTP: `POST /question_answering`, probes, limits, and a page that documents them.
+//! HTTP server for question answering: `POST /question_answering`, other APIs, probes, limits, and a documentation page.
 //!
-//! The only crate that knows that wire. Inference never runs on a thread that serves connections.
+//! Only this crate has the HTTP formats. Inference never runs on a thread that serves connections.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -12,7 +12,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let model = QuestionAnswering::open("models/minilm-squad".as_ref())?;
 //! let server = Server::bind("127.0.0.1", 0).await?;
-//! let signals = Signals::default(); // a signal handler has a clone, say, and cancels `shutdown`
+//! let signals = Signals::default(); // a signal handler can cancel `shutdown` in a clone
 //! let drained = server.run(&ServeConfig::default(), Arc::new(model), signals).await?;
 //! assert_eq!(drained, Drained::Whole);
 //! # Ok(())
@@ -26,7 +26,6 @@ mod cores;
 mod edge;
 mod engine;
 mod error;
-mod fields;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -1,7 +1,7 @@
-//! Memory that requests and answers may take together, and buffers that keep to it.
+//! Memory budgets of all bodies and of all responses, and buffers within them.
 //!
-//! The first [`FREE_BYTES`] of each buffer are not counted: what most requests take needs no room of others, so that a
-//! few that take all of it shut nobody else out.
+//! The first [`FREE_BYTES`] of each buffer do not count. Most requests need no more, so that they are answered even if a few
+//! requests use the whole budget.
 
 use std::{
     io::{self, Write},
@@ -14,37 +14,37 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::refusal::Refusal;
 
-/// Bytes of a buffer that need no room.
+/// Size up to which a buffer needs no budget, in bytes.
 pub(crate) const FREE_BYTES: usize = 16 * 1024;
 
-/// The least that a buffer grows to.
-const LEAST_BYTES: usize = 256;
+/// Minimum capacity of a buffer in bytes.
+const MIN_CAPACITY: usize = 256;
 
-/// Room for buffers of one purpose. Cheap to clone.
+/// Memory budget for buffers of one purpose. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Memory {
     room: Arc<Semaphore>,
 }
 
-/// The room that a buffer takes; given back when dropped.
+/// Part of the budget that a buffer holds. It is returned when the value is dropped.
 #[derive(Debug)]
 pub(crate) struct Held {
     memory: Memory,
     permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Reason why a buffer cannot grow.
+/// Limit that a buffer has reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Full {
-    /// It has its own limit.
-    #[error("the limit is reached")]
+    /// Limit of the buffer.
+    #[error("the buffer is full")]
     Limit,
-    /// Others take the room.
-    #[error("there is no room")]
+    /// Budget of all buffers.
+    #[error("the memory budget is used up")]
     Memory,
 }
 
-/// Bytes up to a limit, in room that they take as they grow.
+/// Buffer with a limit. It takes its part of the budget as it grows.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
@@ -53,14 +53,14 @@ pub(crate) struct Buffer {
     full: Option<Full>,
 }
 
-/// Bytes and the room that they take, for as long as anything of them is in use.
+/// Bytes with their part of the budget, until the last reference to them is dropped.
 struct Kept<T> {
     bytes: T,
     _held: Held,
 }
 
 impl Memory {
-    /// Room for so many bytes, all buffers together.
+    /// Budget of `bytes` for all buffers.
     pub(crate) fn new(bytes: usize) -> Self {
         let bytes = bytes.min(Semaphore::MAX_PERMITS);
         Self {
@@ -68,7 +68,7 @@ impl Memory {
         }
     }
 
-    /// Room for a buffer that is still small.
+    /// Empty part of the budget, for a small buffer.
     pub(crate) fn hold(&self) -> Held {
         Held {
             memory: self.clone(),
@@ -78,7 +78,10 @@ impl Memory {
 }
 
 impl Held {
-    /// Takes as much room as a buffer of `bytes` needs, or leaves it as it was if there is not so much.
+    /// Takes the budget for a buffer of `bytes`. The part does not change on error.
+    ///
+    /// # Errors
+    /// [`Full::Memory`].
     pub(crate) fn grow_to(&mut self, bytes: usize) -> Result<(), Full> {
         let more = bytes
             .saturating_sub(FREE_BYTES)
@@ -97,7 +100,7 @@ impl Held {
         Ok(())
     }
 
-    /// `body`, which keeps the room until its last part is written.
+    /// Body that holds the part of the budget until its last frame is sent.
     pub(crate) fn keep_for(self, body: Body) -> Body {
         let mut held = Some(self);
         Body::new(body.map_frame(move |frame| {
@@ -108,7 +111,7 @@ impl Held {
         }))
     }
 
-    /// Gives back what a buffer of `bytes` does not need.
+    /// Returns the budget that a buffer of `bytes` does not need.
     fn shrink_to(&mut self, bytes: usize) {
         let less = self
             .counted()
@@ -125,7 +128,7 @@ impl Held {
 }
 
 impl Buffer {
-    /// Nothing, to be at most `limit` bytes.
+    /// Empty buffer for at most `limit` bytes.
     pub(crate) fn new(limit: usize, memory: &Memory) -> Self {
         Self {
             bytes: Vec::new(),
@@ -135,7 +138,11 @@ impl Buffer {
         }
     }
 
-    /// Appends `more`, or nothing. Grows by half of itself at least, but not beyond `expected`, unless that is exceeded.
+    /// Appends `more`. The capacity grows by at least a half, but not beyond `expected` if that is enough. The buffer does not change
+    /// on error.
+    ///
+    /// # Errors
+    /// [`Full`].
     pub(crate) fn push(&mut self, more: &[u8], expected: usize) -> Result<(), Full> {
         let length = self.bytes.len().saturating_add(more.len());
         if length > self.limit {
@@ -143,9 +150,9 @@ impl Buffer {
         }
         let capacity = self.bytes.capacity();
         if length > capacity {
-            let roomy = (capacity + capacity / 2).max(LEAST_BYTES);
+            let roomy = (capacity + capacity / 2).max(MIN_CAPACITY);
             let roomy = roomy.min(expected).max(length);
-            // Both are there while one is copied to the other.
+            // While the bytes are copied, the old and the new allocation both exist.
             self.held.grow_to(capacity + roomy)?;
             self.bytes.reserve_exact(roomy - self.bytes.len());
             self.held.shrink_to(self.bytes.capacity());
@@ -158,17 +165,17 @@ impl Buffer {
         self.bytes.len()
     }
 
-    /// Reason why the last write failed, if the buffer is the cause.
+    /// Limit that made the last write fail; `None` if the write failed for another reason.
     pub(crate) fn full(&self) -> Option<Full> {
         self.full
     }
 
-    /// Puts the first `length` bytes behind the others.
+    /// Moves the first `length` bytes to the end.
     pub(crate) fn rotate(&mut self, length: usize) {
         self.bytes.rotate_left(length);
     }
 
-    /// The bytes, which give the room back when the last part of them is dropped.
+    /// Bytes of the buffer. They return their budget when the last reference is dropped.
     pub(crate) fn into_bytes(mut self) -> Bytes {
         self.bytes.shrink_to_fit();
         self.held.shrink_to(self.bytes.capacity());
@@ -205,7 +212,7 @@ impl<T: AsRef<[u8]>> AsRef<[u8]> for Kept<T> {
 }
 
 impl Full {
-    /// The refusal of a request whose body is not to be larger than `limit_bytes`.
+    /// Refusal of a request with a body limit of `limit_bytes`.
     pub(crate) fn of_body(self, limit_bytes: usize) -> Refusal {
         match self {
             Self::Limit => Refusal::TooLarge { limit_bytes },
@@ -213,7 +220,7 @@ impl Full {
         }
     }
 
-    /// The refusal of a request whose answer is not to be larger than `limit_bytes`.
+    /// Refusal of a request with a response limit of `limit_bytes`.
     pub(crate) fn of_answer(self, limit_bytes: usize) -> Refusal {
         match self {
             Self::Limit => Refusal::AnswerTooLarge { limit_bytes },

@@ -1,4 +1,6 @@
-//! The description of the API, made from the code that serves it.
+//! Description of the API, generated from the code that serves it.
+
+mod aliases;
 
 use std::sync::LazyLock;
 
@@ -14,6 +16,7 @@ use utoipa::{
     },
 };
 
+use self::aliases::Aliases;
 use crate::{
     edge,
     refusal::Shape,
@@ -21,27 +24,22 @@ use crate::{
     wire::problem::{Detail, ErrorBody},
 };
 
-/// The whole API.
+/// All operations of the API.
 #[derive(Debug, OpenApi)]
 #[openapi(
     info(
         title = "Bakeoff question answering",
-        description = "Answers questions with spans of the text that comes with them.",
+        description = "Extractive question answering: an answer is a span of the context in the request.",
     ),
     paths(
         question_answering::question_answering,
         hugging_face::inference,
-        hugging_face::model_inference,
-        hugging_face::owned_model_inference,
         open_inference::server,
         open_inference::live,
         open_inference::ready,
         open_inference::model,
         open_inference::model_ready,
         open_inference::infer,
-        open_inference::version,
-        open_inference::version_ready,
-        open_inference::version_infer,
         about::health,
         about::ready,
         about::info,
@@ -50,16 +48,16 @@ use crate::{
         about::openapi,
     ),
     components(schemas(Detail, ErrorBody)),
-    modifiers(&Refusals, &Keys)
+    modifiers(&Aliases, &Refusals, &Keys)
 )]
 struct Api;
 
-/// The whole API, described.
+/// Description of the API.
 pub(crate) fn description() -> Description {
     Api::openapi()
 }
 
-/// `true` if the description has `path`, whose parameters may be anything.
+/// `true` if the API has `path`. A parameter in the path can have any value.
 pub(crate) fn has_path(path: &str) -> bool {
     static PATHS: LazyLock<Vec<String>> =
         LazyLock::new(|| description().paths.paths.into_keys().collect());
@@ -74,10 +72,10 @@ pub(crate) fn has_path(path: &str) -> bool {
     PATHS.iter().any(fits)
 }
 
-/// Adds the refusals that many operations share.
+/// Adds the error responses that many operations share.
 struct Refusals;
 
-/// The name of the scheme of keys.
+/// Name of the security scheme of API keys.
 const KEY: &str = "key";
 
 impl Modify for Refusals {
@@ -108,33 +106,34 @@ impl Refusals {
         let ready = path.ends_with("/ready");
         let asks = operation.request_body.is_some();
         if !edge::is_open(method, path) {
-            let header = text_header("The scheme of the key: `Bearer`.");
-            let unauthorized =
-                self::refusal("The server wants a key and got none of its own.", schema)
-                    .header("WWW-Authenticate", header);
+            let header = text_header("Authentication scheme: `Bearer`.");
+            let unauthorized = self::refusal(
+                "The server needs an API key. The request has no key, or an invalid key.",
+                schema,
+            )
+            .header("WWW-Authenticate", header);
             add("401", unauthorized.build());
         }
         if path.contains("{name}") {
-            let why = "The path names another model, or another version of it.";
+            let why = "The path has another model, or another version of the model.";
             add("404", refusal(why));
         }
         if asks {
-            let foreign = "A browser asks for a page of an origin that this server does not list.";
+            let foreign = "The request is from a web page whose origin is not allowed.";
             add("403", refusal(foreign));
-            let broken =
-                "The body broke off, is badly framed, or not compressed as its header says.";
-            let invalid = "The body broke off, is badly framed, not compressed as its header says, no JSON, or not what is \
-                           asked for.";
+            let broken = "The body is incomplete, has invalid framing, or is not compressed as its header says.";
+            let invalid = "The body is incomplete, has invalid framing, is not compressed as its header says, is not \
+                           valid JSON, or has invalid values.";
             let why = if schema == "Detail" { broken } else { invalid };
             add("400", refusal(why));
-            add("408", refusal("The body took too long to arrive."));
+            add("408", refusal("The client sent the body too slowly."));
             add(
                 "413",
-                refusal("The body is larger than this server allows, or the answers would be."),
+                refusal("The body or the response is larger than the limit of the server."),
             );
             add(
                 "415",
-                refusal("The body is compressed in another way than gzip or deflate."),
+                refusal("The compression of the body is not gzip or deflate."),
             );
             let seconds = HeaderBuilder::new()
                 .schema(Some(
@@ -143,25 +142,28 @@ impl Refusals {
                         .minimum(Some(1)),
                 ))
                 .description(Some(
-                    "Seconds after which another try has a chance, at least 1.",
+                    "Time after which a retry can succeed, in seconds, at least 1.",
                 ))
                 .build();
-            let overloaded = self::refusal("Too many questions are waiting.", schema)
-                .header("Retry-After", seconds);
+            let overloaded =
+                self::refusal("The queue is full.", schema).header("Retry-After", seconds);
             add("429", overloaded.build());
-            let bug = "A bug of the server; other requests are not affected.";
+            let bug = "A bug in the server. Other requests are not affected.";
             add("500", refusal(bug));
             let busy =
-                "The server is shutting down, or has no memory left for more bodies or answers.";
+                "The server is shutting down, or its memory for bodies or responses is used up.";
             add("503", refusal(busy));
-            add("504", refusal("The answer took too long."));
+            add(
+                "504",
+                refusal("The time limit for the response has passed."),
+            );
         }
         if ready {
             let why = "The model is warming up, or the server is shutting down.";
             add("503", refusal(why));
         }
-        // Answered before anything of the request is known, thus not in the shape of an API.
-        let why = "The head of the request is larger than this server allows.";
+        // This response comes before the path is known. Therefore it has no body.
+        let why = "The head of the request is larger than the limit of the server.";
         add("431", ResponseBuilder::new().description(why).build());
     }
 }
@@ -182,7 +184,7 @@ fn text_header(description: &str) -> utoipa::openapi::Header {
         .build()
 }
 
-/// Says that a bearer key may be wanted.
+/// Adds the security scheme of API keys.
 struct Keys;
 
 impl Modify for Keys {
@@ -190,14 +192,16 @@ impl Modify for Keys {
         let scheme = SecurityScheme::Http(
             Http::builder()
                 .scheme(HttpAuthScheme::Bearer)
-                .description(Some("Wanted by servers that were started with keys."))
+                .description(Some(
+                    "API key. It is needed only if the server was started with keys.",
+                ))
                 .build(),
         );
         if let Some(components) = &mut description.components {
             components.add_security_scheme(KEY, scheme);
         }
         let key = SecurityRequirement::new(KEY, Vec::<String>::new());
-        // Without a key, or with one.
+        // With or without a key.
         description.security = Some(vec![SecurityRequirement::default(), key]);
     }
 }
@@ -208,7 +212,7 @@ mod tests {
 
     use super::*;
 
-    /// `INSTA_UPDATE=always`, the switch that updates snapshots, updates this file as well.
+    /// `INSTA_UPDATE=always` updates the file, as it updates snapshots.
     #[test]
     fn description_is_the_one_checked_in() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");

@@ -1,9 +1,9 @@
-//! Paths as they are compared: percent-encoded letters are letters, and a slash at the end leads to the path without it. Pure.
+//! Normalization of paths: percent-encoded letters, and slashes at the end. Pure.
 
 use axum::http::Uri;
 
-/// `uri` with its percent-encoded letters, digits, `-`, `.`, `_` and `~` written as themselves, which makes no difference by RFC 3986;
-/// `None` if it has none.
+/// `uri` with decoded percent-encoded letters, digits, `-`, `.`, `_` and `~`. By RFC 3986 both forms are equal. `None` if the path has
+/// no percent encoding.
 pub(crate) fn normalized(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     if !path.contains('%') {
@@ -36,8 +36,8 @@ fn unreserved(digits: &str) -> Option<char> {
     (stands_for_itself && !digits.starts_with('+')).then_some(char::from(byte))
 }
 
-/// The way from a path that ends in slashes to the same path without them, relative so that it holds behind a proxy that takes a prefix
-/// off; `None` for other paths.
+/// The path without the slashes at its end, and the relative URL of that path. A relative URL also works behind a proxy that
+/// removes a path prefix. `None` for a path without a slash at its end.
 pub(crate) fn without_slash(uri: &Uri) -> Option<(&str, String)> {
     let path = uri.path();
     let plain = path.trim_end_matches('/');

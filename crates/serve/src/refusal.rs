@@ -1,4 +1,4 @@
-//! Requests that get no answers, and the responses they get instead.
+//! Error responses of rejected requests.
 
 use std::{fmt, time::Duration};
 
@@ -16,58 +16,58 @@ use crate::{
     wire::problem::{Detail, ErrorBody, Problem, Problems},
 };
 
-/// Why a request gets no answers.
+/// Reason for an error response.
 #[derive(Debug, Clone)]
 pub(crate) enum Refusal {
-    /// 400: the body broke off or was badly framed.
+    /// 400: the body is incomplete or has invalid framing.
     BrokenBody,
     /// 401: the request has no API key.
     NoKey,
-    /// 401: the API key is not one of this server's.
+    /// 401: the API key is not valid.
     WrongKey,
-    /// 403: a browser asks for a page of another origin that is not allowed to.
+    /// 403: the request is from a web page whose origin is not allowed.
     ForeignOrigin,
-    /// 404: no such path.
+    /// 404: the path does not exist.
     NotFound,
-    /// 404: the path names another model, or another version of it.
+    /// 404: the path has another model, or another version of the model.
     NoSuchModel,
-    /// 405: not with this method.
+    /// 405: the path does not have this method.
     MethodNotAllowed,
-    /// 408: the body took too long to arrive.
+    /// 408: the client sent the body too slowly.
     LateBody,
-    /// 413: the body is larger than allowed.
+    /// 413: the body is too large.
     TooLarge {
-        /// What is allowed.
+        /// Maximum size in bytes.
         limit_bytes: usize,
     },
-    /// 413: the answers would be larger than allowed.
+    /// 413: the response is too large.
     AnswerTooLarge {
-        /// What is allowed.
+        /// Maximum size in bytes.
         limit_bytes: usize,
     },
-    /// 413: the questions are more than are answered at once.
+    /// 413: the questions and contexts have too many tokens.
     TooManyTokens {
-        /// What is allowed, for all questions and contexts together.
+        /// Maximum number of tokens in all questions and contexts of a request.
         limit_tokens: usize,
     },
     /// 400: the body is not compressed as its header says.
     BrokenCompression,
-    /// 415: the body is compressed in a way that is not known here.
+    /// 415: the compression of the body is not supported.
     UnknownCompression,
-    /// 422, or 400 where that is the custom: the body makes no sense.
+    /// 422, or 400 in the APIs that use 400: the body is not valid.
     Invalid(Vec<Problem>),
-    /// 429: too many questions wait.
+    /// 429: the queue is full.
     Overloaded {
-        /// When a retry has a chance.
+        /// Time after which a retry can succeed.
         retry_after: Duration,
     },
-    /// 500: our bug.
+    /// 500: a bug in the server.
     Bug,
-    /// 503: not yet, or not any more.
+    /// 503: the server is not ready, or is shutting down.
     Unavailable(&'static str),
-    /// 503: the bodies or the answers of others take the memory.
+    /// 503: the memory for bodies or responses is used up.
     NoMemory,
-    /// 504: the deadline passed.
+    /// 504: the deadline of the request has passed.
     TimedOut,
 }
 
@@ -84,18 +84,18 @@ impl From<Refused> for Refusal {
     }
 }
 
-/// How an API words its refusals.
+/// Format of an API's error responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// FastAPI's: `{"detail": …}`, and 422 with a list for a body that makes no sense.
+    /// FastAPI: `{"detail": …}`. An invalid body has status 422 and a list of problems.
     Detail,
-    /// Hugging Face's and the Open Inference Protocol's: `{"error": …}`, and 400 for a body that makes no sense.
+    /// Hugging Face and the Open Inference Protocol: `{"error": …}`. An invalid body has status 400.
     Error,
 }
 
-/// A layer that gives refusals from within the shape of the API that was asked.
+/// Layer that gives error responses the format of the requested API.
 ///
-/// Everything that refuses may make a plain response of a [`Refusal`], without knowing which API it refuses for.
+/// Inside the layer, code that rejects a request does not need to know its API.
 pub(crate) async fn in_the_shape_of_the_api(request: Request, next: Next) -> Response {
     let shape = Shape::of(request.method(), request.uri().path());
     let mut response = next.run(request).await;
@@ -107,14 +107,14 @@ pub(crate) async fn in_the_shape_of_the_api(request: Request, next: Next) -> Res
     };
     let (head, body) = refusal.render(shape).into_parts();
     *response.status_mut() = head.status;
-    // The length of the other body; all other headers stay, whoever added them.
+    // The new body has another length. All other headers stay.
     response.headers_mut().remove(header::CONTENT_LENGTH);
     *response.body_mut() = body;
     response
 }
 
 impl Shape {
-    /// The shape of the API that a path belongs to.
+    /// Format of the API with this path.
     pub(crate) fn of(method: &Method, path: &str) -> Self {
         let first = path.split('/').nth(1).unwrap_or_default();
         if matches!(first, "v2" | "models") || (path == "/" && method == Method::POST) {
@@ -157,7 +157,7 @@ impl Refusal {
                 r#"Bearer error="invalid_token""#,
                 body(self.status(), self.to_string()),
             ),
-            // The rest of the body may still come, and must not be taken for a request.
+            // The rest of the body can still arrive, and must not be read as a request.
             (Self::LateBody, _) => {
                 let close = [(header::CONNECTION, "close")];
                 (close, body(self.status(), self.to_string())).into_response()
@@ -192,7 +192,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BrokenBody => f.write_str("the body broke off or is badly framed"),
-            // As FastAPI says it.
+            // Text of FastAPI.
             Self::NoKey | Self::WrongKey => f.write_str("Not authenticated"),
             Self::ForeignOrigin => f.write_str(
                 "cannot answer a page of this origin: --cors-origin does not list it",
@@ -239,7 +239,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// With the header that makes clients send a key.
+/// `response` with the header `WWW-Authenticate`.
 fn challenge(scheme: &'static str, response: Response) -> Response {
     ([(header::WWW_AUTHENTICATE, scheme)], response).into_response()
 }
@@ -248,7 +248,7 @@ fn json(status: StatusCode, body: &impl Serialize) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// Rounded up, and at least 1: what `Retry-After` can say.
+/// Duration in seconds for `Retry-After`, rounded up, at least 1.
 fn whole_seconds(duration: Duration) -> u64 {
     duration
         .as_secs()

@@ -1,4 +1,4 @@
-//! The paths of the API.
+//! Routes of the API, and the steps that their handlers share.
 
 pub(crate) mod about;
 pub(crate) mod hugging_face;
@@ -30,7 +30,7 @@ use crate::{
     compression::Compression,
     config::{Limits, ServeConfig},
     edge::{Counted, Deadline},
-    engine::{Engine, Item, ItemError, Lost, Timing, Weight},
+    engine::{AnswerSize, Engine, Item, ItemError, TextWorkError, Timing},
     memory::{Buffer, Memory},
     metrics::Metrics,
     openapi, path,
@@ -42,18 +42,18 @@ use crate::{
     },
 };
 
-/// What the handlers share.
+/// Shared state of the handlers.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
     pub(crate) engine: Engine,
-    /// For bodies, until they are parsed.
+    /// Memory budget of bodies until they are parsed.
     pub(crate) body_memory: Memory,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) config: Arc<ServeConfig>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// Whether requests are welcome.
+/// Readiness of the server.
 #[derive(Debug)]
 pub(crate) struct Readiness {
     warm: AtomicBool,
@@ -61,7 +61,7 @@ pub(crate) struct Readiness {
 }
 
 impl Readiness {
-    /// Not ready before [`Readiness::warmed_up`], nor after `shutdown`.
+    /// Readiness that begins with [`Readiness::warmed_up`] and ends with `shutdown`.
     pub(crate) fn new(shutdown: CancellationToken) -> Self {
         Self {
             warm: AtomicBool::new(false),
@@ -84,28 +84,22 @@ impl Readiness {
     }
 }
 
-/// Everything that the server answers.
+/// Paths of the model in the Open Inference Protocol, without and with its version.
+const MODEL_PATHS: [&str; 2] = ["/v2/models/{name}", "/v2/models/{name}/versions/{version}"];
+
+/// All routes of the API.
 pub(crate) fn router(service: Service) -> Router {
     let v2 = Router::new()
         .route("/v2", get(open_inference::server))
         .route("/v2/", get(open_inference::server))
         .route("/v2/health/live", get(open_inference::live))
-        .route("/v2/health/ready", get(open_inference::ready))
-        .route("/v2/models/{name}", get(open_inference::model))
-        .route("/v2/models/{name}/ready", get(open_inference::model_ready))
-        .route("/v2/models/{name}/infer", post(open_inference::infer))
-        .route(
-            "/v2/models/{name}/versions/{version}",
-            get(open_inference::version),
-        )
-        .route(
-            "/v2/models/{name}/versions/{version}/ready",
-            get(open_inference::version_ready),
-        )
-        .route(
-            "/v2/models/{name}/versions/{version}/infer",
-            post(open_inference::version_infer),
-        );
+        .route("/v2/health/ready", get(open_inference::ready));
+    let v2 = MODEL_PATHS.iter().fold(v2, |router, model| {
+        router
+            .route(model, get(open_inference::model))
+            .route(&format!("{model}/ready"), get(open_inference::model_ready))
+            .route(&format!("{model}/infer"), post(open_inference::infer))
+    });
     Router::new()
         .route(
             "/question_answering",
@@ -121,14 +115,14 @@ pub(crate) fn router(service: Service) -> Router {
         .route("/docs", get(about::docs))
         .route(
             "/models/{owner}/{name}",
-            post(hugging_face::owned_model_inference),
+            post(hugging_face::model_inference),
         )
         .fallback(not_found)
         .method_not_allowed_fallback(async || Refusal::MethodNotAllowed)
         .with_state(service)
 }
 
-/// Leads to the same path without a slash at its end, where there is such a path, as FastAPI does.
+/// Redirect to the path without a slash at its end, if that path exists, as in FastAPI; otherwise 404.
 async fn not_found(State(service): State<Service>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let way = path::without_slash(&head.uri).filter(|(plain, _)| openapi::has_path(plain));
@@ -139,26 +133,32 @@ async fn not_found(State(service): State<Service>, request: Request) -> Response
     Redirect::temporary(&way).into_response()
 }
 
-/// Bodies up to this length are parsed where they arrive, and answers written where they go: it takes less time than a way to another
-/// thread and back.
+/// Maximum length of bodies and responses that are parsed and written on the current thread, in bytes. For longer ones another thread
+/// is worth its cost.
 const SHORT_BYTES: usize = 8 * 1024;
 
-/// A request that has arrived as a whole.
+/// Request with its whole body.
 struct Received {
     headers: HeaderMap,
     body: Bytes,
     deadline: Deadline,
 }
 
-/// What became of the questions of a request, in their order.
+/// Reader of a body in the format of an API.
+type ReadBody = fn(&[u8], &Limits, Compat) -> Result<Asked, Vec<Problem>>;
+
+/// Results of the questions of a request, in order.
 struct Outcomes {
     items: Vec<Result<Vec<AnswerSpan>, Failed>>,
     timing: Timing,
-    weight: Option<Weight>,
+    answer_size: Option<AnswerSize>,
 }
 
 impl Service {
-    /// A request with its body, up to the limit.
+    /// Reads and decompresses the body of a request.
+    ///
+    /// # Errors
+    /// [`Refusal`] of the body.
     async fn read(&self, request: Request) -> Result<Received, Refusal> {
         let (head, body) = request.into_parts();
         let deadline = head.extensions.get().copied();
@@ -173,7 +173,7 @@ impl Service {
         let memory = &self.body_memory;
         let mut body = body::read(&head.headers, body, limit, memory).await?;
         if let Some(compression) = compression {
-            // Text shrinks to an eighth at most, as a rule.
+            // Compressed text usually has at least an eighth of its size.
             let expected = body.len().saturating_mul(8).min(limit);
             let memory = memory.clone();
             let decode = move || compression.decode(&body, limit, &memory);
@@ -183,14 +183,16 @@ impl Service {
         Ok(Received {
             headers: head.headers,
             body,
-            // Without the layers around the routes nobody has looked at the clock before.
+            // The layer that sets the deadline is missing in some tests.
             deadline: deadline
                 .unwrap_or_else(|| Deadline(Instant::now() + self.config.limits.timeout)),
         })
     }
 
-    /// What `read` makes of a body, which is gone afterwards: questions may wait for long, and have their own copy of
-    /// all that matters.
+    /// Result of `read` on a body. The body is dropped then, because questions can wait in the queue for a long time.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`], [`Refusal::Bug`] and [`Refusal::Unavailable`].
     async fn parse<T: Send + 'static>(
         &self,
         body: Bytes,
@@ -206,7 +208,11 @@ impl Service {
         parsed.map_err(Refusal::Invalid)
     }
 
-    /// The answers to all that is asked. What cannot be answered fails alone, or the request if that asks nothing else.
+    /// Answers to all questions of a request. A question that cannot be answered fails alone. If it is the only question, the
+    /// request fails.
+    ///
+    /// # Errors
+    /// [`Refusal`] of the request.
     async fn answer(&self, asked: &Asked, deadline: Deadline) -> Result<Outcomes, Refusal> {
         let items: Vec<Item> = asked
             .items
@@ -218,12 +224,12 @@ impl Service {
             })
             .collect();
         let mut timing = Timing::default();
-        let mut weight = None;
+        let mut answer_size = None;
         let mut answered = Vec::new();
         if !items.is_empty() {
             let all = self.engine.answer(items, deadline.0).await?;
             timing = all.timing;
-            weight = Some(all.weight);
+            answer_size = Some(all.answer_size);
             answered = all.items;
         }
         let mut answered = answered.into_iter();
@@ -242,14 +248,14 @@ impl Service {
         Ok(Outcomes {
             items,
             timing,
-            weight,
+            answer_size,
         })
     }
 
-    /// Writes the answers by `write`, on a thread apart if they are long.
+    /// Writes the response with `write`, on another thread if it is long.
     ///
     /// # Errors
-    /// [`Refusal::AnswerTooLarge`] and [`Refusal::NoMemory`].
+    /// [`Refusal::AnswerTooLarge`], [`Refusal::NoMemory`], [`Refusal::Bug`] and [`Refusal::Unavailable`].
     async fn write<T: Send + 'static>(
         &self,
         asked: Arc<Asked>,
@@ -258,17 +264,21 @@ impl Service {
         + Send
         + 'static,
     ) -> Result<(T, Bytes), Refusal> {
-        let Outcomes { items, weight, .. } = outcomes;
+        let Outcomes {
+            items, answer_size, ..
+        } = outcomes;
         let limit = self.config.limits.max_answer_bytes;
         let mut out = Buffer::new(limit, &self.engine.answer_memory);
-        let mut bytes = weight.as_ref().map_or(0, |weight| weight.bytes);
+        let mut bytes = answer_size
+            .as_ref()
+            .map_or(0, |answer_size| answer_size.bytes);
         bytes += items.len() * BYTES_PER_OUTCOME;
         bytes += asked.bytes_to_count();
         let work = move || {
             let spans = spans(&asked, &items);
             let written = write(spans, &mut out);
-            // The texts are in the buffer now, and the rest goes with the weight.
-            drop((items, weight));
+            // The buffer has the texts now. Their part of the memory budget is returned here.
+            drop((items, answer_size));
             match (written, out.full()) {
                 (Ok(written), _) => Ok((written, out.into_bytes())),
                 (Err(_), Some(full)) => Err(full.of_answer(limit)),
@@ -285,8 +295,14 @@ impl Service {
         }
     }
 
-    /// The answers to all that is asked as the JSON of the pipeline.
-    async fn answer_as_json(&self, asked: Asked, deadline: Deadline) -> Result<Response, Refusal> {
+    /// Answers to the questions that `read` finds in `body`, as the JSON of the pipeline.
+    async fn answer_body(
+        &self,
+        body: Bytes,
+        read: ReadBody,
+        deadline: Deadline,
+    ) -> Result<Response, Refusal> {
+        let asked = self.parse(body, read).await?;
         let outcomes = self.answer(&asked, deadline).await?;
         let timing = outcomes.timing;
         let write = |mut items: Vec<Result<Vec<Span<'_>>, Failed>>, out: &mut Buffer| {
@@ -305,10 +321,10 @@ impl Service {
     }
 }
 
-/// Bytes that a question takes in a response beside its answers, roughly.
+/// Approximate size of a question in a response without its answers, in bytes.
 const BYTES_PER_OUTCOME: usize = 16;
 
-/// The answers with their texts, which stay in the contexts.
+/// Answers with references to their texts in the contexts.
 fn spans<'asked>(
     asked: &'asked Asked,
     items: &[Result<Vec<AnswerSpan>, Failed>],
@@ -327,16 +343,16 @@ fn spans<'asked>(
         .collect()
 }
 
-/// Why a question has no answers.
+/// Error of one question.
 enum Failure {
-    /// Its own fault.
+    /// The question cannot be answered.
     Unanswerable(Unanswerable),
-    /// Our bug, and already logged.
+    /// A bug in the server or the model, already logged.
     Bug,
 }
 
 impl Failure {
-    /// For a request that asks nothing else.
+    /// Error of a request with only this question.
     fn refusal(&self, asked: &Asked) -> Refusal {
         match self {
             Self::Unanswerable(why) => Refusal::Invalid(vec![why.problem(&asked.layout)]),
@@ -344,7 +360,7 @@ impl Failure {
         }
     }
 
-    /// For one of several questions.
+    /// Error of one of several questions.
     fn at(self, index: usize) -> Failed {
         match self {
             Self::Unanswerable(why) => why.at(index),
@@ -356,11 +372,11 @@ impl Failure {
     }
 }
 
-impl From<Lost> for Refusal {
-    fn from(lost: Lost) -> Self {
-        match lost {
-            Lost::Panicked => Self::Bug,
-            Lost::Stopped => Self::Unavailable("the server is shutting down"),
+impl From<TextWorkError> for Refusal {
+    fn from(error: TextWorkError) -> Self {
+        match error {
+            TextWorkError::Panicked => Self::Bug,
+            TextWorkError::Stopped => Self::Unavailable("the server is shutting down"),
         }
     }
 }
@@ -368,7 +384,7 @@ impl From<Lost> for Refusal {
 impl From<ItemError> for Failure {
     fn from(error: ItemError) -> Self {
         match error {
-            // Its cause may hold the text.
+            // The cause can contain text of the request.
             ItemError::Answer(AnswerError::Tokenizer(_)) => {
                 tracing::error!("the tokenizer failed on a valid question");
                 Self::Bug

@@ -1,4 +1,4 @@
-//! A server from the first connection to the last.
+//! Server: listening, serving and draining.
 
 mod accept;
 mod connection;
@@ -25,7 +25,7 @@ use crate::{
     routes::{self, Readiness, Service},
 };
 
-/// Listens on an address; connections wait until it runs.
+/// Server that listens on an address. Connections wait until [`Server::run`].
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -33,29 +33,29 @@ pub struct Server {
     private: Option<TcpListener>,
 }
 
-/// What may be asked of a server that runs.
+/// Signals to a running server.
 #[derive(Debug, Clone, Default)]
 pub struct Signals {
-    /// Cancelled to end it: see [`Server::run`].
+    /// Cancelled to shut down the server; see [`Server::run`].
     pub shutdown: CancellationToken,
-    /// Notified to have the file with the API keys read again.
+    /// Notified to read the file with the API keys again.
     pub reload: Arc<Notify>,
 }
 
-/// How a server ended after its shutdown was asked for.
+/// Result of a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "requests may have been cut off"]
 pub enum Drained {
-    /// Every request that had arrived was answered.
+    /// All requests were answered.
     Whole,
-    /// The drain time was over before that; the remaining connections were cut off.
+    /// The drain time passed. The remaining connections were cut off.
     CutShort,
 }
 
 impl Server {
-    /// Listens on a host name or address, and a port, or 0 for one that is free.
+    /// Listens on a host name or address and a port. Port 0 selects a free port.
     ///
-    /// Apart from [`Server::run`], so that a port in use is found out before a model is loaded.
+    /// This is separate from [`Server::run`], so that a port in use is reported before a model is loaded.
     ///
     /// # Errors
     /// [`ServeError::Listen`].
@@ -68,9 +68,8 @@ impl Server {
         })
     }
 
-    /// Moves `/metrics` to an address of its own, which needs no API key. Beside it that address answers `/health` and
-    /// `/ready`, with places of its own, so that a server whose connections are all taken can still be probed there.
-    /// Returns where that is.
+    /// Moves `/metrics` to a private listener without API keys, and returns its address. The private listener also has `/health` and
+    /// `/ready`. Its connections have their own limit, so that probes work when the public listener is full.
     ///
     /// # Errors
     /// [`ServeError::Listen`].
@@ -80,21 +79,22 @@ impl Server {
         Ok(address)
     }
 
-    /// Where the server listens.
+    /// Address of the server.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until the shutdown is asked for, and then in three steps. At once `/ready` says 503 and every response
-    /// closes its connection; requests are still taken for `drain_delay`. Then new connections are refused, idle ones
-    /// are closed, and the requests that had arrived are answered, for `drain_time` at most,
-    /// which is longer than any of them may take unless it was chosen to be shorter.
+    /// Serves until the shutdown signal, and then shuts down in two steps:
     ///
-    /// So no request is lost if the delay is longer than a load balancer takes to notice: it sends no new ones, and
-    /// connections that are still open at the end of the delay have been idle throughout.
+    /// 1. For `drain_delay`, `/ready` has status 503, and every response closes its connection. New requests are still accepted.
+    /// 2. New connections are rejected, and idle connections are closed. Requests that have arrived are answered, for at most
+    ///    `drain_time`.
+    ///
+    /// No request is lost if the load balancer notices `/ready` within `drain_delay`. It then sends no new requests, and connections
+    /// that are still open after the delay are idle.
     ///
     /// # Errors
-    /// All of [`ServeError`] but [`ServeError::Listen`].
+    /// [`ServeError`], except [`ServeError::Listen`].
     pub async fn run(
         self,
         config: &ServeConfig,
@@ -113,7 +113,7 @@ impl Server {
         if keys.is_none() && !self.address.ip().is_loopback() {
             tracing::warn!(
                 address = %self.address,
-                "without API keys, everybody who can reach this address may ask"
+                "the server has no API keys: everyone who can reach this address can send requests"
             );
         }
         let metrics = Arc::new(Metrics::default());
@@ -142,7 +142,7 @@ impl Server {
         }
     }
 
-    /// Serves until every request is answered and every worker has ended.
+    /// Serves until all requests are answered and all workers have ended.
     async fn serve(
         self,
         service: Service,
@@ -171,7 +171,7 @@ impl Server {
         };
         let places = limits.max_connections;
         let public = connections("public", places, edge::wrap(routes, edge, cors), stopping);
-        // The private listener shows the drain to its end.
+        // The private listener runs until the end of the drain.
         let drained = CancellationToken::new();
         let places = open_files::PRIVATE_CONNECTIONS;
         let private = connections("private", places, private_routes, drained.clone());
@@ -202,7 +202,7 @@ impl Server {
     }
 }
 
-/// Sees a shutdown through its delay, upon which `stopping` is cancelled, and returns when the time to drain is over.
+/// Waits for the shutdown and its delay, cancels `stopping`, and returns at the end of the drain time.
 async fn drain(config: &ServeConfig, shutdown: &CancellationToken, stopping: &CancellationToken) {
     shutdown.cancelled().await;
     tracing::info!(
@@ -216,7 +216,7 @@ async fn drain(config: &ServeConfig, shutdown: &CancellationToken, stopping: &Ca
     time::sleep(config.longest_drain()).await;
 }
 
-/// Reads the keys again whenever that is asked for; never returns.
+/// Reads the keys again at each notification. Never returns.
 async fn reload(keys: Option<Arc<ApiKeys>>, asked: &Notify) -> Infallible {
     let Some(keys) = keys else {
         return future::pending().await;
@@ -227,7 +227,7 @@ async fn reload(keys: Option<Arc<ApiKeys>>, asked: &Notify) -> Infallible {
     }
 }
 
-/// What is asked of a server by those who watch it.
+/// Routes of the probes.
 fn probes(service: Service) -> Router {
     Router::new()
         .route("/health", get(routes::about::health))
@@ -246,7 +246,7 @@ async fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), Serv
     Ok((listener, address))
 }
 
-/// `host:port`, with an IPv6 address in brackets.
+/// Address as `host:port`, with an IPv6 address in brackets.
 fn join(host: &str, port: u16) -> String {
     if host.contains(':') {
         format!("[{host}]:{port}")

@@ -1,7 +1,8 @@
-//! What goes over the wire: the JSON of requests, answers and errors, and the tensors of the Open Inference Protocol.
+//! HTTP formats: JSON of requests, answers and errors, and tensors of the Open Inference Protocol.
 
 pub(crate) mod answers;
 pub(crate) mod asked;
+pub(crate) mod fields;
 pub(crate) mod hugging_face;
 pub(crate) mod info;
 pub(crate) mod offsets;

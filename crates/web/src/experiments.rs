@@ -1,22 +1,25 @@
-//! The experiment of a page: start from a file of the command line, progress, stop.
+//! The experiment of the page: started from a file named with `--experiment`, followed, stopped.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Said};
+use bakeoff_compare::{CompareError, Event, ExperimentFile, ExperimentRunner, Message};
+use bakeoff_load::with_causes;
 use bakeoff_record::Experiment;
 use tokio_util::sync::CancellationToken;
 
-use crate::swarm::{lock, with_causes};
+use crate::swarm::lock;
 
-/// Log lines that are kept.
+/// Most lines of news that are kept.
 const NEWS: usize = 200;
 
-/// Error at the start of an experiment.
+/// Reason why an experiment is not started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExperimentError {
-    #[error("cannot start `{0}`: the page was started without --experiment {0}")]
+    #[error(
+        "cannot start `{0}`: this page has no such experiment file; name the file with --experiment when the page is started"
+    )]
     UnknownFile(String),
     #[error("an experiment is running; stop it first")]
     Busy,
@@ -26,7 +29,7 @@ pub(crate) enum ExperimentError {
     Compare(String),
 }
 
-/// Experiment files, and the status of the last started experiment.
+/// Experiment files of the page, and the status of the last experiment.
 #[derive(Debug)]
 pub(crate) struct Experiments {
     files: Vec<PathBuf>,
@@ -43,19 +46,19 @@ struct Running {
 /// Status of an experiment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Status {
-    /// File of the experiment; empty before the first one.
+    /// File of the experiment; empty before the first.
     pub(crate) file: String,
     /// `true` while it is running.
     pub(crate) is_running: bool,
-    /// Current step, such as `block 2/6  fastapi: 187 requests/s`.
+    /// Present activity, such as `block 2/6  fastapi: 187 requests/s`.
     pub(crate) now: String,
-    /// Finished part, 0 to 1.
+    /// Share of the turns that are over, 0 to 1.
     pub(crate) done_ratio: f64,
-    /// Log lines, oldest first.
+    /// Lines of past events, oldest first.
     pub(crate) news: Vec<String>,
-    /// Result of each contender after the last finished block.
+    /// Estimates for each contender after the last finished block.
     pub(crate) so_far: Vec<String>,
-    /// Measurements after the last finished block.
+    /// Record after the last finished block.
     pub(crate) experiment: Option<Arc<Experiment>>,
 }
 
@@ -68,7 +71,7 @@ impl Experiments {
         }
     }
 
-    /// Paths of the experiment files, as on the command line.
+    /// Experiment files, as they were named on the command line.
     pub(crate) fn files(&self) -> Vec<String> {
         let files = self.files.iter();
         files.map(|file| file.display().to_string()).collect()
@@ -82,7 +85,7 @@ impl Experiments {
         lock(&self.shared).is_running
     }
 
-    /// Starts the experiment in `file`. A quick one has the fewest blocks that can show a difference.
+    /// Starts the experiment in `file`. `quick` takes the fewest blocks that can show a difference.
     pub(crate) fn start(&self, file: &str, quick: bool) -> Result<(), ExperimentError> {
         let path = self
             .files
@@ -93,7 +96,7 @@ impl Experiments {
         if running.as_ref().is_some_and(|it| !it.thread.is_finished()) {
             return Err(ExperimentError::Busy);
         }
-        let comparison = open(path, quick)?;
+        let runner = open(path, quick)?;
         *lock(&self.shared) = Status {
             file: file.to_owned(),
             is_running: true,
@@ -102,19 +105,19 @@ impl Experiments {
         };
         let stop = CancellationToken::new();
         let (shared, stopped) = (Arc::clone(&self.shared), stop.clone());
-        let thread = std::thread::spawn(move || conduct(comparison, &shared, &stopped));
+        let thread = std::thread::spawn(move || conduct(runner, &shared, &stopped));
         *running = Some(Running { stop, thread });
         Ok(())
     }
 
-    /// Stops the running experiment. Its measurements are kept.
+    /// Stops the running experiment. Finished runs are kept.
     pub(crate) fn stop(&self) {
         if let Some(running) = &*lock(&self.running) {
             running.stop.cancel();
         }
     }
 
-    /// Stops the experiment, and waits until every contender has ended.
+    /// Stops the running experiment and waits for the end of every contender.
     pub(crate) fn finish(&self) {
         self.stop();
         let running = lock(&self.running).take();
@@ -124,26 +127,26 @@ impl Experiments {
     }
 }
 
-fn open(path: &Path, quick: bool) -> Result<Comparison, ExperimentError> {
+fn open(path: &Path, quick: bool) -> Result<ExperimentRunner, ExperimentError> {
     let in_words = |error: CompareError| ExperimentError::Compare(with_causes(&error));
     let mut file = ExperimentFile::open(path).map_err(in_words)?;
     if quick {
         file.make_quick();
     }
     file.check_blocks().map_err(in_words)?;
-    Comparison::new(file).map_err(in_words)
+    ExperimentRunner::new(file).map_err(in_words)
 }
 
-/// Runs the experiment to its end, and updates the status.
-fn conduct(mut comparison: Comparison, shared: &Mutex<Status>, stop: &CancellationToken) {
-    // The status becomes "ended" even after a panic.
+/// Runs the experiment to its end and updates the status.
+fn conduct(mut runner: ExperimentRunner, shared: &Mutex<Status>, stop: &CancellationToken) {
+    // Its drop marks the experiment as over even after a panic.
     let _over = Over(shared);
     let mut observe = |event: Event<'_>| match event {
-        // Results have their own list.
+        // The lines of a block are in `so_far`.
         Event::BlockOver(experiment) => keep(shared, experiment),
         event => lock(shared).follow(&event),
     };
-    let mut experiment = match comparison.prepare(stop, &mut observe) {
+    let mut experiment = match runner.prepare(stop, &mut observe) {
         Ok(experiment) => experiment,
         Err(error) => {
             return lock(shared).tell(format!(
@@ -152,11 +155,11 @@ fn conduct(mut comparison: Comparison, shared: &Mutex<Status>, stop: &Cancellati
             ));
         }
     };
-    comparison.run(&mut experiment, stop, &mut observe);
+    runner.run(&mut experiment, stop, &mut observe);
     keep(shared, &experiment);
 }
 
-/// Computes the results before the status is locked, since requests wait for that lock.
+/// Updates the status after a block. The estimates are computed before the lock, since requests of the page wait for it.
 fn keep(shared: &Mutex<Status>, experiment: &Experiment) {
     let so_far = bakeoff_analysis::interpretation::render_so_far(experiment);
     let experiment = Some(Arc::new(experiment.clone()));
@@ -179,9 +182,9 @@ impl Status {
         if let Event::Starting(turn) | Event::Load(turn, _) | Event::Measured(turn, _) = event {
             self.done_ratio = f64::from(turn.turns_before) / f64::from(turn.turns.max(1));
         }
-        match event.said() {
-            Said::Now(now) => self.now = now,
-            Said::News(lines) => lines.into_iter().for_each(|line| self.tell(line)),
+        match event.message() {
+            Message::Status(now) => self.now = now,
+            Message::Lines(lines) => lines.into_iter().for_each(|line| self.tell(line)),
         }
     }
 

@@ -271,7 +271,12 @@ prop_compose! {
         since in 0_u64..1 << 37,
         nanoseconds in 0_u32..1_000_000_000,
         primary in prop::sample::select(Metric::primary().collect::<Vec<_>>()),
-        kind in prop::sample::select(vec![ContenderKind::Process, ContenderKind::Docker, ContenderKind::Url]),
+        kind in prop::sample::select(vec![
+            ContenderKind::Process,
+            ContenderKind::Docker,
+            ContenderKind::Url,
+            ContenderKind::Other("ssh".to_owned()),
+        ]),
         warm_up_ns in 0_u64..1 << 50,
         cold_start_ns in proptest::option::of(0_u64..1 << 50),
         ok_ms in proptest::collection::vec(0_u64..700_000, 0..20),

@@ -6,7 +6,7 @@ use super::case::Case;
 use super::evidence::{about_percent, comparable, interval, interval_over, ratio};
 use crate::sweep::{KNEE_RATIO, SweepResult, curve, is_saturated};
 use crate::words;
-use bakeoff_record::experiment::{ContenderKind, Experiment, Run};
+use bakeoff_record::experiment::{Experiment, Run};
 use bakeoff_record::metric::Metric;
 
 /// Requests per second, and against the baseline.
@@ -164,11 +164,10 @@ pub(super) fn machine(case: &Case<'_>) -> Vec<String> {
 
 fn shared_machine(experiment: &Experiment) -> Option<String> {
     let names = |here: bool| -> Vec<&str> {
-        let is_here = |kind| kind != ContenderKind::Url;
         let chosen = experiment
             .contenders
             .iter()
-            .filter(|contender| is_here(contender.kind) == here);
+            .filter(|contender| contender.kind.runs_here() == here);
         chosen.map(|contender| contender.name.as_str()).collect()
     };
     let (here, elsewhere) = (names(true), names(false));

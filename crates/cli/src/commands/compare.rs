@@ -6,7 +6,7 @@ mod png;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile, Said, Turn};
+use bakeoff_compare::{CompareError, Event, ExperimentFile, ExperimentRunner, Message, Turn};
 use bakeoff_record::Experiment;
 
 use crate::args::CompareArgs;
@@ -23,10 +23,10 @@ const STEPS: u64 = 100;
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     let file = experiment_file(args)?;
     let turn_seconds = (file.warm_up.at_least + file.measure).as_secs_f64();
-    let mut comparison = Comparison::new(file)?;
+    let mut runner = ExperimentRunner::new(file)?;
     let stop = stop_token()?;
     let mut preparing = Preparing::new();
-    let prepared = comparison.prepare(&stop, &mut |event| preparing.show(&event));
+    let prepared = runner.prepare(&stop, &mut |event| preparing.show(&event));
     let mut experiment = prepared.map_err(|error| match &error {
         CompareError::Unreachable { contender, .. } => {
             let hint =
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
     };
     // The measurements are reported even after a panic, which is a bug of ours.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        comparison.run(&mut experiment, &stop, &mut |event| shown.show(&event));
+        runner.run(&mut experiment, &stop, &mut |event| shown.show(&event));
     }));
     drop(shown);
     // A report without runs must not replace an earlier one.
@@ -164,9 +164,9 @@ impl Preparing {
     }
 
     fn show(&mut self, event: &Event<'_>) {
-        match event.said() {
-            Said::Now(step) => self.steps.set(&step),
-            Said::News(lines) => lines.iter().for_each(|line| self.steps.say(line)),
+        match event.message() {
+            Message::Status(step) => self.steps.set(&step),
+            Message::Lines(lines) => lines.iter().for_each(|line| self.steps.say(line)),
         }
     }
 }
@@ -192,9 +192,9 @@ impl Measuring {
         if let Some(turn) = turn {
             self.place(*turn, share);
         }
-        match event.said() {
-            Said::Now(what) => self.progress.set(self.position, &what),
-            Said::News(lines) => lines.iter().for_each(|line| self.progress.say(line)),
+        match event.message() {
+            Message::Status(what) => self.progress.set(self.position, &what),
+            Message::Lines(lines) => lines.iter().for_each(|line| self.progress.say(line)),
         }
     }
 

@@ -53,7 +53,7 @@ pub(crate) fn run(args: SwarmArgs) -> anyhow::Result<Exit> {
         name: config.scenario.name().to_owned(),
         host: config.load.host.clone(),
         bakeoff_version: env!("CARGO_PKG_VERSION").into(),
-        machine: bakeoff_load::describe_machine(),
+        machine: bakeoff_load::machine::describe(),
         measurement,
     };
     let outcomes = config.scenario.threshold_outcomes(&test.measurement);
@@ -85,7 +85,7 @@ fn new_run(config: &SwarmConfig) -> NewRun {
         host: config.load.host.clone(),
         config: config.load.describe(),
         bakeoff_version: env!("CARGO_PKG_VERSION").into(),
-        machine: bakeoff_load::describe_machine(),
+        machine: bakeoff_load::machine::describe(),
         tags: config.history.profile.iter().cloned().collect(),
     }
 }

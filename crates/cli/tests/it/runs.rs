@@ -55,7 +55,7 @@ fn runs_are_listed_shown_compared_carried_over_and_deleted() {
         &[
             "1 shop",
             "2 shop",
-            "differences are to run 1",
+            "differences in brackets are to run 1",
             "99.9",
             " %)",
         ],
@@ -159,15 +159,15 @@ fn files_of_other_programs_are_imported_as_coarse_and_compared() {
         &[
             "not interleaved",
             "no verdict",
-            "run 3 over run 1",
-            "differences are to run 1",
+            "run 3 / run 1",
+            "differences in brackets are to run 1",
         ],
     );
-    assert!(compared.contains("not known of run"), "{compared}");
+    assert!(compared.contains("not known for run"), "{compared}");
     let page = fs::read_to_string(folder.path().join("out/c.html")).unwrap();
     assert!(page.contains("not interleaved"), "{page}");
     let markdown = fs::read_to_string(folder.path().join("out/c.md")).unwrap();
-    assert!(markdown.contains("| 99 % within, ms | 64.0"), "{markdown}");
+    assert!(markdown.contains("| p99 (ms) | 64.0"), "{markdown}");
     runs("export 3").expect(2, &["run 3: it is coarse", "keep the file"]);
     runs("import locust_failures.csv")
         .expect(2, &["locust_failures.csv", "beside Locust's statistics"]);

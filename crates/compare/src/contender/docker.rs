@@ -1,271 +1,169 @@
-//! A contender that is a Docker container on this machine.
+//! Contenders that are a Docker container of this machine.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use bakeoff_record::Fact;
-use bollard::models::{ContainerCreateBody, ContainerStatsResponse, HostConfig, PortBinding};
+use bakeoff_load::with_causes;
+use bakeoff_record::{ContenderKind, Fact};
+use bollard::models::{
+    ContainerCreateBody, ContainerStatsResponse, HostConfig, ImageInspect, PortBinding,
+};
 use bollard::query_parameters::{
-    CreateContainerOptions, CreateImageOptionsBuilder, ListContainersOptionsBuilder,
-    LogsOptionsBuilder, RemoveContainerOptionsBuilder, StatsOptionsBuilder,
+    CreateContainerOptions, CreateImageOptionsBuilder, LogsOptionsBuilder, StatsOptionsBuilder,
     StopContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
-use tokio::runtime::Runtime;
+use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::log::last_lines;
-use super::{Consumption, Missing, Preparation, Running, fill, free_port, owner};
-use crate::file::{ContenderConfig, DockerConfig, Image, Network};
-use crate::manifest;
+use crate::contender::{
+    Consumption, ContenderConfig, Deployment, Missing, Preparation, Running, StartError, facts,
+    fill, free_port,
+};
+use crate::cores::Cores;
+use crate::process::log::last_lines;
+use crate::process::owner;
+
+mod engine;
+mod image;
+
+use engine::{Engine, EngineError, OWNER_LABEL};
 
 /// Most bytes of a container's log that are held in memory.
 const LOG_BYTES: usize = 1 << 20;
-
-mod image;
-
-/// Names the process that started a container.
-const OWNER_LABEL: &str = "bakeoff.owner";
-/// How long a container may take to end before it is killed.
+/// Time from SIGTERM to SIGKILL when a container is stopped, in seconds.
 const GRACE_SECONDS: i32 = 5;
 
-/// The Docker engine of this machine.
-#[derive(Debug, Clone)]
-pub(crate) struct Docker {
-    client: bollard::Docker,
-    runtime: Arc<Runtime>,
-}
-
-impl Docker {
-    /// Connects to the engine that `DOCKER_HOST` or the default socket names. The error says why it cannot.
-    pub(crate) fn connect() -> Result<Self, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| format!("cannot start a runtime: {error}"))?;
-        let client = bollard::Docker::connect_with_defaults().map_err(|error| error.to_string())?;
-        runtime
-            .block_on(client.ping())
-            .map_err(|error| match error {
-                bollard::errors::Error::SocketNotFoundError(path) => {
-                    format!("there is no socket at {path}")
-                }
-                other => other.to_string(),
-            })?;
-        Ok(Self {
-            client,
-            runtime: Arc::new(runtime),
-        })
-    }
-
-    /// Waits for something that may take minutes, unless `stop` is cancelled.
-    fn wait_unless<T>(
-        &self,
-        stop: &CancellationToken,
-        what: impl Future<Output = Result<T, bollard::errors::Error>>,
-    ) -> Result<T, String> {
-        let outcome = self.runtime.block_on(stop.run_until_cancelled(what));
-        outcome.ok_or("stopped")?.map_err(|error| error.to_string())
-    }
-
-    fn wait<T>(
-        &self,
-        what: impl Future<Output = Result<T, bollard::errors::Error>>,
-    ) -> Result<T, String> {
-        self.runtime
-            .block_on(what)
-            .map_err(|error| error.to_string())
-    }
-}
-
-/// Removes the containers of earlier runs that were killed before they could.
-pub(super) fn remove_abandoned(docker: &Docker) {
-    let filters = HashMap::from([("label".to_owned(), vec![OWNER_LABEL.to_owned()])]);
-    let options = ListContainersOptionsBuilder::default()
-        .all(true)
-        .filters(&filters)
-        .build();
-    for container in docker
-        .wait(docker.client.list_containers(Some(options)))
-        .unwrap_or_default()
-    {
-        let owner = container
-            .labels
-            .as_ref()
-            .and_then(|labels| labels.get(OWNER_LABEL));
-        let abandoned = owner.is_some_and(|owner| owner::is_gone(owner));
-        if let Some(id) = container.id.filter(|_| abandoned) {
-            remove(docker, &id);
-        }
-    }
-}
-
-fn remove(docker: &Docker, id: &str) {
-    let options = RemoveContainerOptionsBuilder::default()
-        .force(true)
-        .v(true)
-        .build();
-    // Already gone is what was wanted.
-    let _ = docker.wait(docker.client.remove_container(id, Some(options)));
-}
-
-/// An image that is there and can be started.
+/// A container of the Docker engine of this machine.
 #[derive(Debug)]
-pub(crate) struct DockerContender {
-    docker: Docker,
-    image: String,
-    config: DockerConfig,
-    env: BTreeMap<String, String>,
+pub(crate) struct Container {
+    /// Origin of the image.
+    pub(crate) image: Image,
+    /// Port that the server listens on inside the container.
+    pub(crate) port: u16,
+    /// Way to the port.
+    pub(crate) network: Network,
+    /// Command in place of the image's; empty for that of the image. `{port}` and `{bakeoff}` are filled in.
+    pub(crate) command: Vec<String>,
+    /// Connection to the engine, opened by the first use.
+    pub(crate) engine: EngineHandle,
 }
 
-impl DockerContender {
-    pub(super) fn prepare(
-        config: &DockerConfig,
+/// Connection to the engine, opened by the first use.
+#[derive(Debug, Default)]
+pub(crate) struct EngineHandle(OnceLock<Engine>);
+
+/// Origin of an image.
+#[derive(Debug)]
+pub(crate) enum Image {
+    /// An image that the engine has or can pull.
+    Named(String),
+    /// An image that is built.
+    Build {
+        /// Folder of the build context.
+        context: PathBuf,
+        /// Dockerfile, relative to the context.
+        dockerfile: String,
+        /// Files from elsewhere, by their name in the context. `{bakeoff}` is filled in.
+        copy: BTreeMap<String, String>,
+        /// Name of the built image.
+        tag: String,
+    },
+}
+
+impl Image {
+    fn name(&self) -> &str {
+        match self {
+            Self::Named(name) | Self::Build { tag: name, .. } => name,
+        }
+    }
+}
+
+/// Way to the port of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Network {
+    /// The engine publishes the port on a free port of 127.0.0.1.
+    Bridge,
+    /// The container shares the network of the host, and its command sets the address that it listens on. A server that
+    /// listens on 0.0.0.0, as those of most images do, can be reached from other machines.
+    Host,
+}
+
+/// Reason why a container cannot be started.
+#[derive(Debug, thiserror::Error)]
+enum ContainerError {
+    #[error("cannot create its container")]
+    Create(#[source] EngineError),
+    #[error("cannot start its container")]
+    Start(#[source] EngineError),
+    #[error("cannot inspect its container")]
+    Inspect(#[source] EngineError),
+    #[error("its port {port} was not published{ending}")]
+    NotPublished { port: u16, ending: String },
+    #[error("cannot name this process as the owner of its container")]
+    Owner(#[source] std::io::Error),
+}
+
+impl From<ContainerError> for StartError {
+    fn from(error: ContainerError) -> Self {
+        Self::OfKind(Box::new(error))
+    }
+}
+
+impl Container {
+    fn engine(&self) -> Result<&Engine, EngineError> {
+        if let Some(engine) = self.engine.0.get() {
+            return Ok(engine);
+        }
+        let engine = Engine::connect()?;
+        engine.remove_abandoned();
+        Ok(self.engine.0.get_or_init(|| engine))
+    }
+
+    /// Port that the server listens on, where it is known before the start: it is on the host's network.
+    fn host_port(&self) -> Result<Option<u16>, StartError> {
+        match self.network {
+            Network::Bridge => Ok(None),
+            Network::Host if self.command.iter().any(|word| word.contains("{port}")) => {
+                free_port().map(Some)
+            }
+            Network::Host => Ok(Some(self.port)),
+        }
+    }
+
+    fn body(
+        &self,
         contender: &ContenderConfig,
-        preparation: &mut Preparation<'_>,
-    ) -> Result<Self, Missing> {
-        let unreachable = |error: &str| Missing {
-            reason: format!("no Docker engine answers ({error})"),
-            remedy: "install Docker and start its engine".into(),
-        };
-        let docker = match preparation.docker {
-            Some(Ok(docker)) => docker.clone(),
-            Some(Err(error)) => return Err(unreachable(error)),
-            None => return Err(unreachable("it was not asked")),
-        };
-        let image = match &config.image {
-            Image::Named(image) => {
-                (preparation.step)(&format!("looking for the image {image}"));
-                find_or_pull(&docker, image, preparation.stop)?;
-                image.clone()
-            }
-            Image::Build {
-                context,
-                dockerfile,
-                copy,
-            } => {
-                let tag = format!("bakeoff-contender-{}:latest", contender.name.to_lowercase());
-                let recipe = image::Recipe {
-                    context,
-                    dockerfile,
-                    copy,
-                    tag: &tag,
-                };
-                image::build(&docker, &recipe, preparation).map_err(|error| Missing {
-                    reason: format!("its image cannot be built: {error}"),
-                    remedy: format!(
-                        "run `docker build -f {dockerfile} {}` to see all of its output",
-                        context.display()
-                    ),
-                })?;
-                tag
-            }
-        };
-        Ok(Self {
-            docker,
-            image,
-            config: config.clone(),
-            env: contender.env.clone(),
-        })
-    }
-
-    pub(super) fn detail(&self) -> String {
-        let network = match self.config.network {
-            Network::Bridge => "bridge",
-            Network::Host => "host",
-        };
-        format!("{} ({network} network)", self.image)
-    }
-
-    /// What is known of it, the image's identity first.
-    pub(super) fn facts(&self, config: &ContenderConfig, stop: &CancellationToken) -> Vec<Fact> {
-        let image = self
-            .docker
-            .wait(self.docker.client.inspect_image(&self.image));
-        let image = image.unwrap_or_default();
-        let digests = image.repo_digests.unwrap_or_default();
-        let identity = [
-            image.id.map(|id| manifest::fact("image", id)),
-            image
-                .created
-                .map(|created| manifest::fact("image made", created)),
-            (!digests.is_empty()).then(|| manifest::fact("image digest", digests.join(", "))),
-        ];
-        let facts = manifest::facts(config, false, stop);
-        identity.into_iter().flatten().chain(facts).collect()
-    }
-
-    /// Starts it, on these cores where some are named.
-    pub(super) fn start(&self, cores: Option<String>) -> Result<RunningContainer, String> {
-        let host_port = match self.config.network {
-            Network::Bridge => None,
-            Network::Host
-                if self
-                    .config
-                    .command
-                    .iter()
-                    .any(|word| word.contains("{port}")) =>
-            {
-                Some(free_port()?)
-            }
-            Network::Host => Some(self.config.port),
-        };
-        let inner_port = host_port.unwrap_or(self.config.port);
-        let body = self.container(inner_port, cores)?;
-        let create = self
-            .docker
-            .client
-            .create_container(None::<CreateContainerOptions>, body);
-        let id = self
-            .docker
-            .wait(create)
-            .map_err(|error| format!("cannot create its container: {error}"))?
-            .id;
-        // From here on the container is removed whatever happens.
-        let mut running = RunningContainer {
-            docker: self.docker.clone(),
-            id,
-            address: String::new(),
-        };
-        let start = self.docker.client.start_container(&running.id, None);
-        self.docker
-            .wait(start)
-            .map_err(|error| format!("cannot start its container: {error}"))?;
-        let port = match host_port {
-            Some(port) => port,
-            None => running.published_port(self.config.port)?,
-        };
-        running.address = format!("http://127.0.0.1:{port}");
-        Ok(running)
-    }
-
-    fn container(&self, port: u16, cores: Option<String>) -> Result<ContainerCreateBody, String> {
-        let mut command = Vec::with_capacity(self.config.command.len());
-        for word in &self.config.command {
-            command.push(fill(word, &port.to_string())?);
-        }
-        let mut env = Vec::with_capacity(self.env.len());
-        for (name, value) in &self.env {
-            env.push(format!("{name}={}", fill(value, &port.to_string())?));
-        }
+        port: u16,
+        cores: Option<&Cores>,
+    ) -> Result<ContainerCreateBody, StartError> {
+        let filled = |text: &str| fill(text, &port.to_string());
+        let command = self.command.iter().map(|word| filled(word));
+        let command: Vec<String> = command.collect::<Result<_, _>>()?;
+        let env = contender.env.iter();
+        let env = env.map(|(name, value)| Ok(format!("{name}={}", filled(value)?)));
+        let env: Vec<String> = env.collect::<Result<_, StartError>>()?;
+        let owner = owner::this_process().map_err(ContainerError::Owner)?;
         let inside = format!("{port}/tcp");
-        let bridge = self.config.network == Network::Bridge;
-        // Without a host port the engine picks a free one.
+        let is_bridge = self.network == Network::Bridge;
+        // Without a host port the engine chooses a free one.
         let binding = PortBinding {
             host_ip: Some("127.0.0.1".into()),
             host_port: None,
         };
         Ok(ContainerCreateBody {
-            image: Some(self.image.clone()),
+            image: Some(self.image.name().to_owned()),
             cmd: (!command.is_empty()).then_some(command),
             env: Some(env),
-            labels: Some(HashMap::from([(OWNER_LABEL.into(), owner::this_process())])),
-            exposed_ports: bridge.then(|| vec![inside.clone()]),
+            labels: Some(HashMap::from([(OWNER_LABEL.into(), owner)])),
+            exposed_ports: is_bridge.then(|| vec![inside.clone()]),
             host_config: Some(HostConfig {
-                cpuset_cpus: cores,
-                network_mode: Some(if bridge { "bridge" } else { "host" }.into()),
-                port_bindings: bridge.then(|| HashMap::from([(inside, Some(vec![binding]))])),
+                cpuset_cpus: cores.map(Cores::of_contenders),
+                network_mode: Some(if is_bridge { "bridge" } else { "host" }.into()),
+                port_bindings: is_bridge.then(|| HashMap::from([(inside, Some(vec![binding]))])),
                 ..HostConfig::default()
             }),
             ..ContainerCreateBody::default()
@@ -273,11 +171,123 @@ impl DockerContender {
     }
 }
 
-fn find_or_pull(docker: &Docker, image: &str, stop: &CancellationToken) -> Result<(), Missing> {
-    if docker.wait(docker.client.inspect_image(image)).is_ok() {
+impl Deployment for Container {
+    fn kind(&self) -> ContenderKind {
+        ContenderKind::Docker
+    }
+
+    fn detail(&self) -> String {
+        let network = match self.network {
+            Network::Bridge => "bridge",
+            Network::Host => "host",
+        };
+        format!("{} ({network} network)", self.image.name())
+    }
+
+    fn is_here(&self, _contender: &ContenderConfig) -> Result<(), Missing> {
+        self.engine().map(drop).map_err(|error| Missing {
+            reason: format!("no Docker engine answers ({})", with_causes(&error)),
+            remedy: "install Docker and start its engine".into(),
+        })
+    }
+
+    fn make_ready(
+        &self,
+        _contender: &ContenderConfig,
+        preparation: &mut Preparation<'_>,
+    ) -> Result<(), Missing> {
+        let engine = self.engine().map_err(|error| Missing {
+            reason: with_causes(&error),
+            remedy: "start the Docker engine".into(),
+        })?;
+        match &self.image {
+            Image::Named(image) => {
+                (preparation.step)(&format!("looking for the image {image}"));
+                find_or_pull(engine, image, preparation.stop)
+            }
+            Image::Build {
+                context,
+                dockerfile,
+                copy,
+                tag,
+            } => {
+                let recipe = image::Recipe {
+                    context,
+                    dockerfile,
+                    copy,
+                    tag,
+                };
+                image::build(engine, &recipe, preparation).map_err(|error| Missing {
+                    reason: format!("its image cannot be built: {}", with_causes(&error)),
+                    remedy: format!(
+                        "run `docker build -f {dockerfile} {}` to see all of its output",
+                        context.display()
+                    ),
+                })
+            }
+        }
+    }
+
+    fn facts(&self, contender: &ContenderConfig, stop: &CancellationToken) -> Vec<Fact> {
+        let image = self.engine().and_then(|engine| {
+            let inspect = engine.client.inspect_image(self.image.name());
+            engine.wait(inspect)
+        });
+        let of_image = image.map_or_else(
+            |error| vec![facts::fact("image", with_causes(&error))],
+            facts_of_image,
+        );
+        let others = facts::of(contender, facts::Environment::OfItsOwn, stop);
+        of_image.into_iter().chain(others).collect()
+    }
+
+    fn start(
+        &self,
+        contender: &ContenderConfig,
+        cores: Option<&Cores>,
+    ) -> Result<Box<dyn Running>, StartError> {
+        let engine = self.engine().map_err(ContainerError::Create)?;
+        let host_port = self.host_port()?;
+        let body = self.body(contender, host_port.unwrap_or(self.port), cores)?;
+        let create = engine
+            .client
+            .create_container(None::<CreateContainerOptions>, body);
+        let created = engine.wait(create).map_err(ContainerError::Create)?;
+        // From here on the drop of `running` removes the container.
+        let mut running = RunningContainer {
+            engine: engine.clone(),
+            id: created.id,
+            address: String::new(),
+        };
+        let start = engine.client.start_container(&running.id, None);
+        engine.wait(start).map_err(ContainerError::Start)?;
+        let port = match host_port {
+            Some(port) => port,
+            None => running.published_port(self.port)?,
+        };
+        running.address = format!("http://127.0.0.1:{port}");
+        Ok(Box::new(running))
+    }
+}
+
+/// Identity, date and digests of an image, as far as the engine tells them.
+fn facts_of_image(image: ImageInspect) -> Vec<Fact> {
+    let digests = image.repo_digests.unwrap_or_default();
+    let facts = [
+        image.id.map(|id| facts::fact("image", id)),
+        image
+            .created
+            .map(|created| facts::fact("image made", created)),
+        (!digests.is_empty()).then(|| facts::fact("image digest", digests.join(", "))),
+    ];
+    facts.into_iter().flatten().collect()
+}
+
+fn find_or_pull(engine: &Engine, image: &str, stop: &CancellationToken) -> Result<(), Missing> {
+    if engine.wait(engine.client.inspect_image(image)).is_ok() {
         return Ok(());
     }
-    // Without a tag or a digest the engine would pull every tag there is.
+    // Without a tag or a digest the engine would pull every tag.
     let name = image.rsplit('/').next().unwrap_or(image);
     let tag = if name.contains([':', '@']) {
         ""
@@ -288,61 +298,63 @@ fn find_or_pull(docker: &Docker, image: &str, stop: &CancellationToken) -> Resul
         .from_image(&format!("{image}{tag}"))
         .build();
     let pull = async {
-        let mut progress = docker.client.create_image(Some(options), None, None);
+        let mut progress = engine.client.create_image(Some(options), None, None);
         while let Some(line) = progress.next().await {
             line?;
         }
         Ok(())
     };
-    docker.wait_unless(stop, pull).map_err(|error| Missing {
-        reason: format!("the image {image} is not there and cannot be pulled: {error}"),
+    engine.wait_unless(stop, pull).map_err(|error| Missing {
+        reason: format!(
+            "the engine has no image {image} and cannot pull it: {}",
+            with_causes(&error)
+        ),
         remedy: format!("run `docker pull {image}`"),
     })
 }
 
 /// A started container.
-pub(super) struct RunningContainer {
-    docker: Docker,
+struct RunningContainer {
+    engine: Engine,
     id: String,
     address: String,
 }
 
 impl RunningContainer {
-    fn published_port(&self, inside: u16) -> Result<u16, String> {
-        let container = self
-            .docker
-            .wait(self.docker.client.inspect_container(&self.id, None))?;
+    fn published_port(&self, port: u16) -> Result<u16, ContainerError> {
+        let inspect = self.engine.client.inspect_container(&self.id, None);
+        let container = self.engine.wait(inspect).map_err(ContainerError::Inspect)?;
         let ports = container
             .network_settings
             .and_then(|network| network.ports)
             .unwrap_or_default();
         ports
-            .get(&format!("{inside}/tcp"))
+            .get(&format!("{port}/tcp"))
             .and_then(Option::as_ref)
             .and_then(|bindings| bindings.first()?.host_port.as_ref()?.parse().ok())
-            .ok_or_else(|| format!("its port {inside} was not published{}", self.how_it_ended()))
+            .ok_or_else(|| ContainerError::NotPublished {
+                port,
+                ending: self.ending(),
+            })
     }
 
-    fn how_it_ended(&self) -> String {
-        let ended = self
+    /// State of a container that has ended, and the last lines of its log, to be added to an error.
+    fn ending(&self) -> String {
+        let state = self
             .state()
-            .map_or_else(String::new, |ended| format!("; {ended}"));
-        let lines = self.logs();
-        if lines.is_empty() {
-            ended
-        } else {
-            format!("{ended}\n{lines}")
+            .map_or_else(String::new, |state| format!("; {state}"));
+        match self.logs() {
+            lines if lines.is_empty() => state,
+            lines => format!("{state}\n{lines}"),
         }
     }
 
-    /// How the container ended, if it has.
+    /// Description of the end of the container; `None` while it runs.
     fn state(&self) -> Option<String> {
-        let container = match self
-            .docker
-            .wait(self.docker.client.inspect_container(&self.id, None))
-        {
+        let inspect = self.engine.client.inspect_container(&self.id, None);
+        let container = match self.engine.wait(inspect) {
             Ok(container) => container,
-            Err(error) => return Some(format!("its container is gone: {error}")),
+            Err(error) => return Some(format!("its container is gone: {}", with_causes(&error))),
         };
         let state = container.state?;
         if state.running == Some(true) {
@@ -367,10 +379,10 @@ impl RunningContainer {
             .build();
         let collect = async {
             let mut text = String::new();
-            let mut lines = self.docker.client.logs(&self.id, Some(options));
+            let mut lines = self.engine.client.logs(&self.id, Some(options));
             while let Some(line) = lines.next().await {
                 text.push_str(&line?.to_string());
-                // A line may be as long as the engine's disk is large, and the last ones are what is shown.
+                // A line may be as long as the engine's disk is large, and only the last lines are shown.
                 if text.len() > LOG_BYTES {
                     text.clear();
                     text.push_str("[… more than a megabyte is left out …]\n");
@@ -378,8 +390,8 @@ impl RunningContainer {
             }
             Ok(text)
         };
-        self.docker.wait(collect).map_or_else(
-            |error| format!("(its log cannot be read: {error})"),
+        self.engine.wait(collect).map_or_else(
+            |error| format!("(cannot read its log: {})", with_causes(&error)),
             |log| last_lines(&log),
         )
     }
@@ -404,23 +416,19 @@ impl Running for RunningContainer {
             .one_shot(true)
             .build();
         let one = async {
-            self.docker
-                .client
-                .stats(&self.id, Some(options))
-                .next()
-                .await
-                .transpose()
+            let mut stats = self.engine.client.stats(&self.id, Some(options));
+            stats.next().await.transpose()
         };
-        consumption_in(self.docker.wait(one).ok()??)
+        consumption_in(self.engine.wait(one).ok()??)
     }
 }
 
-/// What the engine's statistics say of a container; `None` where they leave something out.
+/// Consumption in the engine's statistics of a container; `None` where a figure is missing.
 fn consumption_in(stats: ContainerStatsResponse) -> Option<Consumption> {
     let cpu = stats.cpu_stats?.cpu_usage?.total_usage?;
     let memory = stats.memory_stats?;
-    // The page cache can be taken away at any time: as the `docker stats` command does, it does not count.
-    // cgroup v2 calls it inactive_file, v1 total_inactive_file.
+    // The kernel can reclaim the page cache at any time, so it does not count, as in the `docker stats` command.
+    // Its name is inactive_file in cgroup v2 and total_inactive_file in v1.
     let counters = memory.stats.unwrap_or_default();
     let cache = counters
         .get("total_inactive_file")
@@ -437,11 +445,10 @@ impl Drop for RunningContainer {
         let options = StopContainerOptionsBuilder::default()
             .t(GRACE_SECONDS)
             .build();
-        // One that has ended already cannot be stopped; removing it is what counts.
-        let _ = self
-            .docker
-            .wait(self.docker.client.stop_container(&self.id, Some(options)));
-        remove(&self.docker, &self.id);
+        // A container that has ended cannot be stopped; the removal below is what counts.
+        let stop = self.engine.client.stop_container(&self.id, Some(options));
+        let _ = self.engine.wait(stop);
+        self.engine.remove(&self.id);
     }
 }
 

@@ -1,121 +1,124 @@
-//! A contender that is a process on this machine, with everything it starts in turn.
+//! Contenders that are a process of this machine, with every process that it starts in turn.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
-use bakeoff_record::Fact;
+use bakeoff_record::{ContenderKind, Fact};
 use tokio_util::sync::CancellationToken;
 
-use super::family::Family;
-use super::log::Log;
-use super::{Consumption, Missing, Running, fill, free_port};
-use crate::file::ContenderConfig;
-use crate::manifest;
+use crate::contender::{
+    Consumption, ContenderConfig, Deployment, Missing, Running, StartError, facts, fill, free_port,
+};
+use crate::cores::Cores;
+use crate::hash;
+use crate::process::command::{command, find_program};
+use crate::process::log::Log;
+use crate::process::tree::ProcessTree;
 
-/// A command line that can be started.
+/// Command line of a server. `{port}` and `{bakeoff}` are filled in.
 #[derive(Debug)]
-pub(crate) struct ProcessContender {
-    command: Vec<String>,
-    directory: PathBuf,
-    env: BTreeMap<String, String>,
+pub(crate) struct CommandLine {
+    program: String,
+    arguments: Vec<String>,
 }
 
-impl ProcessContender {
-    pub(super) fn new(command: &[String], config: &ContenderConfig) -> Result<Self, Missing> {
-        let program = fill(&command[0], "0").map_err(|reason| Missing {
-            reason,
-            remedy: "give the program's path instead of {bakeoff}".into(),
-        })?;
-        find_program(&program, &config.directory).ok_or_else(|| Missing {
-            reason: format!("`{program}` is not there"),
-            remedy: format!("install `{program}` or correct the path"),
-        })?;
-        Ok(Self {
-            command: command.to_vec(),
-            directory: config.directory.clone(),
-            env: config.env.clone(),
+impl CommandLine {
+    /// `None` for a command line without a program.
+    pub(crate) fn new(words: Vec<String>) -> Option<Self> {
+        let mut words = words.into_iter();
+        Some(Self {
+            program: words.next().filter(|program| !program.is_empty())?,
+            arguments: words.collect(),
         })
     }
 
-    pub(super) fn detail(&self) -> String {
-        self.command.join(" ").replace("{bakeoff}", "bakeoff")
+    /// Path of the program; `None` if it is not installed.
+    fn path(&self, contender: &ContenderConfig) -> Option<PathBuf> {
+        let program = fill(&self.program, "0").ok()?;
+        find_program(&program, &contender.directory)
     }
 
-    /// What is known of it, its program first.
-    pub(super) fn facts(&self, config: &ContenderConfig, stop: &CancellationToken) -> Vec<Fact> {
-        let program = fill(&self.command[0], "0").ok();
-        let program = program.and_then(|program| find_program(&program, &self.directory));
-        let identity =
-            program.map(|path| manifest::fact("SHA-256 of its program", manifest::hash(&path)));
-        let named = manifest::named_by(&self.command[1..], config);
-        let facts = manifest::facts(config, true, stop);
-        let facts = named.into_iter().chain(facts);
-        identity.into_iter().chain(facts).collect()
+    fn words(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.program).chain(&self.arguments)
+    }
+}
+
+impl Deployment for CommandLine {
+    fn kind(&self) -> ContenderKind {
+        ContenderKind::Process
     }
 
-    pub(super) fn start(&self) -> Result<RunningProcess, String> {
-        let port = free_port()?;
-        let mut words = Vec::with_capacity(self.command.len());
-        for word in &self.command {
-            words.push(fill(word, &port.to_string())?);
+    fn detail(&self) -> String {
+        let words: Vec<&str> = self.words().map(String::as_str).collect();
+        words.join(" ").replace("{bakeoff}", "bakeoff")
+    }
+
+    fn is_here(&self, contender: &ContenderConfig) -> Result<(), Missing> {
+        let program = fill(&self.program, "0").map_err(|error| Missing {
+            reason: bakeoff_load::with_causes(&error),
+            remedy: "give the program's path instead of {bakeoff}".into(),
+        })?;
+        match find_program(&program, &contender.directory) {
+            Some(_) => Ok(()),
+            None => Err(Missing {
+                reason: format!("`{program}` is not installed"),
+                remedy: format!("install `{program}` or correct the path"),
+            }),
         }
-        let (log, out) =
-            Log::new().map_err(|error| format!("cannot make a file for its log: {error}"))?;
-        let err = out
-            .try_clone()
-            .map_err(|error| format!("cannot share its log file: {error}"))?;
-        let env = self
-            .env
-            .iter()
-            .map(|(name, value)| Ok((name, fill(value, &port.to_string())?)));
-        let env = env.collect::<Result<Vec<_>, String>>()?;
-        let mut command = command(&words, &self.directory);
+    }
+
+    fn is_made_by_set_up(&self) -> bool {
+        true
+    }
+
+    fn facts(&self, contender: &ContenderConfig, stop: &CancellationToken) -> Vec<Fact> {
+        let path = self.path(contender);
+        let program =
+            path.map(|path| facts::fact("SHA-256 of its program", hash::of_file_in_words(&path)));
+        let named = facts::named_by(&self.arguments, contender);
+        let others = facts::of(contender, facts::Environment::Inherited, stop);
+        program.into_iter().chain(named).chain(others).collect()
+    }
+
+    fn start(
+        &self,
+        contender: &ContenderConfig,
+        cores: Option<&Cores>,
+    ) -> Result<Box<dyn Running>, StartError> {
+        let _on_its_cores = cores.map(Cores::as_contender);
+        let port = free_port()?;
+        let filled = |text: &str| fill(text, &port.to_string());
+        let words = self.words().map(|word| filled(word));
+        let words: Vec<String> = words.collect::<Result<_, _>>()?;
+        let env = contender.env.iter();
+        let env = env.map(|(name, value)| Ok((name, filled(value)?)));
+        let env: Vec<_> = env.collect::<Result<_, StartError>>()?;
+        let (log, out) = Log::new().map_err(StartError::Log)?;
+        let err = out.try_clone().map_err(StartError::Log)?;
+        let mut command = command(&words, &contender.directory);
         command
             .envs(env)
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err);
-        let family = Family::start(command)
-            .map_err(|error| format!("cannot start `{}`: {error}", words[0]))?;
-        Ok(RunningProcess {
-            family,
+        let tree =
+            ProcessTree::start(command).map_err(|source: io::Error| StartError::Program {
+                program: words[0].clone(),
+                source,
+            })?;
+        Ok(Box::new(RunningProcess {
+            tree,
             log,
             address: format!("http://127.0.0.1:{port}"),
-        })
+        }))
     }
-}
-
-/// `words` as a command that runs in `directory`; a program given by a relative path is looked for there too.
-pub(crate) fn command(words: &[String], directory: &Path) -> Command {
-    let program = Path::new(&words[0]);
-    let mut command = if words[0].contains('/') && program.is_relative() {
-        let path = directory.join(program);
-        Command::new(std::path::absolute(&path).unwrap_or(path))
-    } else {
-        Command::new(program)
-    };
-    command.args(&words[1..]);
-    if !directory.as_os_str().is_empty() {
-        command.current_dir(directory);
-    }
-    command
-}
-
-/// Whether `program` is a file, or a name on the `PATH`.
-fn find_program(program: &str, directory: &Path) -> Option<PathBuf> {
-    if program.contains('/') {
-        return Some(directory.join(program)).filter(|path| path.is_file());
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut paths = std::env::split_paths(&path).map(|folder| folder.join(program));
-    paths.find(|path| path.is_file())
 }
 
 /// A started process and all of its descendants.
-pub(super) struct RunningProcess {
-    family: Family,
+struct RunningProcess {
+    tree: ProcessTree,
     log: Log,
     address: String,
 }
@@ -126,7 +129,7 @@ impl Running for RunningProcess {
     }
 
     fn ended(&mut self) -> Option<String> {
-        let status = self.family.ended();
+        let status = self.tree.ended();
         status.map(|status| format!("it ended with {status}"))
     }
 
@@ -140,15 +143,16 @@ impl Running for RunningProcess {
             cpu: Duration::ZERO,
             memory_bytes: 0,
         };
-        for process in self.family.processes() {
+        for process in self.tree.processes() {
             let Ok(stat) = process.stat() else { continue };
-            // The times of children that have ended and were waited for are in cutime and cstime.
-            let waited_for = u64::try_from(stat.cutime + stat.cstime).unwrap_or(0);
+            // `cutime` and `cstime` hold the times of children that have ended and were waited for.
+            let waited_for = u64::try_from(stat.cutime + stat.cstime)
+                .expect("the kernel counts the times of children from zero up");
             let ticks = stat.utime + stat.stime + waited_for;
             sum.cpu += Duration::from_secs_f64(ticks as f64 / ticks_per_second as f64);
             sum.memory_bytes += stat.rss * procfs::page_size();
         }
-        // Without a process there is nothing to see, which is not the same as nothing consumed.
+        // Without a process, consumption is unknown, not zero.
         (sum.memory_bytes > 0).then_some(sum)
     }
 }

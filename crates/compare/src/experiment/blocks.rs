@@ -1,32 +1,34 @@
-//! The blocks of an experiment: every contender takes its turn in each, in a balanced order, under the same load.
+//! Blocks of an experiment: in each, every contender takes its turn, in a balanced order, under the same load.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use bakeoff_analysis::statistics::fewest_blocks;
 use bakeoff_analysis::{Analysis, Judged, SweepResult, UnderLoad, Verdict, voided_blocks};
+use bakeoff_load::with_causes;
 use bakeoff_record::Metric;
 use bakeoff_record::{Experiment, Plan, RunLoad};
 use tokio_util::sync::CancellationToken;
 
-use super::order::Orders;
-use super::turn::Stage;
-use super::{Comparison, Event, Turn};
-use crate::contender::Prepared;
+use crate::contender::prepared::Prepared;
 use crate::cores::Cores;
+use crate::experiment::ExperimentRunner;
+use crate::experiment::event::{Event, Turn};
+use crate::experiment::order::Orders;
+use crate::experiment::state::ExperimentState;
 use crate::floor;
 
-impl Comparison {
-    /// Runs every block and adds what happens to `experiment`, so that nothing measured is lost whatever ends it.
-    /// Cancelling `stop` ends it early; no process and no container is left behind.
-    /// Whatever keeps a turn from being measured is a [`bakeoff_record::Problem`] of that turn alone.
+impl ExperimentRunner {
+    /// Runs every block and adds each run to `experiment` at once, so that a panic or a stop loses no finished run.
+    /// Cancelling `stop` ends the experiment early and leaves no process and no container.
+    /// A turn that cannot be measured becomes a [`bakeoff_record::Problem`], and the next turn follows.
     pub fn run(
         &self,
         experiment: &mut Experiment,
         stop: &CancellationToken,
         observe: &mut dyn FnMut(Event<'_>),
     ) {
-        // True until the end is reached, so that a panic leaves it so.
+        // `true` until the end, so that a panic leaves it `true`.
         experiment.interrupted = true;
         let _on_its_cores = self.cores.as_ref().map(Cores::as_generator);
         observe(Event::Planned(&self.outlook(&experiment.plan)));
@@ -34,25 +36,25 @@ impl Comparison {
         let floor = self.load_config("", 0, RunLoad::Users, Duration::ZERO);
         match floor::measure(&self.scenario, floor, self.cores.as_ref(), stop) {
             Ok(floor) => experiment.floor = Some(floor),
-            Err(why) => experiment.floor_missing = Some(why),
+            Err(error) => experiment.floor_missing = Some(with_causes(&error)),
         }
-        let mut stage = Stage {
+        let mut state = ExperimentState {
             experiment,
             running: HashMap::new(),
             stop,
             observe,
         };
-        self.sample(&mut stage);
-        let turns = self.with_users(&mut stage);
-        self.with_arrivals(&mut stage, turns);
-        drop(stage);
+        self.sample(&mut state);
+        let turns = self.with_users(&mut state);
+        self.with_arrivals(&mut state, turns);
+        drop(state);
         experiment.interrupted = stop.is_cancelled();
     }
 
-    /// The blocks under the plan's users, each with a sweep of every contender where there is to be one.
-    /// Gives how many turns there were.
-    fn with_users(&self, stage: &mut Stage<'_>) -> u32 {
-        let arms = self.arms(&stage.experiment.plan);
+    /// Runs the blocks under the users of the plan, with a sweep of each contender if the file asks for it.
+    /// Returns the number of turns.
+    fn with_users(&self, state: &mut ExperimentState<'_>) -> u32 {
+        let arms = self.arms(&state.experiment.plan);
         let of_arrivals = if self.file.open_ratios.is_empty() {
             0
         } else {
@@ -60,52 +62,52 @@ impl Comparison {
         };
         let mut orders = Orders::new(arms.len(), self.file.seed);
         let (mut block, mut turns_before) = (0, 0);
-        while block < stage.experiment.plan.blocks {
+        while block < state.experiment.plan.blocks {
             block += 1;
-            let turns = stage.experiment.plan.blocks * turns_of(&arms) + of_arrivals;
+            let turns = state.experiment.plan.blocks * turns_of(&arms) + of_arrivals;
             for (name, contender) in next_order(&arms, &mut orders) {
                 let turn = Turn {
                     contender: name,
                     block,
-                    blocks: stage.experiment.plan.blocks,
+                    blocks: state.experiment.plan.blocks,
                     load: RunLoad::Users,
                     turns_before,
                     turns,
                 };
-                self.take_turn(contender, turn, stage, &mut |started, stage| {
-                    let measured = self.measure(started, turn, stage);
-                    let is_control = stage.experiment.plan.control.as_deref() == Some(name);
+                self.take_turn(contender, turn, state, &mut |started, state| {
+                    let measured = self.measure(started, turn, state);
+                    let is_control = state.experiment.plan.control.as_deref() == Some(name);
                     if measured && self.file.sweep && !is_control {
-                        self.sweep(started, turn, stage);
+                        self.sweep(started, turn, state);
                     }
                 });
-                if stage.stop.is_cancelled() {
+                if state.stop.is_cancelled() {
                     return turns_before;
                 }
                 turns_before += 1;
             }
-            (stage.observe)(Event::BlockOver(stage.experiment));
-            let voided = voided_blocks(stage.experiment, RunLoad::Users).len();
-            let is_last = block == stage.experiment.plan.blocks;
+            (state.observe)(Event::BlockOver(state.experiment));
+            let voided = voided_blocks(state.experiment, RunLoad::Users).len();
+            let is_last = block == state.experiment.plan.blocks;
             let asked = self.file.blocks.get();
             let replaces =
                 is_last && replaces_voided(asked, self.extra_blocks(asked), (block, voided));
-            if replaces || self.wants_another(stage.experiment, block) {
-                stage.experiment.plan.blocks = block + 1;
+            if replaces || self.wants_another(state.experiment, block) {
+                state.experiment.plan.blocks = block + 1;
             }
         }
         turns_before
     }
 
-    /// The blocks in which requests arrive at rates that every contender should be able to take.
-    fn with_arrivals(&self, stage: &mut Stage<'_>, turns_before: u32) {
+    /// Runs the blocks with arrivals, at rates that every contender should be able to take.
+    fn with_arrivals(&self, state: &mut ExperimentState<'_>, turns_before: u32) {
         if self.file.open_ratios.is_empty() {
             return;
         }
-        let Some(capacity) = lowest_capacity(stage.experiment) else {
+        let Some(capacity) = lowest_capacity(state.experiment) else {
             return;
         };
-        let arms = self.arms(&stage.experiment.plan);
+        let arms = self.arms(&state.experiment.plan);
         let rates: Vec<f64> = self
             .file
             .open_ratios
@@ -128,21 +130,21 @@ impl Comparison {
                     turns,
                 };
                 let first = turn_at(rates[0]);
-                self.take_turn(contender, first, stage, &mut |started, stage| {
+                self.take_turn(contender, first, state, &mut |started, state| {
                     for rate in &rates {
-                        if !self.measure(started, turn_at(*rate), stage) {
+                        if !self.measure(started, turn_at(*rate), state) {
                             return;
                         }
                     }
                 });
-                if stage.stop.is_cancelled() {
+                if state.stop.is_cancelled() {
                     return;
                 }
                 turns_before += 1;
             }
             let voided = rates.iter().map(|&per_second| {
                 let load = RunLoad::Arrivals { per_second };
-                voided_blocks(stage.experiment, load).len()
+                voided_blocks(state.experiment, load).len()
             });
             let voided = voided.max().unwrap_or(0);
             let asked = self.arrival_blocks();
@@ -153,20 +155,19 @@ impl Comparison {
         }
     }
 
-    /// Blocks that may be added to so many, in place of disturbed ones.
+    /// Most blocks that may be added to `asked` blocks to replace disturbed ones.
     pub(super) fn extra_blocks(&self, asked: u32) -> u32 {
         self.file.extra_blocks.unwrap_or_else(|| (asked / 2).max(2))
     }
 
-    /// Blocks in which requests arrive at rates: as many as a verdict on so many contenders needs, since they come after
-    /// those that the file asks for.
+    /// Number of blocks with arrivals: the fewest that a verdict on the contenders needs, and at most `blocks` of the file.
     pub(super) fn arrival_blocks(&self) -> u32 {
         let fewest = fewest_blocks(self.contenders.len().saturating_sub(1));
-        let fewest = u32::try_from(fewest).unwrap_or(u32::MAX);
+        let fewest = u32::try_from(fewest).expect("a verdict needs few blocks");
         self.file.blocks.get().min(fewest)
     }
 
-    /// Whether a comparison is not known as well yet as the file wants it.
+    /// `true` if a confidence interval is wider than `until` of the file allows, and another block may narrow it.
     fn wants_another(&self, experiment: &Experiment, block: u32) -> bool {
         let Some(until_ratio) = self.file.until_ratio else {
             return false;
@@ -184,7 +185,7 @@ impl Comparison {
         let is_known = |result: &Judged| {
             let estimate = result.comparison(primary)?.estimate?;
             let interval = estimate.confidence_interval?;
-            // Half of its width on the scale of ratios: 1.03 for 3 % to either side.
+            // Half of the width on the scale of ratios: 1.03 for 3 % to either side.
             Some((interval.high / interval.low).sqrt() - 1.0 <= until_ratio)
         };
         (block as usize) < fewest_blocks(compared.clone().count())
@@ -193,7 +194,7 @@ impl Comparison {
                 .any(|result| is_known(result) != Some(true))
     }
 
-    /// Who takes a turn in every block, and under which name.
+    /// Contenders that take a turn in every block, by the name of the turn: the control is the baseline under another name.
     fn arms(&self, plan: &Plan) -> Vec<(String, &Prepared)> {
         let name = |contender: &Prepared| contender.config.name.clone();
         let mut arms: Vec<_> = self
@@ -209,16 +210,16 @@ impl Comparison {
     }
 }
 
-/// `true` if one more block takes the place of one that was disturbed, where `asked` blocks were asked for, up to `extra`
-/// more are allowed, and so many of the first `block` were disturbed.
+/// `true` if one more block is needed to replace a disturbed one. `asked` blocks were asked for, up to `extra` may be added,
+/// and `voided` of the first `block` blocks were disturbed.
 fn replaces_voided(asked: u32, extra: u32, (block, voided): (u32, usize)) -> bool {
-    let voided = u32::try_from(voided).unwrap_or(u32::MAX);
+    let voided = u32::try_from(voided).expect("blocks are counted in 32 bits");
     let undisturbed = block.saturating_sub(voided);
     undisturbed < asked && block < asked.saturating_add(extra)
 }
 
 fn turns_of(arms: &[(String, &Prepared)]) -> u32 {
-    u32::try_from(arms.len()).unwrap_or(u32::MAX)
+    u32::try_from(arms.len()).expect("a file has few contenders")
 }
 
 /// The arms in the order of the next block.
@@ -232,7 +233,8 @@ fn next_order<'a>(
         .collect()
 }
 
-/// What the slowest contender can do: its rate at the knee, or without a sweep its rate under the plan's users.
+/// Requests per second of the slowest contender: at its knee, or without a sweep under the users of the plan.
+/// `None` without such a rate.
 fn lowest_capacity(experiment: &Experiment) -> Option<f64> {
     let analysis = Analysis::of(experiment);
     SweepResult::lowest_knee_per_second(&analysis.sweeps).or_else(|| {
@@ -255,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn disturbed_blocks_are_replaced_as_far_as_that_is_allowed() {
+    fn disturbed_blocks_are_replaced_up_to_a_limit() {
         assert!(!replaces_voided(6, 3, (6, 0)));
         assert!(replaces_voided(6, 3, (6, 1)) && replaces_voided(6, 3, (7, 2)));
         assert!(!replaces_voided(6, 3, (7, 1)) && !replaces_voided(6, 3, (9, 9)));

@@ -1,39 +1,53 @@
-//! What a contender tells of itself when it is asked once, such as the settings that it chose, for the report.
-//!
-//! It keeps names and values whatever they mean: no contender is known here.
+//! Settings that a contender tells about itself, such as its number of threads, for the report. Names and values are kept as
+//! they are, whatever they mean.
 
 use std::time::Duration;
 
+use bakeoff_load::{Connecting, Get, GetError, with_causes};
 use bakeoff_record::Fact;
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
-use hyper::client::conn::http1;
-use hyper::{Request, StatusCode, header};
-use hyper_util::rt::TokioIo;
 use serde_json::{Map, Value};
-use tokio::net::TcpStream;
 
-use super::turn::{Stage, block_on, with_causes};
-use crate::file::ContenderConfig;
-use crate::manifest::{fact, is_secret};
-use crate::ready;
+use crate::contender::ContenderConfig;
+use crate::contender::facts::{fact, is_secret};
+use crate::experiment::state::ExperimentState;
+use crate::runtime::{NoRuntime, block_on};
 
-/// The longest time that the answer may take, from the connection to its last byte.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The longest answer that is read.
-const MOST_BYTES: usize = 64 * 1024;
-/// Fields that are kept, in the order of their names.
+/// Time limit of the request, from the lookup of the name to the last byte.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+/// Longest body in bytes.
+const BODY_LIMIT: usize = 64 * 1024;
+/// Most fields that are kept, in the order of their names.
 const MOST_FIELDS: usize = 20;
-/// Characters of a field's name that are kept.
+/// Most characters of a field's name.
 const NAME_CHARS: usize = 60;
-/// Characters of a field's value that are kept.
+/// Most characters of a field's value.
 const VALUE_CHARS: usize = 200;
 
-/// Sends the contender at `address` its `info` request on the first call for this contender, and adds the answer to the facts
-/// of the contender and of its control. If the answer cannot be used, one fact gives the reason. Called when it is ready.
-pub(super) fn note(config: &ContenderConfig, address: &str, stage: &mut Stage<'_>) {
+/// Reason why the settings of a contender are not known.
+#[derive(Debug, thiserror::Error)]
+enum InfoError {
+    #[error(transparent)]
+    Get(#[from] GetError),
+    #[error("status {0}")]
+    Status(u16),
+    #[error(transparent)]
+    NoRuntime(#[from] NoRuntime),
+    #[error("the answer is not a JSON object")]
+    NotAnObject,
+    #[error("the answer has no field with a string, a number or a boolean")]
+    NoField,
+}
+
+/// Requests the `info` path of the contender at `address` and records the answer as facts of the contender and of its
+/// control. Does so once per contender. An answer that cannot be used becomes one fact with the reason.
+pub(super) fn note(
+    connecting: &Connecting,
+    config: &ContenderConfig,
+    address: &str,
+    state: &mut ExperimentState<'_>,
+) {
     let Some(path) = &config.info else { return };
-    let experiment = &mut *stage.experiment;
+    let experiment = &mut *state.experiment;
     let plan = &experiment.plan;
     let control = plan.control.as_ref();
     let control = control.filter(|_| plan.baseline == config.name);
@@ -46,62 +60,37 @@ pub(super) fn note(config: &ContenderConfig, address: &str, stage: &mut Stage<'_
     if first.facts.iter().any(is_answer) {
         return;
     }
-    let asked = async { tokio::time::timeout(PATIENCE, ask(address, path)).await };
-    let answer = match block_on(stage.stop.run_until_cancelled(asked)) {
-        Ok(None) => return,
-        Ok(Some(Ok(answer))) => answer,
-        Ok(Some(Err(_))) => Err(format!("no answer after {} s", PATIENCE.as_secs())),
-        Err(no_runtime) => Err(no_runtime),
+    let request = Get {
+        host: address,
+        path,
+        time_limit: TIME_LIMIT,
+        body_limit: Some(BODY_LIMIT),
     };
-    let facts = answer
-        .and_then(|body| fields(&body))
-        .unwrap_or_else(|why| vec![fact("info", format!("not told: {why}"))]);
+    let asked = bakeoff_load::get(connecting, &request);
+    let facts = match block_on(state.stop.run_until_cancelled(asked)) {
+        Ok(None) => return,
+        Ok(Some(Ok(answer))) if answer.status == 200 => fields(&answer.body),
+        Ok(Some(Ok(answer))) => Err(InfoError::Status(answer.status)),
+        Ok(Some(Err(error))) => Err(error.into()),
+        Err(error) => Err(error.into()),
+    };
+    let facts = facts
+        .unwrap_or_else(|error| vec![fact("info", format!("not told: {}", with_causes(&error)))]);
     for other in contenders {
         other.facts.extend_from_slice(&facts);
     }
     first.facts.extend(facts);
 }
 
-/// `true` if `fact` comes from an earlier question.
+/// `true` for a fact of an earlier answer.
 fn is_answer(fact: &Fact) -> bool {
     fact.name == "info" || fact.name.starts_with("info: ")
 }
 
-/// The body of the answer to `GET path`. The error says why there is none.
-async fn ask(address: &str, path: &str) -> Result<Bytes, String> {
-    let (authority, prefix) = ready::split(address);
-    let stream = TcpStream::connect(ready::with_port(authority)).await;
-    let stream = stream.map_err(|error| format!("cannot connect: {error}"))?;
-    let connected = http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = connected.map_err(|error| with_causes(&error))?;
-    // It ends with the runtime, which is made for this one question.
-    tokio::spawn(connection);
-    let request = Request::get(format!("{prefix}{path}"))
-        .header(header::HOST, authority)
-        .header(header::ACCEPT, "application/json")
-        .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| with_causes(&error))?;
-    let answer = sender.send_request(request).await;
-    let answer = answer.map_err(|error| with_causes(&error))?;
-    if answer.status() != StatusCode::OK {
-        return Err(format!("status {}", answer.status().as_u16()));
-    }
-    let body = Limited::new(answer.into_body(), MOST_BYTES).collect().await;
-    let body = body.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            format!("the answer is over {} KiB", MOST_BYTES / 1024)
-        } else {
-            with_causes(&*error)
-        }
-    })?;
-    Ok(body.to_bytes())
-}
-
-/// The strings, numbers and booleans of a JSON object, a fact each, without those that may be secret.
-fn fields(body: &[u8]) -> Result<Vec<Fact>, String> {
+/// The strings, numbers and booleans of a JSON object, a fact each, without fields that may be secret.
+fn fields(body: &[u8]) -> Result<Vec<Fact>, InfoError> {
     let object: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|_| "the answer is no JSON object".to_owned())?;
+        serde_json::from_slice(body).map_err(|_| InfoError::NotAnObject)?;
     let fields = object.iter().filter(|(name, _)| !is_secret(name));
     let facts: Vec<Fact> = fields
         .filter_map(|(name, value)| {
@@ -117,7 +106,7 @@ fn fields(body: &[u8]) -> Result<Vec<Fact>, String> {
         .take(MOST_FIELDS)
         .collect();
     if facts.is_empty() {
-        return Err("the answer has no field with a string, a number or a boolean".to_owned());
+        return Err(InfoError::NoField);
     }
     Ok(facts)
 }
@@ -170,13 +159,13 @@ mod tests {
     #[test]
     fn an_answer_without_fields_says_so() {
         for (body, expected) in [
-            ("hello", "the answer is no JSON object"),
-            ("[1]", "the answer is no JSON object"),
-            ("\"text\"", "the answer is no JSON object"),
+            ("hello", "the answer is not a JSON object"),
+            ("[1]", "the answer is not a JSON object"),
+            ("\"text\"", "the answer is not a JSON object"),
             ("{}", "the answer has no field with"),
             (r#"{"key": "hush"}"#, "the answer has no field with"),
         ] {
-            let error = fields(body.as_bytes()).unwrap_err();
+            let error = fields(body.as_bytes()).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{body}: {error}");
         }
     }

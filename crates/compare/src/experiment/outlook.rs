@@ -1,4 +1,4 @@
-//! The plan of an experiment in words, with the time that it takes.
+//! Plan of an experiment in words, with its duration.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -6,25 +6,25 @@ use std::time::Duration;
 use bakeoff_analysis::words;
 use bakeoff_record::{Plan, Restart, RunLoad};
 
-use super::Comparison;
-use super::turn::{LEAST_SPREAD, SWEEP_SPREAD};
-use crate::file::{Launch, WarmUp};
+use crate::experiment::ExperimentRunner;
+use crate::experiment::turn::{LEAST_SPREAD, SWEEP_SPREAD};
+use crate::file::WarmUp;
 use crate::sweep;
 
-/// The time from the first to the last turn: the least, and with warm-ups and sweeps that take as long as they may.
+/// Time from the first to the last turn: at least, and at most, with the longest warm-ups and sweeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Span {
     least: Duration,
     most: Duration,
 }
 
-impl Comparison {
-    /// The plan, line by line: the blocks of each load, then the time of all of them.
+impl ExperimentRunner {
+    /// Lines of the plan: the blocks of each load, and the time of all blocks.
     pub(super) fn outlook(&self, plan: &Plan) -> Vec<String> {
         let file = &self.file;
         let turns = self.turns_in_block(plan);
-        let again = plan.control.as_ref().map_or_else(String::new, |control| {
-            format!(", as {control} is a turn too")
+        let control = plan.control.as_ref().map_or_else(String::new, |control| {
+            format!(" ({control} is the control)")
         });
         let blocks = match (file.until_ratio, file.max_blocks.get()) {
             (Some(_), most) if most > plan.blocks => format!("{} to {most} blocks", plan.blocks),
@@ -32,14 +32,14 @@ impl Comparison {
         };
         let warm_up = in_words(file.warm_up);
         let mut lines = vec![format!(
-            "plan: {blocks} of {}{again}; in each, {} start, {warm_up} and {} measured",
+            "plan: {blocks} of {}{control}; each turn has {}, {warm_up} and {} of measuring",
             words::several(turns as usize, "turn"),
             words::several(self.users.get() as usize, "user"),
             short(file.measure),
         )];
         if file.sweep {
             lines.push(format!(
-                "plan: in each turn but the control's, a sweep of up to {} of {}",
+                "plan: in each turn except the control's, a sweep of up to {} of {}",
                 words::several(sweep_steps(file.sweep_users).len(), "step"),
                 short(self.step_time()),
             ));
@@ -51,7 +51,7 @@ impl Comparison {
                 .map(|r| words::percent(*r))
                 .collect();
             lines.push(format!(
-                "plan: then {} of {}, with arrivals at {} of what the slowest can do",
+                "plan: then {} of {} with arrivals at {} of the slowest contender's rate",
                 words::several(self.arrival_blocks() as usize, "block"),
                 words::several(turns as usize, "turn"),
                 words::list(&rates),
@@ -65,27 +65,27 @@ impl Comparison {
         let span = self.span(plan);
         let upto = if span.most > span.least {
             let reason = if self.file.sweep {
-                "warm-ups and sweeps take as long as they may"
+                "warm-ups and sweeps take longest"
             } else {
                 "rates settle late"
             };
-            format!(", up to {} where {reason}", rounded(span.most))
+            format!(", up to {} if {reason}", rounded(span.most))
         } else {
             String::new()
         };
         let starts_any = self
             .contenders
             .iter()
-            .any(|contender| !matches!(contender.config.launch, Launch::Url(_)));
+            .any(|contender| contender.config.running_at().is_none());
         let starts = match (starts_any, self.file.restart) {
             (false, _) => "",
             (true, Restart::Once) => "one start of each contender",
-            (true, Restart::Block) => "a start of a contender in each turn",
+            (true, Restart::Block) => "a start in each turn",
         };
         let extra = self.extra_blocks(self.file.blocks.get());
         let extra = (extra > 0).then(|| {
             format!(
-                "up to {} in place of disturbed ones",
+                "up to {} that replace disturbed ones",
                 words::several(extra as usize, "block")
             )
         });
@@ -97,12 +97,12 @@ impl Comparison {
         let more = if more.is_empty() {
             String::new()
         } else {
-            format!("; {} come on top", words::list(&more))
+            format!(", plus {}", words::list(&more))
         };
         format!("plan: this takes about {}{upto}{more}", rounded(span.least))
     }
 
-    /// The time of all turns, without starts.
+    /// Time of all turns, without the starts of contenders.
     fn span(&self, plan: &Plan) -> Span {
         let file = &self.file;
         let turn = |warm_up: Duration, measure: Duration| LEAST_SPREAD + warm_up + measure;
@@ -111,13 +111,14 @@ impl Comparison {
         block.least += turn(file.warm_up.at_least, file.measure) * turns;
         block.most += turn(file.warm_up.at_most, file.measure) * turns;
         if file.sweep {
-            let steps = u32::try_from(sweep_steps(file.sweep_users).len()).unwrap_or(u32::MAX);
+            let steps = u32::try_from(sweep_steps(file.sweep_users).len())
+                .expect("a sweep has at most two steps per power of two");
             let swept = turns - u32::from(plan.control.is_some());
             // Two steps without a gain end a sweep.
             block.least += self.step_time() * steps.min(3) * swept;
             block.most += self.step_time() * steps * swept;
         }
-        let rates = u32::try_from(file.open_ratios.len()).unwrap_or(u32::MAX);
+        let rates = u32::try_from(file.open_ratios.len()).expect("a file has few rates");
         let arrivals = turn(file.warm_up.at_least, file.measure) * rates * turns;
         let arrivals = arrivals * if rates > 0 { self.arrival_blocks() } else { 0 };
         let most_blocks = match file.until_ratio {
@@ -136,12 +137,12 @@ impl Comparison {
     }
 
     fn turns_in_block(&self, plan: &Plan) -> u32 {
-        let contenders = u32::try_from(self.contenders.len()).unwrap_or(u32::MAX);
+        let contenders = u32::try_from(self.contenders.len()).expect("a file has few contenders");
         contenders.saturating_add(u32::from(plan.control.is_some()))
     }
 }
 
-/// The users of each step that a sweep may take.
+/// Users of each step of a sweep.
 fn sweep_steps(most: NonZeroU32) -> Vec<u32> {
     sweep::steps()
         .take_while(|users| *users <= most.get())
@@ -164,7 +165,7 @@ fn short(time: Duration) -> String {
     humantime::format_duration(time).to_string()
 }
 
-/// In whole seconds, from a minute on in steps of five, and from an hour on in minutes.
+/// Time in whole seconds, above a minute in steps of five seconds, and above an hour in minutes; rounded up.
 fn rounded(time: Duration) -> String {
     let step: u32 = match time.as_secs() {
         0..60 => 1,

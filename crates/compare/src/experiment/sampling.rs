@@ -1,56 +1,70 @@
-//! The answers of contenders to a sample of requests, compared before anything is measured.
+//! Answers of contenders to a sample of requests, which are compared before the first block.
 
 use std::collections::HashMap;
 
-use bakeoff_load::SampleAnswer;
-use bakeoff_record::{Agreement, RunLoad};
+use bakeoff_load::{LoadError, SampleAnswer, with_causes};
+use bakeoff_record::Agreement;
 
-use super::turn::{Stage, block_on, with_causes};
-use super::{Comparison, Event, Turn};
 use crate::answers;
-use crate::contender::Prepared;
+use crate::contender::prepared::Prepared;
+use crate::experiment::ExperimentRunner;
+use crate::experiment::event::{Event, Turn};
+use crate::experiment::start::NotStarted;
+use crate::experiment::state::ExperimentState;
+use crate::runtime::{NoRuntime, block_on};
 
-/// Rows of each task's data that answers are compared for.
+/// Most rows of each task's data in the sample.
 const SAMPLED_ROWS: usize = 100;
 
-impl Comparison {
-    /// Asks every contender for its answers to the sample, each in a start of its own, so that no measured turn begins with
-    /// a contender that has answered these requests before. Nothing is asked where the experiment has no rules for answers.
-    pub(super) fn sample(&self, stage: &mut Stage<'_>) {
+/// Reason why a contender has no answers to the sample.
+#[derive(Debug, thiserror::Error)]
+enum NoSample {
+    #[error(transparent)]
+    NotStarted(#[from] NotStarted),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    NoRuntime(#[from] NoRuntime),
+}
+
+impl ExperimentRunner {
+    /// Sends the sample to every contender and records how the answers agree. Each contender is started for the sample alone,
+    /// so that no measured turn begins with a contender that has seen these requests. Does nothing without rules for answers.
+    pub(super) fn sample(&self, state: &mut ExperimentState<'_>) {
         if self.file.answer_rules.is_empty() {
             return;
         }
         let mut samples: HashMap<&str, Vec<SampleAnswer>> = HashMap::new();
         for contender in &self.contenders {
             let name = contender.config.name.as_str();
-            (stage.observe)(Event::Sampling { contender: name });
-            let answers = self.sample_of(contender, stage);
-            if stage.stop.is_cancelled() {
+            (state.observe)(Event::Sampling { contender: name });
+            let answers = self.sample_of(contender, state);
+            if state.stop.is_cancelled() {
                 return;
             }
             match answers {
                 Ok(answers) => drop(samples.insert(name, answers)),
                 // Its turns will show whether it answers at all.
-                Err(what) => stage.problem(before_blocks(name), what),
+                Err(error) => state.problem(Turn::before_blocks(name), &with_causes(&error)),
             }
         }
-        stage.experiment.agreements = self.agreements(&samples, &stage.experiment.plan.baseline);
+        state.experiment.agreements = self.agreements(&samples, &state.experiment.plan.baseline);
     }
 
     fn sample_of(
         &self,
         contender: &Prepared,
-        stage: &mut Stage<'_>,
-    ) -> Result<Vec<SampleAnswer>, String> {
+        state: &mut ExperimentState<'_>,
+    ) -> Result<Vec<SampleAnswer>, NoSample> {
         let name = contender.config.name.as_str();
-        let observe = &mut *stage.observe;
-        let mut say = |_why: &str| observe(Event::Sampling { contender: name });
-        let started = self.start(contender, stage.stop, &mut say)?;
+        let observe = &mut *state.observe;
+        let mut waiting = |_reason: &str| observe(Event::Sampling { contender: name });
+        let started = self.start(contender, state.stop, &mut waiting)?;
         let address = started.running.address();
         let sample = bakeoff_load::sample(&self.scenario, address, SAMPLED_ROWS);
-        match block_on(stage.stop.run_until_cancelled(sample))? {
+        match block_on(state.stop.run_until_cancelled(sample))? {
             None => Ok(Vec::new()),
-            Some(answers) => answers.map_err(|error| with_causes(&error)),
+            Some(answers) => Ok(answers?),
         }
     }
 
@@ -70,17 +84,5 @@ impl Comparison {
                 answers::agreement(other, &self.file.answer_rules, expected, actual)
             })
             .collect()
-    }
-}
-
-/// Where problems belong that come before the first block.
-fn before_blocks(contender: &str) -> Turn<'_> {
-    Turn {
-        contender,
-        block: 0,
-        blocks: 0,
-        load: RunLoad::Users,
-        turns_before: 0,
-        turns: 0,
     }
 }

@@ -1,4 +1,4 @@
-//! What identifies the scenario of an experiment: the hashes of its files, and the times that it sets.
+//! Identity of the scenario of an experiment: hashes of its files, and its times.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use bakeoff_load::{DataFile, Scenario, UserClass};
 use bakeoff_record::{DataFileFacts, ScenarioFacts};
 
-use crate::manifest::hash;
+use crate::hash::of_file_in_words as hash;
 
-/// The facts of `scenario`, which was read from the file at `path`, with the time that requests have at the end of a turn.
-/// Users start spread over the time of one request, at no rate of the scenario's.
+/// Facts about `scenario`, which was read from the file at `path`. `stop_timeout` is the time for requests in flight at the end
+/// of a run. There is no spawn rate: users start spread over the time of one request.
 pub(super) fn facts(path: &Path, scenario: &Scenario, stop_timeout: Duration) -> ScenarioFacts {
     let folder = path.parent().unwrap_or(Path::new(""));
     ScenarioFacts {
@@ -43,7 +43,7 @@ fn data_file(file: &DataFile, folder: &Path) -> DataFileFacts {
     }
 }
 
-/// The waits of the users in words, with the name of the class where classes differ.
+/// Wait times of the users in words, with the names of the classes if they differ.
 fn wait_times(scenario: &Scenario) -> Vec<String> {
     let classes = scenario.users();
     let first = classes.first().map(UserClass::wait_time);

@@ -1,96 +1,20 @@
-//! What an experiment file says of a contender.
+//! A `[[contender]]` of an experiment file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::beside;
-use super::value::PositiveDuration;
+use crate::contender::docker::{Container, EngineHandle, Image, Network};
+use crate::contender::process::CommandLine;
+use crate::contender::url::Address;
+use crate::contender::{ContenderConfig, Deployment};
+use crate::file::value::{PositiveDuration, beside};
 
-/// No contender is waited for longer, whatever its file says.
+/// Longest `ready_timeout`.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
-
-/// One contender of an experiment file.
-#[derive(Debug, Clone)]
-pub struct ContenderConfig {
-    /// Its name.
-    pub name: String,
-    /// How it is run.
-    pub launch: Launch,
-    /// Where its commands run.
-    pub directory: PathBuf,
-    /// `true` if the file gives it a directory; without one that is the folder of the experiment file.
-    pub has_directory: bool,
-    /// Commands to run once before it can be started, and again when what they name has changed.
-    pub setup: Vec<Vec<String>>,
-    /// Environment variables beside Bakeoff's own.
-    pub env: BTreeMap<String, String>,
-    /// Names of those whose values may be shown in the report.
-    pub public_env: BTreeSet<String>,
-    /// A command that tells its version, for the report.
-    pub version: Option<Vec<String>>,
-    /// Files whose hashes are noted in the report, such as a model's.
-    pub files: Vec<PathBuf>,
-    /// The path that answers 200 when it is ready; without one a first correct answer has to do.
-    pub ready: Option<String>,
-    /// Time limit for becoming ready: by default two minutes, and ten seconds for a contender that runs already.
-    pub ready_timeout: Duration,
-    /// The path that is asked once for what the contender tells of itself, such as its settings, for the report.
-    pub info: Option<String>,
-}
-
-/// How a contender is run.
-#[derive(Debug, Clone)]
-pub enum Launch {
-    /// A command line; `{port}` and `{bakeoff}` are filled in.
-    Process(Vec<String>),
-    /// A container.
-    Docker(DockerConfig),
-    /// Something that runs already, at this address, such as `http://127.0.0.1:8000`.
-    Url(String),
-}
-
-/// A contender's container.
-#[derive(Debug, Clone)]
-pub struct DockerConfig {
-    /// Where the image comes from.
-    pub image: Image,
-    /// The port it listens on inside.
-    pub port: u16,
-    /// How its port is reached.
-    pub network: Network,
-    /// Replaces the image's command; `{port}` is filled in.
-    pub command: Vec<String>,
-}
-
-/// Where an image comes from.
-#[derive(Debug, Clone)]
-pub enum Image {
-    /// One that the engine has or can pull.
-    Named(String),
-    /// One that is built.
-    Build {
-        /// The build context.
-        context: PathBuf,
-        /// The Dockerfile, relative to the context.
-        dockerfile: String,
-        /// Files from elsewhere, by their name in the context; `{bakeoff}` is filled in.
-        copy: BTreeMap<String, String>,
-    },
-}
-
-/// How a container's port is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Network {
-    /// Published on a free port of 127.0.0.1.
-    Bridge,
-    /// The container shares the host's network: its command decides where it listens. One that listens on 0.0.0.0,
-    /// as images do, can be reached from other machines; a `command` with `--host 127.0.0.1` keeps it here.
-    Host,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -116,7 +40,7 @@ pub(super) struct RawContender {
 
 /// Default `ready_timeout` of a contender that is started.
 const READY_TIMEOUT: Duration = Duration::from_mins(2);
-/// Default `ready_timeout` of a contender that runs already: it has only to answer.
+/// Default `ready_timeout` of a contender that runs already.
 const READY_TIMEOUT_OF_URL: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
@@ -150,22 +74,25 @@ impl RawContender {
                 "`name` is `{name}`; use letters, digits, `-`, `_` and `.`"
             ));
         }
-        let launch = match (self.process, self.docker, self.url) {
-            (Some(command), None, None) if names_program(&command) => Launch::Process(command),
-            (Some(_), None, None) => {
-                return Err(format!("`process` of `{name}` is empty; name a program"));
-            }
-            (None, Some(docker), None) => Launch::Docker(docker.resolve(&name, folder)?),
-            (None, None, Some(url)) => {
-                bakeoff_load::check_host(&url)
-                    .map_err(|error| format!("`url` of `{name}`: {error}"))?;
-                Launch::Url(url)
-            }
-            _ => {
-                return Err(format!(
-                    "contender `{name}` needs exactly one of `process`, `docker` and `url`"
-                ));
-            }
+        let mut kinds: Vec<Arc<dyn Deployment>> = Vec::new();
+        if let Some(words) = self.process {
+            let line = CommandLine::new(words);
+            let line =
+                line.ok_or_else(|| format!("`process` of `{name}` is empty; name a program"))?;
+            kinds.push(Arc::new(line));
+        }
+        if let Some(docker) = self.docker {
+            kinds.push(Arc::new(docker.resolve(&name, folder)?));
+        }
+        if let Some(url) = self.url {
+            bakeoff_load::check_host(&url)
+                .map_err(|error| format!("`url` of `{name}`: {error}"))?;
+            kinds.push(Arc::new(Address::new(&url)));
+        }
+        let (Some(deployment), []) = (kinds.pop(), kinds.as_slice()) else {
+            return Err(format!(
+                "contender `{name}` needs exactly one of `process`, `docker` and `url`"
+            ));
         };
         if !self.version.as_deref().is_none_or(names_program) {
             return Err(format!("`version` of `{name}` is empty; name a program"));
@@ -185,21 +112,20 @@ impl RawContender {
             ));
         }
         if let Some(ready) = &self.ready {
-            let instead = "leave it out, since a first correct answer is waited for in any case";
-            check_path(&name, &launch, ("ready", ready), instead)?;
+            check_path(&name, "ready", ready)?;
         }
         if let Some(info) = &self.info {
-            check_path(&name, &launch, ("info", info), "leave it out")?;
+            check_path(&name, "info", info)?;
         }
-        let ready_timeout = match (self.ready_timeout, &launch) {
-            (Some(timeout), _) => timeout.0,
-            (None, Launch::Url(_)) => READY_TIMEOUT_OF_URL,
-            (None, Launch::Process(_) | Launch::Docker(_)) => READY_TIMEOUT,
+        let default_timeout = match deployment.running_at() {
+            Some(_) => READY_TIMEOUT_OF_URL,
+            None => READY_TIMEOUT,
         };
+        let ready_timeout = self.ready_timeout.map_or(default_timeout, |time| time.0);
         let has_directory = self.directory.is_some();
         let directory = folder.join(self.directory.unwrap_or_default());
         Ok(ContenderConfig {
-            launch,
+            deployment,
             files: self
                 .files
                 .iter()
@@ -224,34 +150,25 @@ fn names_program(command: &[String]) -> bool {
     command.first().is_some_and(|program| !program.is_empty())
 }
 
-/// Checks the path that the contender `name` is asked at; `instead` says what to do where it cannot be.
-fn check_path(
-    name: &str,
-    launch: &Launch,
-    (key, path): (&str, &str),
-    instead: &str,
-) -> Result<(), String> {
-    if !path.starts_with('/') {
-        return Err(format!(
-            "`{key}` of `{name}` is `{path}`; it must begin with /"
-        ));
+/// Checks the path in `key` of the contender `name`.
+fn check_path(name: &str, key: &str, path: &str) -> Result<(), String> {
+    if path.starts_with('/') {
+        return Ok(());
     }
-    match launch {
-        Launch::Url(url) if !url.starts_with("http://") => Err(format!(
-            "`{key}` of `{name}` is asked over http:// alone; {instead} for {url}"
-        )),
-        _ => Ok(()),
-    }
+    Err(format!(
+        "`{key}` of `{name}` is `{path}`; it must begin with /"
+    ))
 }
 
 impl RawDocker {
-    fn resolve(self, name: &str, folder: &Path) -> Result<DockerConfig, String> {
+    fn resolve(self, name: &str, folder: &Path) -> Result<Container, String> {
         let image = match (self.image, self.build) {
             (Some(image), None) => Image::Named(image),
             (None, Some(context)) => Image::Build {
                 context: beside(folder, &context),
                 dockerfile: self.dockerfile.unwrap_or_else(|| "Dockerfile".into()),
                 copy: self.copy,
+                tag: format!("bakeoff-contender-{}:latest", name.to_lowercase()),
             },
             _ => {
                 return Err(format!(
@@ -259,11 +176,12 @@ impl RawDocker {
                 ));
             }
         };
-        Ok(DockerConfig {
+        Ok(Container {
             image,
             port: self.port.get(),
             network: self.network,
             command: self.command,
+            engine: EngineHandle::default(),
         })
     }
 }

@@ -1,5 +1,6 @@
-//! Values of an experiment file, as people write them.
+//! Values of an experiment file: durations, percentages, objectives, answer rules.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bakeoff_load::parse_duration;
@@ -8,6 +9,15 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::answers::AnswerRule;
+
+/// Path of a file that is named relative to a folder. It is never empty, so that errors show it.
+pub(super) fn beside(folder: &Path, file: &Path) -> PathBuf {
+    let path = folder.join(file);
+    if path.as_os_str().is_empty() {
+        return PathBuf::from(".");
+    }
+    path
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,7 +71,7 @@ impl TryFrom<String> for RawMetric {
     }
 }
 
-/// A time that is not zero, written `"5s"`.
+/// A time above zero, such as `"5s"`.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct PositiveDuration(pub(super) Duration);
@@ -78,7 +88,7 @@ impl TryFrom<String> for PositiveDuration {
     }
 }
 
-/// Ratio below 1, written as a percentage such as `"5%"`.
+/// A percentage from 0 to below 100, such as `"5%"`, as a ratio.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct Percent(pub(super) f64);
@@ -118,15 +128,15 @@ pub fn parse_share(text: &str) -> Result<f64, String> {
     share.ok_or_else(|| "a percentage from 0 to below 100 is needed, such as \"5%\"".into())
 }
 
-/// An objective such as `p95 < 500ms`.
+/// Objective of a text such as `p95 < 500ms`.
 ///
 /// # Errors
-/// What would be right.
+/// The correct form, for any other text.
 pub fn parse_slo(text: &str) -> Result<Slo, String> {
     RawSlo::try_from(text.to_owned()).map(|slo| slo.0)
 }
 
-/// What a core costs per hour: a number above zero.
+/// Price of a core per hour: a number above zero.
 #[derive(Deserialize)]
 #[serde(try_from = "f64")]
 pub(super) struct Price(pub(super) f64);
@@ -143,7 +153,7 @@ impl TryFrom<f64> for Price {
     }
 }
 
-/// An objective, written `"p95 < 500ms"`.
+/// Objective for response times, such as `"p95 < 500ms"`.
 #[derive(Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct RawSlo(pub(super) Slo);
@@ -152,7 +162,7 @@ impl TryFrom<String> for RawSlo {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no objective; write it like \"p95 < 500ms\"");
+        let wrong = || format!("`{text}` is not an objective; write it like \"p95 < 500ms\"");
         let (percentile, limit) = text.split_once('<').ok_or_else(wrong)?;
         let percent = percentile.trim().strip_prefix('p').ok_or_else(wrong)?;
         let percent: f64 = percent.parse().map_err(|_| wrong())?;
@@ -167,18 +177,18 @@ impl TryFrom<String> for RawSlo {
     }
 }
 
-/// How long a contender warms up before it is measured.
+/// Time before the measured period in which a contender warms up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "RawWarmUp")]
 pub struct WarmUp {
-    /// The least time, after all users have started.
+    /// Shortest warm-up, after all users have started.
     pub at_least: Duration,
-    /// The most time that it has to settle in; where both are the same, it is not looked at.
+    /// Longest warm-up. If it equals `at_least`, the warm-up has a fixed length.
     pub at_most: Duration,
 }
 
 impl Default for WarmUp {
-    /// Until its rate has settled, from one to ten seconds.
+    /// A warm-up of one to ten seconds, until the rate has settled.
     fn default() -> Self {
         Self {
             at_least: Duration::from_secs(1),
@@ -188,7 +198,7 @@ impl Default for WarmUp {
 }
 
 impl WarmUp {
-    /// So long, whatever the contender does.
+    /// A warm-up of a fixed length.
     pub fn fixed(time: Duration) -> Self {
         Self {
             at_least: time,
@@ -196,13 +206,13 @@ impl WarmUp {
         }
     }
 
-    /// Whether the contender is watched for having settled.
+    /// `true` if the warm-up ends once the rate has settled.
     pub fn is_detected(self) -> bool {
         self.at_least < self.at_most
     }
 }
 
-/// `"auto"`, a time, or both bounds.
+/// `"auto"`, a time, or a table with both bounds.
 #[derive(Deserialize)]
 #[serde(
     untagged,

@@ -1,13 +1,13 @@
-//! How much processor time this process's control group allows it.
+//! Processor time that the control group of this process allows.
 
 use std::path::{Path, PathBuf};
 
 use procfs::process::Process;
 
-/// Where control groups are mounted.
+/// Folder of the mounted control groups.
 const ROOT: &str = "/sys/fs/cgroup";
 
-/// Cores' worth of processor time, as a fraction such as 0.1; `None` where nothing limits it or nothing can be read.
+/// Processor time in cores, such as 0.1; `None` without a limit.
 pub(super) fn cores() -> Option<f64> {
     let groups = Process::myself().and_then(|own| own.cgroups()).ok()?;
     let limits = groups.into_iter().flat_map(|group| {
@@ -21,7 +21,7 @@ pub(super) fn cores() -> Option<f64> {
             (false, true) => &["cpu", "cpu,cpuacct"],
             (false, false) => &[],
         };
-        // In a container the group's own folder is what is mounted, whatever its path says.
+        // In a container, the folder of the group itself is mounted, whatever its path is.
         let places = mounts.iter().flat_map(|mount| {
             let mount = Path::new(ROOT).join(mount);
             let inside = mount.join(group.pathname.trim_start_matches('/'));
@@ -38,7 +38,7 @@ pub(super) fn cores() -> Option<f64> {
     limits.reduce(f64::min)
 }
 
-/// The limit that a group's folder states, in version 2 or 1 of control groups.
+/// Limit in the folder of a group, by version 2 or 1 of control groups.
 fn limit(folder: &Path) -> Option<f64> {
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
     if let Some(max) = read("cpu.max") {
@@ -48,7 +48,7 @@ fn limit(folder: &Path) -> Option<f64> {
     share([quota.trim(), period.trim()].into_iter())
 }
 
-/// A quota over its period; `None` for "max" and −1, which are no limits.
+/// A quota over its period; `None` for "max" and −1, which mean no limit.
 fn share<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<f64> {
     let quota: f64 = words.next()?.parse().ok()?;
     let period: f64 = words.next()?.parse().ok()?;

@@ -1,17 +1,17 @@
-//! Contenders that behave, and contenders that do not: real processes, on free ports, gone afterwards.
+//! Contenders that work and contenders that fail: real processes on free ports, which end with the experiment.
 
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use bakeoff_compare::{CompareError, Comparison, Event, ExperimentFile};
+use bakeoff_compare::{CompareError, Event, ExperimentFile, ExperimentRunner};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::setting::{
-    SCENARIO, Script, answer_everything, answer_on, comparison, comparison_with, processes_with,
-    run, server,
+    SCENARIO, Script, answer_everything, answer_on, processes_with, run, runner, runner_with,
+    server,
 };
 
 #[test]
@@ -57,7 +57,7 @@ fn server_that_runs_already_is_measured_at_its_path() {
 }
 
 #[test]
-fn contender_that_dies_is_reported_with_its_last_words() {
+fn contender_that_ends_is_reported_with_its_last_log_lines() {
     let folder = TempDir::new().unwrap();
     let dying = "[[contender]]\nname = \"dying\"\nprocess = [\"sh\", \"-c\", \"echo no model in /srv >&2; exit 7\"]\n";
     let experiment = run(folder.path(), dying).unwrap();
@@ -104,19 +104,19 @@ fn missing_program_leaves_the_contender_out_and_the_rest_runs() {
 }
 
 #[test]
-fn first_who_takes_part_takes_the_place_of_a_baseline_that_is_left_out() {
+fn first_contender_becomes_the_baseline_if_the_baseline_is_left_out() {
     let folder = TempDir::new().unwrap();
     let missing = "[[contender]]\nname = \"ghost\"\nprocess = [\"no-such-program-anywhere\"]\n";
     let contenders = missing.to_owned() + &server("one") + &server("two");
     fs::write(folder.path().join("scenario.toml"), SCENARIO).unwrap();
-    let mut comparison = comparison(folder.path(), &contenders).unwrap();
+    let mut runner = runner(folder.path(), &contenders).unwrap();
     let mut said = Vec::new();
     let mut observe = |event: Event<'_>| {
         if let Event::NewBaseline { left_out, baseline } = event {
             said.push(format!("{baseline} for {left_out}"));
         }
     };
-    let experiment = comparison
+    let experiment = runner
         .prepare(&CancellationToken::new(), &mut observe)
         .unwrap();
     assert_eq!(experiment.plan.baseline, "one");
@@ -125,7 +125,7 @@ fn first_who_takes_part_takes_the_place_of_a_baseline_that_is_left_out() {
     assert!(reason.contains("one takes its place"), "{reason}");
 }
 
-/// Serves every connection with `answer`, then closes it.
+/// Serves one answer on each connection, then closes it.
 fn answer_once_a_connection(listener: TcpListener, answer: &'static [u8]) {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
@@ -148,7 +148,7 @@ fn server_elsewhere_that_misbehaves_is_a_problem_that_says_how() {
         (
             b"\x00\x01 no HTTP at all\r\n\r\n",
             "ready = \"/\"\n",
-            "GET / was not answered with 200 (the answer is no HTTP)",
+            "GET / was not answered with 200 (invalid HTTP answer)",
         ),
         (
             b"HTTP/1.1 503 Busy\r\n\r\n",
@@ -173,7 +173,7 @@ fn server_elsewhere_that_misbehaves_is_a_problem_that_says_how() {
     }
 }
 
-/// Fails unless a contender at an address ends the experiment before anything is measured, with the reason.
+/// Checks that a contender at an address ends the experiment before the first block, with the reason `expected`.
 #[track_caller]
 fn check_unreachable(contender: &str, expected: &str) {
     let folder = TempDir::new().unwrap();
@@ -190,7 +190,7 @@ fn check_unreachable(contender: &str, expected: &str) {
 }
 
 #[test]
-fn what_a_contender_is_waited_for_is_told_while_it_is_waited_for() {
+fn reason_for_the_wait_is_reported_during_the_wait() {
     let folder = TempDir::new().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -198,7 +198,7 @@ fn what_a_contender_is_waited_for_is_told_while_it_is_waited_for() {
     let text = format!(
         "[[contender]]\nname = \"there\"\nready_timeout = \"200ms\"\nurl = \"http://{address}\"\n"
     );
-    let mut comparison = comparison(folder.path(), &text).unwrap();
+    let mut runner = runner(folder.path(), &text).unwrap();
     let mut steps = Vec::new();
     let mut observe = |event: Event<'_>| {
         if let Event::Preparing { step, .. } = event {
@@ -206,7 +206,7 @@ fn what_a_contender_is_waited_for_is_told_while_it_is_waited_for() {
         }
     };
     let stop = CancellationToken::new();
-    assert!(comparison.prepare(&stop, &mut observe).is_err());
+    assert!(runner.prepare(&stop, &mut observe).is_err());
     assert_eq!(
         steps,
         [
@@ -218,19 +218,19 @@ fn what_a_contender_is_waited_for_is_told_while_it_is_waited_for() {
 }
 
 #[test]
-fn the_plan_tells_what_is_to_come_and_how_long_it_takes() {
+fn the_plan_is_reported_with_its_duration() {
     let folder = TempDir::new().unwrap();
     let contenders = server("one") + &server("two");
     let stop = CancellationToken::new();
-    let mut comparison = comparison_with(
+    let mut runner = runner_with(
         folder.path(),
         "blocks = 6\nextra_blocks = 2\nmeasure = \"5s\"\nopen = [\"50%\"]\n",
         &contenders,
     )
     .unwrap();
-    let mut experiment = comparison.prepare(&stop, &mut |_| {}).unwrap();
+    let mut experiment = runner.prepare(&stop, &mut |_| {}).unwrap();
     let mut plan = Vec::new();
-    comparison.run(&mut experiment, &stop, &mut |event| {
+    runner.run(&mut experiment, &stop, &mut |event| {
         if let Event::Planned(lines) = event {
             plan = lines.to_vec();
         }
@@ -239,19 +239,19 @@ fn the_plan_tells_what_is_to_come_and_how_long_it_takes() {
     assert_eq!(
         plan,
         [
-            "plan: 6 blocks of 3 turns, as one again is a turn too; in each, 2 users start, 1s to 10s of warm-up and 5s measured",
-            "plan: then 6 blocks of 3 turns, with arrivals at 50 % of what the slowest can do",
+            "plan: 6 blocks of 3 turns (one again is the control); each turn has 2 users, 1s to 10s of warm-up and 5s of measuring",
+            "plan: then 6 blocks of 3 turns with arrivals at 50 % of the slowest contender's rate",
             // 36 turns of 6.25 s; 18 of them with warm-ups of 10 s.
-            "plan: this takes about 3m 45s, up to 6m 30s where rates settle late; a start of a contender in each turn and \
-             up to 2 blocks in place of disturbed ones come on top",
+            "plan: this takes about 3m 45s, up to 6m 30s if rates settle late, plus a start in each turn and \
+             up to 2 blocks that replace disturbed ones",
         ]
     );
 }
 
 #[test]
-fn name_that_is_not_found_ends_it_at_once() {
+fn name_without_an_address_ends_the_experiment_at_once() {
     let folder = TempDir::new().unwrap();
-    // A label longer than a name server may be asked for: no network is needed to find nothing.
+    // DNS allows no label of 64 letters, so the lookup fails without a network.
     let name = "x".repeat(64);
     for ready in ["", "ready = \"/\"\n"] {
         let lost = format!(
@@ -273,7 +273,7 @@ fn server_elsewhere_that_goes_away_is_a_problem_of_its_turns_alone() {
     let address = listener.local_addr().unwrap();
     let answers = "[[contender]]\nname = \"there\"\nready_timeout = \"200ms\"\n";
     let going = format!("{answers}url = \"http://{address}\"\n");
-    // It answers the first question, which asks whether it is there, and nothing after that.
+    // It answers the check before the first block, and nothing after it.
     std::thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
         drop(listener);
@@ -282,7 +282,7 @@ fn server_elsewhere_that_goes_away_is_a_problem_of_its_turns_alone() {
     let experiment = run(folder.path(), &(server("one") + &going)).unwrap();
     assert!(!experiment.interrupted);
     let measured: Vec<_> = experiment.runs.iter().map(|run| run.block).collect();
-    // The baseline twice in each.
+    // The baseline and its control, in each block.
     assert_eq!(measured, [1, 1, 2, 2]);
     let lost: Vec<_> = experiment.problems.iter().map(|lost| lost.block).collect();
     assert_eq!(lost, [1, 2]);
@@ -291,10 +291,10 @@ fn server_elsewhere_that_goes_away_is_a_problem_of_its_turns_alone() {
 }
 
 #[test]
-fn what_can_never_be_sent_ends_it_before_anything_is_started() {
+fn request_that_can_never_be_sent_is_an_error_before_any_start() {
     let folder = TempDir::new().unwrap();
     let there = "[[contender]]\nname = \"there\"\nurl = \"http://127.0.0.1:99999\"\n";
-    let error = comparison(folder.path(), there).unwrap_err().to_string();
+    let error = runner(folder.path(), there).unwrap_err().to_string();
     assert!(error.contains("is no address of a server"), "{error}");
 }
 
@@ -349,7 +349,7 @@ fn folder_reached_in_two_ways_is_set_up_once() {
 }
 
 #[test]
-fn set_up_that_fails_is_explained_by_what_it_said_on_stdout_too() {
+fn set_up_that_fails_is_explained_by_its_output() {
     let folder = TempDir::new().unwrap();
     let set_up = "setup = [[\"sh\", \"-c\", \"echo ensurepip is not available; exit 1\"]]\n";
     let experiment = run(folder.path(), &(server("two") + &server("one") + set_up)).unwrap();
@@ -365,10 +365,10 @@ fn panic_keeps_what_was_measured_and_leaves_nothing_behind() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("scenario.toml"), SCENARIO).unwrap();
     let stop = CancellationToken::new();
-    let mut comparison = comparison(folder.path(), &server("marked-434343")).unwrap();
-    let mut experiment = comparison.prepare(&stop, &mut |_| {}).unwrap();
+    let mut runner = runner(folder.path(), &server("marked-434343")).unwrap();
+    let mut experiment = runner.prepare(&stop, &mut |_| {}).unwrap();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        comparison.run(&mut experiment, &stop, &mut |event| {
+        runner.run(&mut experiment, &stop, &mut |event| {
             assert!(
                 !matches!(event, Event::Load(turn, _) if turn.block == 2),
                 "meant to panic"
@@ -391,8 +391,8 @@ fn interruption_keeps_what_was_measured_and_leaves_nothing_behind() {
     );
     let file = ExperimentFile::parse(&text, &folder.path().join("bakeoff.toml")).unwrap();
     let stop = CancellationToken::new();
-    let mut comparison = Comparison::new(file).unwrap();
-    let mut experiment = comparison.prepare(&stop, &mut |_| {}).unwrap();
+    let mut runner = ExperimentRunner::new(file).unwrap();
+    let mut experiment = runner.prepare(&stop, &mut |_| {}).unwrap();
     let mut observe = |event: Event<'_>| {
         if let Event::Measured(turn, _) = event
             && turn.block == 2
@@ -400,7 +400,7 @@ fn interruption_keeps_what_was_measured_and_leaves_nothing_behind() {
             stop.cancel();
         }
     };
-    comparison.run(&mut experiment, &stop, &mut observe);
+    runner.run(&mut experiment, &stop, &mut observe);
     assert!(experiment.interrupted);
     assert_eq!(experiment.runs.len(), 2);
     assert_eq!(processes_with("marked-424242"), Vec::<String>::new());

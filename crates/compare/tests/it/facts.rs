@@ -1,4 +1,4 @@
-//! What an experiment notes of its contenders beside their figures.
+//! Facts about contenders in the record of an experiment.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::setting::{Script, run, scripted};
 
-/// The facts of a contender that its own word is the source of.
+/// Facts of a contender from its `info` path.
 fn told(experiment: &Experiment, contender: &str) -> Vec<String> {
     let mut contenders = experiment.contenders.iter();
     let contender = contenders.find(|other| other.name == contender).unwrap();
@@ -22,7 +22,7 @@ fn told(experiment: &Experiment, contender: &str) -> Vec<String> {
 }
 
 #[test]
-fn contenders_are_asked_for_what_they_tell_of_themselves() {
+fn answers_to_info_requests_become_facts() {
     let folder = TempDir::new().unwrap();
     let script = Script {
         body: Some(r#"{"isa":"AVX2","threads":2,"api_key":"hush"}"#.to_owned()),
@@ -39,13 +39,13 @@ fn contenders_are_asked_for_what_they_tell_of_themselves() {
     assert_eq!(told(&experiment, "one again"), expected);
     assert_eq!(
         told(&experiment, "two"),
-        ["info = not told: the answer is no JSON object"]
+        ["info = not told: the answer is not a JSON object"]
     );
     assert_eq!(told(&experiment, "three"), [""; 0]);
 }
 
 #[test]
-fn question_is_asked_once_and_a_refusal_is_no_obstacle() {
+fn info_is_requested_once_and_a_refusal_is_recorded() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let asked = Arc::new(AtomicU32::new(0));

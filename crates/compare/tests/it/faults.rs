@@ -1,4 +1,4 @@
-//! What goes wrong with contenders, and what is said of it.
+//! Contenders with faults, and the reports about them.
 
 use bakeoff_record::times::TimeKind;
 use std::time::Duration;
@@ -18,8 +18,7 @@ fn slow(delay_ms: u64) -> Script {
     }
 }
 
-/// Why the gate of answers keeps a contender from being judged by its speed, if it does. The other gates depend on what else
-/// goes on on this machine.
+/// Reason of the gate for answers against a verdict on a contender, if any. Other gates depend on the load of this machine.
 fn other_answers(experiment: &Experiment, name: &str) -> Option<Reason> {
     let results = Analysis::of(experiment).results.into_iter();
     let mut of_name = results.filter(|result| result.name() == name);
@@ -38,7 +37,7 @@ fn a_faster_contender_with_other_answers_does_not_win() {
         scripted("new", &new) + &scripted("old", &slow(30))
     };
     let head = format!("{QUICK}answers = [{{ json = \"\", equal = true }}]\n");
-    // The same answer is quicker, and nothing speaks against that.
+    // Equal answers: the gate does not object.
     let folder = TempDir::new().unwrap();
     let same = run_with(folder.path(), &head, &contenders(None)).unwrap();
     assert_eq!(other_answers(&same, "new"), None);
@@ -55,7 +54,7 @@ fn a_faster_contender_with_other_answers_does_not_win() {
 #[test]
 fn a_contender_that_dies_in_its_third_block_keeps_the_others_and_what_it_did() {
     let folder = TempDir::new().unwrap();
-    // Kept running from block to block: one connection shows that it answers, and each block has one for each of two users.
+    // It keeps running: one connection for its first correct answer, and in each block one for each of two users.
     let head =
         format!("{QUICK}restart = \"once\"\ncontrol = false\n").replace("blocks = 2", "blocks = 8");
     let dying = Script {
@@ -82,7 +81,7 @@ fn a_contender_that_dies_in_its_third_block_keeps_the_others_and_what_it_did() {
             .count()
     };
     assert_eq!(measured("old"), 8);
-    // It is started again in the fourth block, and dies again in the sixth.
+    // It is started again in the fourth block and ends again in the sixth.
     let died: Vec<u32> = experiment
         .problems
         .iter()
@@ -103,7 +102,7 @@ fn a_contender_that_dies_in_its_third_block_keeps_the_others_and_what_it_did() {
 #[test]
 fn a_freeze_shows_in_the_response_times_of_all_who_arrive_meanwhile() {
     let folder = TempDir::new().unwrap();
-    // Rates that its own delays decide, not the machine: eight arrivals a second, and the freeze after six answers.
+    // The delays set the rates, not the machine: eight arrivals per second, and the freeze after six answers.
     let freezing = Script {
         freezes_after: Some(6),
         freeze: Duration::from_secs(1),
@@ -119,7 +118,7 @@ fn a_freeze_shows_in_the_response_times_of_all_who_arrive_meanwhile() {
         .find(|run| run.contender == "freezing" && matches!(run.load, RunLoad::Arrivals { .. }));
     let times = &frozen.unwrap().measurement.requests[0].times[TimeKind::Response];
     assert!(times.max().unwrap() >= Duration::from_secs(1));
-    // Those that arrived while it was frozen waited too: a user who asks one question after the other would have seen one.
+    // Arrivals during the freeze waited, too. A user who waits for each answer would have had one slow request.
     let waited = times.share_above(Duration::from_millis(200)) * times.count() as f64;
     assert!(waited.round() >= 2.0, "{waited}");
 }

@@ -1,4 +1,4 @@
-//! Contenders, set-ups and answers that do what nobody expects: none of them outlives its experiment or takes it over.
+//! Contenders, set-ups and answers that misbehave: none of them outlives its experiment or blocks it.
 
 use std::fs;
 use std::io::Write;
@@ -10,9 +10,9 @@ use bakeoff_record::Experiment;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::setting::{comparison, processes_with, run, server};
+use crate::setting::{processes_with, run, runner, server};
 
-/// Serves every connection with a byte of `answer` now and then.
+/// Starts a server that sends a byte of `answer` every 100 ms on each connection. Returns its address.
 fn drip(answer: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -71,8 +71,8 @@ fn answer_that_drips_does_not_keep_an_experiment_from_being_stopped() {
             "[[contender]]\nname = \"slow\"\nurl = \"{url}\"\nready_timeout = \"24h\"\n{ready}"
         );
         let stop = CancellationToken::new();
-        let mut comparison = comparison(folder.path(), &slow).unwrap();
-        let experiment = comparison.prepare(&stop, &mut |event| {
+        let mut runner = runner(folder.path(), &slow).unwrap();
+        let experiment = runner.prepare(&stop, &mut |event| {
             if let Event::Preparing { .. } = event {
                 let stop = stop.clone();
                 std::thread::spawn(move || stop.cancel());
@@ -83,7 +83,7 @@ fn answer_that_drips_does_not_keep_an_experiment_from_being_stopped() {
 }
 
 #[test]
-fn second_comparison_in_a_folder_is_refused_with_the_name_of_the_first() {
+fn second_experiment_in_a_folder_is_refused_with_the_name_of_the_first() {
     let folder = TempDir::new().unwrap();
     let stop = CancellationToken::new();
     fs::create_dir(folder.path().join("service")).unwrap();
@@ -94,15 +94,18 @@ fn second_comparison_in_a_folder_is_refused_with_the_name_of_the_first() {
                 "directory = \"{directory}\"\nsetup = [[\"sh\", \"-c\", \"echo once >> times\"]]\n"
             )
     };
-    let mut first = comparison(folder.path(), &set_up("service")).unwrap();
+    let mut first = runner(folder.path(), &set_up("service")).unwrap();
     first.prepare(&stop, &mut |_| {}).unwrap();
-    // In the same folder, and in another one with a set-up in the same folder.
-    let mut same = comparison(folder.path(), &server("two")).unwrap();
-    let mut other = comparison(&folder.path().join("other"), &set_up("../service")).unwrap();
+    // One in the same folder, and one in another folder with a set-up in the same folder.
+    let mut same = runner(folder.path(), &server("two")).unwrap();
+    let mut other = runner(&folder.path().join("other"), &set_up("../service")).unwrap();
     for second in [&mut same, &mut other] {
         let error = second.prepare(&stop, &mut |_| {}).unwrap_err();
         assert!(matches!(error, CompareError::Busy { .. }), "{error}");
-        let holder = format!("process {} is comparing there", std::process::id());
+        let holder = format!(
+            "process {} is running an experiment there",
+            std::process::id()
+        );
         assert!(error.to_string().ends_with(&holder), "{error}");
     }
     drop(first);
@@ -111,10 +114,10 @@ fn second_comparison_in_a_folder_is_refused_with_the_name_of_the_first() {
     }
 }
 
-/// The contenders of an experiment in a folder, made ready until `stop` is cancelled.
+/// Prepares the contenders of an experiment in a folder until `stop` is cancelled.
 fn prepared(folder: &TempDir, contenders: &str, stop: &CancellationToken) -> Experiment {
-    let mut comparison = comparison(folder.path(), contenders).unwrap();
-    comparison.prepare(stop, &mut |_| {}).unwrap()
+    let mut runner = runner(folder.path(), contenders).unwrap();
+    runner.prepare(stop, &mut |_| {}).unwrap()
 }
 
 fn fact<'a>(experiment: &'a Experiment, name: &str) -> &'a str {
@@ -124,7 +127,7 @@ fn fact<'a>(experiment: &'a Experiment, name: &str) -> &'a str {
 }
 
 #[test]
-fn version_is_told_although_something_goes_on_behind_it() {
+fn version_is_read_although_a_process_keeps_running() {
     let folder = TempDir::new().unwrap();
     let contender =
         server("one") + "version = [\"sh\", \"-c\", \"sleep 636363 & printf '1.0\\\\033[2J'\"]\n";
@@ -134,7 +137,7 @@ fn version_is_told_although_something_goes_on_behind_it() {
 }
 
 #[test]
-fn version_that_never_comes_is_stopped_with_the_experiment() {
+fn version_command_without_end_is_stopped_with_the_experiment() {
     let folder = TempDir::new().unwrap();
     let contender = server("one")
         + "version = [\"sh\", \"-c\", \"trap '' TERM; sleep 646464 & while :; do sleep 646464; done\"]\n";
@@ -153,22 +156,22 @@ fn version_that_never_comes_is_stopped_with_the_experiment() {
 }
 
 #[test]
-fn what_a_set_up_leaves_running_lives_as_long_as_its_experiment_and_is_made_anew_for_the_next() {
+fn processes_of_a_set_up_end_with_the_experiment_and_are_started_again_by_the_next() {
     let folder = TempDir::new().unwrap();
     let contender = server("one")
         + "setup = [[\"sh\", \"-c\", \"echo once >> times; setsid sleep 656565 > /dev/null 2>&1 &\"]]\n";
     for times in 1..=2 {
         let stop = CancellationToken::new();
-        let mut comparison = comparison(folder.path(), &contender).unwrap();
-        let mut experiment = comparison.prepare(&stop, &mut |_| {}).unwrap();
+        let mut runner = runner(folder.path(), &contender).unwrap();
+        let mut experiment = runner.prepare(&stop, &mut |_| {}).unwrap();
         let mut seen = Vec::new();
-        comparison.run(&mut experiment, &stop, &mut |event| {
+        runner.run(&mut experiment, &stop, &mut |event| {
             if let Event::Measured(..) = event {
                 seen.push(processes_with("sleep 656565").len());
             }
         });
         assert_eq!(seen, [1, 1]);
-        drop(comparison);
+        drop(runner);
         assert_eq!(processes_with("656565"), Vec::<String>::new());
         let ran = fs::read_to_string(folder.path().join("times")).unwrap();
         assert_eq!(ran.lines().count(), times);

@@ -1,4 +1,4 @@
-//! The loads of an experiment: users until they have settled, sweeps, arrivals, on cores of their own.
+//! Loads of an experiment: users, sweeps and arrivals, and the cores that they run on.
 
 use bakeoff_record::times::TimeKind;
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ fn slow(name: &str, delay_ms: u64) -> String {
     )
 }
 
-/// Requests per second of the loads of a contender, by users.
+/// Users of each step of a contender's sweep in a block.
 fn swept_users(experiment: &Experiment, contender: &str, block: u32) -> Vec<u32> {
     let runs = experiment.runs.iter();
     runs.filter(|run| run.contender == contender && run.block == block)
@@ -45,7 +45,7 @@ fn a_server_that_does_nothing_is_measured_first() {
     .unwrap();
     let floor = experiment.floor.unwrap();
     assert!(floor.requests_per_second > 0.0, "{floor:?}");
-    // Had it been the contender, each answer would have taken longer.
+    // Answers of the contender take longer, so the floor was measured on another server.
     assert!(
         experiment.runs[0].measurement.requests[0].times[TimeKind::Response].min()
             >= Some(Duration::from_millis(20))
@@ -62,7 +62,7 @@ fn a_contender_is_measured_once_it_has_settled() {
     let run = &experiment.runs[0];
     assert!(run.settled);
     let warm_up = run.measurement.warm_up;
-    // Three whole seconds alike, and whatever came before them.
+    // Three whole seconds with equal rates, after the seconds before them.
     assert!(warm_up >= Duration::from_secs(3), "{warm_up:?}");
     assert!(run.measurement.period >= Duration::from_millis(300));
     assert!(!run.measurement.interrupted);
@@ -112,7 +112,7 @@ fn a_sweep_goes_on_until_more_users_make_no_more_requests() {
     let contenders = slow("slow", 100) + &slow("slower", 150);
     let experiment = run_with(folder.path(), &head, &contenders).unwrap();
     assert_eq!(experiment.problems, []);
-    // Each connection has a thread of its own there, which mostly sleeps, so that more users always make more requests.
+    // The server has a sleeping thread per connection, so more users always make more requests.
     for name in ["slow", "slower"] {
         assert_eq!(swept_users(&experiment, name, 1), [1, 2, 3, 4, 6, 8]);
     }
@@ -170,7 +170,7 @@ fn an_experiment_goes_on_until_its_intervals_are_narrow_enough() {
     let head = format!("blocks = 1\nuntil = \"99%\"\nmax_blocks = 12\n{SHORT}");
     let contenders = slow("slow", 20) + &slow("slower", 40);
     let experiment = run_with(folder.path(), &head, &contenders).unwrap();
-    // Six are the fewest that have an interval, and one that reaches to half and to twice of a ratio will do.
+    // Six blocks are the fewest with an interval, and 99 % accepts an interval from half to twice the ratio.
     assert_eq!(experiment.plan.blocks, 6);
     let folder = TempDir::new().unwrap();
     let head = format!("blocks = 1\nuntil = \"0.0001%\"\nmax_blocks = 7\n{SHORT}");
@@ -189,7 +189,7 @@ fn generator_and_contenders_have_cores_of_their_own_where_that_is_wanted() {
     let look = "sh -c 'grep Cpus_allowed_list /proc/self/status >> seen'";
     let setup = format!("directory = \"{}\"\n", folder.path().display());
     let contender = server("it");
-    // Its own first words say where it runs.
+    // The contender writes its cores to a file before it serves.
     let wrapped = contender.replace(
         "process = [",
         &format!(

@@ -1,4 +1,4 @@
-//! Contenders with a script, and experiments of them in folders of their own.
+//! Contenders that follow a script, and experiments with them in folders of their own.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use bakeoff_compare::{CompareError, Comparison, ExperimentFile};
+use bakeoff_compare::{CompareError, ExperimentFile, ExperimentRunner};
 use bakeoff_record::Experiment;
 use tokio_util::sync::CancellationToken;
 
@@ -25,18 +25,18 @@ path = "/"
 timeout = "5m"
 "#;
 
-/// What a contender does. In its environment as `delay_ms=5 body="x"`: one word each, in any order.
+/// Behaviour of a contender. It is passed in an environment variable such as `delay_ms=5 body="x"`, in any order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Script {
-    /// How long each answer takes.
+    /// Delay of each answer.
     pub(crate) delay: Duration,
-    /// What it answers; `hello` without it.
+    /// Body of each answer; the default is `hello`.
     pub(crate) body: Option<String>,
-    /// With its first answer on this connection, counted from 1, its process ends.
+    /// Number of the connection, from 1, whose first answer ends the process.
     pub(crate) dies_on_connection: Option<u64>,
-    /// After so many answers it answers nothing for a while, once.
+    /// Number of answers before the freeze, a time without answers.
     pub(crate) freezes_after: Option<u64>,
-    /// How long that is.
+    /// Length of the freeze.
     pub(crate) freeze: Duration,
 }
 
@@ -81,7 +81,7 @@ impl Script {
     }
 }
 
-/// Not a test of anything: what the other tests start as their contender.
+/// The server that other tests start as their contender. Run as a test, it checks nothing.
 #[test]
 fn serve_when_asked() {
     let Ok(port) = std::env::var("TEST_SERVER_PORT") else {
@@ -101,12 +101,12 @@ pub(crate) fn answer_everything(listener: &TcpListener, script: &Script) {
     }
 }
 
-/// Answers on one connection alone.
+/// Answers on one connection.
 pub(crate) fn answer_on(stream: TcpStream, script: &Script) {
     answer(stream, script, 1, &Shared::default());
 }
 
-/// What all connections of a server have in common.
+/// State that all connections of a server share.
 #[derive(Default)]
 struct Shared {
     answered: AtomicU64,
@@ -144,12 +144,12 @@ fn end_as_if_killed() -> ! {
     std::process::exit(9);
 }
 
-/// A contender that behaves: this test binary, started again as a server. Its name stands in its command line.
+/// A contender that works: this test binary, started as a server, with the name in its command line.
 pub(crate) fn server(name: &str) -> String {
     scripted(name, &Script::default())
 }
 
-/// A contender that does as its script says.
+/// A contender that follows a script.
 pub(crate) fn scripted(name: &str, script: &Script) -> String {
     let own = std::env::current_exe().unwrap();
     format!(
@@ -170,37 +170,37 @@ pub(crate) fn run(folder: &Path, contenders: &str) -> Result<Experiment, Compare
     )
 }
 
-/// The same with these lines at the head of the experiment file.
+/// Runs an experiment of `contenders` whose file begins with the lines `head`.
 pub(crate) fn run_with(
     folder: &Path,
     head: &str,
     contenders: &str,
 ) -> Result<Experiment, CompareError> {
     let stop = CancellationToken::new();
-    let mut comparison = comparison_with(folder, head, contenders)?;
-    let mut experiment = comparison.prepare(&stop, &mut |_| {})?;
-    comparison.run(&mut experiment, &stop, &mut |_| {});
+    let mut runner = runner_with(folder, head, contenders)?;
+    let mut experiment = runner.prepare(&stop, &mut |_| {})?;
+    runner.run(&mut experiment, &stop, &mut |_| {});
     Ok(experiment)
 }
 
-pub(crate) fn comparison(folder: &Path, contenders: &str) -> Result<Comparison, CompareError> {
-    comparison_with(
+pub(crate) fn runner(folder: &Path, contenders: &str) -> Result<ExperimentRunner, CompareError> {
+    runner_with(
         folder,
         "blocks = 2\nmeasure = \"300ms\"\nwarm_up = \"100ms\"\n",
         contenders,
     )
 }
 
-pub(crate) fn comparison_with(
+pub(crate) fn runner_with(
     folder: &Path,
     head: &str,
     contenders: &str,
-) -> Result<Comparison, CompareError> {
+) -> Result<ExperimentRunner, CompareError> {
     let scenario = folder.join("scenario.toml");
     if !scenario.exists() {
         fs::write(scenario, SCENARIO).unwrap();
     }
-    // What else goes on on this machine decides nothing.
+    // No block is added, whatever else runs on this machine.
     let extra = if head.contains("extra_blocks") {
         ""
     } else {
@@ -208,10 +208,10 @@ pub(crate) fn comparison_with(
     };
     let text = format!("scenario = \"scenario.toml\"\n{extra}{head}{contenders}");
     let file = ExperimentFile::parse(&text, &folder.join("bakeoff.toml"))?;
-    Comparison::new(file)
+    ExperimentRunner::new(file)
 }
 
-/// The command lines of all processes that hold `word`.
+/// Command lines with `word` of all processes.
 pub(crate) fn processes_with(word: &str) -> Vec<String> {
     let all = procfs::process::all_processes().unwrap();
     all.filter_map(|process| process.ok()?.cmdline().ok())

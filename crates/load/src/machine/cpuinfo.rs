@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-/// Vector instruction sets by the kernel's flag, with the field's name, on x86.
+/// Vector instruction sets of x86: the kernel's flag and the common name.
 const X86_VECTORS: [(&str, &str); 17] = [
     ("sse4_1", "SSE4.1"),
     ("avx", "AVX"),
@@ -23,7 +23,7 @@ const X86_VECTORS: [(&str, &str); 17] = [
     ("amx_fp16", "AMX-FP16"),
 ];
 
-/// The same on ARM.
+/// Vector instruction sets of ARM: the kernel's flag and the common name.
 const ARM_VECTORS: [(&str, &str); 9] = [
     ("asimd", "NEON"),
     ("asimdhp", "fp16"),
@@ -36,7 +36,7 @@ const ARM_VECTORS: [(&str, &str); 9] = [
     ("sme2", "SME2"),
 ];
 
-/// Names of processors that give only numbers, by implementer and part (Arm's Technical Reference Manuals, register `MIDR_EL1`).
+/// Names of ARM processors by implementer and part (Arm's Technical Reference Manuals, register `MIDR_EL1`).
 const ARM_NAMES: [(&str, &str, &str); 9] = [
     ("0x41", "0xd08", "Arm Cortex-A72"),
     ("0x41", "0xd0b", "Arm Cortex-A76"),
@@ -49,7 +49,7 @@ const ARM_NAMES: [(&str, &str, &str); 9] = [
     ("0xc0", "0xac3", "Ampere-1"),
 ];
 
-/// What the text tells of the processor; see [`bakeoff_record::Machine`] for the meaning of each.
+/// Processor in `/proc/cpuinfo`. [`bakeoff_record::Machine`] tells the meaning of each field.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Processor {
     pub(super) name: Option<String>,
@@ -58,11 +58,11 @@ pub(super) struct Processor {
     pub(super) stepping: Option<String>,
     pub(super) physical_cores: Option<u32>,
     pub(super) vector_instructions: Option<Vec<String>>,
-    /// `true` if the processor tells that it is a virtual one; only x86 tells.
+    /// `true` if the processor reports a hypervisor; `None` on ARM, which does not report it.
     pub(super) has_hypervisor: Option<bool>,
 }
 
-/// What `text`, the content of `/proc/cpuinfo`, tells of the first processor, and the number of physical cores of all.
+/// First processor in `text`, the content of `/proc/cpuinfo`, with the number of physical cores of all processors.
 pub(super) fn parse(text: &str) -> Processor {
     let first = text.trim_start().split("\n\n").next().unwrap_or_default();
     let field = |name: &str| value(first, name).map(str::to_owned);
@@ -84,7 +84,7 @@ pub(super) fn parse(text: &str) -> Processor {
     }
 }
 
-/// The value of a line such as `cpu family : 25`.
+/// Value of a line such as `cpu family : 25`.
 fn value<'a>(block: &'a str, name: &str) -> Option<&'a str> {
     let value = block.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
@@ -111,7 +111,7 @@ fn arm_stepping(block: &str) -> Option<String> {
     Some(format!("r{variant}p{}", value(block, "CPU revision")?))
 }
 
-/// The number of different cores; `None` if a processor does not tell its core.
+/// Number of distinct cores; `None` if a processor does not report its core.
 fn physical_cores(text: &str) -> Option<u32> {
     let blocks = text.split("\n\n").filter(|block| !block.trim().is_empty());
     let core = |block| Some((value(block, "physical id")?, value(block, "core id")?));

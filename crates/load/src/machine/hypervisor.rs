@@ -1,6 +1,6 @@
-//! The hypervisor that a machine runs under. Pure: it reads no file.
+//! Name of the hypervisor that a machine runs under. Pure: it reads no file.
 
-/// Parts of the vendor and product that hypervisors give to their virtual machines.
+/// Parts of the vendor and product names of virtual machines.
 const VIRTUAL: [&str; 9] = [
     "QEMU",
     "KVM",
@@ -13,20 +13,20 @@ const VIRTUAL: [&str; 9] = [
     "OpenStack",
 ];
 
-/// What a machine tells that may be of a hypervisor.
+/// Signs of a hypervisor.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Signs<'a> {
-    /// `true` if the processor tells that it is a virtual one; `None` for one that cannot tell.
+    /// `true` if the processor reports a hypervisor; `None` for a processor that cannot report one.
     pub(super) told_by_processor: Option<bool>,
-    /// The content of `/sys/hypervisor/type`, such as `xen`.
+    /// Content of `/sys/hypervisor/type`, such as `xen`.
     pub(super) kind: Option<&'a str>,
-    /// The machine's vendor (DMI), such as `QEMU`.
+    /// Vendor of the machine (DMI), such as `QEMU`.
     pub(super) vendor: Option<&'a str>,
-    /// The machine's product name (DMI).
+    /// Product name of the machine (DMI).
     pub(super) product: Option<&'a str>,
 }
 
-/// The hypervisor's name, `unknown` if it has none, `none` if there is no hypervisor, and `None` where that is not told.
+/// Name of the hypervisor: `unknown` without a name, `none` without a hypervisor, and `None` if the signs do not tell.
 pub(super) fn name(signs: &Signs<'_>) -> Option<String> {
     if let Some(kind) = signs.kind {
         return Some(kind.to_owned());

@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::ScenarioError;
+use crate::toml_text::TomlText;
 
 /// The text of a file, its name and its values as they were written.
 #[derive(Debug, Clone, Copy)]
@@ -32,22 +33,18 @@ impl<'a> Source<'a> {
     pub(super) fn parse(text: &'a str, path: &'a Path) -> Result<DeTable<'a>, ScenarioError> {
         DeTable::parse(text)
             .map(Spanned::into_inner)
-            .map_err(|error| Source::new(text, path, &DeTable::new()).in_words(&error))
+            .map_err(|error| ScenarioError::mistake(TomlText { text, path }.parser_error(&error)))
     }
 
     /// The TOML of this file as `T`.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, ScenarioError> {
-        toml::from_str(self.text).map_err(|error| self.in_words(&error))
+        self.toml().read().map_err(ScenarioError::mistake)
     }
 
-    fn in_words(&self, error: &toml::de::Error) -> ScenarioError {
-        let span = error.span().unwrap_or(0..0);
-        let message = in_our_words(error.message());
-        match self.key_before(&span) {
-            Some(key) if is_about_value(&message) => {
-                self.wrong(&span, &format!("`{key}` {message}"))
-            }
-            _ => self.wrong(&span, &message),
+    fn toml(&self) -> TomlText<'a> {
+        TomlText {
+            text: self.text,
+            path: self.path,
         }
     }
 
@@ -64,8 +61,7 @@ impl<'a> Source<'a> {
 
     /// The line of what is at `span`, from 1.
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
-        let before = self.text.as_bytes().iter().take(span.start);
-        before.filter(|&&byte| byte == b'\n').count() + 1
+        self.toml().line(span)
     }
 
     /// The path of a file that is named relative to this one's folder. It is never empty, so that errors show it.
@@ -80,23 +76,7 @@ impl<'a> Source<'a> {
 
     /// An error about what is at `span`.
     pub(super) fn wrong(&self, span: &Range<usize>, problem: &str) -> ScenarioError {
-        ScenarioError::Invalid {
-            path: self.path.to_owned(),
-            line: self.line(span),
-            problem: problem.to_owned(),
-        }
-    }
-
-    /// The key whose value is at `span`: what stands before the last `=` on the same line.
-    fn key_before(&self, span: &Range<usize>) -> Option<&str> {
-        let before = self.text.get(..span.start)?;
-        let line = before.rsplit('\n').next()?;
-        let (left, _) = line.rsplit_once('=')?;
-        let key = left
-            .trim_end()
-            .rsplit(|c: char| !(c.is_alphanumeric() || "_-.".contains(c)))
-            .next()?;
-        (!key.is_empty()).then_some(key)
+        ScenarioError::mistake(self.toml().error(span, problem))
     }
 }
 
@@ -131,20 +111,4 @@ fn within<'t, 'i>(
             .find_map(|item| within(item.get_ref(), key, span)),
         _ => None,
     }
-}
-
-/// The parser's message with TOML's word for what serde calls a field.
-fn in_our_words(message: &str) -> String {
-    message
-        .trim()
-        .replace("unknown field", "unknown key")
-        .replace("missing field", "missing key")
-        .replace("unknown variant", "must be another value than")
-        .replace("invalid type:", "must be of another type:")
-        .replace("invalid length", "must have another length:")
-}
-
-/// Whether a message speaks of a value, so that it needs the key in front.
-fn is_about_value(message: &str) -> bool {
-    message.starts_with("must ")
 }

@@ -3,7 +3,9 @@
 use bakeoff_record::times::TimeKind;
 use std::sync::{Arc, Mutex};
 
-use bakeoff_load::{LoadError, NotCorrect, Scenario, check_once, check_requests};
+use bakeoff_load::{
+    Get, GetError, LoadError, NotCorrect, Scenario, check_once, check_requests, get,
+};
 use bakeoff_record::Measurement;
 use rustls::HandshakeKind;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -371,4 +373,28 @@ async fn a_certificate_is_shown_over_tls_alone() {
         Err(NotCorrect::Load(LoadError::CertificateWithoutTls))
     ));
     assert!(check_requests(&scenario, "https://127.0.0.1").is_ok());
+}
+
+#[tokio::test]
+async fn single_requests_trust_whom_a_load_trusts() {
+    let authority = Authority::new();
+    let acceptor = authority.sign("127.0.0.1").acceptor("http/1.1");
+    let (url, _) = https_server(acceptor, ANSWER);
+    let request = Get {
+        host: &url,
+        path: "/ready",
+        time_limit: millis(60_000),
+        body_limit: Some(2),
+    };
+    let scenario = |connection| scenario_beside(&authority.path("scenario.toml"), connection);
+    let trusting = scenario("ca_file = \"ca.pem\"").unwrap();
+    let answer = get(trusting.connecting(), &request).await.unwrap();
+    assert_eq!((answer.status, answer.body.as_slice()), (200, &b"ok"[..]));
+    let other = Authority::new();
+    let distrusting = scenario_beside(&other.path("scenario.toml"), "ca_file = \"ca.pem\"");
+    let refused = get(distrusting.unwrap().connecting(), &request).await;
+    assert!(
+        matches!(&refused, Err(GetError::NoAnswer(cause)) if cause.contains("certificate")),
+        "{refused:?}"
+    );
 }

@@ -1,4 +1,4 @@
-//! Runs safetensors with the encoder of our own.
+//! Backend for safetensors: the `bakeoff-encoder` crate.
 
 use std::path::Path;
 
@@ -8,24 +8,23 @@ use crate::backend::{Backend, BackendError, Batch, Logits};
 use crate::error::ModelError;
 use crate::guard;
 
-/// A question-answering model of the BERT family, straight from its safetensors.
+/// Question-answering model of a BERT-like family, loaded from safetensors.
 #[derive(Debug)]
 pub struct EncoderBackend(Encoder);
 
 impl EncoderBackend {
-    /// Loads `config.json` and the safetensors in `folder`, one file or several with an index.
+    /// Loads `config.json` and the safetensors in `folder`: one file, or several files with an index.
     ///
     /// # Errors
-    /// [`ModelError::Weights`]; its source says which file or setting does not work.
+    /// [`ModelError::Weights`]. Its source names the file or the setting.
     pub fn open(folder: &Path, options: &EncoderOptions) -> Result<Self, ModelError> {
         Self::new(folder, || Ok(Encoder::open(folder, options)?))
     }
 
-    /// Loads a model whose `config.json` is `config` from the bytes of a safetensors file that stay; `folder` stands for where
-    /// they are in errors.
+    /// Loads a model from the content of `config.json` and of a safetensors file. `folder` is their folder in error messages.
     ///
     /// # Errors
-    /// As [`EncoderBackend::open`].
+    /// See [`EncoderBackend::open`].
     pub fn from_static(
         config: &[u8],
         weights: &'static [u8],

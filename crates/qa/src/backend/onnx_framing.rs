@@ -1,23 +1,23 @@
-//! Looks whether the bytes of an ONNX file hang together, before a loader takes them at their word.
+//! Check of the protocol buffer structure of an ONNX file, before the loader reads the file.
 //!
-//! The loader believes lengths: one that reaches beyond the file makes it ask for that much memory, or go back and read
-//! the same field for ever; so does an endless number. Both end or hang the process, which no error handling mends.
-//! What the graph means is not looked at.
+//! The loader trusts lengths in the file. A length beyond the end of the file makes the loader allocate that much memory, or
+//! read the same field again and again. So does a number without an end. Both abort or block the process, and no error
+//! handling helps. The check does not look at the meaning of the graph.
 
 use std::io::{BufRead, Seek};
 
 use crate::backend::BackendError;
 
-/// Messages within messages that are read. A branch within a branch of a graph takes three.
-const DEEPEST: u32 = 64;
+/// Maximum depth of nested messages. Each nested branch of a graph takes three levels.
+const MAX_DEPTH: u32 = 64;
 
-/// The bytes that a number takes at most: ten times seven bits.
-const LONGEST_NUMBER: usize = 10;
+/// Maximum size of a number in bytes, with seven bits in each byte.
+const MAX_NUMBER_BYTES: usize = 10;
 
-/// Passes if every field of the `length` bytes in `source` ends within the message that it belongs to.
+/// Checks that every field in the `length` bytes of `source` ends within its message.
 ///
 /// # Errors
-/// Says at which byte that is not so, or what the source says.
+/// The position of the first malformed byte, or the error of `source`.
 pub(crate) fn check(source: impl BufRead + Seek, length: u64) -> Result<(), BackendError> {
     let mut walk = Walk {
         source,
@@ -26,7 +26,7 @@ pub(crate) fn check(source: impl BufRead + Seek, length: u64) -> Result<(), Back
     walk.message(Message::Model, length, 0)
 }
 
-/// What a message of an ONNX file is; only what leads to other messages is told apart.
+/// Type of a message in an ONNX file. Messages without nested messages are all [`Message::Flat`].
 #[derive(Debug, Clone, Copy)]
 enum Message {
     Model,
@@ -39,24 +39,24 @@ enum Message {
     TensorType,
     Sequence,
     Shape,
-    /// One that holds numbers and text only.
+    /// Message with only numbers and text.
     Flat,
 }
 
-/// What is in a field that has a length.
+/// Content of a field with a length.
 #[derive(Debug, Clone, Copy)]
 enum Content {
     Message(Message),
-    /// Numbers of variable length, one after another.
+    /// Numbers of variable length.
     Numbers,
-    /// Numbers of this many bytes each.
+    /// Numbers with a fixed size in bytes.
     Fixed(u64),
-    /// Text, raw tensors, and whatever the loader skips.
+    /// Text, raw tensor data, or a field that the loader skips.
     Opaque,
 }
 
 impl Message {
-    /// What its field `number` holds, by onnx.proto.
+    /// Content of the field `number`, as in onnx.proto.
     fn field(self, number: u64) -> Content {
         match (self, number) {
             (Self::Model, 7) | (Self::Attribute, 6) => Content::Message(Self::Graph),
@@ -79,7 +79,7 @@ impl Message {
     }
 }
 
-/// On the way through the bytes.
+/// Position in the bytes of a file.
 #[derive(Debug)]
 struct Walk<R> {
     source: R,
@@ -88,7 +88,7 @@ struct Walk<R> {
 
 impl<R: BufRead + Seek> Walk<R> {
     fn message(&mut self, message: Message, end: u64, depth: u32) -> Result<(), BackendError> {
-        if depth > DEEPEST {
+        if depth > MAX_DEPTH {
             return Err(self.malformed());
         }
         while self.position < end {
@@ -134,18 +134,18 @@ impl<R: BufRead + Seek> Walk<R> {
         }
     }
 
-    /// A number of seven bits a byte, lowest first; all but its last byte are 128 or more.
+    /// Reads a number with seven bits in each byte, lowest bits first. All bytes except the last one are 128 or more.
     fn number(&mut self, end: u64) -> Result<u64, BackendError> {
         let mut number = 0;
-        for index in 0..LONGEST_NUMBER {
+        for index in 0..MAX_NUMBER_BYTES {
             if self.position >= end {
                 return Err(self.malformed());
             }
             let mut byte = [0];
             self.source.read_exact(&mut byte)?;
             self.position += 1;
-            // The tenth byte has one bit that counts.
-            if index + 1 == LONGEST_NUMBER && byte[0] > 1 {
+            // Only one bit of the tenth byte is part of a 64-bit number.
+            if index + 1 == MAX_NUMBER_BYTES && byte[0] > 1 {
                 return Err(self.malformed());
             }
             number |= u64::from(byte[0] & 0x7f) << (7 * index);
@@ -167,7 +167,7 @@ impl<R: BufRead + Seek> Walk<R> {
     }
 
     fn malformed(&self) -> BackendError {
-        format!("no ONNX file: it is malformed at byte {}", self.position).into()
+        format!("not an ONNX file: malformed at byte {}", self.position).into()
     }
 }
 
@@ -180,11 +180,11 @@ mod tests {
     #[test]
     fn fields_that_end_where_they_should_pass() {
         accepts(&[]);
-        // A version, a producer's name, an empty graph, and a field that nobody knows.
+        // A version, a producer name, an empty graph, and an unknown field.
         accepts(&[0x08, 8, 0x12, 2, b'm', b'e', 0x3a, 0, 0xf8, 0x7f, 1]);
-        // The largest number there is.
+        // The largest number of 64 bits.
         accepts(&[0x08, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1]);
-        // A tensor's two dimensions and a float.
+        // Two dimensions and a float of a tensor.
         accepts(&[0x3a, 12, 0x2a, 10, 0x0a, 2, 3, 4, 0x22, 4, 0, 0, 128, 63]);
     }
 
@@ -202,7 +202,7 @@ mod tests {
     fn endless_numbers_are_refused() {
         refuses(&[0xff; 20], 10);
         refuses(&[0x08, 0xff, 0xff], 3);
-        // In packed dimensions, and one that would go on in the next field.
+        // A number in packed dimensions that continues in the next field.
         refuses(&[0x3a, 5, 0x2a, 3, 0x0a, 1, 0xff], 7);
     }
 
@@ -224,7 +224,7 @@ mod tests {
         assert!(check(Cursor::new(&deep), deep.len() as u64).is_err());
     }
 
-    /// A graph in an attribute of a node of a graph, so many times.
+    /// Graph in an attribute of a node of a graph, nested `levels` times.
     fn nested(levels: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         for key in [0x32, 0x2a, 0x0a].repeat(levels) {

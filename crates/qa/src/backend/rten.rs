@@ -1,4 +1,4 @@
-//! Runs ONNX graphs with the rten engine, one sequence at a time, on one thread for each caller.
+//! Backend for ONNX files: the rten engine. It runs one sequence at a time, without padding, on one thread for each call.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor};
@@ -14,22 +14,22 @@ use crate::error::ModelError;
 use crate::files::folder_of;
 use crate::guard;
 
-/// An ONNX question-answering graph and the threads that run it.
+/// Question-answering graph from an ONNX file, and the threads that run it.
 #[derive(Debug)]
 pub struct RtenBackend {
     model: Model,
     inputs: Vec<(Input, NodeId)>,
     outputs: [NodeId; 2],
-    // The engine works on a pool's threads only, never on the caller's. A shared pool would make callers wait for one
-    // another, so each call borrows a pool of one thread; there are as many as there ever were calls at once.
+    // The engine works only on the threads of a pool. With a shared pool, callers would wait for each other. Each call takes a
+    // pool with one thread, so that the number of pools is the largest number of calls at once.
     idle: Mutex<Vec<Arc<ThreadPool>>>,
 }
 
 impl RtenBackend {
     /// Loads the graph from a file.
     ///
-    /// A damaged file is an error. A hostile one can take any time and memory: loading works out the parts of the graph
-    /// that do not depend on its inputs, and a graph can ask for anything there.
+    /// A damaged file is an error. A malicious file can use any amount of time and memory, because the loader evaluates the
+    /// parts of the graph that do not depend on inputs.
     ///
     /// # Errors
     /// [`ModelError::NoWeights`], [`ModelError::Weights`], [`ModelError::MissingOutput`] and
@@ -49,10 +49,10 @@ impl RtenBackend {
         Self::new(load, path)
     }
 
-    /// Loads the graph from bytes that stay; `path` names them in errors.
+    /// Loads the graph from static bytes. `path` is the file in error messages.
     ///
     /// # Errors
-    /// As [`RtenBackend::open`], but for [`ModelError::NoWeights`].
+    /// See [`RtenBackend::open`], except [`ModelError::NoWeights`].
     pub fn from_static(bytes: &'static [u8], path: &Path) -> Result<Self, ModelError> {
         let load = || {
             onnx_framing::check(Cursor::new(bytes), bytes.len() as u64)?;
@@ -61,15 +61,15 @@ impl RtenBackend {
         Self::new(load, path)
     }
 
-    /// Loads the graph from bytes that are not needed afterwards; `path` names them in errors.
+    /// Loads the graph from bytes. `path` is the file in error messages.
     ///
     /// # Errors
-    /// As [`RtenBackend::open`], but for [`ModelError::NoWeights`].
+    /// See [`RtenBackend::open`], except [`ModelError::NoWeights`].
     pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, ModelError> {
         Self::with_options(&load_options(), bytes, path)
     }
 
-    /// As [`RtenBackend::from_bytes`], but runs no part of the graph.
+    /// Loads the graph from bytes without evaluating any part of it. `path` is the file in error messages.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn from_untrusted_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, ModelError> {
         let mut options = load_options();
@@ -105,7 +105,7 @@ impl RtenBackend {
         })
     }
 
-    /// The start and end logits of one sequence.
+    /// Start and end logits of one sequence.
     fn run(
         &self,
         ids: &[u32],
@@ -156,7 +156,7 @@ impl Backend for RtenBackend {
     }
 }
 
-/// What a graph may ask for.
+/// Input that a graph can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Input {
     Ids,
@@ -237,7 +237,10 @@ fn name_of(model: &Model, node: NodeId) -> String {
         .unwrap_or_default()
 }
 
-/// Appends the logits of one sequence of `tokens` tokens.
+/// Appends the logits of a sequence with `tokens` tokens.
+///
+/// # Errors
+/// A `value` with another shape.
 fn extend(logits: &mut Vec<f32>, value: &Value, tokens: usize) -> Result<(), BackendError> {
     let row: NdTensorView<f32, 2> = value.try_into()?;
     if row.shape() != [1, tokens] {

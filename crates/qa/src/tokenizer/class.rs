@@ -1,109 +1,95 @@
-//! The tokenizer classes of transformers: what each sets, whatever `tokenizer.json` says.
+//! Tokenizer classes of transformers, with their defaults.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Vocabulary;
 use super::special::{ADDITIONAL, SpecialToken};
 use crate::error::ModelError;
+use crate::family::FAMILIES;
 
-/// A class of tokenizers.
+/// Tokenizer class of transformers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TokenizerClass {
     name: &'static str,
     pub(crate) kind: Kind,
-    /// `true` if models get the segment of each token unless the settings say otherwise.
+    /// Default of whether the model takes the segment of each token.
     pub(crate) token_types: bool,
 }
 
-/// The settings and files that a class has.
+/// Settings and files of a tokenizer class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// BERT's: `do_lower_case`, `strip_accents` and `tokenize_chinese_chars`; `vocab.txt`.
+    /// BERT: settings `do_lower_case`, `strip_accents` and `tokenize_chinese_chars`; file `vocab.txt`.
     WordPiece,
-    /// RoBERTa's: `add_prefix_space` and `trim_offsets`; `vocab.json` and `merges.txt`.
+    /// RoBERTa: settings `add_prefix_space` and `trim_offsets`; files `vocab.json` and `merges.txt`.
     ByteLevel,
-    /// ALBERT's, from a model of `sentencepiece`.
+    /// ALBERT: based on a `sentencepiece` model.
     Albert,
-    /// Of XLM-R, from a model of `sentencepiece`.
+    /// XLM-R: based on a `sentencepiece` model.
     XlmRoberta,
-    /// As XLM-R's, with three more special tokens.
+    /// Camembert: like XLM-R, with three more special tokens.
     Camembert,
-    /// Anything that `tokenizer.json` describes.
+    /// Only `tokenizer.json`, without settings.
     Plain,
 }
 
-const CLASSES: [TokenizerClass; 15] = {
-    const fn class(name: &'static str, kind: Kind, token_types: bool) -> TokenizerClass {
-        TokenizerClass {
+/// Class of tokenizers that have no class of their own.
+const PLAIN: TokenizerClass = TokenizerClass::new("PreTrainedTokenizer", Kind::Plain, true);
+
+/// Classes that are not the default of a family.
+const OTHERS: [TokenizerClass; 7] = [
+    PLAIN,
+    TokenizerClass::new("ConvBertTokenizer", Kind::WordPiece, true),
+    TokenizerClass::new("LayoutLMTokenizer", Kind::WordPiece, true),
+    TokenizerClass::new("LxmertTokenizer", Kind::WordPiece, true),
+    TokenizerClass::new("SqueezeBertTokenizer", Kind::WordPiece, true),
+    TokenizerClass::new("LongformerTokenizer", Kind::ByteLevel, false),
+    // Version 5 of transformers writes this name.
+    TokenizerClass::new("TokenizersBackend", Kind::Plain, true),
+];
+
+impl TokenizerClass {
+    /// A class whose models take the segment of each token if `token_types` is `true`.
+    pub(crate) const fn new(name: &'static str, kind: Kind, token_types: bool) -> Self {
+        Self {
             name,
             kind,
             token_types,
         }
     }
-    [
-        class("BertTokenizer", Kind::WordPiece, true),
-        class("DistilBertTokenizer", Kind::WordPiece, false),
-        class("ElectraTokenizer", Kind::WordPiece, true),
-        class("MobileBertTokenizer", Kind::WordPiece, true),
-        class("AlbertTokenizer", Kind::Albert, true),
-        class("RobertaTokenizer", Kind::ByteLevel, false),
-        class("XLMRobertaTokenizer", Kind::XlmRoberta, false),
-        class("CamembertTokenizer", Kind::Camembert, false),
-        class("PreTrainedTokenizer", Kind::Plain, true),
-        class("ConvBertTokenizer", Kind::WordPiece, true),
-        class("LayoutLMTokenizer", Kind::WordPiece, true),
-        class("LxmertTokenizer", Kind::WordPiece, true),
-        class("SqueezeBertTokenizer", Kind::WordPiece, true),
-        class("LongformerTokenizer", Kind::ByteLevel, false),
-        // What version 5 of transformers writes.
-        class("TokenizersBackend", Kind::Plain, true),
-    ]
-};
 
-impl TokenizerClass {
-    /// The class that a settings file names, with or without `Fast` at the end; `path` names the file in errors.
+    /// The class that a settings file names, with or without `Fast` at the end. `path` names the file in errors.
     ///
     /// # Errors
     /// [`ModelError::TokenizerClass`].
     pub(crate) fn named(name: &str, path: PathBuf) -> Result<Self, ModelError> {
         let plain = name.strip_suffix("Fast").unwrap_or(name);
-        let known = CLASSES.iter().find(|class| class.name == plain);
-        known.copied().ok_or_else(|| ModelError::TokenizerClass {
+        let known = || FAMILIES.iter().map(|family| family.tokenizer);
+        let found = known().chain(OTHERS).find(|class| class.name == plain);
+        found.ok_or_else(|| ModelError::TokenizerClass {
             path,
             found: name.to_owned(),
-            supported: CLASSES[..9].iter().map(|class| class.name).collect(),
+            supported: known().chain([PLAIN]).map(|class| class.name).collect(),
         })
     }
 
-    /// The class of a model type where no settings file names one.
-    pub(crate) fn of_model_type(model_type: &str) -> Self {
-        let name = match model_type {
-            "distilbert" => "DistilBertTokenizer",
-            "electra" => "ElectraTokenizer",
-            "mobilebert" => "MobileBertTokenizer",
-            "albert" => "AlbertTokenizer",
-            "roberta" => "RobertaTokenizer",
-            "xlm-roberta" => "XLMRobertaTokenizer",
-            "camembert" => "CamembertTokenizer",
-            _ => "BertTokenizer",
-        };
-        Self::named(name, Path::new(name).to_owned()).unwrap_or(CLASSES[0])
-    }
-
+    /// Checks that the class has this kind of vocabulary files.
+    ///
     /// # Errors
-    /// Says that the class does not take such a vocabulary.
+    /// Name of the class and the files.
     pub(crate) fn takes(self, vocabulary: Vocabulary<'_>) -> Result<(), String> {
         match (self.kind, vocabulary) {
             (Kind::WordPiece, Vocabulary::WordPiece(_))
             | (Kind::ByteLevel, Vocabulary::ByteLevel { .. }) => Ok(()),
-            (_, Vocabulary::WordPiece(_)) => Err(format!("{} takes no vocab.txt", self.name)),
-            (_, Vocabulary::ByteLevel { .. }) => {
-                Err(format!("{} takes no vocab.json and merges.txt", self.name))
-            }
+            (_, Vocabulary::WordPiece(_)) => Err(format!("{} cannot use vocab.txt", self.name)),
+            (_, Vocabulary::ByteLevel { .. }) => Err(format!(
+                "{} cannot use vocab.json and merges.txt",
+                self.name
+            )),
         }
     }
 
-    /// The special tokens that the class has unless the settings name others, each under its setting.
+    /// Default special tokens of the class, each with its setting.
     pub(crate) fn special_tokens(self) -> Vec<(&'static str, SpecialToken)> {
         let [bos, eos, unknown, separator, padding, class, mask] = match self.kind {
             Kind::Plain => return Vec::new(),

@@ -1,4 +1,4 @@
-//! The special and added tokens that the settings declare beside `tokenizer.json`.
+//! Special and added tokens in the settings of a tokenizer.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,13 +7,13 @@ use tokenizers::{AddedToken, Tokenizer};
 
 use super::class::{Kind, TokenizerClass};
 
-/// The setting that holds a list of special tokens.
+/// Setting with a list of special tokens.
 pub(crate) const ADDITIONAL: &str = "additional_special_tokens";
 
-/// The setting that holds the added tokens by their numbers.
+/// Setting with the added tokens by id.
 pub(crate) const ADDED_TOKENS_DECODER: &str = "added_tokens_decoder";
 
-/// The settings that hold a special token each.
+/// Settings with one special token each.
 const SETTINGS: [&str; 7] = [
     "bos_token",
     "eos_token",
@@ -24,38 +24,38 @@ const SETTINGS: [&str; 7] = [
     "mask_token",
 ];
 
-/// A special token as a settings file gives it.
+/// Special token in a settings file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SpecialToken {
-    /// Only its text, so that it is added only where no added token has that text.
+    /// Text only. The token is added only if no added token has this text.
     Bare(String),
-    /// With how it is matched, which replaces how an added token of the same text is matched.
+    /// Text and matching options. They replace those of an added token with the same text.
     Declared(DeclaredToken),
 }
 
-/// A token with how it is matched.
+/// Token with its matching options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "they are those of transformers"
+    reason = "the fields are those of transformers"
 )]
 pub(crate) struct DeclaredToken {
     content: String,
     single_word: bool,
     lstrip: bool,
     rstrip: bool,
-    /// `None` where it follows from `special`.
+    /// `None` is the opposite of `special`.
     normalized: Option<bool>,
     special: bool,
 }
 
-/// All tokens that the settings declare.
+/// All tokens in the settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct DeclaredTokens {
-    /// By their numbers in the settings.
+    /// Added tokens by id.
     added: BTreeMap<u64, DeclaredToken>,
     special: Vec<SpecialToken>,
-    /// The texts of the special tokens by their settings.
+    /// Setting and text of each special token.
     by_setting: Vec<(&'static str, String)>,
 }
 
@@ -108,19 +108,19 @@ impl DeclaredToken {
     }
 }
 
-/// Files that older versions of transformers wrote beside `tokenizer_config.json`, read where that does not list added tokens.
+/// Files of older versions of transformers. They are used if `tokenizer_config.json` does not list the added tokens.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LegacyTokens<'a> {
-    /// `special_tokens_map.json`.
+    /// Content of `special_tokens_map.json`.
     pub(crate) special_tokens_map: Option<&'a Map<String, Value>>,
-    /// `added_tokens.json`.
+    /// Content of `added_tokens.json`.
     pub(crate) added_tokens: Option<&'a Map<String, Value>>,
-    /// The list in `tokenizer.json`.
+    /// Added tokens in `tokenizer.json`.
     pub(crate) in_tokenizer: &'a [Value],
 }
 
 impl DeclaredTokens {
-    /// Those of a `tokenizer_config.json`, of what lies beside it, and of the class.
+    /// Tokens in `tokenizer_config.json`, in the older files, and of the tokenizer class.
     pub(crate) fn read(
         settings: &Map<String, Value>,
         legacy: LegacyTokens<'_>,
@@ -154,13 +154,13 @@ impl DeclaredTokens {
         }
     }
 
-    /// The special token of a setting, such as `cls_token`.
+    /// Special token of a setting, for example `cls_token`.
     pub(crate) fn token(&self, setting: &str) -> Option<&str> {
         let found = self.by_setting.iter().find(|(name, _)| *name == setting);
         found.map(|(_, content)| content.as_str())
     }
 
-    /// Adds to `tokenizer` what it lacks, and changes how its tokens are matched to what the settings say.
+    /// Adds missing tokens to `tokenizer`, and applies the matching options of the settings.
     pub(crate) fn add_to(&self, tokenizer: &mut Tokenizer) {
         let mut tokens: Vec<DeclaredToken> = self.added.values().cloned().collect();
         let there = tokenizer.get_added_tokens_decoder();
@@ -208,7 +208,7 @@ impl LegacyTokens<'_> {
     }
 }
 
-/// Settings of `special_tokens_map.json` win over those of `tokenizer_config.json`.
+/// Replaces settings of `tokenizer_config.json` by those of `special_tokens_map.json`.
 fn merge_special_tokens_map(settings: &mut Map<String, Value>, map: Option<&Map<String, Value>>) {
     for (setting, value) in map.into_iter().flatten() {
         let mut value = value.clone();
@@ -233,7 +233,7 @@ fn additional(settings: &Map<String, Value>) -> impl Iterator<Item = &Value> {
     list.into_iter().flatten()
 }
 
-/// The special tokens, each with its setting, in the order of the settings.
+/// Special tokens with their settings, in the order of the settings.
 fn special_tokens(
     settings: &Map<String, Value>,
     class: TokenizerClass,
@@ -278,7 +278,7 @@ fn special_tokens(
     special
 }
 
-/// The mask stands for a word, so that most classes have it take in the space before it.
+/// Mask token of a class. In most classes it includes the space before it, because it stands for a word.
 fn mask_token(content: String, class: TokenizerClass) -> SpecialToken {
     let normalized = match class.kind {
         Kind::WordPiece | Kind::Plain => return SpecialToken::Bare(content),

@@ -1,23 +1,22 @@
-//! Makes a `tokenizer.json` of the vocabulary files of older models.
+//! Conversion of the vocabulary files of older models to `tokenizer.json`.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-/// The vocabulary of a model that has no `tokenizer.json`.
+/// Vocabulary files of a model without `tokenizer.json`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Vocabulary<'a> {
-    /// `vocab.txt`: a piece of a word a line.
+    /// `vocab.txt`, with one word piece in each line.
     WordPiece(&'a [u8]),
     /// `vocab.json` and `merges.txt`.
     ByteLevel { pieces: &'a [u8], merges: &'a [u8] },
 }
 
-/// The `tokenizer.json` that transformers makes of `vocabulary`, before any settings; `tokens` gives a special token by
-/// its setting.
+/// The `tokenizer.json` of `vocabulary` in transformers, without settings. `token` returns the special token of a setting.
 ///
 /// # Errors
-/// Says which file is wrong.
+/// Name of the invalid file, and the cause.
 pub(crate) fn tokenizer_json(
     vocabulary: Vocabulary<'_>,
     token: impl Fn(&str) -> Option<String>,
@@ -30,7 +29,7 @@ pub(crate) fn tokenizer_json(
 
 fn word_piece(pieces: &[u8], token: impl Fn(&str) -> Option<String>) -> Result<Value, String> {
     let text = text(pieces, "vocab.txt")?;
-    // A later line wins over an earlier one with the same piece.
+    // Of lines with the same piece the last one counts.
     let vocabulary: Map<String, Value> = lines(&text)
         .enumerate()
         .map(|(id, piece)| (piece.to_owned(), json!(id)))
@@ -71,7 +70,7 @@ fn byte_level(
     let (separator, class) = (special("sep_token")?, special("cls_token")?);
     let text = text(merges, "merges.txt")?;
     let mut lines: Vec<&str> = text.split('\n').skip(1).collect();
-    // As in transformers: the first line says the version, and what follows the last line feed counts for nothing.
+    // As in transformers: the first line is the version, and the text after the last line feed is ignored.
     lines.pop();
     let mut seen = HashSet::new();
     let merges: Vec<Vec<&str>> = lines
@@ -112,20 +111,20 @@ fn byte_level(
     }))
 }
 
-/// A special token and its number, which models read around the texts.
+/// Text and id of the special token of a setting.
 fn special(
     vocabulary: &Map<String, Value>,
     setting: &str,
     file: &str,
     token: impl Fn(&str) -> Option<String>,
 ) -> Result<Value, String> {
-    let content = token(setting).ok_or_else(|| format!("no setting says the `{setting}`"))?;
+    let content = token(setting).ok_or_else(|| format!("no setting has the `{setting}`"))?;
     let id = vocabulary.get(&content);
     let id = id.ok_or_else(|| format!("{file} has no `{content}`, the `{setting}`"))?;
     Ok(json!([content, id]))
 }
 
-/// As Python reads a text file: every end of line is a line feed.
+/// Text with line feeds as line ends, as Python reads a text file.
 fn text(bytes: &[u8], file: &str) -> Result<String, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| format!("{file}: {error}"))?;
     Ok(text.replace("\r\n", "\n").replace('\r', "\n"))

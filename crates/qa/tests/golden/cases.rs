@@ -1,4 +1,4 @@
-//! Cases that a reference implementation answered: questions, options and what it said.
+//! Cases of a reference implementation: questions, options and answers.
 
 use std::fs;
 use std::iter;
@@ -10,10 +10,10 @@ use std::thread;
 use bakeoff_qa::{Answer, AnswerError, Compat, Options, Question, QuestionAnswering};
 use serde::Deserialize;
 
-/// How far scores may be apart: two engines add the same float32 numbers in different orders.
+/// Tolerance of scores: two engines add the same float32 numbers in different orders.
 const TOLERANCE: f64 = 1e-4;
 
-/// A file of cases, as the scripts in `reference/` write it.
+/// File of cases from the scripts in `reference/`.
 #[derive(Deserialize)]
 pub(crate) struct Golden {
     pub(crate) contexts: Vec<String>,
@@ -28,7 +28,7 @@ pub(crate) struct Case {
     options: CaseOptions,
     #[serde(default)]
     pub(crate) answers: Vec<CaseAnswer>,
-    /// Whether the reference failed, for want of room beside the question.
+    /// `true` if the reference failed because the question left no room for the context.
     #[serde(default)]
     pub(crate) refused: bool,
     #[serde(default)]
@@ -65,7 +65,10 @@ impl Golden {
         serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
     }
 
-    /// Answers every case and fails with those that differ.
+    /// Answers every case.
+    ///
+    /// # Panics
+    /// Cases with a different answer.
     pub(crate) fn check(&self, model: &QuestionAnswering, compat: Compat) {
         let different = self.differences(model, compat);
         let (count, cases) = (different.len(), self.cases.len());
@@ -76,7 +79,7 @@ impl Golden {
         );
     }
 
-    /// Answers every case, on every core, and says which of them differ.
+    /// Answers every case, on all cores. Returns a description of each different answer.
     pub(crate) fn differences(&self, model: &QuestionAnswering, compat: Compat) -> Vec<String> {
         let next = AtomicUsize::new(0);
         let work = || {
@@ -118,7 +121,7 @@ impl Case {
         }
     }
 
-    /// What is different about what `model` says, if anything.
+    /// Description of the difference, if `model` answers differently.
     fn answered_differently(
         &self,
         model: &QuestionAnswering,
@@ -133,7 +136,7 @@ impl Case {
         }
     }
 
-    /// What is different about `found`, if anything.
+    /// Description of the difference, if `found` differs from the expected answers.
     pub(crate) fn difference(&self, found: &[Answer], tolerance: f64) -> Option<String> {
         let same = self.answers.len() == found.len()
             && self.answers.iter().zip(found).all(|(expected, found)| {
@@ -149,22 +152,22 @@ impl Case {
 }
 
 impl CaseAnswer {
-    /// Whether `found` is the same span.
+    /// `true` if `found` is the same span.
     pub(crate) fn is(&self, found: &Answer) -> bool {
         self.answer == found.text && (self.start, self.end) == (found.start, found.end)
     }
 }
 
-/// The answers with a score, or the first where none has.
+/// Answers with a score above 0, or the first answer if there is none.
 ///
-/// The others only fill up. Which ones the reference takes is left to numpy's partition, so the script leaves them out.
+/// The other answers of the reference depend on numpy's partition, so that the script leaves them out.
 fn likely(mut answers: Vec<Answer>) -> Vec<Answer> {
     let with_score = answers.iter().filter(|answer| answer.score > 0.0).count();
     answers.truncate(with_score.max(1));
     answers
 }
 
-/// The folder of the tests.
+/// Folder of the tests.
 pub(crate) fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"))
 }

@@ -1,4 +1,4 @@
-//! The bundled model's weights in float32, as `reference/parity.py` wrote what each version answers with them.
+//! The bundled model in float32, compared with the answers of each version from `reference/parity.py`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ fn answers_of_4_57_are_the_same_in_every_case() {
     let squad = |case: &&Case| case.name.starts_with("squad");
     assert!(golden.cases.iter().filter(squad).count() >= 1000);
     assert!(golden.cases.iter().filter(|case| !squad(case)).count() >= 200);
-    // The safetensors answer all of SQuAD's below; of the graph, which is slower, a quarter and every awkward case.
+    // The graph is slower than the safetensors: it answers a quarter of the SQuAD cases and all other cases.
     let mut number = 0;
     golden.cases.retain(|case| {
         number += 1;
@@ -50,8 +50,7 @@ static FLOAT32: LazyLock<QuestionAnswering> = LazyLock::new(|| {
     QuestionAnswering::open(folder.path()).unwrap()
 });
 
-/// The bundled model with another graph, which reads the float16 weights where the safetensors file has them, and
-/// widens them.
+/// Folder of the bundled model with a float32 graph. The graph reads the float16 weights in the safetensors file.
 fn float32_folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let bundled = cases::folder().join("../../../models/minilm-squad");

@@ -1,4 +1,4 @@
-//! Folders that look otherwise than `save_pretrained` makes them, against version 4.57 as `reference/folders.py` wrote it.
+//! Changed model folders, compared with the answers of version 4.57 from `reference/folders.py`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ struct Folders {
     folders: Vec<Folder>,
 }
 
-/// A tiny model's folder, and what is changed in it.
+/// Folder of a tiny model with changed files.
 #[derive(Deserialize)]
 struct Folder {
     name: String,
@@ -101,7 +101,7 @@ fn rewrite(path: &Path, change: impl FnOnce(&mut Value)) {
     fs::write(path, content.to_string()).unwrap();
 }
 
-/// A JSON merge patch: null takes a key out.
+/// Applies a JSON merge patch. Null removes a key.
 fn merge(content: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *content = patch.clone();

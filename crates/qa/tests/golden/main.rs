@@ -1,4 +1,4 @@
-//! Answers against those of transformers' question-answering pipeline, as the scripts in `reference/` wrote them.
+//! Answers compared with those of transformers' question-answering pipeline, from the scripts in `reference/`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,12 +1,11 @@
-//! Logits that another engine gave for the bundled model, against version 4.57 as `reference/question_answering.py` wrote what
-//! the pipeline makes of them.
+//! Answers from recorded logits of another engine, compared with version 4.57 from `reference/question_answering.py`.
 
 use bakeoff_qa::backend::BackendError;
 use bakeoff_qa::{Backend, Batch, Compat, Logits, ModelFiles, QuestionAnswering};
 
 use crate::cases::{self, Case, Golden, WindowLogits};
 
-/// How far scores may be apart for the same logits: float32 sums in another order, and another `exp`.
+/// Tolerance of scores for the same logits: float32 sums in another order, and another `exp`.
 const DECODE_TOLERANCE: f64 = 1e-5;
 
 #[test]
@@ -36,7 +35,7 @@ fn golden() -> Golden {
     Golden::read(&cases::folder().join("golden/question_answering.json"))
 }
 
-/// Says what another engine said about the same windows.
+/// Backend with the recorded logits of the same windows.
 #[derive(Debug)]
 struct Recorded(Vec<WindowLogits>);
 

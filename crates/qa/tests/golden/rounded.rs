@@ -1,14 +1,14 @@
-//! The bundled model in eight bits and in bf16, against version 4.57 with float32 weights.
+//! The bundled model in eight bits and in bf16, compared with version 4.57 in float32.
 
 use bakeoff_qa::backend::{Dtype, Isa};
 use bakeoff_qa::{Compat, ModelOptions, QuestionAnswering};
 
 use crate::cases::{self, Golden};
 
-/// How often the best answer must be the reference's, and how far its score may be from it, on average and at most.
+/// Minimum share of cases with the same best answer, and mean and maximum difference of its score.
 ///
-/// Rounding moves logits: by 0.04 on average in eight bits, by 0.007 in bf16. The best answer changes only where another is
-/// about as good.
+/// Rounding changes logits by 0.04 on average in eight bits, and by 0.007 in bf16. The best answer changes only if another answer
+/// is almost as good.
 struct Tolerance {
     same_ratio: f64,
     mean: f64,
@@ -50,7 +50,7 @@ fn check(dtype: Dtype, isa: Isa, tolerance: &Tolerance) {
     };
     let model = QuestionAnswering::embedded_with(&options).unwrap();
     let (mut cases, mut same, mut sum, mut worst) = (0, 0, 0.0, 0.0_f64);
-    // Some are enough for a ratio, and fewer for instructions that are slow.
+    // A sample is enough for a ratio. Slow instruction sets get a smaller sample.
     let step = if isa == Isa::detect() { 4 } else { 12 };
     for case in golden
         .cases

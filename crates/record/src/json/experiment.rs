@@ -117,7 +117,7 @@ pub struct ContenderRecord {
 }
 
 /// [`ContenderKind`] at rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(
     missing_docs,
@@ -127,6 +127,8 @@ pub enum ContenderKindRecord {
     Process,
     Docker,
     Url,
+    #[serde(untagged)]
+    Other(String),
 }
 
 /// [`LeftOut`] at rest.
@@ -250,7 +252,30 @@ at_rest!(
         facts
     }
 );
-at_rest!(ContenderKind, ContenderKindRecord [Process, Docker, Url]);
+
+impl AtRest for ContenderKind {
+    type Record = ContenderKindRecord;
+
+    fn to_record(&self) -> ContenderKindRecord {
+        match self {
+            Self::Process => ContenderKindRecord::Process,
+            Self::Docker => ContenderKindRecord::Docker,
+            Self::Url => ContenderKindRecord::Url,
+            Self::Other(name) => ContenderKindRecord::Other(name.clone()),
+        }
+    }
+
+    fn from_record(_: &'static str, record: ContenderKindRecord) -> Result<Self, RecordError> {
+        Ok(match record {
+            ContenderKindRecord::Process => Self::Process,
+            ContenderKindRecord::Docker => Self::Docker,
+            ContenderKindRecord::Url => Self::Url,
+            ContenderKindRecord::Other(name) => Self::Other(name),
+        })
+    }
+}
+at_rest!(@from ContenderKind, ContenderKindRecord);
+
 at_rest!(Fact, FactRecord { name, value });
 at_rest!(
     LeftOut,

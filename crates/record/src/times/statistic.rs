@@ -50,8 +50,7 @@ impl Statistic {
             Self::Min => "Min".to_owned(),
             Self::Mean | Self::MeanOfSuccesses => "Average".to_owned(),
             Self::Max | Self::MaxOfSuccesses => "Max".to_owned(),
-            Self::Percentile(50.0) => "Median".to_owned(),
-            Self::Percentile(percent) => format!("{percent} %"),
+            Self::Percentile(percent) => format!("p{percent}"),
         }
     }
 

@@ -1,4 +1,4 @@
-//! `PREFIX_stats_history.csv`: how a load went, a row for each second.
+//! `PREFIX_stats_history.csv`: the course of a load, a row for each second.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,23 +11,23 @@ use bakeoff_record::run::{Measurement, Second, SecondFigures};
 use bakeoff_record::summary::AGGREGATED;
 use bakeoff_record::times::Times;
 
-/// What "current" means: the last ten seconds of the clock.
+/// Length of the window of current figures, in time on the clock.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// The whole file, with a row for each name before that over all requests if `full`.
+/// The whole file: a row over all requests for each second, and before it, if `full`, a row for each name.
 ///
-/// A row is about the load up to its time, the end of a second. Different from Locust's are
-/// - the rates, which are those of the last ten seconds on the clock: Locust's window ends two seconds before
-///   the last answer, so that its rates stand still where the server does;
-/// - the percentiles, which are those of the same ten seconds, `full` or not: Locust's are so in its full history alone,
-///   and of everything so far under the same header otherwise, where a slow minute hides in a long test;
-/// - the totals, which begin anew when the warm-up ends, as Locust's do with `--reset-stats`;
-/// - the average content size, which is `N/A`, as the record keeps no sizes by second.
+/// A row describes the load up to its time, the end of a second. Differences from Locust:
+/// - Rates are those of the last ten seconds on the clock. Locust's window ends two seconds before the last answer, so its
+///   rates do not fall when the server stops.
+/// - Percentiles are those of the same ten seconds, `full` or not. Locust has these in its full history only. Under the same
+///   header it otherwise has those of the whole test so far, in which a slow minute of a long test does not show.
+/// - Totals begin at zero when the warm-up ends, as Locust's do with `--reset-stats`.
+/// - The average content size is `N/A`: the record has no sizes by second.
 pub fn stats_history(measurement: &Measurement, full: bool) -> String {
     history_header() + &history_rows(measurement, 0, full)
 }
 
-/// The first line of the file.
+/// First line of the file.
 pub fn history_header() -> String {
     let mut header: Vec<String> = [
         "Timestamp",
@@ -55,15 +55,16 @@ pub fn history_header() -> String {
     written(&[header])
 }
 
-/// The rows of the timeline's seconds from this one on. What comes before them is read again:
-/// who adds to a file every second of a long load keeps a [`History`].
+/// Rows of the timeline's seconds from `from_second` on.
+///
+/// Every call reads the earlier seconds again. To add to a file every second, keep a [`History`].
 pub fn history_rows(measurement: &Measurement, from_second: usize, full: bool) -> String {
     let mut history = History::new(full);
     history.read(measurement, from_second);
     written(&history.read(measurement, usize::MAX))
 }
 
-/// The rows of a load that is running, in as many parts as one likes.
+/// Rows of a running load, part by part.
 ///
 /// ```
 /// # fn appended(measurement: &bakeoff_record::Measurement) -> String {
@@ -81,13 +82,13 @@ pub struct History {
     full: bool,
     /// Seconds of the timeline that were read.
     read: usize,
-    /// Figures of the seconds in the window; per second those of all requests, then those of each entry.
+    /// Figures of the seconds in the window; for each second, those of all requests, then those of each entry.
     window: VecDeque<(Duration, Vec<Tally>)>,
     totals: Vec<Tally>,
     warming_up: bool,
 }
 
-/// What completed in some time.
+/// Requests that completed in some time.
 #[derive(Debug, Clone, Default)]
 struct Tally {
     requests: u64,
@@ -96,7 +97,7 @@ struct Tally {
 }
 
 impl History {
-    /// The history of a load of which nothing was read yet, with a row for each name if `full`.
+    /// A history without any second, with a row for each name if `full`.
     pub fn new(full: bool) -> Self {
         Self {
             full,
@@ -107,12 +108,12 @@ impl History {
         }
     }
 
-    /// The rows of the seconds that the timeline has had since the last call.
+    /// Rows of the seconds that were added to the timeline since the last call.
     pub fn new_rows(&mut self, measurement: &Measurement) -> String {
         written(&self.read(measurement, usize::MAX))
     }
 
-    /// Reads the timeline up to this second.
+    /// Reads the timeline up to second `end`.
     fn read(&mut self, measurement: &Measurement, end: usize) -> Vec<Vec<String>> {
         let end = end.min(measurement.timeline.len());
         let mut rows = Vec::new();
@@ -154,7 +155,7 @@ impl History {
         }
     }
 
-    /// The rows of the second that was added last.
+    /// Rows of the second that was added last.
     fn rows(&self, measurement: &Measurement, second: &Second) -> Vec<Vec<String>> {
         let end = second.since_start.saturating_add(Duration::from_secs(1));
         let moment = [
@@ -175,7 +176,7 @@ impl History {
             .collect()
     }
 
-    /// What is known of all requests or of one entry, in the window of so many seconds and in total.
+    /// Fields of all requests (`index` 0) or of one entry: figures of the window of `seconds` seconds, then totals.
     fn figures(&self, index: usize, seconds: f64) -> Vec<String> {
         let mut current = Tally::default();
         for tally in self

@@ -1,4 +1,5 @@
-//! The answer in one picture: how each contender lies against the baseline, with what does not count and what is noise.
+//! The answer in one picture: ratio of each contender to the baseline, with the noise floor and the difference that does not
+//! matter.
 
 use plotters::style::RGBColor;
 
@@ -21,8 +22,9 @@ struct Forest<'a> {
     metric: Metric,
     baseline: &'a str,
     rows: Vec<Row<'a>>,
-    /// The relative difference that does not matter, and the one that is noise.
+    /// Largest relative difference that does not matter.
     same_ratio: f64,
+    /// Noise floor; `None` without a control.
     noise_ratio: Option<f64>,
 }
 
@@ -31,7 +33,7 @@ struct Row<'a> {
     comparison: Option<&'a Comparison>,
 }
 
-/// `None` where there is nobody to compare with the baseline.
+/// The picture; `None` if no contender is compared with the baseline.
 pub(super) fn picture(experiment: &Experiment, analysis: &Analysis) -> Option<Picture> {
     let plan = &experiment.plan;
     let metric = plan.primary;
@@ -80,18 +82,18 @@ impl Forest<'_> {
     fn description(&self) -> String {
         let noise = self.noise_ratio.map_or_else(String::new, |noise| {
             format!(
-                " Between the broken lines lies the noise: the baseline is {} from itself.",
+                " Broken lines: noise floor, {}; two measurements of the baseline differ by this much.",
                 words::percent(noise)
             )
         });
         format!(
-            "Ratio of each contender to {} on a logarithmic scale, {} is better; the line is its 95 % interval, the dots are \
-             single blocks. The shaded differences, up to {}, do not matter.{noise}",
+            "Ratio of each contender to {}, on a logarithmic scale; {} is better. Square: estimate. Thick line: 95 % confidence \
+             interval. Dots: single blocks. Shaded: differences of up to {}, which do not matter.{noise}",
             self.baseline,
             if self.metric.more_is_better() {
-                "more"
+                "higher"
             } else {
-                "less"
+                "lower"
             },
             words::percent(self.same_ratio),
         )
@@ -125,7 +127,7 @@ impl Forest<'_> {
         let y = Axis::of_places(0.0, count, Vec::new());
         let panel = canvas.panel(frame, "", (x, y))?;
         for row in 0..self.rows.len() {
-            // Beside the interval and below the words.
+            // Beside the interval and below the label.
             self.limits(&panel, (row as f64, row as f64 + 0.56))?;
         }
         for (row, index) in self.rows.iter().zip(0..) {
@@ -187,11 +189,14 @@ impl Forest<'_> {
         canvas.text_around(&middle, (WIDTH / 2.0, top), color::QUIET)?;
         let key = top + 1.3 * LINE;
         canvas.rectangle((MARGIN, key - 6.0), (MARGIN + 24.0, key + 6.0), color::BAND)?;
-        let same = format!("up to {}: does not matter", words::percent(self.same_ratio));
+        let same = format!(
+            "difference of up to {}: does not matter",
+            words::percent(self.same_ratio)
+        );
         canvas.text(&same, (MARGIN + 32.0, key), color::INK)?;
         if let Some(noise) = self.noise_ratio {
             let noise = format!(
-                "noise: the baseline is {} from itself",
+                "noise floor: the baseline measured twice differs by {}",
                 words::percent(noise)
             );
             let key = key + LINE;
@@ -214,7 +219,7 @@ impl Forest<'_> {
             ]
         });
         Table {
-            caption: format!("{title}, with its 95 % interval over the blocks"),
+            caption: format!("{title}, with 95 % confidence intervals over blocks"),
             header: ["Contender", "Ratio", "Verdict"].map(str::to_owned).into(),
             rows: rows.collect(),
         }
@@ -241,7 +246,7 @@ impl Row<'_> {
         )
     }
 
-    /// The words beside it say the same.
+    /// Colour of the row. The label says the same.
     fn tone(&self) -> RGBColor {
         match self.result.verdict {
             Verdict::Better | Verdict::SlightlyBetter => color::GOOD,

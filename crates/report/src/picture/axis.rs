@@ -1,4 +1,4 @@
-//! Scales of a picture, with the values that are named on them.
+//! Scales of a picture, with their ticks.
 
 use std::ops::Range;
 
@@ -12,12 +12,12 @@ pub(super) struct Axis {
     low: f64,
     high: f64,
     logarithmic: bool,
-    /// Values with what stands at them.
+    /// Values with their labels.
     ticks: Vec<(f64, String)>,
 }
 
 impl Axis {
-    /// From zero to a little more than `most`, in about `ticks` steps of one, two or five.
+    /// A linear scale from 0 to a little more than `most`, in about `ticks` steps of 1, 2 or 5.
     pub(super) fn from_zero(most: f64, ticks: u32) -> Self {
         let most = if most > 0.0 {
             most.clamp(1e-12, 1e15)
@@ -43,8 +43,8 @@ impl Axis {
         }
     }
 
-    /// A logarithmic scale over all `values`, wide enough for `room` of its width to be free at each end, with about
-    /// `ticks` of the roundest values at least a `ticks`-th of the scale apart.
+    /// A logarithmic scale over all `values`, with a free margin of `room` times its width at each end. Ticks are the roundest
+    /// values, at least about a `ticks`-th of the scale apart.
     pub(super) fn logarithmic(
         values: impl IntoIterator<Item = f64>,
         room: f64,
@@ -53,7 +53,7 @@ impl Axis {
         let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
         for value in values {
             if value > 0.0 {
-                // Nothing that is measured lies beyond, but a record may hold anything.
+                // No measured value lies beyond these bounds, but a record may hold any number.
                 let value = value.clamp(1e-12, 1e12);
                 (least, most) = (least.min(value), most.max(value));
             }
@@ -61,7 +61,7 @@ impl Axis {
         if least > most {
             (least, most) = (1.0, 10.0);
         }
-        // A scale of nothing but one value still has two ends.
+        // A scale over a single value needs two ends, too.
         let width = (most / least).ln().max(0.02);
         let margin = (width * room).exp();
         let (low, high) = (least / margin, most * margin);
@@ -73,7 +73,7 @@ impl Axis {
         }
     }
 
-    /// A scale of places that have names rather than values.
+    /// A scale of places with names instead of values.
     pub(super) fn of_places(low: f64, high: f64, ticks: Vec<(f64, String)>) -> Self {
         Self {
             low,
@@ -83,7 +83,7 @@ impl Axis {
         }
     }
 
-    /// The values that are named, with their names.
+    /// Values with their labels.
     pub(super) fn ticks(&self) -> &[(f64, String)] {
         &self.ticks
     }
@@ -96,7 +96,7 @@ impl Axis {
         self.high
     }
 
-    /// Where a value lies, 0 at the low end and 1 at the high one.
+    /// Place of a value on the scale, 0 at the low end and 1 at the high end.
     pub(super) fn share(&self, value: f64) -> f64 {
         if self.logarithmic {
             (value.max(f64::MIN_POSITIVE) / self.low).ln() / (self.high / self.low).ln()
@@ -105,13 +105,13 @@ impl Axis {
         }
     }
 
-    /// The value, or the end of the scale that is next to it.
+    /// The value, limited to the scale.
     pub(super) fn within(&self, value: f64) -> f64 {
         value.clamp(self.low, self.high)
     }
 }
 
-/// The roundest values between the two, the rounder ones first and none too close to one that is there.
+/// The roundest values between `low` and `high`. Rounder values come first; values too close to an earlier one are left out.
 fn round_values(low: f64, high: f64, ticks: u32) -> Vec<(f64, String)> {
     const LEVELS: [&[f64]; 5] = [
         &[1.0],

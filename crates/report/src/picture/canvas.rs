@@ -1,7 +1,7 @@
-//! What all pictures are drawn on, and how they look: paper, frames, lines, texts and the key below.
+//! Canvas of all pictures: paper, frames, lines, texts and the key below.
 //!
-//! Lengths are in pixels. The drawing library counts in whole units, so there are [`UNITS`] of them in a pixel.
-//! Every colour has one place in [`color`], so that a page can give each of them another value on dark paper.
+//! Lengths are in pixels. The drawing library counts in whole units, [`UNITS`] a pixel.
+//! Every colour is a constant in [`color`], so that a page can replace each of them in dark mode.
 
 use std::fmt::Write;
 
@@ -12,19 +12,19 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Axis;
 
-/// Whatever is drawn into a string.
+/// Result of drawing into a string.
 pub(super) type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 /// Drawing units in a pixel.
 const UNITS: f64 = 10.0;
-/// The font size of all text but titles.
+/// Font size of all texts except titles.
 const TEXT: f64 = 14.0;
-/// The height of a line of text.
+/// Height of a line of text.
 pub(super) const LINE: f64 = 19.0;
-/// The room between picture and edge.
+/// Distance between the picture and its edge.
 pub(super) const MARGIN: f64 = 10.0;
 
-/// The colours of the pictures on white paper. `assets/report.css` names each of them again.
+/// Colours of the pictures on white paper. `assets/report.css` has another value for each in dark mode.
 pub(super) mod color {
     use plotters::style::RGBColor;
 
@@ -37,7 +37,7 @@ pub(super) mod color {
     pub(in super::super) const GOOD: RGBColor = RGBColor(10, 107, 61);
     pub(in super::super) const BAD: RGBColor = RGBColor(179, 38, 30);
 
-    /// One for each contender; after the last comes the first again.
+    /// Colours of the contenders. After the last, the first comes again.
     pub(in super::super) const SERIES: [RGBColor; 8] = [
         RGBColor(11, 92, 173),
         RGBColor(179, 71, 0),
@@ -50,7 +50,7 @@ pub(super) mod color {
     ];
 }
 
-/// What a line of each series is broken into, for those who do not tell the colours apart.
+/// Dashes of the line of each series, for readers who do not tell the colours apart.
 const DASHES: [&str; 8] = [
     "none",
     "70 30",
@@ -62,7 +62,7 @@ const DASHES: [&str; 8] = [
     "30 60",
 ];
 
-/// A picture that is being drawn.
+/// A picture during drawing.
 pub(super) struct Canvas<'a> {
     area: DrawingArea<SVGBackend<'a>, Shift>,
     width: f64,
@@ -75,7 +75,7 @@ pub(super) struct Panel<'a> {
     y: Axis,
 }
 
-/// Where a frame is, in pixels from the left and the top.
+/// Place of a frame, in pixels from the left and the top.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Frame {
     pub(super) left: f64,
@@ -84,7 +84,7 @@ pub(super) struct Frame {
     pub(super) height: f64,
 }
 
-/// How the points of a series are marked.
+/// Marker of a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marker {
     Speck,
@@ -93,7 +93,7 @@ pub(super) enum Marker {
     Square,
 }
 
-/// Draws a picture of this size in pixels. `title` stands above it, both are there for those who do not see it.
+/// SVG of a picture of this size in pixels, with `title` above it. Screen readers read title and description.
 pub(super) fn drawn(
     (width, height): (f64, f64),
     (title, description): (&str, &str),
@@ -122,7 +122,7 @@ pub(super) fn drawn(
         escaped(title),
         escaped(description),
     );
-    // Texts stand on lines and shades: a rim of paper keeps them apart.
+    // Texts overlap lines and shaded areas. An outline in the colour of the paper keeps them readable.
     svg += ".picture text{paint-order:stroke;stroke:#FFFFFF;stroke-width:36;stroke-linejoin:round}";
     let limit = (&color::LIMIT, "40 30");
     for (line, dash) in color::SERIES.iter().zip(DASHES).skip(1).chain([limit]) {
@@ -133,7 +133,7 @@ pub(super) fn drawn(
         )
         .expect("writing to a string cannot fail");
     }
-    // The library ends every tag with a line break, and every opacity is 1 but for those of bands.
+    // The library ends every tag with a line break, and writes an opacity of 1 where none is needed.
     let inside = inside
         .replace(" opacity=\"1\"", "")
         .replace(">\n", ">")
@@ -143,17 +143,17 @@ pub(super) fn drawn(
 }
 
 impl<'a> Canvas<'a> {
-    /// A text that begins at this place, the middle of its line.
+    /// A text that begins at `at`, the middle of its line.
     pub(super) fn text(&self, text: &str, at: (f64, f64), color: RGBColor) -> Drawn {
         self.aligned_text(text, at, color, HPos::Left)
     }
 
-    /// A text that ends at this place.
+    /// A text that ends at `at`.
     pub(super) fn text_to(&self, text: &str, at: (f64, f64), color: RGBColor) -> Drawn {
         self.aligned_text(text, at, color, HPos::Right)
     }
 
-    /// A text around this place.
+    /// A text centred on `at`.
     pub(super) fn text_around(&self, text: &str, at: (f64, f64), color: RGBColor) -> Drawn {
         self.aligned_text(text, at, color, HPos::Center)
     }
@@ -185,7 +185,7 @@ impl<'a> Canvas<'a> {
             .draw(&PathElement::new(vec![place(from), place(to)], style))
     }
 
-    /// A line for a limit rather than a series: it is broken.
+    /// A broken line, for a limit.
     pub(super) fn broken_line(&self, from: (f64, f64), to: (f64, f64)) -> Drawn {
         self.line(from, to, color::LIMIT, 1.6)
     }
@@ -209,7 +209,7 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// A frame with its scales, whose lines go through it. Its own name stands above it.
+    /// A frame with `name` above it, its scales and their grid.
     pub(super) fn panel(
         &self,
         frame: Frame,
@@ -242,7 +242,7 @@ impl<'a> Canvas<'a> {
         })
     }
 
-    /// The key: one line of a series with its name after the other, in as many rows as they need.
+    /// The key: line and name of each series, in as many rows as needed.
     pub(super) fn key(&self, names: &[(usize, &str)], top: f64) -> Drawn {
         for ((series, name), (left, row)) in names.iter().zip(key_places(names, self.width)) {
             let at = top + LINE * (row as f64 + 0.5);
@@ -255,7 +255,7 @@ impl<'a> Canvas<'a> {
 }
 
 impl Panel<'_> {
-    /// A line through these points, in the manner of its series.
+    /// A line through these points, in the colour and dashes of its series.
     pub(super) fn series(&self, points: &[(f64, f64)], series: usize) -> Drawn {
         self.path(points, series_color(series), 2.2)
     }
@@ -270,12 +270,12 @@ impl Panel<'_> {
         self.area.draw(&PathElement::new(points, style))
     }
 
-    /// A line for a limit rather than a series: it is broken.
+    /// A broken line, for a limit.
     pub(super) fn broken_path(&self, points: &[(f64, f64)]) -> Drawn {
         self.path(points, color::LIMIT, 1.6)
     }
 
-    /// What lies between two lines, each given by its height at the same places.
+    /// The area between two lines. Each point has a place and the heights of the lower and the upper line.
     pub(super) fn band(&self, points: &[(f64, f64, f64)], color: RGBColor, opacity: f64) -> Drawn {
         let low = points.iter().map(|(x, low, _)| self.within((*x, *low)));
         let high = points
@@ -296,7 +296,7 @@ impl Panel<'_> {
         self.area.draw(&Rectangle::new(corners, color.filled()))
     }
 
-    /// Where a point is in the picture, in pixels.
+    /// Place of a point in the picture, in pixels.
     pub(super) fn place(&self, point: (f64, f64)) -> (f64, f64) {
         let (x, y) = self.area.map_coordinate(&self.within(point));
         (f64::from(x) / UNITS, f64::from(y) / UNITS)
@@ -307,10 +307,10 @@ impl Panel<'_> {
     }
 }
 
-/// The line before a name in the key.
+/// Length of the line before a name in the key.
 const SAMPLE: f64 = 40.0;
 
-/// The height of the key of these names.
+/// Height of the key of these names.
 pub(super) fn key_height(names: &[(usize, &str)], width: f64) -> f64 {
     let rows = key_places(names, width)
         .last()
@@ -318,7 +318,7 @@ pub(super) fn key_height(names: &[(usize, &str)], width: f64) -> f64 {
     LINE * rows as f64
 }
 
-/// Where each name begins, and in which row.
+/// Left end and row of each name in the key.
 fn key_places(names: &[(usize, &str)], width: f64) -> Vec<(f64, usize)> {
     let (mut left, mut row) = (MARGIN, 0);
     let places = names.iter().map(|(_, name)| {
@@ -333,12 +333,12 @@ fn key_places(names: &[(usize, &str)], width: f64) -> Vec<(f64, usize)> {
     places.collect()
 }
 
-/// How wide a text is at most, more or less: no font is measured, since which one is used is not known.
+/// Approximate largest width of a text. The font is not known, so none is measured.
 pub(super) fn text_width(text: &str) -> f64 {
     text.chars().count() as f64 * TEXT * 0.6
 }
 
-/// The text with its end cut off where it is wider than this.
+/// The text, cut off with an ellipsis if it is wider than `width`.
 pub(super) fn shortened(text: &str, width: f64) -> String {
     if text_width(text) <= width {
         return text.to_owned();
@@ -353,12 +353,12 @@ pub(super) fn shortened(text: &str, width: f64) -> String {
     short + "…"
 }
 
-/// The colour of a series; after the last comes the first again.
+/// Colour of a series. After the last, the first comes again.
 pub(super) fn series_color(series: usize) -> RGBColor {
     color::SERIES[series % color::SERIES.len()]
 }
 
-/// The library makes texts smaller by this.
+/// Factor by which the library makes texts smaller.
 const FONT_SCALE: f64 = 1.24;
 
 fn text_style(color: RGBColor) -> TextStyle<'static> {
@@ -389,7 +389,7 @@ fn units(pixels: f64) -> i32 {
     units
 }
 
-/// Without what XML cannot hold: names come from files.
+/// The text without characters that XML cannot hold. Names come from files.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {

@@ -1,4 +1,4 @@
-//! What each contender does with more and more users: the knee of its rate, and its response time against the objective.
+//! Throughput and response time of each contender by number of users: the knee of the throughput, and the objective.
 
 use super::axis::Axis;
 use super::canvas::{
@@ -6,6 +6,7 @@ use super::canvas::{
 };
 use super::{Picture, Series, WIDTH};
 use crate::document::{Cell, Table};
+use crate::table::percentile_name;
 use bakeoff_analysis::analysis::Analysis;
 use bakeoff_analysis::sweep::{SweepPoint, SweepResult};
 use bakeoff_analysis::words;
@@ -16,10 +17,10 @@ const LEFT: f64 = 62.0;
 const PANEL: f64 = 150.0;
 const BETWEEN: f64 = 48.0;
 
-/// The quantile that is shown where there is no objective.
+/// Quantile of the response time without an objective.
 const QUANTILE: f64 = 0.95;
 
-/// `None` without a sweep.
+/// The picture; `None` without a sweep.
 pub(super) fn picture(
     experiment: &Experiment,
     analysis: &Analysis,
@@ -35,13 +36,13 @@ pub(super) fn picture(
     }
     let slo = experiment.plan.slo;
     let quantile = slo.map_or(QUANTILE, |slo| slo.quantile);
-    let title = "With more and more users";
+    let title = "Throughput and response time by number of users";
     let description = format!(
-        "Requests per second and {} against users, both scales of users logarithmic, all blocks together. \
-         A ring is the knee, the fewest users with 95 % of the highest rate{}.",
+        "Requests per second and {} for a rising number of users, all blocks together. The scale of users is logarithmic. \
+         Ring: knee, the fewest users with 95 % of the highest rate.{}",
         percentile(quantile),
         slo.map_or_else(String::new, |slo| format!(
-            "; the broken line is the objective, {} ms",
+            " Broken line: objective, {} ms.",
             words::ms(slo.below)
         )),
     );
@@ -183,5 +184,5 @@ fn time(point: &SweepPoint, quantile: f64) -> Option<f64> {
 }
 
 fn percentile(quantile: f64) -> String {
-    format!("{} of the response time", words::quantile(quantile))
+    format!("{} of the response time", percentile_name(quantile))
 }

@@ -1,4 +1,4 @@
-//! What happened from second to second: rates and users, and response times.
+//! Course over time: throughput and users, and response times.
 
 use super::axis::Axis;
 use super::canvas::{self, Canvas, Drawn, Frame, LINE, MARGIN, color, key_height};
@@ -12,10 +12,10 @@ use bakeoff_record::experiment::Experiment;
 const TOP: f64 = 60.0;
 const LEFT: f64 = 62.0;
 const PANEL: f64 = 120.0;
-/// Between two frames: the scale of the one and the name of the other.
+/// Height between two frames, for the scale of the upper and the name of the lower frame.
 const BETWEEN: f64 = 48.0;
 
-/// Two pictures of two frames each, or none without a run.
+/// Two pictures of two frames each; none without a run.
 pub(super) fn pictures(
     experiment: &Experiment,
     analysis: &Analysis,
@@ -31,14 +31,14 @@ pub(super) fn pictures(
     vec![
         picture(
             "requests-over-time",
-            "Requests per second and users over time",
+            "Throughput and users over time",
             &[(rate, "requests/s"), (users, "users")],
             series,
         ),
         picture(
             "response-times-over-time",
             "Response times over time",
-            &[(median, "median (ms)"), (p95, "95th percentile (ms)")],
+            &[(median, "p50 (ms)"), (p95, "p95 (ms)")],
             series,
         ),
     ]
@@ -46,7 +46,7 @@ pub(super) fn pictures(
 
 fn picture(name: &'static str, title: &str, charts: &[(&Chart, &str)], series: &Series) -> Picture {
     let description = format!(
-        "By seconds since the start of the load{}, all blocks together. What is shaded is not measured.",
+        "Seconds since the start of the load{}, all blocks together. Shaded: not measured (warm-up and end).",
         match charts {
             [(chart, _), ..] if chart.step > 1 => format!(", in steps of {} s", chart.step),
             _ => String::new(),
@@ -111,7 +111,7 @@ fn panel(canvas: &Canvas<'_>, (chart, unit): (&Chart, &str), top: f64, series: &
     Ok(())
 }
 
-/// The points of a line, broken where there is none. Each stands in the middle of its step.
+/// Parts of a line between missing points. Each point is in the middle of its step.
 fn pieces(chart: &Chart, line: &Line) -> Vec<Vec<(f64, f64)>> {
     let mut pieces = vec![Vec::new()];
     for (x, y) in chart.x.iter().zip(&line.y) {
@@ -123,7 +123,7 @@ fn pieces(chart: &Chart, line: &Line) -> Vec<Vec<(f64, f64)>> {
     pieces
 }
 
-/// The figures of all frames side by side, a row for each second.
+/// Figures of all frames side by side, a row for each step.
 fn table(title: &str, charts: &[(&Chart, &str)]) -> Table {
     let lines = || {
         let of_chart = charts.iter().map(|(chart, unit)| (&chart.lines, unit));

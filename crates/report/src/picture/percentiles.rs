@@ -1,4 +1,4 @@
-//! Response times by percentile, of all contenders: both scales are logarithmic, so that the tail has as much room as the rest.
+//! Response time by percentile, of all contenders. Both scales are logarithmic, so that the tail has enough room.
 
 use super::axis::Axis;
 use super::canvas::{self, Frame, LINE, MARGIN, color, key_height, series_color};
@@ -18,13 +18,13 @@ const PANEL: f64 = 270.0;
 struct Curve {
     series: usize,
     name: String,
-    /// Place on the scale of shares, and milliseconds.
+    /// Place on the scale of percentiles, and milliseconds.
     points: Vec<(f64, f64)>,
-    /// The same for the lowest and the highest block.
+    /// Place, and milliseconds of the lowest and of the highest block.
     band: Vec<(f64, f64, f64)>,
 }
 
-/// `None` where no request succeeded.
+/// The picture; `None` if no request succeeded.
 pub(super) fn picture(
     experiment: &Experiment,
     analysis: &Analysis,
@@ -54,8 +54,8 @@ pub(super) fn picture(
         return None;
     }
     let title = "Response time by percentile";
-    let description = "The time that each share of the requests did not exceed, all blocks together; lower is better. \
-                       Both scales are logarithmic. The shade reaches from the lowest to the highest block.";
+    let description = "Response time at each percentile, all blocks together. Lower is better. Both scales are \
+                       logarithmic. Shaded: from the lowest to the highest block.";
     let names: Vec<(usize, &str)> = curves
         .iter()
         .map(|curve| (curve.series, curve.name.as_str()))
@@ -77,7 +77,7 @@ pub(super) fn picture(
             panel.series(&curve.points, curve.series)?;
         }
         let below = (LEFT + frame.width / 2.0, TOP + PANEL + 1.7 * LINE);
-        canvas.text_around("share of the requests", below, color::QUIET)?;
+        canvas.text_around("percentile of the response time", below, color::QUIET)?;
         canvas.key(&names, key)
     });
     let times: Vec<(String, &Times)> = analysis
@@ -110,7 +110,7 @@ fn scales(curves: &[Curve]) -> (Axis, Axis) {
     )
 }
 
-/// The lowest and the highest of the blocks, as far as all of them tell; nothing of one block alone.
+/// Range from the lowest to the highest block, up to the last percentile that all blocks have; empty with one block.
 fn band(blocks: &[Times]) -> Vec<(f64, f64, f64)> {
     if blocks.len() < 2 {
         return Vec::new();

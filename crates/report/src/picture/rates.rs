@@ -1,4 +1,4 @@
-//! Response times where requests arrive at the same rate at everybody, whatever became of those before.
+//! Response times at equal arrival rates (open model).
 
 use super::axis::Axis;
 use super::canvas::{self, Frame, LINE, MARGIN, Marker, color, shortened};
@@ -19,15 +19,15 @@ const QUANTILES: [(f64, Marker); 3] = [
     (0.99, Marker::Ring),
 ];
 
-/// `None` where nothing arrived at a rate.
+/// The picture; `None` without a run at an arrival rate.
 pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
     let loads: Vec<(f64, Vec<&Judged>)> = analysis.at_rates.iter().filter_map(measured).collect();
     if loads.is_empty() {
         return None;
     }
-    let title = "Response times at equal rates of arrivals";
-    let description = "Requests arrive at the same rate at every contender and are timed from their planned arrival; \
-                       further left is better. Dot: median, square: 95th, ring: 99th percentile; the scale is logarithmic.";
+    let title = "Response times at equal arrival rates";
+    let description = "Requests arrive at the same rate at every contender. Response times begin at the planned arrival. Further \
+                       left is better. Dot: p50. Square: p95. Ring: p99. The scale is logarithmic.";
     let rows: usize = loads.iter().map(|(_, results)| results.len()).sum();
     let panel_height = HEADING * loads.len() as f64 + ROW * rows as f64;
     let height = TOP + panel_height + 2.6 * LINE;
@@ -89,7 +89,7 @@ fn measured(under: &UnderLoad) -> Option<(f64, Vec<&Judged>)> {
     (!results.is_empty()).then_some((per_second, results))
 }
 
-/// In milliseconds.
+/// Response times at the [`QUANTILES`], in milliseconds.
 fn times(result: &Judged) -> Vec<f64> {
     let total = &result.measured().summary.total;
     let at = |(quantile, _)| Some(total.percentile(quantile)?.time.as_secs_f64() * 1e3);
@@ -116,9 +116,9 @@ fn table(title: &str, loads: &[(f64, Vec<&Judged>)]) -> Table {
         header: [
             "Contender",
             "Requests/s",
-            "50 % (ms)",
-            "95 % (ms)",
-            "99 % (ms)",
+            "p50 (ms)",
+            "p95 (ms)",
+            "p99 (ms)",
         ]
         .map(str::to_owned)
         .into(),

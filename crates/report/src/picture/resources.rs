@@ -1,4 +1,4 @@
-//! What the work costs: processor time and memory, a bar for each contender.
+//! CPU time and memory, a bar for each contender.
 
 use super::canvas::{self, Canvas, Drawn, LINE, MARGIN, color, shortened};
 use super::{Picture, WIDTH};
@@ -26,13 +26,13 @@ const COSTS: [Cost; 2] = [
         metric: Metric::CpuSecondsPer1000Requests,
     },
     Cost {
-        heading: "Most memory held at once",
+        heading: "Peak memory",
         unit: "MB",
         metric: Metric::PeakMemory,
     },
 ];
 
-/// `None` where nothing of it was seen.
+/// The picture; `None` if neither CPU time nor memory was measured.
 pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
     let results: Vec<&Judged> = analysis
         .contenders()
@@ -45,9 +45,9 @@ pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
     if results.is_empty() {
         return None;
     }
-    let title = "Processor time and memory";
-    let description =
-        "Of each contender's processes or container, all blocks together; shorter is better.";
+    let title = "CPU time and memory";
+    let description = "CPU time and peak memory of each contender's processes or container, all blocks together. Shorter is \
+                       better.";
     let of_one = HEADING + ROW * results.len() as f64;
     let height = TOP + 2.0 * of_one + MARGIN;
     let svg = canvas::drawn((WIDTH, height), (title, description), |canvas| {
@@ -70,7 +70,7 @@ pub(super) fn picture(analysis: &Analysis) -> Option<Picture> {
         svg,
         table: Table {
             caption: title.to_owned(),
-            header: ["Contender", "CPU s per 1,000", "Memory (MB)"]
+            header: ["Contender", "CPU s per 1,000 requests", "Peak memory (MB)"]
                 .map(str::to_owned)
                 .into(),
             rows: rows.collect(),
@@ -91,7 +91,7 @@ fn bars(canvas: &Canvas<'_>, cost: &Cost, results: &[&Judged], top: f64) -> Draw
         canvas.text(&name, (MARGIN, top + LINE / 2.0), color::INK)?;
         let figure = result.measured().figure(cost.metric);
         let text = figure.map_or_else(
-            || "not seen".to_owned(),
+            || "not measured".to_owned(),
             |figure| format!("{} {}", words::figure(figure), cost.unit),
         );
         canvas.text_to(&text, (WIDTH - MARGIN, top + LINE / 2.0), color::INK)?;

@@ -1,9 +1,10 @@
-//! The shift function: a contender's response times against the baseline's, percentile by percentile.
+//! The shift function: ratio of a contender's response times to the baseline's, percentile by percentile.
 
 use super::axis::Axis;
 use super::canvas::{self, Frame, LINE, MARGIN, Marker, color, key_height, series_color};
 use super::{Picture, Series, WIDTH};
 use crate::document::{Cell, Table};
+use crate::table::percentile_name;
 use bakeoff_analysis::analysis::Analysis;
 use bakeoff_analysis::judged::Judged;
 use bakeoff_analysis::shift::{QUANTILES, Shift};
@@ -15,7 +16,7 @@ const TOP: f64 = 58.0;
 const LEFT: f64 = 52.0;
 const PANEL: f64 = 270.0;
 
-/// `None` where no percentile is compared.
+/// The picture; `None` if no percentile is compared.
 pub(super) fn picture(
     experiment: &Experiment,
     analysis: &Analysis,
@@ -31,11 +32,11 @@ pub(super) fn picture(
     }
     let plan = &experiment.plan;
     let same = 1.0 + plan.same_ratio.max(0.0);
-    let title = "Faster for all requests, or for some?";
+    let title = "Ratio of response times by percentile";
     let description = format!(
-        "Each percentile of the response time over the same one of {}, with 95 % intervals over the blocks, on a logarithmic \
-         scale; below 1 is faster. A level line is the same gain throughout. The shaded differences, up to {}, do not matter. \
-         Not corrected for there being several percentiles.",
+        "Response time of each contender relative to {}, at each percentile, on a logarithmic scale. Below 1 is faster. Vertical \
+         lines: 95 % confidence intervals over blocks. A horizontal line means the same gain for fast and slow requests. \
+         Shaded: differences of up to {}, which do not matter. Intervals are not adjusted for the number of percentiles.",
         plan.baseline,
         words::percent(plan.same_ratio)
     );
@@ -61,7 +62,7 @@ pub(super) fn picture(
             ends.into_iter().flatten().chain([estimate.point_estimate])
         });
         let y = Axis::logarithmic(ends.chain([same, 1.0 / same]), 0.06, 7);
-        let panel = canvas.panel(frame, "times the baseline's", (x, y))?;
+        let panel = canvas.panel(frame, "ratio to the baseline", (x, y))?;
         panel.rectangle((left, 1.0 / same), (right, same), color::BAND)?;
         panel.path(&[(left, 1.0), (right, 1.0)], color::QUIET, 1.5)?;
         let middle = (shifted.len() as f64 - 1.0) / 2.0;
@@ -95,7 +96,7 @@ pub(super) fn picture(
     })
 }
 
-/// Where each quantile stands, with its ratio.
+/// Ratio at each quantile, with its place on the axis.
 fn estimates(result: &Judged) -> impl Iterator<Item = (usize, Estimate)> + '_ {
     let place = |shift: &Shift| {
         let index = QUANTILES
@@ -108,8 +109,8 @@ fn estimates(result: &Judged) -> impl Iterator<Item = (usize, Estimate)> + '_ {
 
 fn places() -> Axis {
     let ticks = QUANTILES.iter().enumerate().map(|(index, quantile)| {
-        let name = words::percentile(quantile * 100.0);
-        (index as f64, name.trim_end_matches(" %").to_owned())
+        let name = percentile_name(*quantile);
+        (index as f64, name.trim_start_matches('p').to_owned())
     });
     Axis::of_places(-0.6, QUANTILES.len() as f64 - 0.4, ticks.collect())
 }
@@ -121,14 +122,14 @@ fn table(shifted: &[(usize, &Judged)], baseline: &str) -> Table {
             let estimate = estimates(result).find(|(place, _)| *place == index);
             Cell::optional(estimate.map(|(_, estimate)| words::with_interval(estimate)))
         });
-        [Cell::words(words::percentile(quantile * 100.0))]
+        [Cell::words(percentile_name(*quantile))]
             .into_iter()
             .chain(cells)
             .collect()
     });
     Table {
         caption: format!(
-            "Percentiles of the response time over those of {baseline}, with their 95 % intervals over the blocks"
+            "Ratio of the response time to that of {baseline} at each percentile, with 95 % confidence intervals over blocks"
         ),
         header: ["Percentile".to_owned()]
             .into_iter()

@@ -32,12 +32,16 @@ fn an_experiment_without_anything_has_none() {
 #[test]
 fn equal_experiments_give_equal_bytes() {
     let experiment = fixture::plausible_experiment();
-    assert_eq!(pictures(&experiment), pictures(&experiment));
+    let first = pictures(&experiment);
+    assert_eq!(first.len(), 8);
+    assert_eq!(first, pictures(&experiment));
 }
 
 #[test]
 fn a_picture_says_what_it_shows_and_has_its_figures_as_a_table() {
-    for picture in pictures(&fixture::plausible_experiment()) {
+    let pictures = pictures(&fixture::plausible_experiment());
+    assert_eq!(pictures.len(), 8);
+    for picture in pictures {
         assert!(
             picture
                 .svg
@@ -56,7 +60,10 @@ fn a_picture_says_what_it_shows_and_has_its_figures_as_a_table() {
 fn names_are_text_in_pictures() {
     let evil = "<script>&\"\u{7}";
     let experiment = fixture::experiment(&[(evil, &[20; 6]), ("old", &[10; 6])], "old");
-    for picture in pictures(&experiment) {
+    let pictures = pictures(&experiment);
+    let is_named = |picture: &Picture| picture.svg.contains("&lt;script&gt;&amp;");
+    assert!(pictures.iter().any(is_named));
+    for picture in pictures {
         assert!(!picture.svg.contains("<script"), "{}", picture.name);
         assert!(!picture.svg.contains('\u{7}'), "{}", picture.name);
     }

@@ -1,9 +1,10 @@
-//! Runs of the history side by side, with what such a comparison cannot know.
+//! Runs of the history side by side, with the limits of such a comparison.
 
 use bakeoff_record::times::TimeKind;
 use std::time::{Duration, SystemTime};
 
 use super::super::document::{Cell, Piece, Table};
+use super::super::table::percentile_name;
 use super::super::terminal::Terminal;
 use super::super::{html, machine, markdown};
 use bakeoff_analysis::precision::{Precision, QUANTILES};
@@ -12,26 +13,26 @@ use bakeoff_record::coarse::Timed;
 use bakeoff_record::stored::{Detail, StoredRun};
 use bakeoff_record::summary::{PERCENTILES, Summary, SummaryRow};
 
-/// The ratio from which on a difference in percent says less than the ratio.
+/// Smallest ratio that is shown as a ratio, since a difference in percent would be hard to read.
 const MUCH_RATIO: f64 = 10.0;
 
-/// The figures of all requests of several runs, with the difference and the ratio of each to the first.
+/// Figures of several runs over all requests, with the difference and the ratio of each run to the first.
 pub fn compare(runs: &[(StoredRun, Detail)], terminal: Terminal) -> String {
     terminal.document(&title(runs), &pieces(runs))
 }
 
-/// The same as one HTML page.
+/// The comparison as one HTML page.
 pub fn compare_html(runs: &[(StoredRun, Detail)]) -> String {
     let line = "Stored runs side by side, without a verdict";
     html::page(&title(runs), line, &pieces(runs))
 }
 
-/// The same as Markdown.
+/// The comparison as Markdown.
 pub fn compare_markdown(runs: &[(StoredRun, Detail)]) -> String {
     markdown::document(&title(runs), &pieces(runs))
 }
 
-/// Caveats of a comparison of these runs, and their differences, a sentence each.
+/// Limits of a comparison of these runs, and their differences, a sentence each.
 pub fn caveats(runs: &[(StoredRun, Detail)]) -> Vec<String> {
     let sides: Vec<Side<'_>> = runs.iter().map(Side::of).collect();
     let mut sentences = unknowable(&sides);
@@ -53,21 +54,21 @@ fn pieces(runs: &[(StoredRun, Detail)]) -> Vec<Piece> {
         Piece::Table(ratios(&sides)),
     ];
     pieces.extend(intervals(&sides).map(Piece::Table));
-    pieces.push(heading("What this comparison cannot know"));
+    pieces.push(heading("Limits of this comparison"));
     pieces.push(Piece::List(unknowable(&sides)));
     let differences = differences(&sides);
     if !differences.is_empty() {
-        pieces.push(heading("What differs between the runs, or may"));
+        pieces.push(heading("Differences between the runs"));
         pieces.push(Piece::List(differences));
     }
     pieces
 }
 
-/// One run with what is compared of it.
+/// One run with its compared figures.
 struct Side<'a> {
     run: &'a StoredRun,
     detail: &'a Detail,
-    /// The figures of a run of ours, and how well its percentiles are known.
+    /// Figures of a run by Bakeoff, with the intervals of its percentiles; `None` for a coarse run.
     ours: Option<(SummaryRow, Precision)>,
 }
 
@@ -103,7 +104,7 @@ impl<'a> Side<'a> {
     }
 }
 
-/// A figure that can be divided by that of another run, where it is known.
+/// Figures with a ratio between runs, by name: one value for each run, `None` if it is not known.
 fn figures(sides: &[Side<'_>]) -> Vec<(String, Vec<Option<f64>>)> {
     let rate = sides
         .iter()
@@ -113,13 +114,18 @@ fn figures(sides: &[Side<'_>]) -> Vec<(String, Vec<Option<f64>>)> {
         let times = sides.iter().map(|side| side.percentile(percentile));
         let times: Vec<Option<f64>> = times.map(|time| time.map(words::exact_ms)).collect();
         if times.iter().any(Option::is_some) {
-            figures.push((
-                format!("{} within, ms", words::percentile(percentile)),
-                times,
-            ));
+            figures.push((percentile_title(percentile), times));
         }
     }
     figures
+}
+
+/// Name of a percentile's row: `p95 (ms)`, or `max (ms)` for 100.
+fn percentile_title(percentile: f64) -> String {
+    if percentile >= 100.0 {
+        return "max (ms)".to_owned();
+    }
+    format!("{} (ms)", percentile_name(percentile / 100.0))
 }
 
 fn side_by_side(sides: &[Side<'_>]) -> Table {
@@ -147,7 +153,7 @@ fn side_by_side(sides: &[Side<'_>]) -> Table {
     rows.push(with_differences("failures, %", &failures));
     rows.extend(figures.map(|(title, times)| with_differences(&title, &times)));
     let first = sides.first().map_or_else(String::new, |side| {
-        format!("; differences are to run {}", side.run.id)
+        format!("; differences in brackets are to run {}", side.run.id)
     });
     let titles = sides.iter().map(|side| {
         let coarse = if side.run.source.is_some() {
@@ -159,14 +165,14 @@ fn side_by_side(sides: &[Side<'_>]) -> Table {
     });
     Table {
         caption: format!(
-            "Response times are those of successful requests where nothing else is said below{first}"
+            "Response times of successful requests, unless stated otherwise below{first}"
         ),
         header: ["Figure".to_owned()].into_iter().chain(titles).collect(),
         rows,
     }
 }
 
-/// The figures of a row; those after the first with what they differ from it.
+/// Figures of a row. Figures after the first have their difference to the first in brackets.
 fn with_differences(title: &str, values: &[Option<f64>]) -> Vec<Cell> {
     let first = values.first().copied().flatten();
     let cells = values.iter().enumerate().map(|(index, value)| {
@@ -181,7 +187,7 @@ fn with_differences(title: &str, values: &[Option<f64>]) -> Vec<Cell> {
     [Cell::words(title)].into_iter().chain(cells).collect()
 }
 
-/// A ratio as a change in percent, or from ten times on as the ratio that it is.
+/// A ratio as a change in percent, or, from 10 on, as a ratio.
 fn change(ratio: f64) -> String {
     if ratio >= MUCH_RATIO {
         format!("{} times", words::figure(ratio))
@@ -197,7 +203,7 @@ fn ratios(sides: &[Side<'_>]) -> Table {
     let first = first.map_or_else(String::new, |side| side.run.id.to_string());
     let titles = others
         .iter()
-        .map(|side| format!("run {} over run {first}", side.run.id));
+        .map(|side| format!("run {} / run {first}", side.run.id));
     let rows = figures(sides).into_iter().map(|(title, values)| {
         let first = values
             .first()
@@ -212,14 +218,14 @@ fn ratios(sides: &[Side<'_>]) -> Table {
     });
     Table {
         caption: format!(
-            "Ratios to run {first}, of one run each: no interval can be given for them"
+            "Ratios to run {first}, without intervals: an interval needs several runs of each"
         ),
         header: ["Figure".to_owned()].into_iter().chain(titles).collect(),
         rows: rows.collect(),
     }
 }
 
-/// How well the percentiles are known within each run; `None` if none of the runs is ours.
+/// Confidence intervals of the percentiles within each run; `None` if all runs are coarse.
 fn intervals(sides: &[Side<'_>]) -> Option<Table> {
     sides.iter().find(|side| side.ours.is_some())?;
     let rows = QUANTILES.into_iter().enumerate().map(|(index, quantile)| {
@@ -230,15 +236,15 @@ fn intervals(sides: &[Side<'_>]) -> Option<Table> {
                 interval.map(|(low, high)| format!("{} to {}", words::ms(low), words::ms(high)));
             Cell::optional(text)
         });
-        let percentile = (quantile * 1000.0).round() / 10.0;
-        let title = format!("{} within, ms", words::percentile(percentile));
+        let title = percentile_title(quantile * 100.0);
         [Cell::words(title)].into_iter().chain(cells).collect()
     });
     let titles = sides
         .iter()
         .map(|side| format!("{} {}", side.run.id, side.run.name));
     Some(Table {
-        caption: "Where the percentiles lie within each run, with 95 % confidence; another run of the same may lie elsewhere".to_owned(),
+        caption: "95 % confidence intervals of the percentiles within each run; a repeated run may differ by more"
+            .to_owned(),
         header: ["Figure".to_owned()].into_iter().chain(titles).collect(),
         rows: rows.collect(),
     })
@@ -247,8 +253,8 @@ fn intervals(sides: &[Side<'_>]) -> Option<Table> {
 fn unknowable(sides: &[Side<'_>]) -> Vec<String> {
     let mut points = vec![
         apart(sides),
-        "There is one run of each: how much such a run differs from its own repetition is not known. So no ratio has an \
-         interval, and there is no verdict. `bakeoff compare` runs contenders in turns, several times, and gives both."
+        "There is only one run of each, so the difference between repeated runs is not known. Ratios have no interval, and there \
+         is no verdict. `bakeoff compare` repeats the runs in interleaved blocks and gives both."
             .to_owned(),
     ];
     for side in sides {
@@ -262,7 +268,7 @@ fn unknowable(sides: &[Side<'_>]) -> Vec<String> {
     );
     if let Some(runs) = with_failures {
         points.push(format!(
-            "The response times of {runs} are those of all requests, the failed ones among them."
+            "The response times of {runs} are those of all requests, failed ones included."
         ));
     }
     if sides
@@ -270,15 +276,15 @@ fn unknowable(sides: &[Side<'_>]) -> Vec<String> {
         .any(|side| side.run.source != sides[0].run.source)
     {
         points.push(
-            "Different programs measured. Each takes the time of a request in its own way: from another moment on, with \
-             or without the wait for a connection, and with or without what it sent too late."
+            "Different programs measured these runs, and each defines the response time in its own way: with or without the wait \
+             for a connection, and with or without the delay of requests that it sent too late."
                 .to_owned(),
         );
     }
     points
 }
 
-/// That nothing was interleaved, and over how long a time the runs lie.
+/// Sentence that the runs were not interleaved, with the time between their starts.
 fn apart(sides: &[Side<'_>]) -> String {
     let known: Vec<SystemTime> = sides
         .iter()
@@ -290,14 +296,16 @@ fn apart(sides: &[Side<'_>]) -> String {
         .and_then(|(first, last)| last.duration_since(*first).ok());
     let span = span
         .filter(|_| known.len() > 1)
-        .map_or_else(String::new, |span| format!(", begun within {}", long(span)));
+        .map_or_else(String::new, |span| {
+            format!(" (all started within {})", long(span))
+        });
     let undated = numbers(sides, |side| side.run.started_at.is_none())
         .map_or_else(String::new, |runs| {
-            format!(" When {runs} began is not known.")
+            format!(" The start of {runs} is not known.")
         });
     format!(
-        "The runs were not interleaved: each was made at a time of its own{span}. Whatever changed on the machines or in \
-         the network in between is part of every difference.{undated}"
+        "The runs were not interleaved: each has its own time{span}. Any change of the machines or the network between the runs \
+         is part of every difference.{undated}"
     )
 }
 
@@ -310,7 +318,7 @@ fn long(time: Duration) -> String {
     words::several(usize::try_from(whole).unwrap_or(usize::MAX), name)
 }
 
-/// What the records show to differ, or cannot tell, in a line for each fact.
+/// Facts that differ between the runs or are not known of all runs, a line each.
 fn differences(sides: &[Side<'_>]) -> Vec<String> {
     type Fact = (&'static str, fn(&Side<'_>) -> Option<String>);
     let facts: [Fact; 8] = [
@@ -331,7 +339,7 @@ fn differences(sides: &[Side<'_>]) -> Vec<String> {
             side.run.source.is_none().then(|| side.run.config.clone())
         }),
         ("Measured for", |side| {
-            // What a clock adds to a set time is no difference.
+            // A few milliseconds beyond the run time are no difference.
             let seconds = side.run.figures.period?.as_secs_f64().round();
             Some(format!("{seconds} s"))
         }),
@@ -373,7 +381,7 @@ fn difference(
         let runs = named(&of.map(|(_, side)| side).collect::<Vec<_>>());
         match value {
             Some(value) => format!("{value} in {runs}"),
-            None => format!("not known of {runs}"),
+            None => format!("not known for {runs}"),
         }
     });
     Some(format!(
@@ -408,7 +416,7 @@ fn request_names(side: &Side<'_>) -> Option<String> {
     }
 }
 
-/// The runs of which something holds: `run 3`, `runs 1 and 2`; `None` if there are none.
+/// Runs for which `holds` is true, such as `run 3` or `runs 1 and 2`; `None` without such runs.
 fn numbers(sides: &[Side<'_>], holds: impl Fn(&Side<'_>) -> bool) -> Option<String> {
     let runs: Vec<&Side<'_>> = sides.iter().filter(|side| holds(side)).collect();
     (!runs.is_empty()).then(|| named(&runs))

@@ -1,5 +1,6 @@
-//! What was measured how: the plan, and what each contender is.
+//! The plan of an experiment, and facts about each contender.
 
+use super::percentile_name;
 use crate::document::{Cell, Table};
 use crate::machine;
 use bakeoff_analysis::statistics::fewest_blocks;
@@ -7,16 +8,16 @@ use bakeoff_analysis::words;
 use bakeoff_record::experiment::{Contender, ContenderKind, Experiment, Fact, Restart};
 use bakeoff_record::scenario::ScenarioFacts;
 
-/// Part of the facts that is shown.
+/// Facts that are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Detail {
-    /// Everything.
+    /// All facts.
     WithHashes,
-    /// Without the hashes of files, which identify them to a program and say nothing to a reader.
+    /// All facts except hashes of files, which identify files for a program but tell a reader nothing.
     WithoutHashes,
 }
 
-/// The plan and the machine, a line for each thing.
+/// Lines about the plan and the machine.
 pub(in super::super) fn plan(experiment: &Experiment, detail: Detail) -> Vec<String> {
     let plan = &experiment.plan;
     let mut lines = vec![
@@ -24,17 +25,18 @@ pub(in super::super) fn plan(experiment: &Experiment, detail: Detail) -> Vec<Str
         format!("Bakeoff: version {}", experiment.bakeoff_version),
     ];
     lines.extend(machine::lines(&experiment.machine));
+    lines.extend(turns(experiment));
     lines.extend([
-        format!("Plan: {}.", turns(experiment)),
         format!(
-            "Verdict: by the {}, against {}; a difference of up to {} does not count.",
+            "Verdict: about the {}, relative to {}; a difference of up to {} does not matter.",
             plan.primary.name(),
             plan.baseline,
             words::percent(plan.same_ratio)
         ),
         format!(
-            "Intervals: bootstrap over blocks (bias-corrected and accelerated, over all resamples of up to 10 blocks and over \
-             100,000 of more, widened for few blocks); with so many contenders, a verdict needs at least {} undisturbed blocks.",
+            "Intervals: 95 % confidence intervals by bootstrap over blocks (bias-corrected and accelerated; all resamples of up to 10 \
+             blocks, 100,000 resamples of more; widened for few blocks). With {}, a verdict needs at least {} undisturbed blocks.",
+            words::several(compared(experiment), "compared contender"),
             fewest_blocks(compared(experiment))
         ),
     ]);
@@ -44,40 +46,47 @@ pub(in super::super) fn plan(experiment: &Experiment, detail: Detail) -> Vec<Str
             .flat_map(|facts| scenario(facts, detail)),
     );
     lines.extend(plan.slo.map(|slo| {
-        let quantile = words::quantile(slo.quantile);
-        format!("Objective: a {quantile} below {} ms.", words::ms(slo.below))
+        let percentile = percentile_name(slo.quantile);
+        format!(
+            "Objective (SLO): {percentile} of the response time below {} ms.",
+            words::ms(slo.below)
+        )
     }));
     lines.extend(plan.cores.as_ref().map(|cores| {
         format!(
-            "Cores: {} for the load generator, {} for each contender.",
+            "CPU cores by number: {} for the load generator, {} for the contender.",
             cores.generator, cores.contenders
         )
     }));
     lines.extend(experiment.floor.map(|floor| {
         format!(
-            "Floor: of a server that does nothing, the load generator makes {} requests/s with a median of {} ms.",
+            "Limit of the load generator: {} requests/s with a p50 of {} ms, measured with a server that does nothing.",
             words::figure(floor.requests_per_second),
             words::ms(floor.median)
         )
     }));
-    lines.extend(experiment.floor_missing.as_ref().map(|why| {
-        format!("Floor: what the load generator makes of a server that does nothing is not known: {why}.")
-    }));
-    lines.extend(plan.price_per_core_hour.map(|price| {
-        format!("Price: {price} per core and hour, for the processor time that was used.")
-    }));
+    lines.extend(
+        experiment
+            .floor_missing
+            .as_ref()
+            .map(|why| format!("Limit of the load generator: not measured: {why}.")),
+    );
+    lines.extend(
+        plan.price_per_core_hour
+            .map(|price| format!("Price: {price} per core-hour of CPU time that was used.")),
+    );
     let answers = if experiment.agreements.is_empty() {
-        "Answers: each was held against the scenario's checks; whether the contenders give the same answers was not compared."
+        "Answers: the scenario's checks were applied to each. Answers of different contenders were not compared."
     } else {
-        "Answers: each was held against the scenario's checks, and before any load a sample of them against the baseline's."
+        "Answers: the scenario's checks were applied to each. Before the load, a sample was compared with the baseline's."
     };
-    let processor = "Processor time and memory: of a contender's processes, or of its container; what the Docker engine \
-                     spends on forwarding a published port is in neither.";
+    let processor = "CPU time and memory: of the contender's processes or container. The Docker engine's CPU time for a published \
+                     port is not included.";
     lines.extend([answers.to_owned(), processor.to_owned()]);
     lines
 }
 
-/// Contenders that are compared with the baseline.
+/// Number of contenders that are compared with the baseline.
 fn compared(experiment: &Experiment) -> usize {
     let plan = &experiment.plan;
     let contenders = experiment.contenders.iter();
@@ -87,7 +96,7 @@ fn compared(experiment: &Experiment) -> usize {
     others.count()
 }
 
-/// The files that make the load, and the times that these set.
+/// Lines about the files of the scenario and about its users.
 fn scenario(facts: &ScenarioFacts, detail: Detail) -> [String; 2] {
     let hash = |sha256: &str| match detail {
         Detail::WithHashes => Some(format!("SHA-256 {sha256}")),
@@ -95,7 +104,7 @@ fn scenario(facts: &ScenarioFacts, detail: Detail) -> [String; 2] {
     };
     let data = facts.data_files.iter().map(|file| {
         let rows = file.rows.map_or_else(
-            || "a body".to_owned(),
+            || "1 body".to_owned(),
             |rows| words::several(usize::try_from(rows).unwrap_or(usize::MAX), "row"),
         );
         let facts: Vec<String> = [rows].into_iter().chain(hash(&file.sha256)).collect();
@@ -109,59 +118,61 @@ fn scenario(facts: &ScenarioFacts, detail: Detail) -> [String; 2] {
     );
     let spawn_rate = facts
         .spawn_rate
-        .map(|rate| format!("{rate} start per second"));
-    let wait = (!facts.wait_times.is_empty()).then(|| facts.wait_times.join("; "));
+        .map(|rate| format!("spawn rate {rate} users/s"));
+    let wait = &facts.wait_times;
+    let wait = (!wait.is_empty()).then(|| format!("wait time {}", wait.join(" or ")));
     let limits: Vec<String> = facts
         .request_timeouts
         .iter()
         .map(|limit| words::seconds(*limit))
         .collect();
-    let limits = (!limits.is_empty()).then(|| {
-        format!(
-            "a request fails after {} without an answer",
-            limits.join(" or ")
-        )
-    });
-    let stop = format!(
-        "requests in flight at the end have {}",
-        words::seconds(facts.stop_timeout)
-    );
+    let limits = (!limits.is_empty()).then(|| format!("request timeout {}", limits.join(" or ")));
+    let stop = format!("stop timeout {}", words::seconds(facts.stop_timeout));
     let parts = [spawn_rate, wait, limits, Some(stop)].into_iter().flatten();
     let times = format!("Users: {}.", parts.collect::<Vec<_>>().join("; "));
     [files, times]
 }
 
-fn turns(experiment: &Experiment) -> String {
+/// Lines about blocks, starts, load and turns.
+fn turns(experiment: &Experiment) -> [String; 4] {
     let plan = &experiment.plan;
-    let started = started(experiment);
     let warm_up = if plan.warm_up_limit > plan.warm_up {
         format!(
-            "{} to {} of warm-up, until the rate has settled, left out",
+            "{} to {} of warm-up, until the rate settles",
             words::seconds(plan.warm_up),
             words::seconds(plan.warm_up_limit)
         )
     } else {
-        format!("{} of warm-up left out", words::seconds(plan.warm_up))
+        format!("{} of warm-up", words::seconds(plan.warm_up))
     };
-    format!(
-        "{} of every contender in random order (seed {}), {started}, each with {} users{}; {warm_up}, then {} measured",
-        words::several(plan.blocks as usize, "block"),
-        plan.seed,
-        plan.users,
-        if plan.users_pause {
-            " who pause between requests"
-        } else {
-            ""
-        },
-        words::seconds(plan.measure)
-    )
+    let pauses = if plan.users_pause {
+        "who pause between requests"
+    } else {
+        "without pauses"
+    };
+    [
+        format!(
+            "Plan: {}; in each, every contender has one turn, in random order (seed {}).",
+            words::several(plan.blocks as usize, "block"),
+            plan.seed
+        ),
+        format!("Start: {}.", started(experiment)),
+        format!(
+            "Load: {} {pauses}.",
+            words::several(plan.users as usize, "user")
+        ),
+        format!(
+            "Turn: {warm_up}; then {} measured. The warm-up is not counted.",
+            words::seconds(plan.measure)
+        ),
+    ]
 }
 
-/// When contenders were started; those with an address ran already.
+/// Line about the start of the contenders. Contenders with an address were running before.
 fn started(experiment: &Experiment) -> String {
     let started = match experiment.plan.restart {
-        Restart::Block => "started anew for every turn",
-        Restart::Once => "started once",
+        Restart::Block => "every contender is started again for each turn",
+        Restart::Once => "every contender is started once",
     };
     let of_user = distinct(experiment);
     let (running, ours): (Vec<&Contender>, Vec<_>) = of_user
@@ -173,12 +184,15 @@ fn started(experiment: &Experiment) -> String {
         .collect();
     match (running.is_empty(), ours.is_empty()) {
         (true, _) => started.to_owned(),
-        (false, true) => "which ran already and went on running".to_owned(),
-        (false, false) => format!("{started} (but {}, which ran already)", words::list(&names)),
+        (false, true) => "all contenders were running before the experiment".to_owned(),
+        (false, false) => format!(
+            "{started}, except {}, running before the experiment",
+            words::list(&names)
+        ),
     }
 }
 
-/// The contenders but for the baseline's second turns, which are the same thing again.
+/// All contenders except the control, which is the baseline again.
 fn distinct(experiment: &Experiment) -> Vec<&Contender> {
     let contenders = experiment.contenders.iter();
     contenders
@@ -186,7 +200,7 @@ fn distinct(experiment: &Experiment) -> Vec<&Contender> {
         .collect()
 }
 
-/// Facts about each contender, a row for each, with a mark where contenders differ.
+/// Facts about the contenders, a row for each fact. Facts that differ between contenders are marked.
 pub(in super::super) fn contenders(experiment: &Experiment, detail: Detail) -> Table {
     let contenders = distinct(experiment);
     let mut facts: Vec<&str> = Vec::new();
@@ -216,10 +230,11 @@ pub(in super::super) fn contenders(experiment: &Experiment, detail: Detail) -> T
             .collect()
     };
     let kind = |contender: &Contender| {
-        let kind = match contender.kind {
+        let kind = match &contender.kind {
             ContenderKind::Process => "process",
             ContenderKind::Docker => "Docker",
             ContenderKind::Url => "address",
+            ContenderKind::Other(name) => name,
         };
         Some(kind.to_owned())
     };
@@ -239,8 +254,8 @@ pub(in super::super) fn contenders(experiment: &Experiment, detail: Detail) -> T
     }));
     let names = contenders.iter().map(|contender| contender.name.clone());
     Table {
-        caption: "What each contender is, and where they differ".to_owned(),
-        header: ["Fact".to_owned(), "In all".to_owned()]
+        caption: "Facts about the contenders, and their differences".to_owned(),
+        header: ["Fact".to_owned(), "Difference".to_owned()]
             .into_iter()
             .chain(names)
             .collect(),
@@ -265,23 +280,26 @@ mod tests {
     use bakeoff_record::fixture;
 
     #[test]
-    fn contenders_that_ran_already_are_not_said_to_be_started() {
+    fn contenders_with_an_address_are_not_said_to_be_started() {
         let mut experiment = fixture::empty_experiment(&["old", "new", "old again"], "old");
         experiment.plan.control = Some("old again".to_owned());
         let url = |experiment: &mut Experiment, index: usize| {
             experiment.contenders[index].kind = ContenderKind::Url;
         };
-        assert_eq!(started(&experiment), "started anew for every turn");
+        assert_eq!(
+            started(&experiment),
+            "every contender is started again for each turn"
+        );
         url(&mut experiment, 1);
         assert_eq!(
             started(&experiment),
-            "started anew for every turn (but new, which ran already)"
+            "every contender is started again for each turn, except new, running before the experiment"
         );
         url(&mut experiment, 0);
         url(&mut experiment, 2);
         assert_eq!(
             started(&experiment),
-            "which ran already and went on running"
+            "all contenders were running before the experiment"
         );
     }
 

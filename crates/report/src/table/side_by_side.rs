@@ -1,5 +1,6 @@
-//! The tables that put contenders side by side.
+//! Tables of all contenders side by side.
 
+use super::percentile_name;
 use crate::document::{Cell, Table};
 use bakeoff_analysis::analysis::{Analysis, UnderLoad};
 use bakeoff_analysis::comparison::Comparison;
@@ -13,13 +14,13 @@ use bakeoff_record::experiment::{Experiment, Plan, Run, RunLoad};
 use bakeoff_record::metric::Metric;
 use bakeoff_record::times::TimeKind;
 
-/// All contenders' figures next to each other, a row for each, the best of each figure marked.
+/// Figures of all contenders, a row for each. The best of each figure is marked.
 pub(in super::super) fn figures(experiment: &Experiment, analysis: &Analysis) -> Table {
     let mut columns: Vec<Column> = Metric::shown().map(Column::of_metric).collect();
     if let Some(price) = experiment.plan.price_per_core_hour {
         let of_million = move |result: &Judged| result.measured().price_per_million_requests(price);
         columns.push(Column {
-            header: "Price per million".to_owned(),
+            header: "Price per million requests".to_owned(),
             best: Some(Best::Lowest),
             figure: Box::new(of_million),
         });
@@ -39,7 +40,7 @@ pub(in super::super) fn figures(experiment: &Experiment, analysis: &Analysis) ->
         cells
     });
     Table {
-        caption: "All contenders; * marks the best figure measured, which is no verdict by itself"
+        caption: "All contenders. * marks the best figure; only the verdict says whether a difference is real"
             .to_owned(),
         header,
         rows: rows.collect(),
@@ -103,18 +104,18 @@ fn may_be_best(result: &Judged) -> bool {
     may_be && result.obstacle().is_none()
 }
 
-/// How well percentiles are known; `None` where nothing was measured.
+/// Percentiles with their confidence intervals; `None` without any successful request.
 pub(in super::super) fn precision(analysis: &Analysis) -> Option<Table> {
     let measured =
         |result: &&Judged| result.measured().summary.total.times[TimeKind::Response].count() > 0;
     let header = [
         "Contender",
         "Successes",
-        "Worth",
-        "50 %",
-        "95 %",
-        "99 %",
-        "99.9 %",
+        "Independent",
+        "p50",
+        "p95",
+        "p99",
+        "p99.9",
     ];
     let rows = analysis.results.iter().filter(measured).map(|result| {
         let times = &result.measured().summary.total.times[TimeKind::Response];
@@ -129,7 +130,7 @@ pub(in super::super) fn precision(analysis: &Analysis) -> Option<Table> {
         cells.extend(quantiles.map(|(quantile, interval)| {
             Cell::optional(times.quantile(quantile).map(|value| {
                 let certainty = interval.map_or_else(
-                    || "too few requests".to_owned(),
+                    || "not enough data".to_owned(),
                     |(low, high)| format!("{} to {}", words::ms(low), words::ms(high)),
                 );
                 format!("{} ({certainty})", words::ms(value))
@@ -139,15 +140,15 @@ pub(in super::super) fn precision(analysis: &Analysis) -> Option<Table> {
     });
     let rows: Vec<_> = rows.collect();
     (!rows.is_empty()).then(|| Table {
-        caption: "Percentiles of the response time (ms) with their 95 % intervals, all blocks taken together; requests close in \
-                  time depend on each other, so they are worth fewer independent ones"
+        caption: "Percentiles of the response time (ms) with 95 % confidence intervals, all blocks together. Requests close in time \
+                  depend on each other, so they count as fewer independent ones"
             .to_owned(),
         header: header.map(str::to_owned).into(),
         rows,
     })
 }
 
-/// The ratio to the baseline by every metric; `None` without a baseline.
+/// Ratio to the baseline by every metric; `None` without a baseline.
 pub(in super::super) fn ratios(analysis: &Analysis, plan: &Plan) -> Option<Table> {
     let compared: Vec<_> = analysis
         .results
@@ -175,8 +176,8 @@ pub(in super::super) fn ratios(analysis: &Analysis, plan: &Plan) -> Option<Table
     });
     (!compared.is_empty()).then(|| Table {
         caption: format!(
-            "Ratio to {}, with its 95 % interval over the blocks where there are enough; \
-             the verdict is about the {}, the other columns are exploratory",
+            "Ratios to {}, with 95 % confidence intervals over blocks. The verdict is about the {}; the other columns are \
+             exploratory",
             plan.baseline,
             primary.name()
         ),
@@ -191,22 +192,22 @@ fn ratio(comparison: &Comparison) -> String {
         .map_or_else(|| "–".to_owned(), words::with_interval)
 }
 
-/// Response times at each rate of arrivals; `None` where nothing arrived at a rate.
+/// Response times at each arrival rate; `None` without a run at an arrival rate.
 pub(in super::super) fn at_rates(analysis: &Analysis) -> Option<Table> {
     let header = [
         "Contender",
         "Arrivals/s",
         "Verdict",
-        "50 % (ms)",
-        "95 % (ms)",
-        "99 % (ms)",
-        "Ratio of the 95 %",
+        "p50 (ms)",
+        "p95 (ms)",
+        "p99 (ms)",
+        "Ratio of p95",
         "Not sent",
     ];
     let rows: Vec<_> = analysis.at_rates.iter().flat_map(rows_at_rate).collect();
     (!rows.is_empty()).then(|| Table {
-        caption: "Response times where requests arrive at the same rate at everybody, from the planned arrival; \
-                  apart from all figures above, and judged by their 95th percentile"
+        caption: "Response times at equal arrival rates, from the planned arrival. These runs are not part of the figures above. \
+                  Verdicts are about p95"
             .to_owned(),
         header: header.map(str::to_owned).into(),
         rows,
@@ -243,13 +244,13 @@ fn rows_at_rate(under: &UnderLoad) -> Vec<Vec<Cell>> {
     measured.map(row).collect()
 }
 
-/// How far each contender goes; `None` without a sweep.
+/// Knee and throughput of each contender for a rising number of users; `None` without a sweep.
 pub(in super::super) fn sweeps(experiment: &Experiment, analysis: &Analysis) -> Option<Table> {
     let slo = experiment.plan.slo;
     let objective = slo.map(|slo| {
-        let quantile = words::quantile(slo.quantile);
+        let percentile = percentile_name(slo.quantile);
         format!(
-            "Requests/s with a {quantile} below {} ms",
+            "Highest requests/s with {percentile} below {} ms",
             words::ms(slo.below)
         )
     });
@@ -269,7 +270,7 @@ pub(in super::super) fn sweeps(experiment: &Experiment, analysis: &Analysis) -> 
         ];
         cells.extend(slo.map(|_| match sweep.slo_never {
             (never, blocks) if never > 0 => {
-                Cell::figure(format!("never in {never} of {blocks} blocks"))
+                Cell::figure(format!("never reached in {never} of {blocks} blocks"))
             }
             _ => rate(sweep.slo_per_second),
         }));
@@ -277,15 +278,15 @@ pub(in super::super) fn sweeps(experiment: &Experiment, analysis: &Analysis) -> 
     };
     let header = ["Contender", "Knee (users)", "Requests/s at the knee"].map(str::to_owned);
     (!analysis.sweeps.is_empty()).then(|| Table {
-        caption: "With more and more users: the knee is the fewest users with 95 % of the highest rate, the middle of the blocks; \
-                  rates with their 95 % intervals over the blocks"
+        caption: "Rising number of users. The knee is the fewest users with 95 % of the highest rate (median and range over \
+                  blocks). Rates have 95 % confidence intervals over blocks"
             .to_owned(),
         header: header.into_iter().chain(objective).collect(),
         rows: analysis.sweeps.iter().map(row).collect(),
     })
 }
 
-/// The primary figure of each block as a small picture of signs; `None` where nothing was measured.
+/// Primary metric of each block as a sparkline; `None` without a measured block.
 pub(in super::super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> Option<Table> {
     let metric = experiment.plan.primary;
     let mut blocks: Vec<u32> = analysis
@@ -324,7 +325,7 @@ pub(in super::super) fn blocks(experiment: &Experiment, analysis: &Analysis) -> 
     })
 }
 
-/// A sign for each figure, the higher the figure the higher the sign; a dot where there is none.
+/// A bar character for each figure, higher for higher figures; a dot for `None`.
 fn sparkline(figures: &[Option<f64>]) -> String {
     const SIGNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let known = || figures.iter().flatten().copied();

@@ -1,4 +1,4 @@
-//! What could have decided the figures in place of the contenders, with what is tolerated of it.
+//! Validity of the figures: gates with their limits, and the amount of measurement.
 
 use crate::document::{Cell, Table};
 use bakeoff_analysis::analysis::Analysis;
@@ -7,7 +7,7 @@ use bakeoff_analysis::verdict::Verdict;
 use bakeoff_analysis::words;
 use bakeoff_record::experiment::Experiment;
 
-/// A row for each gate, a column for each contender; what is beyond its limit says so.
+/// A row for each gate, a column for each contender. Values beyond a limit are marked.
 pub(in super::super) fn gates(experiment: &Experiment, analysis: &Analysis) -> Table {
     let results = &analysis.results;
     let gates = results.first().map_or(0, |result| result.gates.len());
@@ -16,7 +16,7 @@ pub(in super::super) fn gates(experiment: &Experiment, analysis: &Analysis) -> T
         let values = results.iter().map(|result| {
             let reading = &result.gates[index];
             let beyond = if reading.beyond.is_some() {
-                ": beyond"
+                ": beyond limit"
             } else {
                 ""
             };
@@ -36,8 +36,8 @@ pub(in super::super) fn gates(experiment: &Experiment, analysis: &Analysis) -> T
         .collect()
     });
     Table {
-        caption: "Gates: what could have decided the figures in place of the contenders' speed. A contender beyond a limit is not \
-                  compared, and a baseline or control beyond one leaves nothing to compare with"
+        caption: "Gates: disturbances that could have decided the figures instead of the contenders' speed. A contender beyond a \
+                  limit is not compared. If the baseline or the control is beyond a limit, no contender is compared"
             .to_owned(),
         header: ["Gate".to_owned(), "Limit".to_owned()]
             .into_iter()
@@ -47,15 +47,15 @@ pub(in super::super) fn gates(experiment: &Experiment, analysis: &Analysis) -> T
     }
 }
 
-/// How much was measured, and the obstacle where there is one.
+/// Amount of measurement, and the obstacle of contenders that are not compared.
 pub(in super::super) fn measured(analysis: &Analysis) -> Table {
     let header = [
         "Contender",
         "Blocks",
         "Measured (s)",
-        "Without an answer",
+        "Requests without an answer",
         "Connections",
-        "Obstacle",
+        "Obstacle to a verdict",
     ];
     let rows = analysis.results.iter().map(|result| {
         let summary = &result.measured().summary;
@@ -74,9 +74,7 @@ pub(in super::super) fn measured(analysis: &Analysis) -> Table {
         ]
     });
     Table {
-        caption:
-            "What was measured, what the load generator opened and what it gave up waiting for"
-                .to_owned(),
+        caption: "Amount of measurement, all blocks together".to_owned(),
         header: header.map(str::to_owned).into(),
         rows: rows.collect(),
     }
@@ -92,10 +90,10 @@ mod tests {
     use bakeoff_record::fixture;
 
     #[test]
-    fn what_forbids_a_verdict_is_beyond_its_limit_here_too() {
+    fn a_gate_that_forbids_a_verdict_is_beyond_its_limit_in_the_table() {
         let mut experiment =
             fixture::experiment(&[("new", &[1000; 6]), ("old", &[1000; 6])], "old");
-        // They never got an answer, in a record from before that was a failure.
+        // Requests without an answer, in a record of a version that did not count them as failures.
         experiment.runs[0].measurement.unfinished = 200;
         let analysis = Analysis::of(&experiment);
         let failed = matches!(analysis.results[0].verdict, Verdict::Failed { .. });
@@ -107,13 +105,13 @@ mod tests {
                 .map(|row| [row[2].text.clone(), row[3].text.clone()])
                 .unwrap()
         };
-        assert_eq!(row("Failed turns"), ["1 of 6: beyond", "0 of 6"]);
+        assert_eq!(row("Failed turns"), ["1 of 6: beyond limit", "0 of 6"]);
         assert_eq!(row("Failed requests, worst turn"), ["16.7 %", "0 %"]);
         let beyond = table
             .rows
             .iter()
             .flatten()
-            .filter(|cell| cell.text.ends_with(": beyond"));
+            .filter(|cell| cell.text.ends_with(": beyond limit"));
         assert_eq!(beyond.count(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! What ties a request to the logs of others: its id, and the trace that it is part of.
+//! Request id and trace id of a request, for logs.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -12,18 +12,18 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::TRACEPARENT;
 
-/// The id of a request, in and out.
+/// Header with the id of a request, in requests and responses.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest id that is taken over from a client, in characters.
+/// Maximum length of a client's request id, in characters.
 const MAX_REQUEST_ID_CHARS: usize = 128;
 
-/// What ties a request to the logs of others.
+/// Request id and trace id.
 #[derive(Debug)]
 pub(super) struct Correlation {
-    /// The client's if it is usable, else a new one; visible ASCII.
+    /// Id of the client if it is valid, otherwise a new id. Visible ASCII.
     pub(super) request_id: HeaderValue,
-    /// The trace id of a valid W3C `traceparent`.
+    /// Trace id of a valid W3C `traceparent`.
     pub(super) trace_id: Option<String>,
 }
 
@@ -40,22 +40,22 @@ impl Correlation {
     }
 }
 
-/// No spaces, no line ends, not too long: it can stand in a log line without being taken for more of it.
+/// `true` if a request id is safe in a log line: visible ASCII without spaces, up to the maximum length.
 fn is_usable(id: &HeaderValue) -> bool {
     (1..=MAX_REQUEST_ID_CHARS).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
 }
 
-/// 32 hexadecimal digits that no other request has, nor another process.
+/// New id of 32 hexadecimal digits. It is unique among requests and processes.
 fn new_request_id() -> HeaderValue {
     static KEYS: LazyLock<[RandomState; 2]> = LazyLock::new(Default::default);
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    // Keyed hashes of a counter, which is random enough for a name and takes no system call.
+    // Keyed hashes of a counter need no system call.
     let [high, low] = KEYS.each_ref().map(|key| key.hash_one(count));
     HeaderValue::try_from(format!("{high:016x}{low:016x}")).expect("digits make a header")
 }
 
-/// The trace id of `version-traceid-parentid-flags`; versions to come may add fields.
+/// Trace id in `version-traceid-parentid-flags`. Later versions can have more fields.
 fn trace_id(traceparent: &str) -> Option<&str> {
     let mut fields = traceparent.split('-');
     let (version, trace, parent, flags) = (

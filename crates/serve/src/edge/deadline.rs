@@ -1,4 +1,4 @@
-//! Until when a request may arrive and be answered.
+//! Deadlines of requests and their bodies.
 
 use std::{
     pin::Pin,
@@ -10,33 +10,33 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep_until};
 
-/// When a request's answer is due; an extension of the request.
+/// Extension of a request: the time by which it must have a response.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline(pub(crate) Instant);
 
-/// Why a body that comes too slowly is an error.
+/// Time limit that a body has exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Late {
-    /// It took longer than a body may.
+    /// The time limit of the body.
     #[error("the body took too long")]
     Body,
-    /// The time for the whole request is over.
+    /// The time limit of the whole request.
     #[error("the request took too long")]
     Request,
 }
 
-/// A body that must have come by a point in time, however steadily it trickles.
+/// Body with a deadline. A client that sends slowly but steadily does not extend it.
 #[derive(Debug)]
 pub(super) struct TimedBody {
     body: Body,
     due: Instant,
     late: Late,
-    /// Made once the body lets wait, which most do not.
+    /// Created when the body is not complete at the first read.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl TimedBody {
-    /// A body that may take `read_timeout`, but not beyond `deadline`.
+    /// Body with the time limit `read_timeout`, but not beyond `deadline`.
     pub(super) fn wrap(body: Body, read_timeout: Duration, deadline: Instant) -> Body {
         if body.is_end_stream() {
             return body;

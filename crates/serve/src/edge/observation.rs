@@ -1,4 +1,4 @@
-//! One line in the log and one count in the metrics for each request.
+//! Log line and metrics of each request.
 
 use std::{sync::Arc, time::Instant};
 
@@ -10,7 +10,8 @@ use axum::{
 use super::correlation::Correlation;
 use crate::metrics::Metrics;
 
-/// What a request that is being answered will be counted as, even when its client leaves before the answer.
+/// Log line and metrics of a request. They are written when the value is dropped, also if the client disconnects before the
+/// response.
 #[derive(Debug)]
 pub(super) struct Observation {
     metrics: Arc<Metrics>,
@@ -21,10 +22,10 @@ pub(super) struct Observation {
     status: u16,
 }
 
-/// What is written for a request whose client left before the answer: no status was sent.
+/// Status for a client that disconnected before the response.
 const CLIENT_GONE: u16 = 499;
 
-/// What is written in place of a path that matches no route.
+/// Route of a path without a route.
 const NO_ROUTE: &str = "none";
 
 impl Observation {
@@ -44,7 +45,7 @@ impl Observation {
         }
     }
 
-    /// A response goes out.
+    /// Sets the status of the response.
     pub(super) fn finish(mut self, status: StatusCode) {
         self.status = status.as_u16();
     }
@@ -67,7 +68,7 @@ impl Drop for Observation {
     }
 }
 
-/// Methods of one's own invention are part of a request's text.
+/// Name of a method. Unknown methods are `OTHER`, since they are text of the request.
 fn name(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",

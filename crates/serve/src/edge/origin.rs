@@ -1,7 +1,7 @@
-//! Keeps web pages of other origins from asking through their visitors' browsers. Pure.
+//! Protection from requests of web pages of other origins. Pure.
 //!
-//! A form, or a script that wants no answer, posts to any server without asking it first, as long as `Content-Type` is none of JSON's.
-//! Bodies are read as JSON whatever that header says, so browsers are told apart by the headers that they do not let pages set.
+//! A page can send a POST request to any server without a preflight request, if `Content-Type` is not that of JSON. This server
+//! reads bodies as JSON whatever that header says. Therefore it checks headers that browsers set and pages cannot set.
 
 use axum::http::{HeaderMap, HeaderName, Method, Uri, header, request, uri::Authority};
 
@@ -9,20 +9,23 @@ use crate::refusal::Refusal;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The origins, beside the server's own, whose pages may ask.
+/// Origins, in addition to the server's own, whose pages can send requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Origins(Vec<String>);
 
 impl Origins {
-    /// `*` stands for all.
+    /// List of origins. `*` allows all origins.
     pub(crate) fn new(listed: &[String]) -> Self {
         Self(listed.to_vec())
     }
 
-    /// Refuses what a browser sends for a page of an origin that is not listed, unless it only asks for something.
+    /// Checks the origin of a request, except for GET, HEAD and OPTIONS.
+    ///
+    /// # Errors
+    /// [`Refusal::ForeignOrigin`].
     pub(super) fn check(&self, head: &request::Parts) -> Result<(), Refusal> {
-        let only_asks = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        if only_asks || is_own(&head.headers, &head.uri) || self.lists(&head.headers) {
+        let is_safe = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        if is_safe || is_own(&head.headers, &head.uri) || self.lists(&head.headers) {
             Ok(())
         } else {
             Err(Refusal::ForeignOrigin)
@@ -36,9 +39,9 @@ impl Origins {
     }
 }
 
-/// `true` if no browser sends the request, or one for a page of this server or for its user alone.
+/// `true` if the request is not from a browser, or is from a page of this server, or from the user of the browser directly.
 fn is_own(headers: &HeaderMap, uri: &Uri) -> bool {
-    // Says it for sure, but only browsers send it, and only to servers on HTTPS or on their own machine.
+    // Reliable, but only browsers send it, and only to servers with HTTPS or on the same machine.
     if let Some(site) = headers.get(SEC_FETCH_SITE) {
         return site == "same-origin" || site == "none";
     }
@@ -103,7 +106,7 @@ mod tests {
             &[("content-type", "text/plain")],
             &[("origin", "http://qa.example:8000")],
             &[("origin", "https://QA.example:8000")],
-            // Behind a proxy that has changed the host.
+            // A proxy has changed the host.
             &[
                 ("origin", "https://qa.public.example"),
                 ("sec-fetch-site", "same-origin"),

@@ -7,7 +7,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::config::ServeConfig;
 
-/// Routes of nearly no work with the layers around them.
+/// Minimal routes with the layers around them.
 struct Bench {
     app: Router,
     metrics: Arc<Metrics>,
@@ -118,13 +118,13 @@ async fn only_probes_and_documentation_need_no_key() {
     let bench = bench(defaults(), Some("key"), &[]);
     let cases = [
         ("/health", StatusCode::OK),
-        // Not routes here, which is found out only by those who may pass.
+        // These paths have no route in this test: 404 shows that no key was needed.
         ("/ready", StatusCode::NOT_FOUND),
         ("/v2/health/live", StatusCode::NOT_FOUND),
         ("/docs", StatusCode::NOT_FOUND),
         ("/openapi.json", StatusCode::NOT_FOUND),
         ("/", StatusCode::NOT_FOUND),
-        // Leads to the probe.
+        // Redirects to the probe.
         ("/health/", StatusCode::NOT_FOUND),
         ("/info", StatusCode::UNAUTHORIZED),
         ("/metrics", StatusCode::UNAUTHORIZED),
@@ -139,7 +139,7 @@ async fn only_probes_and_documentation_need_no_key() {
             "{path}"
         );
     }
-    // The same path, but the Inference API.
+    // A POST to the same path is the Inference API.
     let response = bench.send("POST", "/", &[]).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     let response = bench
@@ -187,7 +187,7 @@ async fn browsers_may_ask_whether_they_may_ask_without_a_key() {
         .to_str()
         .unwrap();
     assert!(headers.contains("authorization"), "{headers}");
-    // The request itself needs one.
+    // The request itself needs a key.
     let response = bench.send("POST", "/answer/1", &preflight[..1]).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 }

@@ -1,33 +1,36 @@
-//! Whether a request may join the queue. Pure arithmetic.
+//! Admission of requests to the queue. Pure arithmetic.
 
 use std::time::Duration;
 
-use super::schedule::{Share, TURN_TOKENS};
+use super::schedule::{RequestTokens, TURN_TOKENS};
 use crate::config::Admission;
 
-/// Lets a request of `tokens` join those that wait, or says after what time there will be room for it.
+/// Decides if a request with `tokens` can join the requests in `waiting`. `tokens_per_second` is the throughput of all workers
+/// together, `None` before the first measurement.
 ///
-/// There is room while all that waits stays within `max_queue_tokens`. A request that is larger than that on its own
-/// takes no room away from others, or a long list would shut them out; there is room for it unless another such one waits.
+/// Two limits apply:
 ///
-/// Nor may the expected wait exceed `max_queue_delay`. Requests take turns ([`super::schedule`]): until this one has had
-/// its `tokens`, each of the others gets as many at most, or one turn. So the wait is not that for all that waits, but
-/// for what each of the others has left, up to that. Left out is what a worker is busy with, one batch at most, and who
-/// comes later, who makes a list wait, but not a question of one window.
+/// - `max_queue_tokens` limits the tokens in the queue. A larger request does not count, so that a long list does not keep out
+///   other requests. It can join if no other such request waits.
+/// - `max_queue_delay` limits the expected time in the queue. Requests take turns ([`super::schedule`]). Until this request has
+///   had its `tokens`, each other request gets at most as many tokens, or one turn. The estimate leaves out the current batch of
+///   each worker. It also leaves out later requests, which delay a list, but not a question with one window.
 ///
-/// `tokens_per_second` is what all workers together get through; `None` while nobody knows, and then no wait is too
-/// long.
+/// Without a throughput only the first limit applies.
+///
+/// # Errors
+/// Time after which a retry can succeed.
 pub(crate) fn admit(
     limits: &Admission,
     tokens_per_second: Option<f64>,
-    waiting: impl Iterator<Item = Share>,
+    waiting: impl Iterator<Item = RequestTokens>,
     tokens: usize,
 ) -> Result<(), Duration> {
     let limit = limits.max_queue_tokens.get();
     let (mut counted, mut oversized, mut ahead) = (0_usize, 0_usize, 0_usize);
     for share in waiting {
         ahead += share.left.min(tokens.max(TURN_TOKENS));
-        if share.brought <= limit {
+        if share.total <= limit {
             counted += share.left;
         } else {
             oversized += share.left;
@@ -64,7 +67,7 @@ mod tests {
 
     use super::*;
 
-    /// A queue of 10,000 tokens and two seconds.
+    /// Limits of 10,000 tokens and two seconds.
     fn limits() -> Admission {
         Admission {
             max_queue_tokens: NonZeroUsize::new(10_000).unwrap(),
@@ -72,10 +75,11 @@ mod tests {
         }
     }
 
-    /// Requests that brought and still have so many times ten tokens; a hundred times ten go through in a second.
+    /// Checks the admission of a request. `waiting` has the total and the waiting tokens of each request. All numbers are in tens of
+    /// tokens. The throughput is 1,000 tokens per second.
     fn check(waiting: &[(usize, usize)], tokens: usize, expected: Result<(), Duration>) {
-        let shares = waiting.iter().map(|&(brought, left)| Share {
-            brought: brought * 10,
+        let shares = waiting.iter().map(|&(total, left)| RequestTokens {
+            total: total * 10,
             left: left * 10,
         });
         assert_eq!(
@@ -113,14 +117,14 @@ mod tests {
     #[test]
     fn of_requests_larger_than_the_queue_one_waits_at_a_time() {
         check(&[(5000, 300)], 1001, seconds(3));
-        // What others have left is not waited for.
+        // Other requests do not count.
         check(&[(5000, 100), (50, 50)], 1001, seconds(1));
     }
 
     #[test]
     fn a_request_larger_than_the_queue_shuts_nobody_out() {
         check(&[(5000, 5000)], 200, Ok(()));
-        // Still its own place when little is left of it.
+        // A large request does not count either when few of its tokens still wait.
         check(&[(5000, 950)], 200, Ok(()));
     }
 
@@ -134,8 +138,8 @@ mod tests {
     #[test]
     fn a_turn_is_the_least_that_others_get_first() {
         let waiting = || {
-            (0..6).map(|_| Share {
-                brought: 9000,
+            (0..6).map(|_| RequestTokens {
+                total: 9000,
                 left: 400,
             })
         };
@@ -157,8 +161,8 @@ mod tests {
     #[test]
     fn before_anything_was_measured_only_the_tokens_count() {
         let waiting = || {
-            std::iter::once(Share {
-                brought: 9000,
+            std::iter::once(RequestTokens {
+                total: 9000,
                 left: 9000,
             })
         };

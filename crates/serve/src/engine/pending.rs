@@ -1,4 +1,4 @@
-//! A request whose windows wait or are in work, and what has come of them.
+//! Requests whose windows are in the queue or in inference, with their results.
 
 use std::{
     mem,
@@ -11,18 +11,18 @@ use bakeoff_qa::{AnswerSpan, Batch, Logits, Prepared};
 use tokio::sync::oneshot;
 
 use super::{
-    Answered, ItemError, Refused, Timing, Weight,
+    AnswerSize, Answered, ItemError, Refused, Timing,
     schedule::{RequestId, Window},
     tokenization::PreparedItem,
 };
 
-/// What became of an item.
+/// Answers or error of an item.
 pub(crate) type Outcome = Result<Vec<AnswerSpan>, ItemError>;
 
-/// A request in the queue or in work.
+/// Request in the queue or in inference.
 #[derive(Debug)]
 pub(crate) struct Pending {
-    /// `None` for items that failed before.
+    /// `None` for items that failed in tokenization.
     items: Vec<Option<Prepared>>,
     tokenization: Vec<Duration>,
     arrived: Instant,
@@ -32,24 +32,24 @@ pub(crate) struct Pending {
 
 #[derive(Debug)]
 struct Progress {
-    /// By item and window.
+    /// Logits by item and window.
     logits: Vec<Vec<Option<Logits>>>,
     outcomes: Vec<Option<Outcome>>,
-    /// Items without an outcome.
+    /// Number of items without an outcome.
     open: usize,
     last_started: Instant,
-    /// Of all outcomes so far; gone with them.
-    weight: Option<Weight>,
-    /// Gone once everything is done.
+    /// Size of all outcomes. `None` after the reply.
+    answer_size: Option<AnswerSize>,
+    /// `None` after the reply.
     reply: Option<oneshot::Sender<Result<Answered, Refused>>>,
 }
 
 impl Pending {
-    /// A request that arrives in the queue now, and where its outcomes will come.
+    /// Request that enters the queue now, and the receiver of its results.
     pub(crate) fn new(
         prepared: Vec<PreparedItem>,
         deadline: Instant,
-        weight: Weight,
+        answer_size: AnswerSize,
     ) -> (Self, oneshot::Receiver<Result<Answered, Refused>>) {
         let arrived = Instant::now();
         let (reply, outcomes) = oneshot::channel();
@@ -58,7 +58,7 @@ impl Pending {
             outcomes: Vec::new(),
             open: 0,
             last_started: arrived,
-            weight: Some(weight),
+            answer_size: Some(answer_size),
             reply: Some(reply),
         };
         let tokenization = prepared.iter().map(|item| item.tokenization).collect();
@@ -89,16 +89,12 @@ impl Pending {
         self.deadline
     }
 
-    pub(crate) fn arrived(&self) -> Instant {
-        self.arrived
-    }
-
-    /// Ends the request as a whole.
+    /// Ends the request with an error.
     pub(crate) fn refuse(&self, refused: Refused) {
         self.lock().refuse(refused);
     }
 
-    /// Every window of every item that has not failed.
+    /// All windows of the items that have not failed.
     pub(crate) fn windows(&self, request: RequestId) -> Vec<Window> {
         let items = self.items.iter().enumerate();
         let prepared = items.filter_map(|(item, prepared)| Some((item, prepared.as_ref()?)));
@@ -114,14 +110,14 @@ impl Pending {
             .collect()
     }
 
-    /// Appends a window to what goes before the model.
+    /// Appends a window to `batch`.
     pub(crate) fn append_to(&self, batch: &mut Batch, window: &Window) {
         if let Some(prepared) = &self.items[window.item] {
             prepared.append_to(batch, window.index);
         }
     }
 
-    /// Whether somebody waits for what becomes of any item.
+    /// `true` if the receiver waits for results.
     #[cfg(test)]
     pub(crate) fn is_wanted(&self) -> bool {
         let progress = self.lock();
@@ -129,15 +125,15 @@ impl Pending {
         reply.is_some_and(|reply| !reply.is_closed())
     }
 
-    /// Whether somebody waits for what becomes of the item.
+    /// `true` if the receiver waits for the result of the item.
     pub(crate) fn wants(&self, item: usize) -> bool {
         let progress = self.lock();
         let reply = progress.reply.as_ref();
         reply.is_some_and(|reply| !reply.is_closed()) && progress.outcomes[item].is_none()
     }
 
-    /// Notes what the model, started at `started`, said about a window. The thread that brings the last one of an item
-    /// turns all of them into answers, after `count` was told where its time went.
+    /// Adds the result `said` of a window whose inference began at `started`. After the last window of an item, this thread decodes
+    /// the answers of the item and calls `count` with its timing.
     pub(crate) fn finish(
         &self,
         window: &Window,
@@ -154,12 +150,12 @@ impl Pending {
         };
         let mut progress = self.lock();
         progress.last_started = progress.last_started.max(started);
-        // Done already when another window of the item has failed.
+        // The item has an outcome if another window of it has failed.
         if progress.reply.is_none() || progress.outcomes[window.item].is_some() {
             return;
         }
-        if let (Ok(answers), Some(weight)) = (&outcome, &mut progress.weight)
-            && let Err(refused) = weight.add(answers)
+        if let (Ok(answers), Some(answer_size)) = (&outcome, &mut progress.answer_size)
+            && let Err(refused) = answer_size.add(answers)
         {
             progress.refuse(refused);
             return;
@@ -174,7 +170,7 @@ impl Pending {
         progress.reply_if_done(self.timing(last_started));
     }
 
-    /// The logits of every window of the item with these, if they are all there now and somebody wants them.
+    /// Logits of all windows of the item, if these were the last ones and the receiver waits for them.
     fn logits_with(
         &self,
         window: &Window,
@@ -196,7 +192,7 @@ impl Pending {
 
     fn answers(&self, window: &Window, logits: &[Logits]) -> Outcome {
         let prepared = self.items[window.item].as_ref();
-        // Unwind safe because nothing of a question that panicked is kept.
+        // Unwind safe: all data of a question that panicked is dropped.
         let decode = AssertUnwindSafe(|| prepared.map(|prepared| prepared.decode_spans(logits)));
         match catch_unwind(decode) {
             Ok(Some(answers)) => Ok(answers),
@@ -204,7 +200,7 @@ impl Pending {
         }
     }
 
-    /// Where the time went up to now, if the last window was started at `started`.
+    /// Timing up to now, if inference of the last window began at `started`.
     fn timing(&self, started: Instant) -> Timing {
         Timing {
             queue: started.saturating_duration_since(self.arrived),
@@ -213,38 +209,38 @@ impl Pending {
         }
     }
 
-    /// No code panics while it holds the lock, so a poisoned one is as good as any.
+    /// The data of a poisoned lock is valid, because no code panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Progress {
-    /// Ends the request as a whole, and forgets what there is of its answers.
+    /// Ends the request with an error, and drops its answers.
     fn refuse(&mut self, refused: Refused) {
         if let Some(reply) = self.reply.take() {
             self.outcomes.fill_with(|| None);
-            self.weight = None;
-            // Who asked may have left meanwhile.
+            self.answer_size = None;
+            // The receiver is gone if the client has disconnected.
             let _ = reply.send(Err(refused));
         }
     }
 
-    /// Sends the outcomes once there is one for each item.
+    /// Sends the results if every item has an outcome.
     fn reply_if_done(&mut self, timing: Timing) {
         if self.open > 0 {
             return;
         }
-        let (Some(reply), Some(weight)) = (self.reply.take(), self.weight.take()) else {
+        let (Some(reply), Some(answer_size)) = (self.reply.take(), self.answer_size.take()) else {
             return;
         };
         let outcomes = mem::take(&mut self.outcomes);
         let answered = Answered {
             items: outcomes.into_iter().flatten().collect(),
             timing,
-            weight,
+            answer_size,
         };
-        // Who asked may have left meanwhile.
+        // The receiver is gone if the client has disconnected.
         let _ = reply.send(Ok(answered));
     }
 }

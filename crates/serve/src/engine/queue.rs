@@ -1,6 +1,6 @@
-//! What waits for a worker: the schedule, who may join it, and the lock around both.
+//! Queue of windows that wait for a worker: the schedule and the admission, behind a lock.
 //!
-//! Not a channel, because what nobody waits for any more leaves at once, and turns are fair.
+//! The queue is not a channel, because abandoned requests leave it at once, and because requests take turns.
 
 use std::{
     collections::HashMap,
@@ -12,20 +12,19 @@ use std::{
 use super::{
     Refused,
     admission::admit,
-    pace::Pace,
     pending::Pending,
-    schedule::{RequestId, Schedule, Share, Times, Window},
+    schedule::{Deadlines, RequestId, RequestTokens, Schedule, Window},
+    throughput::Throughput,
 };
 use crate::{
     config::{Admission, ServeConfig},
     metrics::Metrics,
 };
 
-/// How long a request may wait for a worker at least, whatever the limit: workers that are busy with a batch each are
-/// no overload yet.
-const LEAST_PATIENCE: Duration = Duration::from_millis(100);
+/// Minimum time before a waiting request is rejected. A queue with busy workers is not yet an overload.
+const MIN_QUEUE_DELAY: Duration = Duration::from_millis(100);
 
-/// A queue of windows, bounded in tokens and time.
+/// Queue of windows, limited in tokens and in time.
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -34,17 +33,20 @@ pub(crate) struct Queue {
     max_batch_tokens: NonZeroUsize,
     workers: NonZeroUsize,
     metrics: Arc<Metrics>,
+    /// Time that tests have moved the clock forward.
+    #[cfg(test)]
+    ahead: Mutex<Duration>,
 }
 
-/// A request's place in the queue, from before its tokenisation until nobody waits for its answers. Dropping it takes
-/// out whatever still waits of the request.
+/// Place of a request in the queue, from before its tokenization until its response. Dropping it removes the waiting windows of
+/// the request.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     queue: Arc<Queue>,
     request: RequestId,
 }
 
-/// A window that a worker takes, and the request that it belongs to.
+/// Window that a worker has taken from the queue, and its request.
 #[derive(Debug)]
 pub(crate) struct Taken {
     pub(crate) window: Window,
@@ -54,17 +56,17 @@ pub(crate) struct Taken {
 #[derive(Debug)]
 struct State {
     schedule: Schedule,
-    /// The tokens estimated of each request that is not in the schedule yet.
+    /// Estimated tokens of each request that is not in the schedule yet.
     expected: HashMap<RequestId, usize>,
-    /// Every request that has been in the schedule and whose ticket is still held.
+    /// Requests that were added to the schedule and whose ticket still exists.
     pending: HashMap<RequestId, Arc<Pending>>,
-    pace: Pace,
+    throughput: Throughput,
     next_request: RequestId,
     closed: bool,
 }
 
 impl State {
-    /// Tokens that wait for a worker, those included that are only expected: what admission counts.
+    /// Tokens in the queue, including estimated tokens.
     fn tokens(&self) -> usize {
         self.schedule.tokens() + self.expected.values().sum::<usize>()
     }
@@ -77,7 +79,7 @@ impl Queue {
                 schedule: Schedule::default(),
                 expected: HashMap::new(),
                 pending: HashMap::new(),
-                pace: Pace::new(config.threads),
+                throughput: Throughput::new(config.threads),
                 next_request: 0,
                 closed: false,
             }),
@@ -86,10 +88,12 @@ impl Queue {
             max_batch_tokens: config.max_batch_tokens,
             workers: config.threads,
             metrics,
+            #[cfg(test)]
+            ahead: Mutex::default(),
         }
     }
 
-    /// A place for a request of about so many tokens, so that one that would be refused costs no tokenisation.
+    /// Reserves a place for a request with about `tokens` tokens, before its tokenization.
     ///
     /// # Errors
     /// [`Refused::Overloaded`] and [`Refused::Stopped`].
@@ -98,12 +102,12 @@ impl Queue {
         if state.closed {
             return Err(Refused::Stopped);
         }
-        let expected = state.expected.values().map(|&tokens| Share {
-            brought: tokens,
+        let expected = state.expected.values().map(|&tokens| RequestTokens {
+            total: tokens,
             left: tokens,
         });
         let waiting = state.schedule.shares().chain(expected);
-        let rate = state.pace.tokens_per_second();
+        let rate = state.throughput.tokens_per_second();
         admit(&self.limits, rate, waiting, tokens).map_err(Refused::Overloaded)?;
         let request = state.next_request;
         state.next_request += 1;
@@ -115,13 +119,13 @@ impl Queue {
         })
     }
 
-    /// The windows that a worker puts before the model next, as soon as there are any; `None` once the queue is closed.
+    /// Waits for the next batch. `None` after the queue was closed.
     ///
-    /// A batch is no larger than one worker's share of what waits, so that none is left without work when the others
-    /// have taken it all, and batches get smaller towards the end.
+    /// A batch is at most one worker's share of the queue, so that other workers have work too. Batches get smaller when the queue
+    /// runs empty.
     ///
-    /// Whoever has waited too long by then is refused: the pace can fall after a request was let in, and then the
-    /// time is better spent on those who have not waited so long yet.
+    /// Requests that have waited too long are rejected. This happens if the throughput has fallen since their admission. The
+    /// workers then have time for newer requests.
     pub(crate) fn next_batch(&self) -> Option<Vec<Taken>> {
         let mut state = self.lock();
         loop {
@@ -130,7 +134,7 @@ impl Queue {
             }
             let share = state.schedule.tokens().div_ceil(self.workers.get());
             let max_tokens = share.min(self.max_batch_tokens.get());
-            let next = state.schedule.next_batch(max_tokens, Instant::now());
+            let next = state.schedule.next_batch(max_tokens, self.now());
             for (request, share) in next.late {
                 self.refuse_late(&mut state, request, share);
             }
@@ -150,28 +154,28 @@ impl Queue {
         }
     }
 
-    fn refuse_late(&self, state: &mut State, request: RequestId, share: Share) {
+    fn refuse_late(&self, state: &mut State, request: RequestId, share: RequestTokens) {
         let Some(pending) = state.pending.get(&request) else {
             return;
         };
-        let rate = state.pace.tokens_per_second();
-        let again = admit(&self.limits, rate, state.schedule.shares(), share.brought);
+        let rate = state.throughput.tokens_per_second();
+        let again = admit(&self.limits, rate, state.schedule.shares(), share.total);
         pending.refuse(Refused::Overloaded(again.err().unwrap_or_default()));
     }
 
-    /// Takes out what waits of a question that has failed.
+    /// Removes the waiting windows of a question that has failed.
     pub(crate) fn withdraw_item(&self, window: &Window) {
         let mut state = self.lock();
         state.schedule.withdraw_item(window.request, window.item);
         self.count(&state);
     }
 
-    /// Notes that so many tokens kept one worker busy for so long.
+    /// Adds a batch to the throughput: its tokens, and the time that it kept one worker busy.
     pub(crate) fn record(&self, tokens: usize, busy: Duration) {
-        self.lock().pace.record(tokens, busy);
+        self.lock().throughput.record(tokens, busy);
     }
 
-    /// Takes and gives nothing any more; what still waits is dropped.
+    /// Closes the queue, and drops everything that waits.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -183,19 +187,42 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// How many questions wait for a worker.
+    /// Time by which the queue judges deadlines.
+    #[cfg(not(test))]
+    #[expect(
+        clippy::unused_self,
+        reason = "in tests the queue has a clock of its own"
+    )]
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Time by which the queue judges deadlines: the time of the system plus the time from [`Queue::advance`].
+    #[cfg(test)]
+    fn now(&self) -> Instant {
+        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        Instant::now() + *ahead
+    }
+
+    /// Moves the clock of the queue forward.
+    #[cfg(test)]
+    pub(crate) fn advance(&self, by: Duration) {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) += by;
+    }
+
+    /// Number of questions in the queue.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.lock().schedule.items()
     }
 
-    /// How many tokens wait for a worker, those included that are only expected.
+    /// Tokens in the queue, including estimated tokens.
     #[cfg(test)]
     pub(crate) fn tokens(&self) -> usize {
         self.lock().tokens()
     }
 
-    /// Whether nobody in the queue has gone.
+    /// `true` if the clients of all requests in the queue wait for results.
     #[cfg(test)]
     pub(crate) fn all_wanted(&self) -> bool {
         self.lock()
@@ -204,7 +231,7 @@ impl Queue {
             .all(|pending| pending.is_wanted())
     }
 
-    /// How many requests the queue knows of.
+    /// Number of requests with a ticket.
     #[cfg(test)]
     pub(crate) fn tickets(&self) -> usize {
         let state = self.lock();
@@ -215,14 +242,14 @@ impl Queue {
         self.metrics.queue(state.schedule.items(), state.tokens());
     }
 
-    /// No code panics while it holds the lock, so a poisoned one is as good as any.
+    /// The data of a poisoned lock is valid, because no code panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Ticket {
-    /// Puts the request into the queue, if there is room for what it turned out to be.
+    /// Adds the request to the queue, if its real number of tokens is within the limits.
     ///
     /// # Errors
     /// [`Refused::Overloaded`] and [`Refused::Stopped`].
@@ -233,19 +260,19 @@ impl Ticket {
         if state.closed {
             return Err(Refused::Stopped);
         }
-        // What others are expected to bring gets no room before what is there.
-        let rate = state.pace.tokens_per_second();
+        // Estimated tokens of other requests do not count here.
+        let rate = state.throughput.tokens_per_second();
         admit(&self.queue.limits, rate, state.schedule.shares(), tokens)
             .map_err(Refused::Overloaded)?;
         state.expected.remove(&self.request);
-        let patience = self.queue.limits.max_queue_delay.max(LEAST_PATIENCE);
+        let max_delay = self.queue.limits.max_queue_delay.max(MIN_QUEUE_DELAY);
         let deadline = pending.deadline();
-        let start_by = pending.arrived().checked_add(patience);
-        let times = Times {
+        let start_by = self.queue.now().checked_add(max_delay);
+        let deadlines = Deadlines {
             start_by: start_by.unwrap_or(deadline),
             deadline,
         };
-        state.schedule.add(self.request, times, &windows);
+        state.schedule.add(self.request, deadlines, &windows);
         state.pending.insert(self.request, Arc::new(pending));
         self.queue.count(&state);
         drop(state);
@@ -266,7 +293,7 @@ impl Drop for Ticket {
         let pending = state.pending.remove(&self.request);
         self.queue.count(&state);
         drop(state);
-        // Long texts take a while to free, which nobody needs to wait for.
+        // Outside the lock, because freeing long texts takes time.
         drop(pending);
     }
 }

@@ -1,106 +1,107 @@
-//! Which windows go before the model next: fair between requests, and of like length within a batch.
+//! Schedule: selects the windows of the next batch. It is fair between requests, and windows of a batch have similar lengths.
 //!
-//! Pure: knows no thread, no lock and no clock.
+//! Pure: it has no thread, no lock and no clock.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     time::Instant,
 };
 
-/// Names a request among those that wait.
+/// Id of a request in the queue.
 pub(crate) type RequestId = u64;
 
-/// One window of one question of a request.
+/// Window of a question of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) request: RequestId,
-    /// Which question of the request.
+    /// Index of the question in the request.
     pub(crate) item: usize,
-    /// Which window of the question.
+    /// Index of the window in the question.
     pub(crate) index: usize,
-    /// What the model reads in it.
+    /// Number of tokens in the window.
     pub(crate) tokens: usize,
 }
 
-/// What is left of a request that waits.
+/// Tokens of a waiting request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Share {
-    /// Tokens that it brought.
-    pub(crate) brought: usize,
-    /// Tokens of them that still wait.
+pub(crate) struct RequestTokens {
+    /// All tokens of the request.
+    pub(crate) total: usize,
+    /// Tokens that still wait.
     pub(crate) left: usize,
 }
 
-/// Until when a request waits.
+/// Time limits of a waiting request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Times {
-    /// Unless its first window is taken by then, it is late.
+pub(crate) struct Deadlines {
+    /// Time by which the first window must be taken. After it the request is late.
     pub(crate) start_by: Instant,
-    /// Nothing of it is taken afterwards.
+    /// Time after which no window is taken.
     pub(crate) deadline: Instant,
 }
 
-/// What goes before the model next.
+/// Windows of the next batch, and late requests.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Next {
     pub(crate) windows: Vec<Window>,
-    /// Requests that are out of the schedule because their turn came too late, and what they would have taken.
-    pub(crate) late: Vec<(RequestId, Share)>,
+    /// Late requests and their tokens. They are no longer in the schedule.
+    pub(crate) late: Vec<(RequestId, RequestTokens)>,
 }
 
-/// The windows that wait, by request.
+/// Waiting windows by request.
 ///
-/// Requests take turns of [`TURN_TOKENS`], as in self-clocked fair queueing: whoever has had the fewest tokens is next,
-/// of equals who came first, and a newcomer starts a turn after whoever is being served. So questions of one window are
-/// answered in the order in which they came, whatever their length, and a request of many windows gets the same share of
-/// the tokens as any other: it neither holds up the rest nor waits for ever. A single question has its first
-/// [`SINGLE_TOKENS`] in one turn: the second window of a long context, had it to wait for all who came after it, would
-/// double the wait.
+/// Requests take turns of [`TURN_TOKENS`], as in self-clocked fair queueing. The request that has had the fewest tokens is next.
+/// Of equal requests the older one is next. A new request starts one turn after the current one.
+///
+/// Therefore questions with one window are answered in order of arrival. A request with many windows gets the same share of
+/// tokens as other requests: it does not block them, and it does not wait forever. A single question gets its first
+/// [`SINGLE_TOKENS`] in one turn. Otherwise the second window of its context would wait for all later requests.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
     requests: HashMap<RequestId, Waiting>,
-    /// Who is next: [`Waiting::turn`] of every request.
+    /// [`Waiting::turn`] and id of every request. The first entry is the next request.
     turns: BTreeSet<(u64, RequestId)>,
-    /// The turn that the latest batch began with: where newcomers start.
+    /// Turn of the latest batch. New requests start here.
     clock: u64,
     tokens: usize,
     items: usize,
 }
 
-/// The windows of a request that wait; at least one.
+/// Waiting windows of a request, at least one.
 #[derive(Debug)]
 struct Waiting {
-    /// Question and window, by length, so that any length is found at once.
+    /// Indices of question and window, by the number of tokens.
     windows: BTreeMap<usize, VecDeque<(usize, usize)>>,
-    /// How many windows of each question are among them.
+    /// Number of waiting windows of each question.
     windows_of_item: HashMap<usize, usize>,
-    share: Share,
-    times: Times,
-    /// Whether a window of it has been taken.
+    share: RequestTokens,
+    deadlines: Deadlines,
+    /// `true` if a window has been taken.
     started: bool,
-    /// The clock when it came.
+    /// Clock at the arrival of the request.
     start: u64,
-    /// Tokens that it has had.
+    /// Tokens of the taken windows.
     had: u64,
-    /// Tokens that it gets in its first turn, where they are more than in others.
+    /// Tokens in the first turn, if they are more than in other turns; otherwise 0.
     at_once: u64,
 }
 
-/// What a request gets before others get theirs, in tokens: one window of the usual size.
+/// Size of a turn in tokens: one window of the default size.
 pub(crate) const TURN_TOKENS: usize = 384;
 
-/// What a single question gets in its first turn: two windows, in which all but the longest contexts have room.
+/// Size of the first turn of a single question in tokens: two windows of the default size.
 const SINGLE_TOKENS: u64 = 2 * TURN_TOKENS as u64;
 
-/// A batch with room for more padding than this part of its tokens would waste a padding backend's time.
+/// Minimum number of tokens in a batch for each token of padding. The backends of this crate do not pad. For a backend that pads,
+/// the limit keeps padding below 5 % of a batch.
 const TOKENS_PER_PADDING: usize = 20;
 
-/// How many requests are looked at for windows of like length; bounds the time that the queue is locked.
+/// Number of requests that are searched for windows of similar length. It limits the time in which the queue is locked.
 const LOOK_AHEAD: usize = 64;
 
 impl Schedule {
-    /// Adds a request with all its windows; one without any is none.
-    pub(crate) fn add(&mut self, request: RequestId, times: Times, windows: &[Window]) {
+    /// Adds a request with all its windows. A request without windows is not added.
+    pub(crate) fn add(&mut self, request: RequestId, deadlines: Deadlines, windows: &[Window]) {
         if windows.is_empty() {
             return;
         }
@@ -108,11 +109,11 @@ impl Schedule {
         let mut waiting = Waiting {
             windows: BTreeMap::new(),
             windows_of_item: HashMap::new(),
-            share: Share {
-                brought: tokens,
+            share: RequestTokens {
+                total: tokens,
                 left: tokens,
             },
-            times,
+            deadlines,
             started: false,
             start: self.clock,
             had: 0,
@@ -132,7 +133,7 @@ impl Schedule {
         self.requests.insert(request, waiting);
     }
 
-    /// Forgets what waits of a request, if anything does.
+    /// Removes the waiting windows of a request.
     pub(crate) fn withdraw(&mut self, request: RequestId) {
         if let Some(waiting) = self.requests.remove(&request) {
             self.turns.remove(&(waiting.turn(), request));
@@ -141,7 +142,7 @@ impl Schedule {
         }
     }
 
-    /// Forgets what waits of one question, if anything does.
+    /// Removes the waiting windows of a question.
     pub(crate) fn withdraw_item(&mut self, request: RequestId, item: usize) {
         self.change(request, |waiting| {
             waiting.windows.retain(|_, alike| {
@@ -154,17 +155,16 @@ impl Schedule {
         });
     }
 
-    /// Takes out the windows that go before the model together: at most `max_tokens`, but at least one window, and
-    /// none at all only when nothing waits. Requests whose deadline has passed by `now` are forgotten, and those that
-    /// should have started by then are late.
+    /// Removes and returns the windows of the next batch: at most `max_tokens`, but at least one window. The batch is empty only if
+    /// nothing waits. Requests with a deadline before `now` are removed. Requests that should have started before `now` are late.
     ///
-    /// The request whose turn it is leads, always. Others, or more of its own, follow in the order of turns, as long as
-    /// they are like it in length and not a whole batch ahead of it.
+    /// The first window is from the request with the next turn. Windows of similar length follow, in the order of turns. Their
+    /// requests can be ahead of the first one by at most a batch.
     pub(crate) fn next_batch(&mut self, max_tokens: usize, now: Instant) -> Next {
         let mut next = Next::default();
         while let Some(&(turn, request)) = self.turns.first() {
             let leader = &self.requests[&request];
-            if leader.times.deadline <= now {
+            if leader.deadlines.deadline <= now {
                 self.withdraw(request);
                 continue;
             }
@@ -186,34 +186,34 @@ impl Schedule {
         next
     }
 
-    /// Tokens that wait.
+    /// Number of waiting tokens.
     pub(crate) fn tokens(&self) -> usize {
         self.tokens
     }
 
-    /// Questions that wait, at least for a window of theirs.
+    /// Number of questions with waiting windows.
     pub(crate) fn items(&self) -> usize {
         self.items
     }
 
-    /// What waits of each request.
-    pub(crate) fn shares(&self) -> impl Iterator<Item = Share> {
+    /// Tokens of each waiting request.
+    pub(crate) fn shares(&self) -> impl Iterator<Item = RequestTokens> {
         self.requests.values().map(|waiting| waiting.share)
     }
 
-    /// The first in the order of turns with a window that fits, and how long that is.
+    /// First request in the order of turns with a window that fits, and the tokens of that window.
     fn fitting(&self, shape: &Shape, horizon: u64, now: Instant) -> Option<(RequestId, usize)> {
         let near = self.turns.iter().take_while(|(turn, _)| *turn <= horizon);
         near.take(LOOK_AHEAD).find_map(|&(_, request)| {
             let waiting = &self.requests[&request];
             let mut lengths = waiting.lengths_near(shape.longest);
             let tokens = lengths.find(|&tokens| shape.has_room_for(tokens))?;
-            let in_time = waiting.times.deadline > now && !waiting.is_late(now);
+            let in_time = waiting.deadlines.deadline > now && !waiting.is_late(now);
             in_time.then_some((request, tokens))
         })
     }
 
-    /// Takes the first window of this length, which is there, from the request.
+    /// Removes the first window with `tokens` tokens of a request. The window must exist.
     fn take(&mut self, request: RequestId, tokens: usize) -> Window {
         let taken = self.change(request, |waiting| {
             waiting.had += tokens as u64;
@@ -229,7 +229,7 @@ impl Schedule {
         }
     }
 
-    /// Changes a request and puts it where it then belongs; `None` if nothing of it waits.
+    /// Changes a request and updates its turn. `None` if the request does not wait.
     fn change<T>(
         &mut self,
         request: RequestId,
@@ -251,24 +251,24 @@ impl Schedule {
 }
 
 impl Waiting {
-    /// Where the clock will be after its next turn.
+    /// Clock at the end of the next turn.
     fn turn(&self) -> u64 {
         let had = if self.had < self.at_once { 0 } else { self.had };
         self.start + had + TURN_TOKENS as u64
     }
 
     fn is_late(&self, now: Instant) -> bool {
-        !self.started && self.times.start_by < now
+        !self.started && self.deadlines.start_by < now
     }
 
-    /// Long windows go first: what is left to fill gaps at the end is short.
+    /// Tokens of the longest window. Long windows go first, so that short windows can fill up the last batches.
     fn longest(&self) -> usize {
         self.windows
             .last_key_value()
             .map_or(0, |(tokens, _)| *tokens)
     }
 
-    /// The nearest length up to `tokens`, and the nearest above.
+    /// The nearest window lengths: the largest one up to `tokens`, and the smallest one above.
     fn lengths_near(&self, tokens: usize) -> impl Iterator<Item = usize> {
         let below = self.windows.range(..=tokens).next_back();
         let above = self.windows.range(tokens + 1..).next();
@@ -291,7 +291,7 @@ impl Waiting {
     }
 }
 
-/// The outline of a batch.
+/// Size of a batch.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     windows: usize,
@@ -319,7 +319,7 @@ impl Shape {
         }
     }
 
-    /// Whether the batch stays within its size, and a backend that fills up short windows would waste little.
+    /// `true` if a window with `tokens` tokens fits into the batch and has a similar length.
     fn has_room_for(self, tokens: usize) -> bool {
         let next = self.with(tokens);
         let padding = next.longest * next.windows - next.tokens;

@@ -1,4 +1,4 @@
-//! Work on text that takes too long for a thread that serves connections, and is not inference.
+//! Threads for slow work on text, except inference. Threads that serve connections must not do it.
 
 use std::{
     num::NonZeroUsize,
@@ -12,81 +12,81 @@ use tokio::{
     task,
 };
 
-/// Runs work on text on threads apart, only a few pieces at once. Cheap to clone.
+/// Runner of work on text. Only a few tasks run at once. Cheap to clone.
 ///
-/// Who waits is served in order. Long texts have a lane of their own, so that short ones never wait for a long one. The lane is
-/// one thread that stays the same: each thread keeps some of the memory that its largest piece took.
+/// Tasks run in order of arrival. Tasks on long text have a thread of their own, so that a task on short text never waits for
+/// them. It is always the same thread, because each thread keeps some of the memory of its largest task.
 #[derive(Debug, Clone)]
 pub(crate) struct TextWork {
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
-    long_thread: mpsc::Sender<Piece>,
+    long_thread: mpsc::Sender<Task>,
 }
 
-/// Work, and all that is to be done with what it returns.
-type Piece = Box<dyn FnOnce() + Send>;
+/// Task that also sends its result.
+type Task = Box<dyn FnOnce() + Send>;
 
-/// Reason why the work returned nothing.
+/// Error of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lost {
-    /// It panicked.
+pub(crate) enum TextWorkError {
+    /// The task panicked.
     Panicked,
-    /// The server stopped before it began.
+    /// The server stopped before the task began.
     Stopped,
 }
 
-/// Text up to this length is short: it takes some milliseconds at most.
+/// Maximum length of short text in bytes. Tasks on short text take a few milliseconds at most.
 const SHORT_BYTES: usize = 32 * 1024;
 
-/// Pieces of short text at once, at most: bounds the memory.
-const MOST_SHORT: usize = 8;
+/// Maximum number of tasks on short text at once. It limits the memory.
+const MAX_SHORT: usize = 8;
 
 impl TextWork {
-    /// As many short pieces at once as there are workers, up to a few, and one long one.
+    /// Runner with at most as many tasks on short text at once as there are workers, and one task on long text.
     pub(crate) fn new(workers: NonZeroUsize) -> Self {
-        let (long_thread, pieces) = mpsc::channel::<Piece>();
+        let (long_thread, tasks) = mpsc::channel::<Task>();
         let started = thread::Builder::new()
             .name("long-text".to_owned())
-            .spawn(move || pieces.into_iter().for_each(|piece| piece()));
+            .spawn(move || tasks.into_iter().for_each(|task| task()));
         if let Err(error) = started {
-            // Work on long texts is lost then, and the requests refused.
+            // Tasks on long text then end with an error.
             tracing::error!(%error, "cannot start a thread for long texts");
         }
         Self {
-            short: Arc::new(Semaphore::new(workers.get().min(MOST_SHORT))),
+            short: Arc::new(Semaphore::new(workers.get().min(MAX_SHORT))),
             long: Arc::new(Semaphore::new(1)),
             long_thread,
         }
     }
 
-    /// What `work`, which is about `bytes` of text, returns. Dropping the future does not stop work that has begun.
+    /// Result of `work` on a text of about `bytes` bytes. Dropping the future does not stop a task that has begun.
     ///
     /// # Errors
-    /// When `work` panics, or the runtime shuts down before it begins.
+    /// [`TextWorkError`].
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         bytes: usize,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Lost> {
+    ) -> Result<T, TextWorkError> {
         let is_short = bytes <= SHORT_BYTES;
         let lane = if is_short { &self.short } else { &self.long };
         let permit = Arc::clone(lane).acquire_owned().await;
         let (reply, outcome) = oneshot::channel();
-        let piece = move || {
-            // Unwind safe because nothing of work that panicked is kept.
+        let task = move || {
+            // Unwind safe: all data of a task that panicked is dropped.
             let returned = catch_unwind(AssertUnwindSafe(work));
-            // Held until the work is done, even when nobody waits for it any more.
+            // Held until the end of the task, even if the receiver is gone.
             drop(permit);
-            // Nobody may wait for it any more.
-            let _ = reply.send(returned.map_err(|_| Lost::Panicked));
+            // The receiver is gone if the request was abandoned.
+            let _ = reply.send(returned.map_err(|_| TextWorkError::Panicked));
         };
         if is_short {
-            drop(task::spawn_blocking(piece));
+            drop(task::spawn_blocking(task));
         } else {
-            // Lost with the reply in it where the thread has ended.
-            let _ = self.long_thread.send(Box::new(piece));
+            // If the thread has ended, the task and its sender are dropped.
+            let _ = self.long_thread.send(Box::new(task));
         }
-        outcome.await.unwrap_or(Err(Lost::Stopped))
+        outcome.await.unwrap_or(Err(TextWorkError::Stopped))
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    /// Work that has begun, and goes on when the sender is dropped.
+    /// Running task that ends when the sender is dropped.
     async fn blocked(
         text_work: &TextWork,
         bytes: usize,
@@ -137,7 +137,7 @@ mod tests {
     async fn work_that_panics_gives_its_place_back() {
         let text_work = TextWork::new(NonZeroUsize::MIN);
         let panicked = text_work.run::<()>(10, || panic!("on purpose")).await;
-        assert_eq!(panicked.unwrap_err(), Lost::Panicked);
+        assert_eq!(panicked.unwrap_err(), TextWorkError::Panicked);
         assert_eq!(text_work.run(10, || 5).await.unwrap(), 5);
     }
 }

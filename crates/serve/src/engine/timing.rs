@@ -1,15 +1,15 @@
-//! Where the time of a request went.
+//! Timing of a request.
 
 use std::time::Duration;
 
-/// Where the time of a request went; the three add up to all of it. As the last of its windows saw it: of a list or a
-/// long context, `queue` holds the inference of the windows before.
+/// Timing of a request: the three times add up to the time in the engine. They are those of the last window. In a list or a long
+/// context, `queue` includes the inference of earlier windows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Timing {
-    /// In the queue, until the last window was started.
+    /// Time in the queue, until inference of the last window began.
     pub(crate) queue: Duration,
-    /// Turning text into tokens, and waiting for a thread that does.
+    /// Time of tokenization, including the time until it began.
     pub(crate) tokenization: Duration,
-    /// In the model, together with the other windows of the batch, and turning what it said into answers.
+    /// Time of inference of the whole batch, and of decoding the answers.
     pub(crate) inference: Duration,
 }

@@ -1,4 +1,4 @@
-//! Turns the questions of a request into windows, before they wait for a worker.
+//! Tokenization of the questions of a request into windows, before they enter the queue.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -10,42 +10,42 @@ use bakeoff_qa::{Prepared, QuestionAnswering};
 
 use super::{Item, ItemError, Refused, TextWork};
 
-/// A question after its tokenisation.
+/// Tokenized question.
 #[derive(Debug)]
 pub(crate) struct PreparedItem {
     pub(crate) outcome: Result<Prepared, ItemError>,
     pub(crate) tokenization: Duration,
-    /// What it counts towards [`MOST_TOKENS`].
+    /// Tokens that count for [`MAX_TOKENS`].
     cost_tokens: usize,
 }
 
-/// Text that makes a token, roughly: what English makes with a vocabulary of words and their pieces.
+/// Approximate length of a token in English text, in bytes.
 const BYTES_PER_TOKEN: usize = 4;
 
-/// Items of a list that are turned into tokens in one go have about this much text. Between two goes others have
-/// theirs, and a list whose client has gone is given up.
+/// Approximate size of the text that is tokenized in one task, in bytes. Between two tasks of a list other requests have a turn,
+/// and an abandoned list ends.
 const CHUNK_BYTES: usize = 16 * 1024;
 
-/// Text that counts as a token at least, also where it makes fewer, or none because the question failed: looking at it
-/// takes time all the same, and a list can hold the same long context a thousand times.
-const MOST_BYTES_PER_TOKEN: usize = 8;
+/// Maximum text length for each counted token, in bytes. Text with fewer tokens, also of a question that failed, counts by its
+/// length, because it takes time too. A list can contain the same long context a thousand times.
+const MAX_BYTES_PER_TOKEN: usize = 8;
 
-/// A list with more tokens is given up: it takes 100 bytes a token while it waits, and minutes to answer.
-const MOST_TOKENS: usize = 1024 * 1024;
+/// Maximum number of tokens in a list. A longer list would take minutes, and 100 bytes of memory for each token while it waits.
+const MAX_TOKENS: usize = 1024 * 1024;
 
-/// The most spans of a question that are looked at for its answers: bounds the memory of each worker.
-const MOST_CANDIDATES: usize = 262_144;
+/// Maximum number of candidate spans of a question. It limits the memory of each worker.
+const MAX_CANDIDATES: usize = 262_144;
 
-/// How many tokens the items will make, before anything was done with them. At least 1.
+/// Estimated number of tokens in the items, from the length of their text. At least 1.
 pub(crate) fn estimate_tokens(items: &[Item]) -> usize {
     let bytes: usize = items.iter().map(bytes).sum();
     bytes / BYTES_PER_TOKEN + 1
 }
 
-/// Every item as windows, or why it is none, in order.
+/// Tokenized items, in order. An item that fails has an error of its own.
 ///
 /// # Errors
-/// [`Refused::TooLarge`] for a list that would take minutes, [`Refused::Stopped`] when the runtime ends.
+/// [`Refused::TooLarge`] for a list with too many tokens, and [`Refused::Stopped`] if the runtime ends.
 pub(crate) async fn prepare(
     items: Vec<Item>,
     model: &Arc<QuestionAnswering>,
@@ -69,13 +69,13 @@ pub(crate) async fn prepare(
                 .collect()
         };
         let chunk = text_work.run(chunk_bytes, work).await;
-        // Panics are caught inside.
+        // Panics are caught in the task.
         let chunk = chunk.map_err(|_| Refused::Stopped)?;
         tokens += chunk.iter().map(|item| item.cost_tokens).sum::<usize>();
         prepared.extend(chunk);
-        if tokens > MOST_TOKENS && items.peek().is_some() {
+        if tokens > MAX_TOKENS && items.peek().is_some() {
             return Err(Refused::TooLarge {
-                limit_tokens: MOST_TOKENS,
+                limit_tokens: MAX_TOKENS,
             });
         }
     }
@@ -88,11 +88,11 @@ fn bytes(item: &Item) -> usize {
 
 fn prepare_one(item: Item, model: &QuestionAnswering) -> PreparedItem {
     let started = Instant::now();
-    let least_tokens = bytes(&item) / MOST_BYTES_PER_TOKEN;
-    // Unwind safe because nothing of a question that panicked is kept.
+    let least_tokens = bytes(&item) / MAX_BYTES_PER_TOKEN;
+    // Unwind safe: all data of a question that panicked is dropped.
     let prepare = AssertUnwindSafe(|| model.prepare(item.question, item.options));
     let outcome = match catch_unwind(prepare) {
-        Ok(Ok(prepared)) if prepared.candidates() > MOST_CANDIDATES => {
+        Ok(Ok(prepared)) if prepared.candidates() > MAX_CANDIDATES => {
             Err(ItemError::Answer(prepared.too_many_answers()))
         }
         Ok(prepared) => prepared.map_err(ItemError::Answer),
@@ -106,7 +106,7 @@ fn prepare_one(item: Item, model: &QuestionAnswering) -> PreparedItem {
     }
 }
 
-/// What the model will read, over all windows.
+/// Number of tokens in all windows.
 fn tokens(prepared: &Prepared) -> usize {
     let windows = 0..prepared.windows();
     windows.map(|window| prepared.tokens(window)).sum()
@@ -128,7 +128,7 @@ mod tests {
         }
     }
 
-    /// One thread for short texts.
+    /// Runner with one thread for short text.
     fn text_work() -> TextWork {
         TextWork::new(NonZeroUsize::MIN)
     }
@@ -149,7 +149,7 @@ mod tests {
             failed,
             ItemError::Answer(AnswerError::QuestionTooLong { .. })
         ));
-        // A window of 384, of which the context has 380, and another with the rest and the 128 that they share.
+        // The first window has 384 tokens, 380 of them from the context. The second window has the rest and 128 shared tokens.
         assert_eq!(read(&prepared[2]), 384 + 4 + 600 - (380 - 128));
     }
 
@@ -174,29 +174,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_without_end_is_given_up() {
+    async fn a_list_with_too_many_tokens_is_refused() {
         let (model, _) = Fake::model();
-        // Many windows of little text, since nearly all of it is shared.
+        // With this stride, windows share nearly all of their text.
         let mut large = item("a", &"a ".repeat(10_000));
         large.options.doc_stride = Some(370);
         let prepared = prepare(vec![large.clone()], &model, &text_work())
             .await
             .unwrap();
         let tokens = tokens(prepared[0].outcome.as_ref().unwrap());
-        assert!((MOST_TOKENS / 3..MOST_TOKENS).contains(&tokens), "{tokens}");
+        assert!((MAX_TOKENS / 3..MAX_TOKENS).contains(&tokens), "{tokens}");
         let refused = prepare(vec![large; 1000], &model, &text_work()).await;
         assert_eq!(
             refused.unwrap_err(),
             Refused::TooLarge {
-                limit_tokens: MOST_TOKENS
+                limit_tokens: MAX_TOKENS
             }
         );
     }
 
     #[tokio::test]
-    async fn a_list_of_long_items_that_fail_is_given_up() {
+    async fn a_list_of_long_items_that_fail_is_refused() {
         let (model, _) = Fake::model();
-        // Too many windows, and a question too long for any.
+        // One item has too many windows, the other one a question that is too long.
         let mut windows = item("a", &"hay ".repeat(100_000));
         windows.options.doc_stride = Some(379);
         let question = item(&"who ".repeat(300), &"hay ".repeat(100_000));

@@ -1,4 +1,4 @@
-//! What an inference worker does: warms up, then puts one batch after the other before the model.
+//! Inference worker: warms up the model, and then runs one batch after another.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{error::ServeError, metrics::Metrics};
 
-/// One inference worker. Survives whatever the model does.
+/// Inference worker. It survives errors and panics of the model.
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) queue: Arc<Queue>,
@@ -23,21 +23,23 @@ pub(crate) struct Worker {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// As long as what people ask about often is, so that the pace measured on it is a good first guess.
+/// Context of the warm-up question. It has a typical length, so that its throughput is a good first estimate.
 const WARM_UP_CONTEXT: &str = "The model warms up before the first question comes. It reads this passage twice: the \
     first time pays for whatever is put off until it is used, such as buffers and threads, and the second time tells \
     how long a passage of this length takes when nothing else is going on. Whoever asks next finds a model that is \
     ready, and a queue that knows how fast it can be emptied.";
 
 impl Worker {
-    /// A first inference, which pays for whatever the model puts off until it is used, and a second one that shows how
-    /// fast it is then.
+    /// Runs two inferences. The first one initializes the model, and the second one measures the throughput.
+    ///
+    /// # Errors
+    /// [`ServeError::WarmUp`] and [`ServeError::WarmUpPanicked`].
     pub(crate) fn warm_up(&self) -> Result<(), ServeError> {
         let question =
             Question::new("What warms up?", WARM_UP_CONTEXT).map_err(ServeError::WarmUp)?;
         let prepared = self.model.prepare(question, Options::default());
         let prepared = prepared.map_err(ServeError::WarmUp)?;
-        // A model with few positions reads the passage in several windows.
+        // A model with few positions needs several windows.
         let windows = 0..prepared.windows();
         let mut batch = Batch::default();
         for window in windows.clone() {
@@ -59,7 +61,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Works until the queue is closed.
+    /// Runs batches until the queue is closed.
     pub(crate) fn work(&self) {
         while let Some(taken) = self.queue.next_batch() {
             let started = Instant::now();
@@ -69,8 +71,8 @@ impl Worker {
         }
     }
 
-    /// Brings a batch to its end. If the model fails on it, its windows are tried again one by one, so that only the
-    /// questions fail that are at fault.
+    /// Runs a batch and passes on its results. If the model fails, the windows run again one by one, so that only the questions that
+    /// cause the failure fail.
     fn answer(&self, taken: &[Taken], started: Instant) {
         match self.read(taken) {
             Ok(logits) => {
@@ -91,23 +93,22 @@ impl Worker {
         }
     }
 
-    /// What the model says about each window.
+    /// Logits of each window.
     ///
-    /// The windows share a batch, not a tensor: with weights of 8 bits, activations are quantised by the range of a
-    /// whole tensor, and an answer would depend on whatever else happened to be in it. So the bundled backend runs
-    /// sequence by sequence and pads nothing.
+    /// The backends do not pad the windows of a batch into one tensor. In ONNX files with 8-bit weights, activations are quantised
+    /// by the range of a whole tensor, so that answers would depend on other windows of the batch.
     fn read(&self, taken: &[Taken]) -> Result<Vec<Logits>, ItemError> {
         let mut batch = Batch::default();
         for Taken { window, pending } in taken {
             pending.append_to(&mut batch, window);
         }
-        self.metrics.batch(taken.len(), batch.input_ids.len(), 0);
+        self.metrics.batch(taken.len(), batch.input_ids.len());
         self.forward(&batch)
     }
 
     fn finish(&self, taken: &Taken, started: Instant, said: Result<Logits, ItemError>) {
         let failed = said.is_err();
-        // Counted before it is answered: who has an answer finds it in the metrics.
+        // Counted before the reply, so that the metrics include every answered question.
         let count = |timing: &super::Timing| self.metrics.item(timing);
         taken.pending.finish(&taken.window, started, said, count);
         if failed {
@@ -116,7 +117,7 @@ impl Worker {
     }
 
     fn forward(&self, batch: &Batch) -> Result<Vec<Logits>, ItemError> {
-        // Unwind safe because nothing of a batch that panicked is kept.
+        // Unwind safe: all data of a batch that panicked is dropped.
         let forward = AssertUnwindSafe(|| self.model.forward(batch));
         match catch_unwind(forward) {
             Ok(logits) => logits.map_err(ItemError::Answer),

@@ -1,4 +1,4 @@
-//! Probes, and what the server says about itself.
+//! Probes, server information and documentation.
 
 use std::sync::{Arc, LazyLock};
 
@@ -18,43 +18,43 @@ use crate::{
     wire::info::{Info, Status},
 };
 
-/// Is the server there?
+/// Liveness
 ///
-/// Answers as long as the process serves connections at all.
+/// Responds as long as the process serves connections.
 #[utoipa::path(
     get,
     path = "/health",
     tag = "about the server",
-    responses((status = 200, description = "It is.", body = Status))
+    responses((status = 200, description = "The server is running.", body = Status))
 )]
 pub(crate) async fn health() -> Json<Status> {
     Json(Status { status: "ok" })
 }
 
-/// Is the server ready?
+/// Readiness
 ///
-/// Not before every inference worker has answered a first question, and no more once the server shuts down.
+/// The server is ready once every inference worker has answered the warm-up question, until it starts to shut down.
 #[utoipa::path(
     get,
     path = "/ready",
     tag = "about the server",
-    responses((status = 200, description = "Questions are answered without delay.", body = Status))
+    responses((status = 200, description = "The server answers questions.", body = Status))
 )]
 pub(crate) async fn ready(State(service): State<Service>) -> Result<Json<Status>, Refusal> {
     service.readiness.check()?;
     Ok(Json(Status { status: "ready" }))
 }
 
-/// What serves here, and what does it take?
+/// Model, version and limits
 #[utoipa::path(
     get,
     path = "/info",
     tag = "about the server",
-    responses((status = 200, description = "Model, version, settings and limits.", body = Info))
+    responses((status = 200, description = "Model, version, settings and limits of the server.", body = Info))
 )]
 pub(crate) async fn info(State(service): State<Service>) -> Result<Json<Info>, Refusal> {
     let (model, config) = (Arc::clone(service.engine.model()), service.config);
-    // The first time a hash of the whole model is taken.
+    // The first call hashes the whole model.
     let info = service
         .engine
         .text_work
@@ -62,30 +62,30 @@ pub(crate) async fn info(State(service): State<Service>) -> Result<Json<Info>, R
     info.await.map(Json).map_err(Refusal::from)
 }
 
-/// Where is the documentation?
+/// Redirect to the documentation
 ///
-/// Leads people who look at the server in a browser to `/docs`.
+/// Leads a browser to `/docs`.
 #[utoipa::path(
     get,
     path = "/",
     tag = "about the server",
     operation_id = "root",
-    responses((status = 307, description = "At `/docs`.", headers(("Location" = String, description = "`docs`, relative, so that it holds behind a proxy that takes a prefix off"))))
+    responses((status = 307, description = "The documentation is at `/docs`.", headers(("Location" = String, description = "`docs`, a relative path, which also works behind a proxy that removes a path prefix"))))
 )]
 pub(crate) async fn root() -> Redirect {
     Redirect::temporary("docs")
 }
 
-/// What does the API look like?
+/// OpenAPI description
 #[utoipa::path(
     get,
     path = "/openapi.json",
     tag = "about the server",
-    responses((status = 200, description = "This description.", body = Object))
+    responses((status = 200, description = "The OpenAPI description of this API.", body = Object))
 )]
 pub(crate) async fn openapi() -> impl IntoResponse {
     static TEXT: LazyLock<Bytes> = LazyLock::new(|| {
-        // Maps with keys of text become JSON always.
+        // Cannot fail: all map keys are strings.
         serde_json::to_vec(&openapi::description())
             .unwrap_or_default()
             .into()
@@ -94,14 +94,14 @@ pub(crate) async fn openapi() -> impl IntoResponse {
     (Extension(Counted), json, TEXT.clone())
 }
 
-/// How is the API used?
+/// Documentation page
 ///
-/// A page that shows this description and lets people try it. It loads nothing from elsewhere, and may not.
+/// Shows the OpenAPI description and sends requests to try it. The page loads nothing from other hosts.
 #[utoipa::path(
     get,
     path = "/docs",
     tag = "about the server",
-    responses((status = 200, description = "The page.", body = String, content_type = "text/html"))
+    responses((status = 200, description = "The documentation page.", body = String, content_type = "text/html"))
 )]
 pub(crate) async fn docs() -> impl IntoResponse {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \

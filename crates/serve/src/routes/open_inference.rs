@@ -9,6 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use utoipa::IntoParams;
+
 use super::{Counted, Received, Service};
 use crate::{
     memory::Buffer,
@@ -22,7 +24,7 @@ use crate::{
     },
 };
 
-/// The model that a path names, which is the one that is served here.
+/// Model in a request's path. It is the model that this server serves.
 #[derive(Debug)]
 pub(crate) struct Model {
     name: String,
@@ -46,80 +48,74 @@ impl FromRequestParts<Service> for Model {
     }
 }
 
-/// What serves here?
+/// Parameters of a path with the name of a model.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "only the description is used")]
+pub(crate) struct ModelPath {
+    /// Name of the model, as in `/info`.
+    #[param(example = "minilm-squad")]
+    name: String,
+}
+
+/// Server metadata
 #[utoipa::path(
     get,
     path = "/v2",
     tag = "Open Inference Protocol",
     operation_id = "server_metadata",
-    responses((status = 200, description = "Name, version and extensions of the protocol.", body = ServerMetadata))
+    responses((status = 200, description = "Name and version of the server, and its protocol extensions.", body = ServerMetadata))
 )]
 pub(crate) async fn server() -> Json<ServerMetadata> {
     Json(ServerMetadata::current())
 }
 
-/// Is the server there?
+/// Server liveness
 #[utoipa::path(
     get,
     path = "/v2/health/live",
     tag = "Open Inference Protocol",
     operation_id = "server_live",
-    responses((status = 200, description = "It is.", body = Live))
+    responses((status = 200, description = "The server is running.", body = Live))
 )]
 pub(crate) async fn live() -> Json<Live> {
     Json(Live { live: true })
 }
 
-/// Is the server ready?
+/// Server readiness
 #[utoipa::path(
     get,
     path = "/v2/health/ready",
     tag = "Open Inference Protocol",
     operation_id = "server_ready",
-    responses((status = 200, description = "Questions are answered without delay.", body = Ready))
+    responses((status = 200, description = "The server answers questions.", body = Ready))
 )]
 pub(crate) async fn ready(State(service): State<Service>) -> Result<Json<Ready>, Refusal> {
     service.readiness.check()?;
     Ok(Json(Ready { ready: true }))
 }
 
-/// What does the model take and give?
+/// Model metadata
 #[utoipa::path(
     get,
     path = "/v2/models/{name}",
     tag = "Open Inference Protocol",
     operation_id = "model_metadata",
-    params(("name" = String, Path, description = "The model's name, as `/info` tells it.", example = "minilm-squad")),
-    responses((status = 200, description = "Its tensors.", body = ModelMetadata))
+    params(ModelPath),
+    responses((status = 200, description = "Input and output tensors of the model.", body = ModelMetadata))
 )]
 pub(crate) async fn model(model: Model) -> Json<ModelMetadata> {
     Json(ModelMetadata::new(&model.name))
 }
 
-/// What does this version of the model take and give?
-#[utoipa::path(
-    get,
-    path = "/v2/models/{name}/versions/{version}",
-    tag = "Open Inference Protocol",
-    operation_id = "model_version_metadata",
-    params(
-        ("name" = String, Path, description = "The model's name, as `/info` tells it.", example = "minilm-squad"),
-        ("version" = String, Path, description = "There is `1` only.", example = "1"),
-    ),
-    responses((status = 200, description = "Its tensors.", body = ModelMetadata))
-)]
-pub(crate) async fn version(named: Model) -> Json<ModelMetadata> {
-    model(named).await
-}
-
-/// Is the model ready?
+/// Model readiness
 #[utoipa::path(
     get,
     path = "/v2/models/{name}/ready",
     tag = "Open Inference Protocol",
     operation_id = "model_ready",
-    params(("name" = String, Path, description = "The model's name, as `/info` tells it.", example = "minilm-squad")),
-    responses((status = 200, description = "Questions are answered without delay.", body = ModelReady))
+    params(ModelPath),
+    responses((status = 200, description = "The model answers questions.", body = ModelReady))
 )]
 pub(crate) async fn model_ready(
     model: Model,
@@ -132,46 +128,27 @@ pub(crate) async fn model_ready(
     }))
 }
 
-/// Is this version of the model ready?
-#[utoipa::path(
-    get,
-    path = "/v2/models/{name}/versions/{version}/ready",
-    tag = "Open Inference Protocol",
-    operation_id = "model_version_ready",
-    params(
-        ("name" = String, Path, description = "The model's name, as `/info` tells it.", example = "minilm-squad"),
-        ("version" = String, Path, description = "There is `1` only.", example = "1"),
-    ),
-    responses((status = 200, description = "Questions are answered without delay.", body = ModelReady))
-)]
-pub(crate) async fn version_ready(
-    model: Model,
-    service: State<Service>,
-) -> Result<Json<ModelReady>, Refusal> {
-    model_ready(model, service).await
-}
-
 /// Answer questions
 ///
-/// Takes the `BYTES` tensors `question` and `context`, and gives the tensors `answer`, `score`, `start` and `end` with a
-/// row for each question and a column for each answer. Rows with fewer answers than others are filled up with empty
-/// texts and zeros. The tensor `output` says it all in one, the way that `MLServer` does: for each question the JSON of the
-/// pipeline, or `error` and `index` for a question that failed.
+/// The inputs are the `BYTES` tensors `question` and `context`. The outputs are the tensors `answer`, `score`, `start` and
+/// `end`, with a row for each question and a column for each answer. A row with fewer answers ends with empty texts and
+/// zeros. The tensor `output` has the format of `MLServer`: one JSON text for each question, with the result of the
+/// pipeline, or `error` and `index` if the question failed.
 ///
-/// Data goes after the JSON in binary where `binary_data_size` says so in a request and `binary_data` or
-/// `binary_data_output` asks for it in a response; `Inference-Header-Content-Length` is then the length of the JSON.
+/// Tensor data can follow the JSON in binary form. A request sets `binary_data_size` for its inputs. It sets `binary_data` or
+/// `binary_data_output` for binary outputs. `Inference-Header-Content-Length` is then the length of the JSON in bytes.
 #[utoipa::path(
     post,
     path = "/v2/models/{name}/infer",
     tag = "Open Inference Protocol",
     operation_id = "infer",
     params(
-        ("name" = String, Path, description = "The model's name, as `/info` tells it.", example = "minilm-squad"),
-        ("Inference-Header-Content-Length" = Option<String>, Header, description = "How many bytes of the body are JSON, if not all are."),
+        ModelPath,
+        ("Inference-Header-Content-Length" = Option<String>, Header, description = "Length of the JSON in bytes, if binary data follows it."),
     ),
     request_body = InferenceRequestBody,
     responses((
-        status = 200, description = "The tensors that were asked for.",
+        status = 200, description = "The requested tensors.",
         content((InferenceResponseBody = "application/json"), (Vec<u8> = "application/octet-stream")),
     ))
 )]
@@ -207,31 +184,4 @@ pub(crate) async fn infer(
     response.extensions_mut().insert(timing);
     response.extensions_mut().insert(Counted);
     Ok(response)
-}
-
-/// Answer questions with this version of the model
-///
-/// The same for clients that name a version.
-#[utoipa::path(
-    post,
-    path = "/v2/models/{name}/versions/{version}/infer",
-    tag = "Open Inference Protocol",
-    operation_id = "version_infer",
-    params(
-        ("name" = String, Path, description = "The model's name, as `/info` tells it.", example = "minilm-squad"),
-        ("version" = String, Path, description = "There is `1` only.", example = "1"),
-        ("Inference-Header-Content-Length" = Option<String>, Header, description = "How many bytes of the body are JSON, if not all are."),
-    ),
-    request_body = InferenceRequestBody,
-    responses((
-        status = 200, description = "The tensors that were asked for.",
-        content((InferenceResponseBody = "application/json"), (Vec<u8> = "application/octet-stream")),
-    ))
-)]
-pub(crate) async fn version_infer(
-    model: Model,
-    service: State<Service>,
-    request: Request,
-) -> Result<Response, Refusal> {
-    infer(model, service, request).await
 }

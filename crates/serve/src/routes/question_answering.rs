@@ -1,4 +1,4 @@
-//! The pipeline's own arguments over HTTP.
+//! Question answering with the arguments of the pipeline.
 
 use axum::{
     extract::{Request, State},
@@ -9,7 +9,7 @@ use super::{Received, Service};
 use crate::{
     refusal::Refusal,
     wire::{
-        answers::Results,
+        answers::{RESULTS, Results},
         problem::Problems,
         question_answering::{QuestionAnsweringBody, read},
     },
@@ -17,27 +17,23 @@ use crate::{
 
 /// Answer questions
 ///
-/// Finds the spans of `context` that answer `question`, with the parameters and the results of the
-/// question-answering pipeline of transformers 4.57.
+/// Finds the spans of `context` that answer `question`. Parameters and results are those of the question-answering pipeline
+/// of transformers 4.57.
 ///
-/// A list of questions goes with one context for all of them, or with a list of as many contexts; one question goes with
-/// one context. A question in a list that cannot be answered fails alone: its place holds `error` and `index`. A list of
-/// one is answered like the question alone.
+/// `question` is a text or a list of texts. A list of questions needs one context for all of them, or a list of contexts
+/// with the same length. One question needs one context. A question in a list that cannot be answered does not affect the
+/// others: its entry holds `error` and `index`. A list with one question is answered like the question alone.
 ///
-/// The body is read as JSON whatever `Content-Type` says. Parameters that are null take their default, and keys
-/// that have no meaning here are ignored.
+/// The body is read as JSON, whatever `Content-Type` says. A parameter that is null has its default. Unknown keys are
+/// ignored.
 #[utoipa::path(
     post,
     path = "/question_answering",
     tag = "question answering",
     request_body = QuestionAnsweringBody,
     responses(
-        (
-            status = 200, body = Results,
-            description = "One answer as an object, any other number of them as a list, best first; \
-                for several questions a list with an entry for each.",
-        ),
-        (status = 422, description = "The body is no JSON, or not what is asked for; lists every problem.", body = Problems),
+        (status = 200, body = Results, description = RESULTS),
+        (status = 422, body = Problems, description = "The body is not valid JSON, or has invalid values. Every problem is listed."),
     )
 )]
 pub(crate) async fn question_answering(
@@ -45,6 +41,5 @@ pub(crate) async fn question_answering(
     request: Request,
 ) -> Result<Response, Refusal> {
     let Received { body, deadline, .. } = service.read(request).await?;
-    let asked = service.parse(body, read).await?;
-    service.answer_as_json(asked, deadline).await
+    service.answer_body(body, read, deadline).await
 }

@@ -18,12 +18,12 @@ use crate::{
     refusal,
 };
 
-/// The routes, and the layer that gives refusals their shape.
+/// Routes, and the layer for the format of error responses.
 fn app(service: &Service) -> Router {
     router(service.clone()).layer(middleware::from_fn(refusal::in_the_shape_of_the_api))
 }
 
-/// A service with a fake model, and no socket.
+/// Service with a fake model, without a socket.
 struct Bench {
     service: Service,
     workers: Workers,
@@ -31,7 +31,7 @@ struct Bench {
     shutdown: CancellationToken,
 }
 
-/// One worker, and a queue that has room for one short question.
+/// One worker, and a queue with room for one short question.
 fn bench() -> Bench {
     bench_with(Admission {
         max_queue_tokens: NonZeroUsize::MIN,
@@ -92,14 +92,19 @@ impl Bench {
         json_of(self.send(Method::GET, path, Body::empty()).await).await
     }
 
-    /// Sends a question and does not wait for the answer.
+    async fn send_question(&self, question: &str) -> Response<Body> {
+        let request = ask_for(question);
+        app(&self.service).oneshot(request).await.unwrap()
+    }
+
+    /// Starts a request without waiting for its response.
     fn start(&self, question: &str) -> task::JoinHandle<StatusCode> {
         let request = ask_for(question);
         let router = app(&self.service);
         task::spawn(async move { router.oneshot(request).await.unwrap().status() })
     }
 
-    /// Returns once so many questions are in the queue.
+    /// Waits for a number of questions in the queue.
     async fn until_waiting(&self, expected: usize) {
         while self.service.engine.queue.len() != expected {
             task::yield_now().await;
@@ -313,13 +318,7 @@ async fn overloaded_server_answers_429() {
     let waiting = bench.start("c");
     bench.until_waiting(1).await;
 
-    let response = bench
-        .send(
-            Method::POST,
-            "/question_answering",
-            ask_for("c").into_body(),
-        )
-        .await;
+    let response = bench.send_question("c").await;
     let retry_after: u64 = response.headers()[header::RETRY_AFTER]
         .to_str()
         .unwrap()

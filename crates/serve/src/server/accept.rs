@@ -1,4 +1,4 @@
-//! Accepts connections, as many as may be open at once, and sees each of them to its end.
+//! Accepts connections, up to a maximum, and serves each of them to its end.
 
 use std::{io, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -14,25 +14,25 @@ use tokio_util::sync::CancellationToken;
 use super::connection::{self, Ended};
 use crate::{config::Limits, metrics::Metrics};
 
-/// How long nothing is accepted after the system refused to: until connections have closed, or memory is free.
+/// Pause after the system failed to accept a connection. In the meantime connections can close.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What the connections of one listener share.
+/// Shared state of the connections of a listener.
 #[derive(Debug)]
 pub(super) struct Connections {
     pub(super) app: Router,
     pub(super) limits: Arc<Limits>,
-    /// Connections at once.
+    /// Maximum number of connections.
     pub(super) places: NonZeroU32,
     pub(super) metrics: Arc<Metrics>,
-    /// What the metrics call the listener.
+    /// Name of the listener in the metrics.
     pub(super) name: &'static str,
-    /// Cancelled when no more connections are to be accepted, and those there are to be closed.
+    /// Cancelled to stop accepting connections, and to close the open connections.
     pub(super) stopping: CancellationToken,
 }
 
 impl Connections {
-    /// Serves until `stopping` is cancelled and the last connection has ended; dropping the future cuts them off.
+    /// Serves until `stopping` is cancelled and the last connection has ended. Dropping the future cuts off all connections.
     pub(super) async fn serve(self, listener: TcpListener) {
         let places = usize::try_from(self.places.get()).unwrap_or(usize::MAX);
         let places = Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
@@ -43,7 +43,7 @@ impl Connections {
                 self.ended(ended);
             }
         }
-        // Clients whose connections the system has already made would lose their requests with the listener.
+        // Without this, clients whose connections wait in the system's backlog would lose their requests.
         while let Some((stream, place)) = next_at_once(&listener, &places).await {
             self.start(&mut open, stream, place);
         }
@@ -53,7 +53,7 @@ impl Connections {
         }
     }
 
-    /// The next connection, as soon as there is a place for it; `None` once the server stops.
+    /// Waits for the next connection within the maximum. `None` after `stopping` is cancelled.
     async fn next(
         &self,
         listener: &TcpListener,
@@ -64,10 +64,10 @@ impl Connections {
             loop {
                 match listener.accept().await {
                     Ok((stream, _)) => return Some((stream, place)),
-                    // The client thought better of it.
+                    // The client has closed the connection.
                     Err(error) if is_of_the_connection(&error) => {}
                     Err(error) => {
-                        tracing::error!(%error, "cannot accept connections for the moment");
+                        tracing::error!(%error, "cannot accept a connection; trying again");
                         time::sleep(PAUSE).await;
                     }
                 }
@@ -81,7 +81,7 @@ impl Connections {
     }
 
     fn start(&self, open: &mut JoinSet<Ended>, stream: TcpStream, place: OwnedSemaphorePermit) {
-        // Answers are small and written at once: nothing is gained by waiting for more to send.
+        // Responses are written at once. Waiting for more data to send would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
@@ -99,13 +99,13 @@ impl Connections {
             Ok(Ended::Closed) => {}
             Ok(Ended::Broken) => self.metrics.dropped("broken_connection"),
             Ok(Ended::TooSlow) => self.metrics.dropped("slow_connection"),
-            // Our bug, but only this connection's end.
-            Err(error) => tracing::error!(%error, "a connection ended badly"),
+            // A bug that affects only this connection.
+            Err(error) => tracing::error!(%error, "the task of a connection failed"),
         }
     }
 }
 
-/// A connection that waits to be accepted, if there is one and a place for it.
+/// Connection in the system's backlog, if there is one and the maximum is not reached.
 async fn next_at_once(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
@@ -118,7 +118,7 @@ async fn next_at_once(
     }
 }
 
-/// Whether an error concerns only the connection that was about to be accepted.
+/// `true` if an error affects only the connection that was to be accepted.
 fn is_of_the_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),

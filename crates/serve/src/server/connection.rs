@@ -1,7 +1,7 @@
-//! One connection, from its first byte to its last, and the ways in which a client can be too slow for it.
+//! Connection with its time limits.
 //!
-//! A client that shuts down its sending side counts as gone, and its request is withdrawn: most that do so have left,
-//! and what nobody waits for must not hold a worker.
+//! A client that shuts down its sending side counts as disconnected, and its request is removed from the queue. Most such clients
+//! have ended, and an abandoned request must not use a worker.
 
 mod stream;
 
@@ -31,19 +31,19 @@ use tokio_util::sync::CancellationToken;
 use self::stream::Watched;
 use crate::{config::Limits, path};
 
-/// How one connection ended.
+/// End of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// As agreed, or the client left.
+    /// The server or the client closed the connection.
     Closed,
-    /// What came was no HTTP, or the connection broke.
+    /// The data was not HTTP, or the connection failed.
     Broken,
-    /// The client took too long.
+    /// The client exceeded a time limit.
     TooSlow,
 }
 
-/// Answers the requests of a connection with `app` until either side closes it. Once `stopping` is cancelled, it closes
-/// as soon as what has arrived is answered.
+/// Serves a connection with `app` until one side closes it. After `stopping` is cancelled, the connection closes when the requests
+/// that have arrived are answered.
 pub(super) async fn serve(
     stream: TcpStream,
     app: Router,
@@ -60,8 +60,8 @@ pub(super) async fn serve(
         app,
         activity: Arc::clone(&activity),
     };
-    // Without hyper's own timeout, which starts when a connection becomes idle and not when a head does. Its limit of
-    // 100 lines of header is left as it is.
+    // Hyper's own timeout is not used: it starts when a connection becomes idle, not when a head starts. Its limit of 100 header
+    // lines applies.
     let mut connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_header_size(limits.max_header_bytes.get())
@@ -72,7 +72,7 @@ pub(super) async fn serve(
         ended = drive(&mut connection, &activity, &mut waits) => return finish(ended, connection, &activity),
         () = stopping.cancelled() => {}
     }
-    // A request that the system has already received is read before the connection is told to end.
+    // Reads a request that the system has already received, before the connection shuts down.
     tokio::select! {
         biased;
         ended = drive(&mut connection, &activity, &mut waits) => return finish(ended, connection, &activity),
@@ -83,24 +83,24 @@ pub(super) async fn serve(
     finish(ended, connection, &activity)
 }
 
-/// Events that a connection is waited for beside its own work.
+/// Events that can end a connection.
 struct Waits {
-    /// Rings when a time limit is over.
+    /// Timer of the current time limit.
     alarm: Pin<Box<Sleep>>,
-    /// Returns when the client has closed its side, whatever it has sent before that nobody has read yet.
+    /// Ready when the client has closed its sending side, even if data from it is unread.
     gone: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 type Connection = http1::Connection<TokioIo<Watched>, Watching>;
 
-/// Runs a connection until it ends, a time limit does, or the client leaves while it is being answered.
+/// Runs a connection until it ends, a time limit passes, or the client disconnects during a request.
 async fn drive(connection: &mut Connection, activity: &Activity, waits: &mut Waits) -> Ended {
     poll_fn(|context| {
         if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(context) {
             return Poll::Ready(ended.map_or(Ended::Broken, |()| Ended::Closed));
         }
         let Some(deadline) = activity.deadline() else {
-            // Hyper does not look for the end of what comes when it has already read more than the request.
+            // Hyper does not notice the end of the stream if it has already read more than the request.
             return waits.gone.as_mut().poll(context).map(|()| Ended::Closed);
         };
         let alarm = &mut waits.alarm;
@@ -112,18 +112,18 @@ async fn drive(connection: &mut Connection, activity: &Activity, waits: &mut Wai
     .await
 }
 
-/// Tells a client whose request was on its way why the connection closes.
+/// Sends status 408 if the connection ends during the head of a request.
 fn finish(ended: Ended, connection: Connection, activity: &Activity) -> Ended {
     const LATE_HEAD: &[u8] =
         b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     if ended == Ended::TooSlow && activity.is_in_head() {
-        // Whoever takes no answer gets none.
+        // If the client does not read, the response is dropped.
         connection.into_parts().io.into_inner().try_write(LATE_HEAD);
     }
     ended
 }
 
-/// What a connection is doing, and since when. Told by its stream and its service.
+/// Current phase of a connection. The stream and the service update it.
 #[derive(Debug)]
 struct Activity {
     phase: Mutex<Phase>,
@@ -133,13 +133,13 @@ struct Activity {
 
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    /// Nothing has come since the connection was opened.
+    /// The connection is open, and no data has arrived.
     Opened(Instant),
-    /// The head of a request is on its way.
+    /// The head of a request is arriving.
     Head(Instant),
-    /// A request is being answered; its own time limits hold.
+    /// A request is being answered. The time limits of the request apply.
     Answering,
-    /// Since a request was answered, or since the client last took a part of the answer.
+    /// The connection is idle, since the last response or since the client last read a part of it.
     Idle(Instant),
 }
 
@@ -152,7 +152,7 @@ impl Activity {
         }
     }
 
-    /// When the client is too slow, unless it does something before.
+    /// Time at which the current time limit passes.
     fn deadline(&self) -> Option<Instant> {
         match *self.phase() {
             Phase::Opened(since) | Phase::Head(since) => Some(since + self.read_timeout),
@@ -168,7 +168,7 @@ impl Activity {
     fn has_read(&self) {
         let mut phase = self.phase();
         match *phase {
-            // The time runs from the connection, which leaves nothing to gain by sending a first byte late.
+            // The time starts with the connection, so that a late first byte does not extend it.
             Phase::Opened(since) => *phase = Phase::Head(since),
             Phase::Idle(_) => *phase = Phase::Head(Instant::now()),
             Phase::Head(_) | Phase::Answering => {}
@@ -182,13 +182,13 @@ impl Activity {
         }
     }
 
-    /// A request is being answered until the value is dropped.
+    /// Starts the phase of answering, until the value is dropped.
     fn answering(self: &Arc<Self>) -> Answering {
         *self.phase() = Phase::Answering;
         Answering(Arc::clone(self))
     }
 
-    /// No code panics while it holds the lock, so a poisoned one is as good as any.
+    /// The data of a poisoned lock is valid, because no code panics while it holds the lock.
     fn phase(&self) -> std::sync::MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -202,8 +202,8 @@ impl Drop for Answering {
     }
 }
 
-/// `true` if the host is named as the version of HTTP wants it: once, but not at all in HTTP/1.0. Two names would let a proxy and this
-/// server disagree.
+/// `true` if a request has one `Host` header, or none in HTTP/1.0. With two headers, a proxy and this server could use different
+/// hosts.
 fn names_one_host(request: &hyper::Request<Incoming>) -> bool {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -213,7 +213,7 @@ fn names_one_host(request: &hyper::Request<Incoming>) -> bool {
     }
 }
 
-/// Refuses a request, as hyper refuses one that is no HTTP.
+/// Response 400 without a body, like hyper's response to invalid HTTP.
 fn no_host() -> hyper::Response<Body> {
     let mut response = hyper::Response::new(Body::empty());
     *response.status_mut() = StatusCode::BAD_REQUEST;
@@ -222,7 +222,7 @@ fn no_host() -> hyper::Response<Body> {
     response
 }
 
-/// The routes, as hyper calls them.
+/// Routes as a service of hyper.
 #[derive(Debug)]
 struct Watching {
     app: Router,
@@ -235,7 +235,7 @@ impl Service<hyper::Request<Incoming>> for Watching {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, mut request: hyper::Request<Incoming>) -> Self::Future {
-        // Before the router, which compares paths as they are written.
+        // Before the router, which does not decode paths.
         if let Some(uri) = path::normalized(request.uri()) {
             *request.uri_mut() = uri;
         }

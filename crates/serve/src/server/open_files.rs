@@ -1,18 +1,16 @@
-//! How many files this process may have open, each connection being one.
+//! Limit of open files. Each connection is an open file.
 
 use std::num::NonZeroU32;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Connections of the private listener at once: a few that scrape and a few that probe.
+/// Maximum number of connections of the private listener, for metrics and probes.
 pub(super) const PRIVATE_CONNECTIONS: NonZeroU32 = NonZeroU32::new(32).expect("is not zero");
 
-/// Files that are left for other purposes than public connections: private ones, the listeners, what is read and
-/// written, and what the runtimes need.
+/// Open files for other purposes than public connections: private connections, listeners, files and runtimes.
 const RESERVE: u64 = PRIVATE_CONNECTIONS.get() as u64 + 32;
 
-/// Asks the system for as many open files as it gives, and returns the part of `wanted` connections that these suffice
-/// for. Says so in the log where that is not all.
+/// Raises the limit of open files, and returns the number of connections that it allows, at most `wanted`. Logs a warning for fewer.
 pub(super) fn make_room(wanted: NonZeroU32) -> NonZeroU32 {
     let files = raise_limit();
     let places = within(wanted, files);
@@ -21,13 +19,13 @@ pub(super) fn make_room(wanted: NonZeroU32) -> NonZeroU32 {
             max_connections = places,
             wanted,
             open_files = files,
-            "fewer connections at once than asked for, since the system gives too few open files; ulimit -n shows how many"
+            "the limit of open files allows fewer connections than --max-connections; ulimit -n shows the limit"
         );
     }
     places
 }
 
-/// Raises the soft limit as far as the hard one allows. Returns what it is then; `None` without any.
+/// Raises the soft limit of open files to the hard limit, and returns it. `None` without a limit.
 fn raise_limit() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -43,7 +41,7 @@ fn raise_limit() -> Option<u64> {
     }
 }
 
-/// How many of the `wanted` connections `files` suffice for; at least one, without which there is no server.
+/// Number of connections that `files` open files allow, at most `wanted` and at least 1.
 fn within(wanted: NonZeroU32, files: Option<u64>) -> NonZeroU32 {
     let Some(files) = files else { return wanted };
     let left = u32::try_from(files.saturating_sub(RESERVE)).unwrap_or(u32::MAX);

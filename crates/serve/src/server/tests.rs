@@ -17,7 +17,7 @@ use crate::{
     fake::{Controls, Fake, with_backend},
 };
 
-/// A server with a fake model on a port of its own.
+/// Server with a fake model on a free port.
 struct Running {
     address: SocketAddr,
     shutdown: CancellationToken,
@@ -25,7 +25,7 @@ struct Running {
     fake: Controls,
 }
 
-/// One worker, and a drain time that no test waits for.
+/// One worker, and a drain time longer than any test.
 fn config() -> ServeConfig {
     ServeConfig {
         threads: NonZeroUsize::MIN,
@@ -54,7 +54,7 @@ impl Running {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// Asks over a connection of its own and keeps the connection open.
+    /// Sends a question over a new connection, which stays open.
     async fn ask(&self, question: &str) -> TcpStream {
         let mut connection = self.connect().await;
         connection
@@ -64,7 +64,20 @@ impl Running {
         connection
     }
 
-    /// Returns once the server takes no more connections.
+    /// The next question whose inference starts.
+    async fn next_started(&mut self) -> String {
+        soon("the inference", self.fake.next_started()).await
+    }
+
+    /// Sends a GET request over a new connection, which stays open.
+    async fn get(&self, path: &str) -> TcpStream {
+        let mut connection = self.connect().await;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        connection
+    }
+
+    /// Waits until the server accepts no more connections.
     async fn until_refused(&self) {
         while TcpStream::connect(self.address).await.is_ok() {
             task::yield_now().await;
@@ -87,7 +100,7 @@ async fn read_to_end(mut connection: TcpStream) -> String {
     text
 }
 
-/// One response with a short body, from a connection that stays open.
+/// Response with a short body. The connection stays open.
 async fn read_response(connection: &mut TcpStream) -> String {
     let mut response = Vec::new();
     while !response.ends_with(b"}") {
@@ -100,11 +113,14 @@ async fn read_response(connection: &mut TcpStream) -> String {
     String::from_utf8(response).unwrap()
 }
 
-/// Fails instead of hanging for ever.
+/// Result of `future`.
+///
+/// # Panics
+/// After one minute.
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     time::timeout(Duration::from_mins(1), future)
         .await
-        .unwrap_or_else(|_| panic!("{what} takes for ever"))
+        .unwrap_or_else(|_| panic!("{what} takes too long"))
 }
 
 #[test]
@@ -158,12 +174,9 @@ async fn shutdown_answers_what_has_arrived_refuses_the_rest_and_returns() {
     let silent = server.connect().await;
     let mut idle = server.ask("c").await;
     soon("the first answer", read_response(&mut idle)).await;
-    assert_eq!(soon("the inference", server.fake.next_started()).await, "c");
+    assert_eq!(server.next_started().await, "c");
     let in_work = server.ask("block").await;
-    assert_eq!(
-        soon("the inference", server.fake.next_started()).await,
-        "block"
-    );
+    assert_eq!(server.next_started().await, "block");
     let queued = server.ask("c").await;
     until_arrived(&server).await;
 
@@ -184,15 +197,11 @@ async fn shutdown_answers_what_has_arrived_refuses_the_rest_and_returns() {
     );
 }
 
-/// Returns once every request sent before over another connection has been read: requests are read in turn by the
-/// one thread of the test, and a few round trips give each connection its turn.
+/// Waits until all requests on other connections have been read. The one thread of the test reads connections in turn, and a few
+/// round trips give each connection a turn.
 async fn until_arrived(server: &Running) {
     for _ in 0..3 {
-        let mut probe = server.connect().await;
-        probe
-            .write_all(b"GET /health HTTP/1.1\r\nHost: test\r\n\r\n")
-            .await
-            .unwrap();
+        let mut probe = server.get("/health").await;
         soon("the probe", read_response(&mut probe)).await;
     }
 }
@@ -208,11 +217,7 @@ async fn during_the_drain_delay_requests_are_answered_and_their_connections_clos
     kept.write_all(request("c").as_bytes()).await.unwrap();
     soon("the first answer", read_response(&mut kept)).await;
     server.shutdown.cancel();
-    let mut probe = server.connect().await;
-    probe
-        .write_all(b"GET /ready HTTP/1.1\r\nHost: test\r\n\r\n")
-        .await
-        .unwrap();
+    let probe = server.get("/ready").await;
     let ready = soon("the probe", read_to_end(probe)).await;
     assert!(ready.starts_with("HTTP/1.1 503 "), "{ready}");
     let mut new = server.connect().await;
@@ -234,10 +239,7 @@ async fn drain_ends_when_its_time_is_over() {
     })
     .await;
     let _in_work = server.ask("block").await;
-    assert_eq!(
-        soon("the inference", server.fake.next_started()).await,
-        "block"
-    );
+    assert_eq!(server.next_started().await, "block");
     server.shutdown.cancel();
     assert_eq!(
         soon("the end", server.ended).await.unwrap().unwrap(),
@@ -256,14 +258,11 @@ async fn client_that_hangs_up_withdraws_its_question() {
     })
     .await;
     let _in_work = server.ask("block").await;
-    assert_eq!(
-        soon("the inference", server.fake.next_started()).await,
-        "block"
-    );
+    assert_eq!(server.next_started().await, "block");
     let gone = server.ask("gone").await;
     until_arrived(&server).await;
     drop(gone);
-    // The only place in the queue is free as soon as the server has noticed.
+    // The queue has one place. It is free when the server has noticed the disconnection.
     let next = soon("a free place", async {
         loop {
             let next = server.ask("next").await;
@@ -275,14 +274,11 @@ async fn client_that_hangs_up_withdraws_its_question() {
     })
     .await;
     server.fake.release.send(()).unwrap();
-    assert_eq!(
-        soon("the inference", server.fake.next_started()).await,
-        "next"
-    );
+    assert_eq!(server.next_started().await, "next");
     drop(next);
 }
 
-/// What has come over the connection, or nothing.
+/// Data that has arrived on the connection.
 fn so_far(connection: &TcpStream) -> String {
     let mut buffer = [0; 64];
     let length = connection.try_read(&mut buffer).unwrap_or(0);
@@ -326,11 +322,7 @@ async fn ready_follows_the_warm_up() {
     let server = start(config()).await;
     soon("the warm-up", async {
         loop {
-            let mut probe = server.connect().await;
-            probe
-                .write_all(b"GET /ready HTTP/1.1\r\nHost: test\r\n\r\n")
-                .await
-                .unwrap();
+            let mut probe = server.get("/ready").await;
             if read_response(&mut probe)
                 .await
                 .starts_with("HTTP/1.1 200 OK\r\n")
@@ -342,7 +334,7 @@ async fn ready_follows_the_warm_up() {
     .await;
 }
 
-/// A model that does not survive its first question.
+/// Backend that fails or panics.
 #[derive(Debug)]
 struct Broken(fn() -> Result<Logits, BackendError>);
 

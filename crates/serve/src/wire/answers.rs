@@ -1,4 +1,4 @@
-//! Answers, as they are sent.
+//! JSON of answers.
 
 use bakeoff_qa::AnswerSpan;
 use serde::Serialize;
@@ -6,57 +6,60 @@ use utoipa::ToSchema;
 
 use super::offsets::Offsets;
 
-/// What a request gets: one answer to one question as an object; any other number of answers to one question as a list,
-/// best first; for several questions a list with an entry for each.
+/// Description of [`Results`] in a response.
+pub(crate) const RESULTS: &str = "One answer is an object. No answer or several answers are a list, best first. \
+    Several questions have a list with one entry for each question.";
+
+/// Body of a successful response. One answer to one question is an object. No answer or several answers to one question are
+/// a list, best first. Several questions have a list with one entry for each question.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Results<'context> {
-    /// The only answer to the only question.
+    /// One answer to one question.
     One(Span<'context>),
-    /// Any other number of answers to the only question, or an entry for each question.
+    /// No answer or several answers to one question, or an entry for each question.
     Many(Vec<Outcome<'context>>),
 }
 
-/// An answer to the only question, or what became of one of several questions.
+/// Entry of a list: an answer to the only question, or the result of one of several questions.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Outcome<'context> {
     /// One answer.
     Answer(Span<'context>),
-    /// No answer or several to one question, best first.
+    /// No answer or several answers to one question, best first.
     Answers(Vec<Span<'context>>),
-    /// This question has no answers; the others are not affected.
+    /// Error of this question. Other questions are not affected.
     Failed(Failed),
 }
 
-/// A span of the context.
+/// Answer: a span of the context.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Answer)]
 pub(crate) struct Span<'context> {
-    /// How likely the model holds the span; exceeds 1 at times, as scores of spans with the same text are added up.
+    /// Probability of the span by the model. Scores of spans with the same text are added, so that the score can exceed 1.
     #[schema(minimum = 0)]
     pub(crate) score: f64,
-    /// First character of the span, counted in Unicode code points of the context unless `offsets` asks otherwise.
+    /// Index of the span's first character in the context, in Unicode code points or in the unit of `offsets`.
     pub(crate) start: usize,
-    /// One past the last character of the span, counted in Unicode code points of the context unless `offsets` asks
-    /// otherwise.
+    /// Index after the span's last character in the context, in Unicode code points or in the unit of `offsets`.
     pub(crate) end: usize,
-    /// The context from `start` to `end`.
+    /// Text of the span: the context from `start` to `end`.
     pub(crate) answer: &'context str,
 }
 
-/// Why one of several questions has no answers.
+/// Error of one of several questions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = FailedItem)]
 pub(crate) struct Failed {
-    /// The reason, a sentence or a phrase.
+    /// Reason for the error.
     pub(crate) error: String,
-    /// The question's place in the list, from 0.
+    /// Index of the question in the list, from 0.
     pub(crate) index: usize,
 }
 
 impl<'context> Span<'context> {
-    /// Answers to a question about `context`, with offsets that count what `offsets` says.
+    /// Answers to a question about `context`, with offsets in the unit of `offsets`.
     pub(crate) fn all(
         answers: &[AnswerSpan],
         context: &'context str,
@@ -75,12 +78,12 @@ impl<'context> Span<'context> {
 }
 
 impl<'context> Results<'context> {
-    /// What became of a list that does not hold exactly one question.
+    /// Results of no questions or several questions.
     pub(crate) fn of_several(outcomes: Vec<Result<Vec<Span<'context>>, Failed>>) -> Self {
         Self::Many(outcomes.into_iter().map(Outcome::from).collect())
     }
 
-    /// The answers to the only question.
+    /// Results of one question.
     pub(crate) fn of_one(mut spans: Vec<Span<'context>>) -> Self {
         match spans.pop() {
             Some(only) if spans.is_empty() => Self::One(only),

@@ -1,4 +1,4 @@
-//! What a request asks, whichever API it came through.
+//! Parsed request, the same for all APIs.
 
 use std::{fmt, sync::Arc};
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::config::Limits;
 
-/// What a request asks: questions, some of which may turn out to be unanswerable already.
+/// Parsed request. Questions with an invalid text have an error.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Asked {
     pub(crate) items: Vec<Result<Question, Unanswerable>>,
@@ -21,42 +21,45 @@ pub(crate) struct Asked {
     pub(crate) layout: Layout,
 }
 
-/// Where in a body things are, so that problems can point there.
+/// Locations of the texts and parameters in a body, for problems.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// The way to `question` and `context`.
+    /// Location of `question` and `context`.
     pub(crate) texts: Vec<Place>,
-    /// The way to the parameters.
+    /// Location of the parameters.
     pub(crate) parameters: Vec<Place>,
-    /// The texts that were sent as lists, so that a place in it belongs to the way.
+    /// Keys whose texts are lists. The location of a problem then includes the index.
     pub(crate) lists: Vec<&'static str>,
 }
 
-/// Why a question of the right type has no answers.
+/// Error of a question that cannot be answered.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Unanswerable {
-    /// The key to blame.
+    /// Key with the problem.
     key: &'static str,
-    /// What was sent there, unless it is long.
+    /// Value of the key; null for a long value.
     input: Value,
-    /// What is wrong with it.
+    /// Text of the problem.
     message: String,
 }
 
 /// One text or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Texts {
-    /// Applies to all the others, if that is a context.
+    /// One text. A single context is the context of all questions.
     One(String),
-    /// As many as the others.
+    /// List of texts, with the same length as the other list.
     Many(Vec<String>),
 }
 
 impl Asked {
-    /// Pairs questions with contexts by the pipeline's rules: two single ones, a list of questions about one context, or
-    /// two lists of the same length.
+    /// Pairs questions with contexts by the rules of the pipeline: one question and one context, a list of questions and one context,
+    /// or two lists of the same length.
     ///
-    /// Single texts are taken as checked already; texts in lists that break a limit or are empty fail alone.
+    /// Single texts are already checked. A text in a list that is empty or exceeds a limit fails alone.
+    ///
+    /// # Errors
+    /// The problem of texts that do not pair.
     pub(crate) fn new(
         question: Texts,
         context: Texts,
@@ -112,7 +115,7 @@ impl Asked {
 }
 
 impl Asked {
-    /// The length of all contexts in which offsets are to be counted, however often they are shared.
+    /// Length of all contexts whose offsets are converted, in bytes. A shared context counts once for each question.
     pub(crate) fn bytes_to_count(&self) -> usize {
         if self.parameters.offsets == Offsets::CodePoints {
             return 0;
@@ -123,7 +126,10 @@ impl Asked {
 }
 
 impl Unanswerable {
-    /// `text` again, unless it is empty or longer than the limit for `key`.
+    /// Checks that `text` is not empty and within the limit of `key`.
+    ///
+    /// # Errors
+    /// The problem of the text.
     pub(crate) fn unless_usable(
         key: &'static str,
         text: String,
@@ -140,7 +146,7 @@ impl Unanswerable {
                 input: Value::String(text),
             });
         }
-        // Counting is only worth it where the limit may be broken at all.
+        // Counts characters only if the limit can be exceeded.
         if text.len() > limit && text.chars().nth(limit).is_some() {
             let length = text.chars().count();
             return Err(Self {
@@ -152,7 +158,7 @@ impl Unanswerable {
         Ok(text)
     }
 
-    /// What stands behind an error that is the question's own fault.
+    /// Error with the key that caused it.
     pub(crate) fn from_error(error: &AnswerError) -> Self {
         let (key, input) = match error {
             AnswerError::EmptyContext
@@ -174,7 +180,7 @@ impl Unanswerable {
         }
     }
 
-    /// For a request that asks nothing else.
+    /// Problem of a request with only this question.
     pub(crate) fn problem(&self, layout: &Layout) -> Problem {
         let text = matches!(self.key, "question" | "context");
         let mut problem = self.problem_at(if text {
@@ -188,13 +194,13 @@ impl Unanswerable {
         problem
     }
 
-    /// For the object at the end of `way`.
-    pub(crate) fn problem_at(&self, way: &[Place]) -> Problem {
-        let loc = [way, &[Place::Key(self.key)]].concat();
+    /// Problem in the object at `location`.
+    pub(crate) fn problem_at(&self, location: &[Place]) -> Problem {
+        let loc = [location, &[Place::Key(self.key)]].concat();
         Problem::value(loc, self.input.clone(), self)
     }
 
-    /// For one of several questions.
+    /// Error of one of several questions.
     pub(crate) fn at(self, index: usize) -> Failed {
         Failed {
             error: self.message,

@@ -1,4 +1,4 @@
-//! The body of Hugging Face's Inference API.
+//! Body of the Hugging Face Inference API.
 
 use bakeoff_qa::Compat;
 use serde::Serialize;
@@ -6,13 +6,17 @@ use utoipa::ToSchema;
 
 use super::{
     asked::{Asked, Layout},
+    fields::Fields,
     parameters::{Parameters, ParametersBody},
     problem::{Place, Problem},
     question_answering::TextsBody,
 };
-use crate::{config::Limits, fields::Fields};
+use crate::config::Limits;
 
-/// Reads a body and reports everything that is wrong with it at once. Keys without a meaning are ignored.
+/// Reads a body. Unknown keys are ignored.
+///
+/// # Errors
+/// All problems of the body.
 pub(crate) fn read(body: &[u8], limits: &Limits, compat: Compat) -> Result<Asked, Vec<Problem>> {
     let mut fields = Fields::from_json(body, limits)?;
     let mut inputs = fields.object("inputs");
@@ -31,9 +35,9 @@ pub(crate) fn read(body: &[u8], limits: &Limits, compat: Compat) -> Result<Asked
     Asked::new(question, context, parameters, layout, limits)
 }
 
-/// Questions about contexts, and how to look for answers.
+/// Questions and contexts, with options.
 //
-// As documented; `read` reads it.
+// For the description only. `read` reads the body.
 #[derive(Serialize, ToSchema)]
 #[schema(as = InferenceApiRequest, example = json!({
     "inputs": {
@@ -43,9 +47,9 @@ pub(crate) fn read(body: &[u8], limits: &Limits, compat: Compat) -> Result<Asked
     "parameters": { "top_k": 2 },
 }))]
 pub(crate) struct HuggingFaceBody {
-    /// What is asked, about what.
+    /// Questions and contexts.
     inputs: TextsBody,
-    /// How to look for answers.
+    /// Options for finding answers.
     parameters: Option<ParametersBody>,
 }
 

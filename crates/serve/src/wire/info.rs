@@ -1,4 +1,4 @@
-//! What the server says about itself.
+//! JSON of server information.
 
 use bakeoff_qa::{Compat, QuestionAnswering};
 use serde::Serialize;
@@ -6,72 +6,72 @@ use utoipa::ToSchema;
 
 use crate::config::ServeConfig;
 
-/// Whether the server is there, or ready.
+/// Status of the server.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Status {
     /// `ok` or `ready`.
     pub(crate) status: &'static str,
 }
 
-/// What serves here, and what it takes.
+/// Model, version and limits of a server.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Info {
-    /// The model's name, as the paths with `{name}` take it.
+    /// Name of the model, as in paths with `{name}`.
     model: String,
-    /// The kind of model, as its config.json names it.
+    /// Class of the model in transformers.
     architecture: String,
-    /// What the model is by its content: a hash of its settings, tokenizer and weights.
+    /// Hash of the model's settings, tokenizer and weights.
     #[schema(example = "3f8a21c09d4e")]
     revision: String,
-    /// The version of Bakeoff.
+    /// Version of Bakeoff.
     version: &'static str,
-    /// The version of transformers whose answers are given.
+    /// Version of transformers that defines the answers.
     compat: &'static str,
-    /// Inference workers, each one thread.
+    /// Number of inference workers. Each worker is one thread.
     #[schema(minimum = 1)]
     threads: usize,
-    /// The most that a request may ask for.
+    /// Limits of the server.
     limits: InfoLimits,
 }
 
-/// The most that a request may ask for.
+/// Limits of the server.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Limits)]
 struct InfoLimits {
-    /// The largest body.
+    /// Maximum size of a request body.
     max_body_bytes: usize,
-    /// All bodies together that are read or wait to be parsed.
+    /// Maximum size of all bodies that are being received or wait to be parsed.
     body_memory_bytes: usize,
-    /// The largest answer to a request.
+    /// Maximum size of a response.
     max_answer_bytes: usize,
-    /// All answers together that are made or wait to be taken.
+    /// Maximum size of all responses that are being written or sent.
     answer_memory_bytes: usize,
-    /// Questions in one request.
+    /// Maximum number of questions in a request.
     max_items: usize,
-    /// The longest question in characters.
+    /// Maximum length of a question in characters.
     max_question_chars: usize,
-    /// The longest context in characters.
+    /// Maximum length of a context in characters.
     max_context_chars: usize,
-    /// The longest window that the model can take, in tokens.
+    /// Maximum length of a window in tokens.
     max_seq_len: usize,
-    /// How long an answer may take, in seconds.
+    /// Time limit for a response, in seconds.
     timeout_seconds: f64,
-    /// The largest head of a request.
+    /// Maximum size of the head of a request.
     max_header_bytes: usize,
-    /// How long the head of a request may take to arrive, and then its body, in seconds.
+    /// Time limit for receiving the head of a request, and then for its body, in seconds.
     read_timeout_seconds: f64,
-    /// How long a connection may stay open without a request, in seconds.
+    /// Time limit for a connection without a request, in seconds.
     idle_timeout_seconds: f64,
-    /// Connections at once.
+    /// Maximum number of connections.
     max_connections: u32,
-    /// Tokens that may wait for a worker.
+    /// Maximum number of tokens in the queue.
     max_queue_tokens: usize,
-    /// The longest that a question may have to wait for a worker, in seconds.
+    /// Maximum time in the queue, in seconds.
     max_queue_delay_seconds: f64,
 }
 
 impl Info {
-    /// What the server with these settings says about itself.
+    /// Information about a server with this model and configuration.
     pub(crate) fn new(model: &QuestionAnswering, config: &ServeConfig) -> Self {
         let limits = &config.limits;
         Self {

@@ -1,30 +1,30 @@
-//! What the offsets of an answer count.
+//! Unit of the offsets of an answer.
 
 use std::collections::BTreeMap;
 
 use super::answers::Span;
 
-/// What the offsets of an answer count.
+/// Unit of the offsets of an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Offsets {
-    /// Unicode code points: characters of Python.
+    /// Unicode code points, as in Python.
     #[default]
     CodePoints,
-    /// UTF-16 code units: characters of JavaScript, Java and C#.
+    /// UTF-16 code units, as in JavaScript, Java and C#.
     Utf16,
-    /// Bytes of UTF-8: positions in strings of Rust and Go.
+    /// Bytes of UTF-8, as in Rust and Go.
     Bytes,
 }
 
 impl Offsets {
-    /// Every way to count, by its name on the wire.
+    /// Names of the units in requests.
     pub(crate) const NAMED: [(&'static str, Self); 3] = [
         ("code_points", Self::CodePoints),
         ("utf16", Self::Utf16),
         ("bytes", Self::Bytes),
     ];
 
-    /// Turns the spans' code points of `context` into what is asked for, in one pass however many there are.
+    /// Converts offsets of `spans` from code points of `context` to this unit, in one pass over the context.
     pub(crate) fn apply(self, context: &str, spans: &mut [Span<'_>]) {
         let width = match self {
             Self::CodePoints => return,
@@ -55,9 +55,9 @@ impl Offsets {
 mod tests {
     use super::*;
 
-    /// The spans of some answers in `CONTEXT`, counted as `offsets` say.
+    /// Offsets of some spans, in the unit of `offsets`.
     fn counted(offsets: Offsets) -> Vec<(usize, usize)> {
-        // A flag of two code points outside the basic plane, and an accent of its own.
+        // A flag of two code points outside the basic plane, and combining accents.
         let context = "🇫🇷 e\u{301}te\u{301} 😀";
         let span = |(start, end)| Span {
             score: 1.0,

@@ -1,7 +1,7 @@
-//! The Open Inference Protocol, also known as `KServe` V2, with its binary tensor data extension.
+//! Open Inference Protocol, also known as `KServe` V2, with its binary tensor data extension.
 //!
-//! Questions and contexts come as `BYTES` tensors. Answers go out as tensors of their own, and the way that `MLServer`
-//! sends them as well: as one tensor of JSON strings.
+//! Questions and contexts are `BYTES` tensors. Answers have a tensor for each field, and one tensor of JSON texts in the format of
+//! `MLServer`.
 
 mod metadata;
 mod request;
@@ -14,29 +14,29 @@ pub(crate) use self::{
     schema::{InferenceRequestBody, InferenceResponseBody},
 };
 
-/// Says how many bytes of a body are JSON; the rest is binary tensor data.
+/// Header with the length of the JSON in a body, in bytes. The rest is binary tensor data.
 pub(crate) const JSON_BYTES_HEADER: &str = "inference-header-content-length";
 
-/// The only version there is of the model.
+/// Version of the model. There is only one.
 pub(crate) const MODEL_VERSION: &str = "1";
 
-/// The tensors that can be asked for.
+/// Output tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OutputName {
-    /// For each question, its answers as JSON, or why it failed.
+    /// Answers or error of each question, as JSON.
     Output,
-    /// The texts of the answers.
+    /// Texts of the answers.
     Answer,
-    /// Their scores.
+    /// Scores of the answers.
     Score,
-    /// Where they start.
+    /// Starts of the answers.
     Start,
-    /// Where they end.
+    /// Ends of the answers.
     End,
 }
 
 impl OutputName {
-    /// In the order in which they are sent.
+    /// All outputs, in the order of a response.
     const ALL: [(&'static str, Self); 5] = [
         ("output", Self::Output),
         ("answer", Self::Answer),

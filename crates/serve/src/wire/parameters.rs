@@ -1,4 +1,4 @@
-//! How to look for answers: the pipeline's parameters, which every API takes.
+//! Parameters of the pipeline, the same in all APIs.
 
 use std::num::NonZeroUsize;
 
@@ -6,10 +6,9 @@ use bakeoff_qa::{Compat, Options};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::offsets::Offsets;
-use crate::fields::Fields;
+use super::{fields::Fields, offsets::Offsets};
 
-/// Parameters as read.
+/// Parsed parameters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Parameters {
     pub(crate) options: Options,
@@ -17,7 +16,7 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    /// Takes the parameters from `fields` and leaves its problems there. Keys without a meaning are ignored.
+    /// Reads the parameters from `fields`, which collects the problems. Unknown keys are ignored.
     pub(crate) fn read(fields: &mut Fields, compat: Compat) -> Self {
         let defaults = Options::default();
         let old_name = fields.positive("topk");
@@ -39,7 +38,7 @@ impl Parameters {
                 .unwrap_or(defaults.align_to_words),
             compat,
         };
-        // The pipeline takes it, and fast tokenizers take no notice of it: only its type is checked.
+        // Only the type is checked. The pipeline ignores the value with fast tokenizers.
         let _: Option<NonZeroUsize> = fields.positive("max_question_len");
         let offsets = fields.choice("offsets", &Offsets::NAMED);
         Self {
@@ -49,44 +48,43 @@ impl Parameters {
     }
 }
 
-/// How to look for answers, with the names and defaults of transformers' question-answering pipeline. Null is the default.
+/// Options for finding answers, with the names and defaults of transformers' question-answering pipeline. Null is the default.
 //
-// As documented; `Parameters::read` reads it.
+// For the description only. `Parameters::read` reads the parameters.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Parameters, example = json!({ "top_k": 2 }))]
 pub(crate) struct ParametersBody {
-    /// How many answers at most.
+    /// Maximum number of answers.
     #[schema(minimum = 1, maximum = 1000, default = 1)]
     top_k: Option<usize>,
-    /// An old name of `top_k`, which wins where both are given.
+    /// Old name of `top_k`. If both are given, `top_k` counts.
     #[schema(minimum = 1, maximum = 1000, deprecated)]
     topk: Option<usize>,
-    /// Tokens that neighbouring windows share; half of `max_seq_len`, at most 128, unless given.
+    /// Number of tokens that consecutive windows share. The default is half of `max_seq_len`, at most 128.
     #[schema(minimum = 0, maximum = 1000)]
     doc_stride: Option<usize>,
-    /// The longest answer, in tokens.
+    /// Maximum length of an answer, in tokens.
     #[schema(minimum = 1, maximum = 1000, default = 15)]
     max_answer_len: Option<usize>,
-    /// The longest window in tokens, question and special tokens included; 384, or less where the model takes less,
-    /// unless given.
+    /// Maximum length of a window in tokens, including the question and special tokens. The default is 384, or less if the model
+    /// takes less.
     #[schema(minimum = 1, maximum = 1000)]
     max_seq_len: Option<usize>,
-    /// Accepted for the sake of clients that send it; has no effect, as in the pipeline with a fast tokenizer.
+    /// Ignored, as in the pipeline with a fast tokenizer.
     #[schema(minimum = 1, maximum = 1000, default = 64)]
     max_question_len: Option<usize>,
-    /// Whether "no answer" (an empty text) competes with the spans.
+    /// `true` if "no answer" (an empty text) is a possible answer.
     #[schema(default = false)]
     handle_impossible_answer: Option<bool>,
-    /// Whether spans grow to whole words.
+    /// `true` if answers are extended to whole words.
     #[schema(default = true)]
     align_to_words: Option<bool>,
-    /// What `start` and `end` count: Unicode code points, as Python does; UTF-16 code units, as JavaScript does; or bytes
-    /// of UTF-8.
+    /// Unit of `start` and `end`: Unicode code points as in Python, UTF-16 code units as in JavaScript, or bytes of UTF-8.
     #[schema(default = "code_points")]
     offsets: Option<OffsetsBody>,
 }
 
-/// What `start` and `end` count.
+/// Unit of `start` and `end`.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Offsets)]
 #[serde(rename_all = "snake_case")]

@@ -1,4 +1,4 @@
-//! What is wrong with a request, in the shape of FastAPI and pydantic, or as one sentence.
+//! Problems of a request, in the format of FastAPI and pydantic, or as one sentence.
 
 use std::fmt::{self, Write};
 
@@ -6,60 +6,60 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::fields::size;
+use super::fields::size;
 
-/// Why a request was not answered.
+/// Error of a request.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Detail {
-    /// The reason, a sentence or a phrase.
+    /// Reason for the error.
     pub(crate) detail: String,
 }
 
-/// Everything that is wrong with a request.
+/// All problems of a request.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Problems {
-    /// One entry a problem.
+    /// One entry for each problem.
     pub(crate) detail: Vec<Problem>,
 }
 
-/// Why a request was not answered, in the shape of Hugging Face's and the Open Inference Protocol's APIs.
+/// Error of a request, in the format of Hugging Face and the Open Inference Protocol.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Error)]
 pub(crate) struct ErrorBody {
-    /// The reason, or all of them.
+    /// Reason for the error, or all reasons.
     pub(crate) error: String,
 }
 
-/// One thing that is wrong with a request, in the shape of FastAPI and pydantic.
+/// Problem of a request, in the format of FastAPI and pydantic.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Problem {
-    /// What kind of problem, for programs.
+    /// Kind of the problem, for programs.
     #[serde(rename = "type")]
     pub(crate) kind: &'static str,
-    /// Where: `body`, then keys and positions in lists, or for text that is no JSON the position in characters.
+    /// Location of the problem: `body`, then keys and list indices. For invalid JSON, the position in characters.
     pub(crate) loc: Vec<Place>,
-    /// What is wrong, for people.
+    /// Message, for people.
     pub(crate) msg: String,
-    /// The value that was sent there, unless it is long.
+    /// Value at the location; null for a long value.
     pub(crate) input: Value,
-    /// The limit that was broken, or what else the message speaks of.
+    /// Values in the message, for example the limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub(crate) ctx: Option<Value>,
 }
 
-/// A step on the way to a problem.
+/// Part of a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Place {
-    /// A key.
+    /// Key of an object.
     Key(&'static str),
-    /// A position.
+    /// Index in a list, or position in characters.
     Position(usize),
 }
 
 impl Problem {
-    /// A problem without a context. An input that is long is left out.
+    /// Problem without a context. A long input becomes null.
     pub(crate) fn new(
         kind: &'static str,
         loc: Vec<Place>,
@@ -79,20 +79,20 @@ impl Problem {
         }
     }
 
-    /// A value of the right type that makes no sense.
+    /// Problem of an invalid value of the right type.
     pub(crate) fn value(loc: Vec<Place>, input: Value, error: &impl ToString) -> Self {
         let message = format!("Value error, {}", error.to_string());
         Self::new("value_error", loc, message, input)
     }
 }
 
-/// `inputs.question[2]: Input should be a valid string`
+/// Problem as a sentence, for example `inputs.question[2]: Input should be a valid string`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut place = String::new();
         for step in &self.loc {
             match step {
-                // Goes without saying.
+                // The body is the default location.
                 Place::Key("body") => {}
                 Place::Key(key) if place.is_empty() => place.push_str(key),
                 Place::Key(key) => write!(place, ".{key}")?,

@@ -1,4 +1,4 @@
-//! The body of `POST /question_answering`: the pipeline's own arguments.
+//! Body of `POST /question_answering`: the arguments of the pipeline.
 
 use bakeoff_qa::Compat;
 use serde::Serialize;
@@ -6,12 +6,16 @@ use utoipa::ToSchema;
 
 use super::{
     asked::{Asked, Layout},
+    fields::Fields,
     parameters::{Parameters, ParametersBody},
     problem::{Place, Problem},
 };
-use crate::{config::Limits, fields::Fields};
+use crate::config::Limits;
 
-/// Reads a body and reports everything that is wrong with it at once. Keys without a meaning are ignored.
+/// Reads a body. Unknown keys are ignored.
+///
+/// # Errors
+/// All problems of the body.
 pub(crate) fn read(body: &[u8], limits: &Limits, compat: Compat) -> Result<Asked, Vec<Problem>> {
     let mut fields = Fields::from_json(body, limits)?;
     let question = fields.texts("question", limits);
@@ -26,9 +30,9 @@ pub(crate) fn read(body: &[u8], limits: &Limits, compat: Compat) -> Result<Asked
     Asked::new(question, context, parameters, layout, limits)
 }
 
-/// Questions about contexts, and how to look for answers.
+/// Questions and contexts, with options.
 //
-// As documented; `read` reads it.
+// For the description only. `read` reads the body.
 #[derive(Serialize, ToSchema)]
 #[schema(as = QuestionAnsweringRequest, example = json!({
     "question": "What does a bake-off compare?",
@@ -41,21 +45,21 @@ pub(crate) struct QuestionAnsweringBody {
     parameters: ParametersBody,
 }
 
-/// Questions about contexts. A list of questions goes with one context for all of them, or with a list of as many
-/// contexts; one question goes with one context.
+/// Questions and contexts. A list of questions needs one context for all of them, or a list of contexts with the same length. One
+/// question needs one context.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Texts, example = json!({
     "question": "What does a bake-off compare?",
     "context": "A bake-off puts the products that do one job side by side and finds out which is better.",
 }))]
 pub(crate) struct TextsBody {
-    /// What is asked: one question, or a list of them.
+    /// One question, or a list of questions.
     question: TextBody,
-    /// The text that holds the answer: one for all questions, or a list with one for each.
+    /// Text with the answer: one context for all questions, or a list with one context for each question.
     context: TextBody,
 }
 
-/// One text or several.
+/// One text, or a list of texts.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Text)]
 #[serde(untagged)]
@@ -67,7 +71,7 @@ enum TextBody {
     Many(Vec<String>),
 }
 
-/// Text that is not empty.
+/// Text with at least one character.
 #[derive(Serialize, ToSchema)]
 #[schema(min_length = 1)]
 struct OneText(String);

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Page;
-use crate::points::Span;
+use crate::points::Point;
 use crate::swarm::Live;
 use crate::wire::{Columns, MarkOut, Stats, names, position};
 
@@ -103,7 +103,7 @@ impl Follower {
         } else {
             let timeline = measurement.map_or(&[][..], |known| &known.timeline);
             let new = timeline.iter().skip(self.seconds);
-            new.map(|second| Span::of(second).point(name)).collect()
+            new.map(|second| Point::of_second(second, name)).collect()
         };
         self.seconds = live.points.seconds();
         Message {

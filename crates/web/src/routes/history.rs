@@ -6,12 +6,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use bakeoff_history::{History, HistoryError};
+use bakeoff_load::with_causes;
 use bakeoff_record::RunId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Page;
-use crate::swarm::with_causes;
 use crate::wire::{Changes, RunDetail, RunOut};
 
 /// Maximum number of compared runs, the number of colours of the charts.

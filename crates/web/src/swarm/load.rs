@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use bakeoff_load::{Control, LoadConfig, Phase, Progress};
+use bakeoff_load::{Control, LoadConfig, Phase, Progress, with_causes};
 
 use super::live::State;
 use super::recording::Recording;
-use super::{About, Shared, lock, with_causes};
+use super::{About, Shared, lock};
 
 /// Data that the thread of a load owns.
 pub(super) struct Load {

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use bakeoff_history::{Entry, History, HistoryError, NewRun};
-use bakeoff_load::LoadConfig;
+use bakeoff_load::{LoadConfig, with_causes};
 use bakeoff_record::Measurement;
 
-use super::{About, with_causes};
+use super::About;
 use crate::log::Log;
 
 /// Open entry. Errors of the history are logged.

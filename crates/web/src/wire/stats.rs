@@ -8,7 +8,6 @@ use bakeoff_record::{EncodedTimes, Measurement, Second, Times};
 use serde::Serialize;
 
 use super::{ms, unix_seconds};
-use crate::points::decoded;
 use crate::swarm::{Live, State};
 
 /// Seconds over which "current" figures are computed, as in Locust.
@@ -222,6 +221,11 @@ pub(crate) fn state_name(state: State) -> &'static str {
         State::Stopping => "stopping",
         State::Stopped => "stopped",
     }
+}
+
+/// Times of a measurement, which were checked when it was read.
+fn decoded(times: &EncodedTimes) -> Times {
+    times.decode().expect("a measurement has valid times")
 }
 
 #[cfg(test)]

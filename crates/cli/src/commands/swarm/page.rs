@@ -21,7 +21,7 @@ pub(super) fn run(
     let page = PageConfig {
         scenario: config.scenario.clone(),
         defaults: config.load.clone(),
-        machine: bakeoff_load::describe_machine(),
+        machine: bakeoff_load::machine::describe(),
         bakeoff_version: env!("CARGO_PKG_VERSION").to_owned(),
         experiments: experiments(&args.experiment),
         history: history::open(config.history.store.as_deref())?,

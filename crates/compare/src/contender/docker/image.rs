@@ -2,33 +2,68 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use bakeoff_load::with_causes;
 use bollard::query_parameters::BuildImageOptionsBuilder;
 use futures_util::StreamExt;
 use globset::{GlobBuilder, GlobMatcher};
 use walkdir::WalkDir;
 
-use super::{Docker, Preparation};
-use crate::contender::fill;
+use crate::contender::docker::engine::{Engine, EngineError};
+use crate::contender::{OwnPathError, Preparation, fill};
 
-/// What an image is built from.
+/// Input of the build of an image.
 pub(super) struct Recipe<'a> {
     pub(super) context: &'a Path,
-    /// Relative to the context.
+    /// Path relative to the context.
     pub(super) dockerfile: &'a str,
     /// Files from elsewhere, by their name in the context.
     pub(super) copy: &'a BTreeMap<String, String>,
     pub(super) tag: &'a str,
 }
 
-/// Builds the image. The engine's own cache decides what is done again. The error carries the last line that it printed.
+/// Reason why an image cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BuildError {
+    #[error("cannot read {}", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{}", path.display())]
+    Pattern {
+        path: PathBuf,
+        #[source]
+        source: globset::Error,
+    },
+    #[error("cannot read the build context")]
+    Walk(#[from] walkdir::Error),
+    #[error("cannot pack the build context")]
+    Pack(#[source] io::Error),
+    #[error(transparent)]
+    OwnPath(#[from] OwnPathError),
+    #[error(transparent)]
+    Engine(EngineError),
+    #[error("{}; before that: {last_line}", with_causes(error))]
+    Step {
+        error: EngineError,
+        last_line: String,
+    },
+}
+
+/// Builds the image. The engine's cache decides which steps run again.
+///
+/// # Errors
+/// [`BuildError`], with the last line that the engine printed.
 pub(super) fn build(
-    docker: &Docker,
+    engine: &Engine,
     recipe: &Recipe<'_>,
     preparation: &mut Preparation<'_>,
-) -> Result<(), String> {
-    let Preparation { stop, step, .. } = preparation;
+) -> Result<(), BuildError> {
+    let Preparation { stop, step } = preparation;
     step(&format!("packing {}", recipe.context.display()));
     let context = pack(recipe)?;
     let options = BuildImageOptionsBuilder::default()
@@ -37,35 +72,31 @@ pub(super) fn build(
         .rm(true)
         .forcerm(true)
         .build();
-    let mut last = String::new();
+    let mut last_line = String::new();
     let build = async {
         let body = bollard::body_full(context.into());
-        let mut progress = docker.client.build_image(options, None, Some(body));
+        let mut progress = engine.client.build_image(options, None, Some(body));
         while let Some(info) = progress.next().await {
             let info = info?;
-            if let Some(line) = info
-                .stream
-                .as_deref()
-                .map(str::trim)
-                .filter(|line| !line.is_empty())
-            {
+            let line = info.stream.as_deref().map(str::trim);
+            if let Some(line) = line.filter(|line| !line.is_empty()) {
                 step(line);
-                line.clone_into(&mut last);
+                line.clone_into(&mut last_line);
             }
         }
         Ok(())
     };
-    docker.wait_unless(stop, build).map_err(|error| {
-        if last.is_empty() {
-            error
+    engine.wait_unless(stop, build).map_err(|error| {
+        if last_line.is_empty() {
+            BuildError::Engine(error)
         } else {
-            format!("{error}; before that: {last}")
+            BuildError::Step { error, last_line }
         }
     })
 }
 
-/// The build context as a tar archive, without what `.dockerignore` names.
-fn pack(recipe: &Recipe<'_>) -> Result<Vec<u8>, String> {
+/// The build context as a tar archive, without the files that `.dockerignore` excludes.
+fn pack(recipe: &Recipe<'_>) -> Result<Vec<u8>, BuildError> {
     let ignored = Ignored::read(recipe)?;
     let mut archive = tar::Builder::new(Vec::new());
     // The engine cannot read sparse entries.
@@ -84,7 +115,7 @@ fn pack(recipe: &Recipe<'_>) -> Result<Vec<u8>, String> {
             }
         });
     for entry in walk {
-        let entry = entry.map_err(|error| error.to_string())?;
+        let entry = entry?;
         if !entry.file_type().is_dir() {
             append(
                 &mut archive,
@@ -96,20 +127,27 @@ fn pack(recipe: &Recipe<'_>) -> Result<Vec<u8>, String> {
     for (name, source) in recipe.copy {
         append(&mut archive, Path::new(&fill(source, "")?), Path::new(name))?;
     }
-    archive.into_inner().map_err(|error| error.to_string())
+    archive.into_inner().map_err(BuildError::Pack)
 }
 
 fn inside<'a>(path: &'a Path, context: &Path) -> &'a Path {
     path.strip_prefix(context).unwrap_or(path)
 }
 
-fn append(archive: &mut tar::Builder<Vec<u8>>, file: &Path, name: &Path) -> Result<(), String> {
+fn append(archive: &mut tar::Builder<Vec<u8>>, file: &Path, name: &Path) -> Result<(), BuildError> {
     archive
         .append_path_with_name(file, name)
-        .map_err(|error| format!("cannot read {}: {error}", file.display()))
+        .map_err(|source| unreadable(file, source))
 }
 
-/// The patterns of a `.dockerignore` file: the last one that matches a path, or a folder above it, decides.
+fn unreadable(path: &Path, source: io::Error) -> BuildError {
+    BuildError::Read {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// Patterns of a `.dockerignore` file. The last pattern that matches a path, or a folder above it, decides.
 /// <https://docs.docker.com/build/concepts/context/#dockerignore-files>
 struct Ignored {
     patterns: Vec<Pattern>,
@@ -122,12 +160,12 @@ struct Pattern {
 }
 
 impl Ignored {
-    fn read(recipe: &Recipe<'_>) -> Result<Self, String> {
+    fn read(recipe: &Recipe<'_>) -> Result<Self, BuildError> {
         let path = recipe.context.join(".dockerignore");
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(unreadable(&path, error)),
         };
         let mut patterns = Vec::new();
         for line in text
@@ -141,12 +179,16 @@ impl Ignored {
             let glob = GlobBuilder::new(glob.trim_matches('/'))
                 .literal_separator(true)
                 .build();
-            let glob = glob
-                .map_err(|error| format!("{}: {error}", path.display()))?
-                .compile_matcher();
-            patterns.push(Pattern { glob, keeps });
+            let glob = glob.map_err(|source| BuildError::Pattern {
+                path: path.clone(),
+                source,
+            })?;
+            patterns.push(Pattern {
+                glob: glob.compile_matcher(),
+                keeps,
+            });
         }
-        // The engine needs the Dockerfile even where the list leaves it out.
+        // The engine needs the Dockerfile even where `.dockerignore` excludes it.
         Ok(Self {
             patterns,
             dockerfile: recipe.dockerfile.into(),
@@ -165,7 +207,7 @@ impl Ignored {
             .is_some_and(|pattern| !pattern.keeps)
     }
 
-    /// Whether a folder is kept, or a later pattern may keep something in it.
+    /// `true` if the folder is kept, or if a later pattern may keep a file in it.
     fn may_hold_kept(&self, folder: &Path) -> bool {
         let kept_inside = |pattern: &Pattern| {
             pattern.keeps && may_match_inside(Path::new(pattern.glob.glob().glob()), folder)
@@ -177,7 +219,7 @@ impl Ignored {
     }
 }
 
-/// Whether `pattern` may match something below `folder`. What it cannot rule out it allows: that only costs a look.
+/// `true` if `pattern` may match a path below `folder`. A wrong `true` costs only time: the folder is walked in vain.
 fn may_match_inside(pattern: &Path, folder: &Path) -> bool {
     let mut parts = pattern.iter();
     for name in folder {

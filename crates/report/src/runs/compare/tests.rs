@@ -20,7 +20,7 @@ fn stored(id: i64, name: &str, figures: Figures) -> StoredRun {
     }
 }
 
-/// A run of ours, as long after the first as asked for.
+/// A run by Bakeoff, started `later` than the first.
 fn ours(id: i64, later: Duration) -> (StoredRun, Detail) {
     let test = fixture::load_test(&["/a"], 16);
     let mut run = stored(id, &test.name, Figures::of(&test.measurement));
@@ -73,9 +73,9 @@ fn a_percentile_that_is_not_known_is_a_dash() {
             .unwrap_or_else(|| panic!("no {title} in {markdown}"))
             .to_owned()
     };
-    assert!(line("| 95 % within").ends_with("| – |"));
-    assert!(line("| 99 % within").contains("64.0") || line("| 99 % within").contains("63.9"));
-    assert!(!line("| 99 % within").contains("–"));
+    assert!(line("| p95 (ms)").ends_with("| – |"));
+    assert!(line("| p99 (ms)").contains("64.0") || line("| p99 (ms)").contains("63.9"));
+    assert!(!line("| p99 (ms)").contains("–"));
     assert!(markdown.contains(
         "Run 2 is coarse: imported from wrk text; percentiles between the known ones are not known."
     ));
@@ -89,7 +89,7 @@ fn only_what_differs_is_named() {
     let sides: Vec<_> = runs.iter().map(Side::of).collect();
     assert_eq!(differences(&sides), Vec::<String>::new());
     assert!(
-        apart(&sides).contains("begun within 3 minutes."),
+        apart(&sides).contains("(all started within 3 minutes)."),
         "{}",
         apart(&sides)
     );
@@ -102,7 +102,7 @@ fn only_what_differs_is_named() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].ends_with("; http://other in run 2."), "{lines:?}");
     assert!(
-        lines[1].ends_with(" in run 1; not known of run 2."),
+        lines[1].ends_with(" in run 1; not known for run 2."),
         "{lines:?}"
     );
 }

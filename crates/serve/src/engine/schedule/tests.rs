@@ -4,14 +4,14 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 
-/// A schedule whose requests have no deadline that matters.
+/// Schedule with requests that have no relevant deadline.
 #[derive(Default)]
 struct Bench {
     schedule: Schedule,
 }
 
 impl Bench {
-    /// Adds a request with one item a window, of these lengths.
+    /// Adds a request with windows of these lengths, each of an item of its own.
     fn add(&mut self, request: RequestId, lengths: &[usize]) {
         let windows = lengths.iter().enumerate();
         let windows: Vec<_> = windows
@@ -29,24 +29,24 @@ impl Bench {
         self.schedule.next_batch(max_tokens, Instant::now()).windows
     }
 
-    /// Which requests are in the next batch.
+    /// Requests of the windows in the next batch.
     fn requests(&mut self, max_tokens: usize) -> Vec<RequestId> {
         let batch = self.batch(max_tokens);
         batch.iter().map(|window| window.request).collect()
     }
 
-    /// How long the windows of the next batch are.
+    /// Lengths of the windows in the next batch.
     fn lengths(&mut self, max_tokens: usize) -> Vec<usize> {
         lengths(&self.batch(max_tokens))
     }
 }
 
-fn unhurried() -> Times {
+fn unhurried() -> Deadlines {
     until(Instant::now() + Duration::from_hours(24))
 }
 
-fn until(deadline: Instant) -> Times {
-    Times {
+fn until(deadline: Instant) -> Deadlines {
+    Deadlines {
         start_by: deadline,
         deadline,
     }
@@ -143,7 +143,7 @@ fn long_and_short_windows_get_the_same_share_of_tokens() {
 fn single_questions_without_end_do_not_starve_a_list() {
     let mut bench = Bench::default();
     bench.add(0, &[300; 10]);
-    // Three singles always wait, and as many come as go: whatever the list gets, it gets beside them.
+    // Three single questions always wait: a new one arrives for each one that is taken.
     let mut newest = 3;
     for request in 1..=newest {
         bench.add(request, &[100]);
@@ -189,7 +189,7 @@ fn a_list_is_cut_into_batches_of_like_length() {
     }
     assert_eq!(all, mixed.iter().sum::<usize>());
     assert!(padding * 20 < all, "{padding} of {all}");
-    // Nearly as few as if padding did not matter.
+    // The number of batches is at most a quarter higher than without the limit.
     assert!(batches < all / 512 * 5 / 4, "{batches} of {all}");
 }
 
@@ -244,10 +244,10 @@ fn what_is_late_never_comes() {
 }
 
 #[test]
-fn whoever_waited_too_long_for_a_first_turn_is_late_and_whoever_had_one_goes_on() {
+fn a_request_without_a_turn_is_late_and_a_request_that_has_started_is_not() {
     let now = Instant::now();
     let after = now + Duration::from_secs(1);
-    let hurried = Times {
+    let hurried = Deadlines {
         start_by: now,
         ..unhurried()
     };
@@ -263,8 +263,8 @@ fn whoever_waited_too_long_for_a_first_turn_is_late_and_whoever_had_one_goes_on(
     schedule.add(2, unhurried(), &[window(2, 0)]);
     assert_eq!(schedule.next_batch(100, now).windows, [window(0, 0)]);
     let next = schedule.next_batch(500, after);
-    let share = Share {
-        brought: 100,
+    let share = RequestTokens {
+        total: 100,
         left: 100,
     };
     assert_eq!(next.late, [(1, share)]);
@@ -288,10 +288,10 @@ fn the_second_window_of_a_single_question_does_not_wait_for_those_who_came_later
     assert_eq!(order, [0, 0, 1, 0, 0]);
 }
 
-/// What happens to a schedule.
+/// Event of a schedule.
 #[derive(Debug, Clone)]
 enum Event {
-    /// A request comes, with so many windows of each item, and lengths in turn.
+    /// A request arrives, with the number of windows of each item, and the lengths of windows.
     Add(Vec<usize>, Vec<usize>),
     Batch,
     Withdraw(RequestId),
@@ -307,7 +307,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Every window of a request with so many of each item.
+/// Windows of a request. `windows` is the number of windows of each item.
 fn windows_of(request: RequestId, windows: &[usize], lengths: &[usize]) -> Vec<Window> {
     let items = windows.iter().enumerate();
     let places = items.flat_map(|(item, &windows)| (0..windows).map(move |index| (item, index)));
@@ -322,7 +322,7 @@ fn windows_of(request: RequestId, windows: &[usize], lengths: &[usize]) -> Vec<W
     windows.collect()
 }
 
-/// A batch is of windows that waited, within its limits, and takes them out.
+/// Checks that a batch has only waiting windows and is within its limits, and removes its windows from `waiting`.
 fn check_batch(
     batch: &[Window],
     waiting: &mut Vec<Window>,
@@ -393,7 +393,7 @@ proptest! {
     }
 
     #[test]
-    fn nobody_gets_a_batch_ahead_of_who_came_at_the_same_time(
+    fn no_request_gets_a_batch_ahead_of_requests_that_arrived_at_the_same_time(
         requests in vec(vec(1_usize..400, 1..40), 2..12), max_tokens in 1_usize..1000,
     ) {
         let mut bench = Bench::default();

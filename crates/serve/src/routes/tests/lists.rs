@@ -117,13 +117,7 @@ async fn offsets_count_what_is_asked_for() {
 #[tokio::test]
 async fn answers_carry_their_timing() {
     let bench = roomy();
-    let response = bench
-        .send(
-            Method::POST,
-            "/question_answering",
-            ask_for("c").into_body(),
-        )
-        .await;
+    let response = bench.send_question("c").await;
     assert!(response.extensions().get::<Timing>().is_some());
 }
 

@@ -1,4 +1,4 @@
-//! A stream that tells when bytes go through and when the client leaves.
+//! Stream that reports reads, writes and the client's disconnection.
 
 use std::{
     io::{self, IoSlice},
@@ -15,10 +15,10 @@ use tokio::{
 
 use super::Activity;
 
-/// A stream that tells when bytes go through.
+/// Stream that reports reads and writes to an [`Activity`].
 #[derive(Debug)]
 pub(super) struct Watched {
-    /// Shared with who waits for the client to leave.
+    /// Shared with the future of [`Watched::gone`].
     stream: Arc<TcpStream>,
     activity: Arc<Activity>,
 }
@@ -31,12 +31,11 @@ impl Watched {
         }
     }
 
-    /// Returns when the client has shut down its sending side, or the connection is broken. What it has sent before need not have
-    /// been read.
+    /// Waits until the client shuts down its sending side, or the connection fails. Unread data does not matter.
     pub(super) fn gone(&self) -> impl Future<Output = ()> + Send + use<> {
         let stream = Arc::clone(&self.stream);
         async move {
-            // What can be read does not wake those who wait for urgent data, of which there is none, but the end does.
+            // Waits for urgent data, which does not exist in HTTP: normal data does not wake this future, but the end does.
             while let Ok(ready) = stream.ready(Interest::PRIORITY).await {
                 if ready.is_read_closed() {
                     return;
@@ -45,12 +44,12 @@ impl Watched {
         }
     }
 
-    /// Writes what the system takes at once.
+    /// Writes as much as the system accepts without waiting.
     pub(super) fn try_write(&self, bytes: &[u8]) {
         let _ = self.stream.try_write(bytes);
     }
 
-    /// Writes with `write` as soon as it can be written.
+    /// Calls `write` when the stream is writable.
     fn poll_with(
         &self,
         context: &mut Context<'_>,
@@ -116,7 +115,7 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Nothing is held back.
+        // There is no buffer.
         Poll::Ready(Ok(()))
     }
 

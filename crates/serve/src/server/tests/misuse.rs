@@ -1,4 +1,4 @@
-//! What clients do wrong, by mistake or on purpose: it costs them their connection, and nobody else anything.
+//! Clients that misuse connections, by mistake or on purpose. They lose their connection, and other clients are not affected.
 
 mod bounds;
 
@@ -9,7 +9,7 @@ use crate::config::Limits;
 
 const MOMENT: Duration = Duration::from_millis(50);
 
-/// A server that shows its metrics on a listener of its own.
+/// Server with a private listener for its metrics.
 struct Watched {
     server: Running,
     private: SocketAddr,
@@ -34,7 +34,7 @@ async fn watched(limits: Limits) -> Watched {
 }
 
 impl Watched {
-    /// A whole response of the private listener.
+    /// Response of the private listener.
     async fn private(&self, path: &str) -> String {
         let mut connection = TcpStream::connect(self.private).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
@@ -42,7 +42,7 @@ impl Watched {
         soon("the private listener", read_to_end(connection)).await
     }
 
-    /// Returns once no connection is open and nothing waits, and a question is answered.
+    /// Waits until no connection is open and the queue is empty, and then checks that a question is answered.
     async fn until_recovered(&self) {
         soon("the end of every connection", async {
             loop {
@@ -63,23 +63,51 @@ impl Watched {
         assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
     }
 
-    /// What the server sends until it closes, after `bytes`.
+    /// Data that the server sends after `bytes`, until it closes the connection.
     async fn answer_to(&self, bytes: &[u8]) -> String {
         let mut connection = self.server.connect().await;
-        // It may close before it has read all.
+        // The server can close the connection before it has read everything.
         let _ = connection.write_all(bytes).await;
         soon("the end of the connection", lossy_to_end(connection)).await
     }
 }
 
-/// Everything until the connection ends in whatever way.
+impl Watched {
+    /// Sends `start`, and then `byte` again and again until the server closes the connection. The client may see no response
+    /// before the end of the connection, since it still sends.
+    async fn cuts_off_a_trickle(&self, start: &str, byte: u8) {
+        let (mut reading, mut writing) = self.server.connect().await.into_split();
+        writing.write_all(start.as_bytes()).await.unwrap();
+        let trickle = task::spawn(async move {
+            while writing.write_u8(byte).await.is_ok() {
+                time::sleep(MOMENT / 10).await;
+            }
+        });
+        let mut answer = Vec::new();
+        let end = reading.read_to_end(&mut answer);
+        let _ = soon("the end of the connection", end).await;
+        soon("the end of the trickle", trickle).await.unwrap();
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1.1 408 "),
+            "{answer:?}"
+        );
+    }
+}
+
+/// Status of each response on a connection.
+fn statuses(responses: &str) -> Vec<&str> {
+    let responses = responses.split("HTTP/1.1 ").skip(1);
+    responses.map(|response| &response[..3]).collect()
+}
+
+/// Data until the connection ends or fails.
 async fn lossy_to_end(mut connection: TcpStream) -> String {
     let mut bytes = Vec::new();
     let _ = connection.read_to_end(&mut bytes).await;
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Starts a request with a body.
+/// Head of a request with additional header lines.
 fn head(lines: &str) -> String {
     format!("POST /question_answering HTTP/1.1\r\nHost: test\r\n{lines}\r\n")
 }
@@ -87,7 +115,7 @@ fn head(lines: &str) -> String {
 static LONG_LINE: LazyLock<String> =
     LazyLock::new(|| format!("X-Long: {}\r\n", "x".repeat(20_000)));
 
-/// What was sent, the bytes, and the status that they get; none where the connection just closes.
+/// Name of a case, the sent bytes, and the expected status. An empty status is a closed connection.
 type Case = (&'static str, Vec<u8>, &'static str);
 
 fn no_heads() -> Vec<Case> {
@@ -201,7 +229,7 @@ async fn what_is_no_http_is_refused_and_closed() {
     watched.until_recovered().await;
 }
 
-/// A proxy in front may go by the length, and take for a body what would be a request here.
+/// A proxy in front of the server can use the length, and then read a request as part of the body.
 #[tokio::test]
 async fn length_beside_chunks_cannot_smuggle_a_second_request() {
     let watched = watched(Limits::default()).await;
@@ -213,12 +241,7 @@ async fn length_beside_chunks_cannot_smuggle_a_second_request() {
     for lines in [[length, chunks], [chunks, length]] {
         let sent = head(&lines.concat()) + "2\r\n{}\r\n0\r\n\r\n" + next;
         let answer = watched.answer_to(sent.as_bytes()).await;
-        let statuses: Vec<&str> = answer
-            .split("HTTP/1.1 ")
-            .skip(1)
-            .map(|answer| &answer[..3])
-            .collect();
-        assert_eq!(statuses, ["422"], "{answer}");
+        assert_eq!(statuses(&answer), ["422"], "{answer}");
     }
     watched.until_recovered().await;
 }
@@ -232,12 +255,11 @@ async fn pipelined_requests_are_answered_in_order() {
     let all = format!("{}{health}{}{last}", request("c"), request(""));
     connection.write_all(all.as_bytes()).await.unwrap();
     let answers = soon("the answers", read_to_end(connection)).await;
-    let statuses: Vec<&str> = answers
-        .split("HTTP/1.1 ")
-        .skip(1)
-        .map(|answer| &answer[..3])
-        .collect();
-    assert_eq!(statuses, ["200", "200", "422", "404"], "{answers}");
+    assert_eq!(
+        statuses(&answers),
+        ["200", "200", "422", "404"],
+        "{answers}"
+    );
     watched.until_recovered().await;
 }
 
@@ -254,7 +276,7 @@ async fn connection_cut_amid_a_request_leaves_nothing_behind() {
         let mut connection = watched.server.connect().await;
         connection.write_all(cut.as_bytes()).await.unwrap();
         drop(connection);
-        // With its sending side shut down alone, a client hears at most that its request is broken.
+        // A client that shuts down only its sending side gets at most a 400.
         let mut connection = watched.server.connect().await;
         connection.write_all(cut.as_bytes()).await.unwrap();
         connection.shutdown().await.unwrap();
@@ -271,10 +293,7 @@ async fn connection_cut_amid_a_request_leaves_nothing_behind() {
 async fn client_that_shuts_down_its_sending_side_withdraws_its_question() {
     let mut watched = watched(Limits::default()).await;
     let _in_work = watched.server.ask("block").await;
-    assert_eq!(
-        soon("the inference", watched.server.fake.next_started()).await,
-        "block"
-    );
+    assert_eq!(watched.server.next_started().await, "block");
     let mut half_closed = watched.server.ask("gone").await;
     half_closed.shutdown().await.unwrap();
     assert_eq!(
@@ -284,10 +303,7 @@ async fn client_that_shuts_down_its_sending_side_withdraws_its_question() {
     let next = watched.server.ask("next").await;
     until_arrived(&watched.server).await;
     watched.server.fake.release.send(()).unwrap();
-    assert_eq!(
-        soon("the inference", watched.server.fake.next_started()).await,
-        "next"
-    );
+    assert_eq!(watched.server.next_started().await, "next");
     drop(next);
 }
 
@@ -310,23 +326,7 @@ async fn head_that_takes_too_long_is_answered_408_even_if_it_trickles() {
         "nothing was asked, so nothing is answered"
     );
 
-    let (mut reading, mut writing) = watched.server.connect().await.into_split();
-    let trickle = task::spawn(async move {
-        while writing.write_all(b"x").await.is_ok() {
-            time::sleep(MOMENT / 10).await;
-        }
-    });
-    let mut answer = Vec::new();
-    let _ = soon(
-        "the end of the connection",
-        reading.read_to_end(&mut answer),
-    )
-    .await;
-    soon("the end of the trickle", trickle).await.unwrap();
-    assert!(
-        answer.is_empty() || answer.starts_with(b"HTTP/1.1 408 "),
-        "{answer:?}"
-    );
+    watched.cuts_off_a_trickle("", b'x').await;
     watched.until_recovered().await;
 }
 
@@ -345,27 +345,8 @@ async fn body_that_takes_too_long_is_answered_408_even_if_it_trickles() {
         "{answer}"
     );
 
-    let (mut reading, mut writing) = watched.server.connect().await.into_split();
-    writing
-        .write_all(head("Content-Length: 999999\r\n").as_bytes())
-        .await
-        .unwrap();
-    let trickle = task::spawn(async move {
-        while writing.write_all(b" ").await.is_ok() {
-            time::sleep(MOMENT / 10).await;
-        }
-    });
-    let mut answer = Vec::new();
-    let _ = soon(
-        "the end of the connection",
-        reading.read_to_end(&mut answer),
-    )
-    .await;
-    soon("the end of the trickle", trickle).await.unwrap();
-    assert!(
-        answer.is_empty() || answer.starts_with(b"HTTP/1.1 408 "),
-        "{answer:?}"
-    );
+    let head = head("Content-Length: 999999\r\n");
+    watched.cuts_off_a_trickle(&head, b' ').await;
     watched.until_recovered().await;
 }
 
@@ -408,16 +389,13 @@ async fn request_beyond_its_deadline_is_answered_504() {
     })
     .await;
     let mut late = watched.server.ask("block").await;
-    assert_eq!(
-        soon("the inference", watched.server.fake.next_started()).await,
-        "block"
-    );
+    assert_eq!(watched.server.next_started().await, "block");
     let answer = soon("the refusal", read_response(&mut late)).await;
     assert!(
         answer.starts_with("HTTP/1.1 504 Gateway Timeout\r\n"),
         "{answer}"
     );
-    // The time for the body is a part of it.
+    // The time limit of the request includes the body.
     let stalled = head("Content-Length: 99\r\n") + "{";
     let answer = watched.answer_to(stalled.as_bytes()).await;
     assert!(
@@ -441,7 +419,7 @@ async fn full_server_is_probed_at_its_private_listener_and_takes_the_next_when_o
     let mut waiting = watched.server.ask("c").await;
     for path in ["/health", "/ready"] {
         soon("the probe", async {
-            // Ready follows the warm-up, but not at once.
+            // `/ready` has status 200 only after the warm-up.
             while !watched
                 .private(path)
                 .await

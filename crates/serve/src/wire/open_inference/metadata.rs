@@ -1,69 +1,69 @@
-//! What the server and its model say about themselves.
+//! Metadata and readiness of the server and the model.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{MODEL_VERSION, OutputName};
 
-/// The server is there.
+/// Liveness of the server.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ServerLive)]
 pub(crate) struct Live {
-    /// That it is.
+    /// Always `true`.
     pub(crate) live: bool,
 }
 
-/// The server is ready.
+/// Readiness of the server.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ServerReady)]
 pub(crate) struct Ready {
-    /// That it is.
+    /// Always `true`.
     pub(crate) ready: bool,
 }
 
-/// The model is ready.
+/// Readiness of the model.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ModelReady {
-    /// The model's name.
+    /// Name of the model.
     pub(crate) name: String,
-    /// That it is.
+    /// Always `true`.
     pub(crate) ready: bool,
 }
 
-/// What serves here.
+/// Metadata of the server.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ServerMetadata {
-    /// `bakeoff`.
+    /// Always `bakeoff`.
     name: &'static str,
-    /// The version of Bakeoff.
+    /// Version of Bakeoff.
     version: &'static str,
-    /// The extensions of the protocol that it speaks.
+    /// Supported extensions of the protocol.
     extensions: Vec<&'static str>,
 }
 
-/// What the model takes and gives.
+/// Metadata of the model.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ModelMetadata {
-    /// The model's name.
+    /// Name of the model.
     name: String,
-    /// The versions of it that can be asked.
+    /// Versions of the model.
     versions: Vec<&'static str>,
-    /// What kind of model it is.
+    /// Platform of the model.
     platform: &'static str,
-    /// The tensors that it takes.
+    /// Input tensors.
     inputs: Vec<TensorMetadata>,
-    /// The tensors that it gives.
+    /// Output tensors.
     outputs: Vec<TensorMetadata>,
 }
 
-/// A tensor.
+/// Metadata of a tensor.
 #[derive(Debug, Serialize, ToSchema)]
 struct TensorMetadata {
-    /// Its name.
+    /// Name of the tensor.
     name: &'static str,
-    /// The type of its elements.
+    /// Type of the elements.
     datatype: &'static str,
-    /// Its shape, with -1 for any length.
+    /// Shape of the tensor. -1 is any length.
     shape: Vec<i64>,
 }
 

@@ -1,4 +1,4 @@
-//! Reads inference requests.
+//! Reader of inference requests.
 
 use bakeoff_qa::Compat;
 use serde_json::Value;
@@ -6,15 +6,15 @@ use serde_json::Value;
 use super::{JSON_BYTES_HEADER, OutputName};
 use crate::{
     config::Limits,
-    fields::Fields,
     wire::{
         asked::{Asked, Layout, Texts, Unanswerable},
+        fields::Fields,
         parameters::Parameters,
         problem::{Place, Problem},
     },
 };
 
-/// A valid inference request.
+/// Parsed inference request.
 #[derive(Debug, PartialEq)]
 pub(crate) struct InferenceRequest {
     pub(crate) asked: Asked,
@@ -24,27 +24,30 @@ pub(crate) struct InferenceRequest {
 /// Requested form of the response.
 #[derive(Debug, PartialEq)]
 pub(crate) struct ResponseForm {
-    /// To be repeated.
+    /// Id for the response.
     pub(super) id: Option<String>,
     pub(super) outputs: Vec<RequestedOutput>,
 }
 
-/// A tensor that the response shall have.
+/// Requested output tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RequestedOutput {
     pub(super) name: OutputName,
-    /// Whether its data goes after the JSON instead of into it.
+    /// `true` if the data follows the JSON in binary form.
     pub(super) binary: bool,
 }
 
-/// The inputs seen so far.
+/// Input tensors so far.
 #[derive(Debug, Default)]
 struct Inputs {
     question: Option<Vec<String>>,
     context: Option<Vec<String>>,
 }
 
-/// Reads a body, whose first `json_bytes` are JSON, or all of it without that header.
+/// Reads a body. `json_bytes` is the value of the header with the length of the JSON. Without the header, the whole body is JSON.
+///
+/// # Errors
+/// All problems of the body.
 pub(crate) fn read(
     body: &[u8],
     json_bytes: Option<&[u8]>,
@@ -74,7 +77,10 @@ pub(crate) fn read(
     })
 }
 
-/// The JSON and the binary data of a body.
+/// JSON and binary data of a body.
+///
+/// # Errors
+/// The problem of the header.
 fn split<'body>(
     body: &'body [u8],
     json_bytes: Option<&[u8]>,
@@ -96,7 +102,7 @@ fn split<'body>(
         })
 }
 
-/// The outputs asked for; all of them where none is named.
+/// Requested outputs; all outputs if none is requested.
 fn outputs(fields: &mut Fields, binary: bool) -> Vec<RequestedOutput> {
     let mut requested = Vec::new();
     let most = OutputName::ALL.len();
@@ -118,7 +124,7 @@ fn outputs(fields: &mut Fields, binary: bool) -> Vec<RequestedOutput> {
     requested
 }
 
-/// The questions, and the contexts or the one for all of them.
+/// Questions and contexts.
 fn inputs(fields: &mut Fields, mut binary: &[u8], limits: &Limits) -> (Texts, Texts) {
     let mut inputs = Inputs::default();
     let nothing = (Texts::Many(Vec::new()), Texts::Many(Vec::new()));
@@ -128,21 +134,21 @@ fn inputs(fields: &mut Fields, mut binary: &[u8], limits: &Limits) -> (Texts, Te
     for mut tensor in tensors {
         let problem = inputs.take(&mut tensor, &mut binary, limits);
         if let Err((key, message)) = &problem {
-            tensor.senseless(key, message);
+            tensor.invalid(key, message);
         }
         fields.absorb(tensor);
         if problem.is_err() {
-            // What follows would be read from the wrong place.
+            // The position of later binary data is unknown.
             return nothing;
         }
     }
     if !binary.is_empty() {
         let message = format!("{} bytes of binary data belong to no input", binary.len());
-        fields.senseless("inputs", &message);
+        fields.invalid("inputs", &message);
     }
     for (name, input) in [("question", &inputs.question), ("context", &inputs.context)] {
         if input.is_none() {
-            fields.senseless("inputs", &format!("there is no input `{name}`"));
+            fields.invalid("inputs", &format!("there is no input `{name}`"));
         }
     }
     let mut contexts = inputs.context.unwrap_or_default();
@@ -152,7 +158,7 @@ fn inputs(fields: &mut Fields, mut binary: &[u8], limits: &Limits) -> (Texts, Te
             match Unanswerable::unless_usable("context", context, limits) {
                 Ok(context) => context,
                 Err(unusable) => {
-                    fields.senseless("inputs", &unusable);
+                    fields.invalid("inputs", &unusable);
                     String::new()
                 }
             },
@@ -164,7 +170,10 @@ fn inputs(fields: &mut Fields, mut binary: &[u8], limits: &Limits) -> (Texts, Te
 }
 
 impl Inputs {
-    /// Takes a tensor, or says which key of it is wrong and why.
+    /// Adds an input tensor.
+    ///
+    /// # Errors
+    /// Key and text of the problem.
     fn take(
         &mut self,
         tensor: &mut Fields,
@@ -210,7 +219,7 @@ impl Inputs {
     }
 }
 
-/// The number of elements of a tensor of shape `[n]` or `[n, 1]`.
+/// Number of elements in a tensor of shape `[n]` or `[n, 1]`; `None` for other shapes.
 fn length(shape: Option<&Value>) -> Option<usize> {
     match shape?.as_array()?.as_slice() {
         [length] => usize::try_from(length.as_u64()?).ok(),
@@ -219,7 +228,10 @@ fn length(shape: Option<&Value>) -> Option<usize> {
     }
 }
 
-/// Strings in a list, which may be nested as the shape is.
+/// Texts in a list, or in a list of rows with one text each.
+///
+/// # Errors
+/// The problem of the data.
 fn from_json(data: Option<Value>, length: usize) -> Result<Vec<String>, String> {
     let mut texts = Vec::new();
     let Some(Value::Array(data)) = data else {
@@ -242,7 +254,10 @@ fn from_json(data: Option<Value>, length: usize) -> Result<Vec<String>, String> 
     Ok(texts)
 }
 
-/// Strings one after another, each behind its length in four bytes, least significant first.
+/// Texts in binary data. Each text follows its length in four bytes, least significant byte first.
+///
+/// # Errors
+/// The problem of the data.
 fn from_binary(mut data: &[u8], length: usize) -> Result<Vec<String>, String> {
     let mut texts = Vec::new();
     while let Some((size, rest)) = data.split_first_chunk::<4>() {

@@ -1,6 +1,6 @@
-//! Writes inference responses.
+//! Writer of inference responses.
 //!
-//! Nothing is copied on the way to the buffer: rows filled up with empty cells can be many times the answers.
+//! Tensors are written directly to the buffer, because rows with empty cells can be many times larger than the answers.
 
 use std::{
     fmt,
@@ -19,7 +19,7 @@ use crate::{
     wire::answers::{Failed, Outcome, Span},
 };
 
-/// The answers to a question, or why there are none.
+/// Answers or error of a question.
 type Row<'context> = Result<Vec<Span<'context>>, Failed>;
 
 #[derive(Serialize)]
@@ -50,7 +50,7 @@ struct TensorParameters {
     binary_data_size: Option<usize>,
 }
 
-/// The elements of a tensor, as they are written.
+/// Elements of a tensor.
 #[derive(Clone, Copy)]
 struct Data<'a> {
     name: OutputName,
@@ -59,11 +59,11 @@ struct Data<'a> {
 }
 
 impl ResponseForm {
-    /// Writes the response with the outputs that were asked for: JSON, then binary data. Returns how many bytes are JSON, unless
-    /// all are.
+    /// Writes the response with the requested outputs: JSON, and then binary data. Returns the length of the JSON in bytes; `None` if
+    /// there is no binary output.
     ///
     /// # Errors
-    /// Those of the buffer.
+    /// Errors of the buffer.
     pub(crate) fn respond(
         &self,
         model: &str,
@@ -88,7 +88,7 @@ impl ResponseForm {
             }
             outputs.push(tensor);
         }
-        // The sizes of the data are known only now.
+        // The JSON comes last, because it contains the sizes of the binary data.
         let binary_bytes = out.len();
         let response = Response {
             model_name: model,
@@ -110,7 +110,7 @@ impl<'a> Data<'a> {
         let mut shape = vec![self.rows.len(), self.columns];
         if self.name == OutputName::Output {
             shape.truncate(1);
-            // As MLServer calls it.
+            // Name in MLServer.
             parameters.content_type = Some("hg_jsonlist");
         }
         Tensor {
@@ -122,7 +122,7 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// What `cell` gives for each answer, row by row. Rows of questions that have fewer answers than others are filled up.
+    /// Result of `cell` for each answer, row by row. Rows with fewer answers end with default values.
     fn cells<T: Default>(self, cell: impl Fn(&Span<'a>) -> T) -> impl Iterator<Item = T> {
         let (rows, columns) = (self.rows, self.columns);
         rows.iter().flat_map(move |row| {
@@ -138,7 +138,10 @@ impl<'a> Data<'a> {
         self.cells(|span| span.answer)
     }
 
-    /// Element after element, least significant byte first; strings behind their length in four bytes.
+    /// Writes the elements in binary form, least significant byte first. Each text follows its length in four bytes.
+    ///
+    /// # Errors
+    /// Errors of the buffer.
     fn write_binary(self, out: &mut Buffer) -> io::Result<()> {
         let mut text = |text: &str| {
             let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
@@ -179,7 +182,7 @@ impl Serialize for Data<'_> {
     }
 }
 
-/// The JSON of a question's answers as a text.
+/// Answers or error of a question, as JSON text.
 struct JsonText<'a>(&'a Row<'a>);
 
 impl fmt::Display for JsonText<'_> {
@@ -195,7 +198,7 @@ impl Serialize for JsonText<'_> {
     }
 }
 
-/// Adapter for formatted text to a writer of bytes.
+/// Writer of bytes to a formatter.
 struct Formatted<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl Write for Formatted<'_, '_> {

@@ -1,4 +1,4 @@
-//! Requests and responses as documented; `request` reads the ones, `response` writes the others.
+//! Requests and responses for the description only. `request` reads requests, and `response` writes responses.
 #![expect(dead_code, reason = "only the schemas are used")]
 
 use serde::Serialize;
@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::wire::parameters::ParametersBody;
 
-/// Tensors with questions and contexts.
+/// Request with question and context tensors.
 #[derive(Serialize, ToSchema)]
 #[schema(as = InferenceRequest, example = json!({
     "id": "1",
@@ -21,41 +21,41 @@ use crate::wire::parameters::ParametersBody;
     "outputs": [{ "name": "answer" }, { "name": "score" }],
 }))]
 pub(crate) struct InferenceRequestBody {
-    /// Repeated in the response.
+    /// Id of the request. The response has the same id.
     id: Option<String>,
-    /// The tensors `question` and `context`, in any order. One context goes for all questions; else there are as many.
+    /// Tensors `question` and `context`, in any order. `context` has one element for all questions, or as many elements as `question`.
     #[schema(min_items = 2, max_items = 2)]
     inputs: Vec<RequestInput>,
-    /// How to look for answers.
+    /// Options for finding answers.
     parameters: Option<RequestParameters>,
-    /// The tensors that the response shall have; all of them unless given.
+    /// Requested output tensors; all of them by default.
     #[schema(max_items = 5)]
     outputs: Option<Vec<RequestOutput>>,
 }
 
-/// How to look for answers, and how to send them.
+/// Options for finding answers, and for the format of outputs.
 #[derive(Serialize, ToSchema)]
 struct RequestParameters {
-    /// Whether the data of tensors goes after the JSON instead of into it, unless the output says otherwise.
+    /// `true` if the data of outputs follows the JSON in binary form. Each output can override it.
     #[schema(default = false)]
     binary_data_output: Option<bool>,
     #[serde(flatten)]
     parameters: ParametersBody,
 }
 
-/// A tensor that the model takes.
+/// Input tensor.
 #[derive(Serialize, ToSchema)]
 struct RequestInput {
-    /// Which one.
+    /// Name of the tensor.
     name: InputName,
-    /// `[n]` or `[n, 1]`.
+    /// Shape `[n]` or `[n, 1]`.
     #[schema(min_items = 1, max_items = 2, minimum = 0)]
     shape: Vec<usize>,
-    /// Text in UTF-8.
+    /// Type of the elements: text in UTF-8.
     datatype: InputType,
-    /// How the data is sent.
+    /// Format of the data.
     parameters: Option<InputParameters>,
-    /// The texts, unless they follow in binary.
+    /// Texts, unless the data is binary.
     data: Option<Vec<TextOrRow>>,
 }
 
@@ -72,16 +72,16 @@ enum InputType {
     Bytes,
 }
 
-/// How the data of a tensor is sent.
+/// Format of the data of a tensor.
 #[derive(Serialize, ToSchema)]
 struct InputParameters {
-    /// Bytes of this tensor's data, which follow the JSON: each text behind its length in four bytes, least significant
+    /// Size of the tensor's binary data after the JSON, in bytes. Each text follows its length in four bytes, least significant byte
     /// first.
     #[schema(minimum = 0, maximum = 4_294_967_295_u64)]
     binary_data_size: Option<u64>,
 }
 
-/// A text, or a row of one.
+/// Text, or row with one text.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum TextOrRow {
@@ -89,17 +89,17 @@ enum TextOrRow {
     Row([String; 1]),
 }
 
-/// A tensor that the response shall have.
+/// Requested output tensor.
 #[derive(Serialize, ToSchema)]
 struct RequestOutput {
-    /// Which one.
+    /// Name of the tensor.
     name: OutputNameBody,
-    /// How its data shall be sent.
+    /// Format of the data.
     parameters: Option<OutputParameters>,
 }
 
-/// `output` has for each question its answers as JSON or why it failed; the others have a row for each question with a
-/// column for each answer, filled up with empty ones.
+/// Name of an output tensor. `output` has the answers or the error of each question as JSON. The other tensors have a row for each
+/// question and a column for each answer.
 #[derive(Serialize, ToSchema)]
 #[schema(as = OutputName)]
 #[serde(rename_all = "snake_case")]
@@ -111,40 +111,40 @@ enum OutputNameBody {
     End,
 }
 
-/// How the data of a tensor shall be sent.
+/// Requested format of the data of a tensor.
 #[derive(Serialize, ToSchema)]
 struct OutputParameters {
-    /// Whether it goes after the JSON instead of into it.
+    /// `true` if the data follows the JSON in binary form.
     binary_data: Option<bool>,
 }
 
-/// Tensors with answers.
+/// Response with answer tensors.
 #[derive(Serialize, ToSchema)]
 #[schema(as = InferenceResponse)]
 pub(crate) struct InferenceResponseBody {
-    /// The model that answered.
+    /// Name of the model.
     model_name: String,
-    /// Its version.
+    /// Version of the model.
     model_version: String,
-    /// The request's.
+    /// Id of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
-    /// The tensors that were asked for, in that order.
+    /// Requested output tensors, in the order of the request.
     outputs: Vec<ResponseOutput>,
 }
 
-/// A tensor of answers.
+/// Output tensor.
 #[derive(Serialize, ToSchema)]
 struct ResponseOutput {
-    /// Which one.
+    /// Name of the tensor.
     name: OutputNameBody,
-    /// The type of its elements.
+    /// Type of the elements.
     datatype: OutputType,
-    /// `[n]` for `output`, else `[n, k]`: n questions with up to k answers each.
+    /// Shape `[n]` for `output`, and `[n, k]` for the other tensors: n questions with at most k answers each.
     shape: Vec<usize>,
-    /// How the data is sent.
+    /// Format of the data.
     parameters: Option<ResponseParameters>,
-    /// The elements, row after row, unless they follow in binary.
+    /// Elements, row by row, unless the data is binary.
     data: Option<Vec<Element>>,
 }
 
@@ -158,16 +158,16 @@ enum OutputType {
     Int64,
 }
 
-/// How the data of a tensor is sent.
+/// Format of the data of a tensor.
 #[derive(Serialize, ToSchema)]
 struct ResponseParameters {
-    /// What the texts of `output` are, in `MLServer`'s words.
+    /// Content type of `output` in `MLServer`.
     content_type: Option<String>,
-    /// Bytes of this tensor's data, which follow the JSON.
+    /// Size of the tensor's binary data after the JSON, in bytes.
     binary_data_size: Option<u64>,
 }
 
-/// Text or a number.
+/// Text or number.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum Element {

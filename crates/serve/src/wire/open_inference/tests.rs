@@ -14,7 +14,7 @@ fn limits() -> Limits {
     }
 }
 
-/// The questions and contexts of a request, or what is wrong with it.
+/// Questions and contexts of a request, or its problems.
 fn pairs(body: &[u8], json_bytes: Option<&str>) -> Result<Vec<(String, String)>, String> {
     let read = read(
         body,
@@ -81,7 +81,7 @@ fn as_many_contexts_as_questions_are_paired() {
 }
 
 #[test]
-fn inputs_that_make_no_sense_say_why() {
+fn invalid_inputs_have_a_reason() {
     let question = tensor("question", &[1], &json!(["q"]));
     let with = |tensor: Value| json!({ "inputs": [question, tensor] });
     let context = |shape: Value, data: Value| {
@@ -216,7 +216,7 @@ fn outputs_are_those_asked_for_or_all() {
     );
 }
 
-/// A request with a binary question and a context in JSON, and how long its JSON is.
+/// Request with a binary question and a context in JSON, and the length of its JSON.
 fn binary_question(size: usize, data: &[u8]) -> (Vec<u8>, String) {
     let question = json!({
         "name": "question", "shape": [2], "datatype": "BYTES", "parameters": { "binary_data_size": size },
@@ -236,7 +236,7 @@ fn binary_texts_stand_behind_their_lengths() {
 }
 
 #[test]
-fn binary_data_that_makes_no_sense_says_why() {
+fn invalid_binary_data_has_a_reason() {
     let cases: [(usize, &[u8], &str); 7] = [
         (
             11,

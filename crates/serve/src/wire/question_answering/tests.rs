@@ -15,7 +15,7 @@ fn read(body: &Value) -> Result<Asked, Vec<Problem>> {
     read_text(body.to_string().as_bytes())
 }
 
-/// Limits that a test can break without effort.
+/// Small limits.
 fn limits() -> Limits {
     let non_zero = |limit| NonZeroUsize::new(limit).unwrap();
     Limits {
@@ -26,7 +26,7 @@ fn limits() -> Limits {
     }
 }
 
-/// The questions with their contexts, or the messages of those that cannot be answered.
+/// Question and context of each item, or its error.
 fn items(body: &Value) -> Vec<Result<(String, String), String>> {
     let texts = |question: Question| {
         (
@@ -43,12 +43,12 @@ fn items(body: &Value) -> Vec<Result<(String, String), String>> {
         .collect()
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "stands beside items that fail")]
+#[expect(clippy::unnecessary_wraps, reason = "expected values are results")]
 fn pair(question: &str, context: &str) -> Result<(String, String), String> {
     Ok((question.to_owned(), context.to_owned()))
 }
 
-/// The problems of a body, as they go over the wire.
+/// Checks the problems of a body in the JSON format.
 fn check(body: &Value, expected: &Value) {
     check_text(&body.to_string(), expected);
 }
@@ -58,7 +58,7 @@ fn check_text(body: &str, expected: &Value) {
     assert_eq!(serde_json::to_value(problems).unwrap(), *expected, "{body}");
 }
 
-/// The only problem of a body that sets `key` beside a valid question.
+/// Checks the only problem of a body with a valid question and `key`.
 fn check_parameter(key: &str, value: &Value, kind: &str, msg: &str, ctx: Option<Value>) {
     let mut body = json!({ "question": "q", "context": "c" });
     body[key] = value.clone();
@@ -214,7 +214,7 @@ fn flags_must_be_true_or_false() {
     }
 }
 
-/// As pydantic, which FastAPI reads with.
+/// FastAPI uses pydantic, which accepts these values.
 #[test]
 fn numbers_and_flags_may_be_texts_or_one_another() {
     let asked = read(&json!({

@@ -1,14 +1,13 @@
-//! Clients that leave without a word, and those that want more than there is.
+//! Clients that disconnect, and clients that exceed memory limits.
 
 use super::*;
 
-/// Hyper stops looking for the end of a connection once it has more of it than the request.
+/// Hyper does not notice the end of a connection if it has read more than the request.
 #[tokio::test]
 async fn client_that_leaves_after_more_than_its_request_withdraws_its_question() {
     let mut watched = watched(Limits::default()).await;
     let _in_work = watched.server.ask("block").await;
-    let started = soon("the inference", watched.server.fake.next_started());
-    assert_eq!(started.await, "block");
+    assert_eq!(watched.server.next_started().await, "block");
     let next = "GET /health HTTP/1.1\r\nHost: test\r\n\r\n".to_owned();
     for more in ["\r\n".to_owned(), next, "x".repeat(30_000)] {
         let mut gone = watched.server.ask("gone").await;
@@ -20,12 +19,11 @@ async fn client_that_leaves_after_more_than_its_request_withdraws_its_question()
     }
     watched.server.fake.release.send(()).unwrap();
     let next = watched.server.ask("next").await;
-    let started = soon("the inference", watched.server.fake.next_started());
-    assert_eq!(started.await, "next");
+    assert_eq!(watched.server.next_started().await, "next");
     drop(next);
 }
 
-/// Returns once so many questions wait for a worker.
+/// Waits for a number of questions in the queue.
 async fn until_waiting(watched: &Watched, questions: usize) {
     let line = format!("bakeoff_queue_items {questions}");
     soon("the queue", async {
@@ -78,7 +76,7 @@ async fn bodies_together_stay_within_their_memory() {
         let mut connection = watched.server.connect().await;
         connection.write_all(large.as_bytes()).await.unwrap();
         until_arrived(&watched.server).await;
-        // A body that is refused is read to its end all the same.
+        // A rejected body is read to its end.
         if slow.len() == 1 {
             connection.write_all(b" ").await.unwrap();
             break soon("the refusal", read_response(&mut connection)).await;
@@ -87,7 +85,7 @@ async fn bodies_together_stay_within_their_memory() {
     };
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     assert!(answer.contains("\r\nretry-after: 1\r\n"), "{answer}");
-    // Small ones need none of it.
+    // Small bodies do not count.
     let mut connection = watched.server.ask("c").await;
     let answer = soon("an answer", read_response(&mut connection)).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
@@ -150,7 +148,7 @@ async fn answers_larger_than_allowed_are_refused_by_every_api() {
             );
         }
     }
-    // Tensors say everything twice, which is found out when they are written.
+    // The tensors contain each answer twice. The limit is reached while they are written.
     let answer = ask(
         infer,
         json!({ "inputs": inputs, "parameters": { "top_k": 15 } }),

@@ -1,11 +1,14 @@
-//! Values that stand for a number or a flag though they are of another type, by the lax mode of pydantic. Pure.
+//! Conversion of values to numbers and flags, as in the lax mode of pydantic. Pure.
 
 use serde_json::{Number, Value};
 
-/// Problem with a value: its kind, for programs, and a message, for people.
+/// Problem of a value: kind and message.
 pub(super) type Wrong = (&'static str, &'static str);
 
-/// The integer that `input` stands for: `5`, `5.0`, `"5"`, `" +5.0 "`, `"1_000"` or `true`, which is 1. Saturates.
+/// Integer value of `input`, for example of `5`, `5.0`, `"5"`, `" +5.0 "`, `"1_000"` or `true`, which is 1. Saturates.
+///
+/// # Errors
+/// Kind and message of the problem.
 pub(super) fn integer(input: &Value) -> Result<i128, Wrong> {
     match input {
         Value::Number(number) => of_number(number),
@@ -18,7 +21,10 @@ pub(super) fn integer(input: &Value) -> Result<i128, Wrong> {
     }
 }
 
-/// The flag that `input` stands for: `true`, `1`, `1.0`, or one of a few words in any case.
+/// Flag value of `input`: `true`, `1`, `1.0`, or one of a few words in any letter case.
+///
+/// # Errors
+/// Kind and message of the problem.
 pub(super) fn boolean(input: &Value) -> Result<bool, Wrong> {
     const TRUE: [&str; 6] = ["1", "on", "t", "true", "y", "yes"];
     const FALSE: [&str; 6] = ["0", "off", "f", "false", "n", "no"];
@@ -45,14 +51,14 @@ pub(super) fn boolean(input: &Value) -> Result<bool, Wrong> {
 
 const NO_BOOLEAN: Wrong = ("bool_type", "Input should be a valid boolean");
 
-/// The number without its fraction, if that is zero.
+/// Integer value of a number without a fractional part.
 fn of_number(number: &Number) -> Result<i128, Wrong> {
     if let Some(integer) = number.as_i128() {
         return Ok(integer);
     }
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "saturates, and what saturates is out of range anyway"
+        reason = "saturated values are out of range"
     )]
     match number.as_f64() {
         Some(float) if float.fract() == 0.0 => Ok(float as i128),
@@ -63,7 +69,8 @@ fn of_number(number: &Number) -> Result<i128, Wrong> {
     }
 }
 
-/// Digits, single underscores between them, a sign before and zeros after a point, with white space around.
+/// Integer value of a text: digits with single underscores, an optional sign, optional zeros after a point, and white space around.
+/// `None` for other text.
 fn of_text(text: &str) -> Option<i128> {
     let text = text.trim();
     let (negative, text) = match text.strip_prefix('-') {
@@ -94,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    /// By pydantic 2.14.
+    /// Expected values are those of pydantic 2.14.
     #[test]
     fn integers_are_those_of_pydantic() {
         for (input, expected) in [

@@ -1,26 +1,26 @@
-//! Size of a body when it is parsed, and of its parts when an error repeats them. Pure.
+//! Limits of parsed bodies, and of inputs in error responses. Pure.
 
 use serde_json::{Map, Value};
 
 use crate::config::Limits;
 
-/// The most values of a body that asks for few items: keys without a meaning may have some.
-const MOST_OTHER_VALUES: usize = 32_768;
+/// Maximum number of values in a body in addition to those of its items.
+const MAX_OTHER_VALUES: usize = 32_768;
 
-/// Values that an item may have: a question and a context, each in a list of its own.
+/// Maximum number of values for each item.
 const VALUES_PER_ITEM: usize = 8;
 
-/// The longest input that an error repeats, in bytes of JSON, roughly.
-const MOST_ECHOED_BYTES: usize = 1000;
+/// Approximate maximum size of an input in an error response, in bytes of JSON.
+const MAX_ECHOED_BYTES: usize = 1000;
 
-/// The most values of a body.
-pub(super) fn most_values(limits: &Limits) -> usize {
+/// Maximum number of values in a body.
+pub(super) fn max_values(limits: &Limits) -> usize {
     let of_items = limits.max_items.get().saturating_mul(VALUES_PER_ITEM);
-    of_items.saturating_add(MOST_OTHER_VALUES)
+    of_items.saturating_add(MAX_OTHER_VALUES)
 }
 
-/// `true` if the JSON `body` has more than `most` values in lists and objects. Each takes up to 700 bytes when it is parsed, from two
-/// bytes of the body, so that is found out before.
+/// `true` if the JSON `body` has more than `most` values in lists and objects. The check comes before parsing, because a parsed value
+/// can take 700 bytes for two bytes of the body.
 pub(super) fn has_more_values(body: &[u8], most: usize) -> bool {
     if body.len() <= most {
         return false;
@@ -31,7 +31,7 @@ pub(super) fn has_more_values(body: &[u8], most: usize) -> bool {
             _ if escaped => escaped = false,
             b'\\' if in_text => escaped = true,
             b'"' => in_text = !in_text,
-            // Every value but the first of its list or object follows a comma.
+            // The first value of a list or object follows a bracket, and all other values follow a comma.
             b',' | b'[' | b'{' if !in_text => values += 1,
             _ => {}
         }
@@ -39,7 +39,7 @@ pub(super) fn has_more_values(body: &[u8], most: usize) -> bool {
     values > most
 }
 
-/// `input`, or null if it is long.
+/// `input`, or null for a long input.
 pub(super) fn brief(input: &Value) -> Value {
     if is_brief(input) {
         input.clone()
@@ -48,9 +48,9 @@ pub(super) fn brief(input: &Value) -> Value {
     }
 }
 
-/// The object, or null if it is long.
+/// The object, or null for a long object.
 pub(super) fn brief_object(input: &Map<String, Value>) -> Value {
-    let mut left = MOST_ECHOED_BYTES;
+    let mut left = MAX_ECHOED_BYTES;
     if object_fits(input, &mut left) {
         Value::Object(input.clone())
     } else {
@@ -58,12 +58,12 @@ pub(super) fn brief_object(input: &Map<String, Value>) -> Value {
     }
 }
 
-/// `true` if `input` is short enough to be repeated.
+/// `true` if `input` is short enough for an error response.
 pub(crate) fn is_brief(input: &Value) -> bool {
-    fits(input, &mut { MOST_ECHOED_BYTES })
+    fits(input, &mut { MAX_ECHOED_BYTES })
 }
 
-/// Takes what `input` needs from what is left, if there is so much.
+/// Subtracts the size of `input` from `left`. `false` if `left` is too small.
 fn fits(input: &Value, left: &mut usize) -> bool {
     match input {
         Value::Null | Value::Bool(_) | Value::Number(_) => take(left, 5),

@@ -1,21 +1,22 @@
-//! Commands that are run to their end: the steps of a set-up, and the question for a contender's version.
+//! Commands that run to their end: the steps of a set-up, and the command that prints a version.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::contender::family::Family;
-use crate::contender::log::Log;
+use crate::process::log::Log;
+use crate::process::tree::ProcessTree;
 
 /// Time between two looks at a running command.
 const POLL: Duration = Duration::from_millis(20);
 
 /// Limits of a command's running time.
 pub(crate) struct Limits<'a> {
-    /// The longest time; `None` where only `stop` ends it.
+    /// Time limit; `None` if only `stop` ends the command.
     pub(crate) time: Option<Duration>,
-    /// Ends it early.
+    /// Ends the command early.
     pub(crate) stop: &'a CancellationToken,
 }
 
@@ -26,38 +27,41 @@ pub(crate) enum Captured {
     StdoutAndStderr,
 }
 
-/// A command that has ended. What it has left running is ended when this is dropped.
+/// A command that has ended. Its `Drop` ends the processes that the command has left running.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
-    pub(crate) family: Family,
-    pub(crate) said: Log,
+    pub(crate) tree: ProcessTree,
+    pub(crate) output: Log,
 }
 
 /// Reason why a command did not end by itself.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotEnded {
-    /// It cannot be started.
+    /// The program cannot be started.
     #[error(transparent)]
     Start(#[from] std::io::Error),
-    /// It was stopped.
+    /// The stop token ended it.
     #[error("it was stopped")]
     Stopped,
-    /// It took too long, and was ended.
+    /// The time limit ended it.
     #[error("it did not end within {} s", limit.as_secs())]
     Late {
-        /// The longest time.
+        /// The time limit.
         limit: Duration,
     },
 }
 
-/// Runs a command until it ends by itself. Whatever else comes first ends it with everything that it started.
+/// Runs a command until it ends by itself. The time limit or the stop token ends it early, with every process that it started.
+///
+/// # Errors
+/// [`NotEnded`] for a command that did not end by itself.
 pub(crate) fn run_to_end(
     mut command: Command,
     captured: Captured,
     limits: &Limits<'_>,
 ) -> Result<Ended, NotEnded> {
-    let (said, out) = Log::new()?;
+    let (output, out) = Log::new()?;
     command.stdin(Stdio::null());
     match captured {
         Captured::Stdout => command.stderr(Stdio::null()),
@@ -65,26 +69,55 @@ pub(crate) fn run_to_end(
     };
     command.stdout(out);
     let began = Instant::now();
-    let mut family = Family::start(command)?;
+    let mut tree = ProcessTree::start(command)?;
     loop {
-        if let Some(status) = family.ended() {
+        if let Some(status) = tree.ended() {
             return Ok(Ended {
                 status,
-                family,
-                said,
+                tree,
+                output,
             });
         }
-        let wrong = match limits.time {
+        let ended_by = match limits.time {
             _ if limits.stop.is_cancelled() => Some(NotEnded::Stopped),
             Some(limit) if began.elapsed() >= limit => Some(NotEnded::Late { limit }),
             _ => None,
         };
-        if let Some(wrong) = wrong {
-            family.kill();
-            return Err(wrong);
+        if let Some(ended_by) = ended_by {
+            tree.kill();
+            return Err(ended_by);
         }
         std::thread::sleep(POLL);
     }
+}
+
+/// The command `words`, to be run in `directory`. A relative path of a program is relative to `directory` too.
+///
+/// # Panics
+/// If `words` is empty.
+pub(crate) fn command(words: &[String], directory: &Path) -> Command {
+    let program = Path::new(&words[0]);
+    let mut command = if words[0].contains('/') && program.is_relative() {
+        let path = directory.join(program);
+        Command::new(std::path::absolute(&path).unwrap_or(path))
+    } else {
+        Command::new(program)
+    };
+    command.args(&words[1..]);
+    if !directory.as_os_str().is_empty() {
+        command.current_dir(directory);
+    }
+    command
+}
+
+/// Path of a program: relative to `directory`, or for a bare name in the folders of `PATH`. `None` without such a file.
+pub(crate) fn find_program(program: &str, directory: &Path) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(directory.join(program)).filter(|path| path.is_file());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut paths = std::env::split_paths(&path).map(|folder| folder.join(program));
+    paths.find(|path| path.is_file())
 }
 
 #[cfg(test)]
@@ -104,11 +137,11 @@ mod tests {
         };
         let ended = run_to_end(shell(script), Captured::Stdout, &limits);
         let ended = ended.map_err(|wrong| wrong.to_string())?;
-        Ok(ended.said.read().unwrap())
+        Ok(ended.output.read().unwrap())
     }
 
     #[test]
-    fn a_command_ends_with_its_first_process_whoever_holds_its_output() {
+    fn a_command_ends_with_its_first_process_even_if_another_holds_its_output() {
         let stop = CancellationToken::new();
         let said = run("sleep 616161 & echo 1.0", Duration::MAX, &stop).unwrap();
         assert_eq!(said, "1.0\n");
@@ -122,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_ended_by_time_and_by_whoever_stops_it() {
+    fn a_command_is_ended_by_its_time_limit_and_by_the_stop_token() {
         let stop = CancellationToken::new();
         let script = "trap '' TERM; while :; do sleep 616262; done";
         let late = run(script, Duration::ZERO, &stop).unwrap_err();

@@ -1,5 +1,5 @@
-//! Stdout and stderr of a process, in a file. The beginning and the end are kept, however much the process writes; the disk
-//! space of the middle is freed while it writes.
+//! Stdout and stderr of a process in a file. The beginning and the end of a long log are kept. The disk space of the middle is
+//! freed while the process writes.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -15,21 +15,21 @@ use rustix::fs::{FallocateFlags, fallocate};
 
 use crate::plain::plain;
 
-/// The beginning that stays on the disk.
+/// Bytes of the beginning that stay on the disk.
 const HEAD_BYTES: u64 = 64 * 1024;
-/// The end that stays on the disk.
+/// Bytes of the end that stay on the disk.
 const TAIL_BYTES: u64 = 1024 * 1024;
-/// Size of the middle at which its disk space is freed.
+/// Bytes of the middle at which its disk space is freed.
 const SLACK_BYTES: u64 = 8 * 1024 * 1024;
 /// Time between two looks at the length.
 const POLL: Duration = Duration::from_millis(50);
-/// The beginning that is read to show its first lines.
+/// Bytes of the beginning that are read to show the first lines.
 const SHOWN_HEAD_BYTES: u64 = 4 * 1024;
-/// The end that is read to show its last lines.
+/// Bytes of the end that are read to show the last lines.
 const SHOWN_TAIL_BYTES: u64 = 64 * 1024;
 /// Number of last lines that are shown.
 const LAST_LINES: usize = 20;
-/// Number of first lines that are shown of a log that is too long to be read.
+/// Number of first lines that are shown of a long log.
 const FIRST_LINES: usize = 3;
 /// Characters of a line that are shown.
 const LINE_CHARS: usize = 500;
@@ -39,18 +39,21 @@ const LINE_CHARS: usize = 500;
 pub(crate) struct Log {
     file: File,
     lost_bytes: Arc<AtomicU64>,
-    /// Ends when the sender is dropped.
+    /// Thread that shortens the log. It ends when the sender is dropped.
     watch: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
 }
 
 impl Log {
     /// A log, and the file that its process appends to. The file has no name.
+    ///
+    /// # Errors
+    /// The file or the thread that shortens it cannot be created.
     pub(crate) fn new() -> io::Result<(Self, File)> {
         let file = tempfile::NamedTempFile::new()?;
         let append = File::options().append(true).open(file.path())?;
         let file = file.into_file();
         let mut cutter = Cutter {
-            // Opened for itself, so that whoever reads does not get in its way.
+            // A handle of its own, beside that of the reader.
             file: file.try_clone()?,
             end_of_hole: HEAD_BYTES,
             lost_bytes: Arc::default(),
@@ -72,15 +75,15 @@ impl Log {
         Ok((log, append))
     }
 
-    /// Its last lines, and its first where it is long, with what a terminal would obey written out.
+    /// Last lines of the log, and its first lines if it is long. Escape sequences are written out.
     pub(crate) fn last_lines(&self) -> String {
         self.read().map_or_else(
-            |error| format!("(its log cannot be read: {error})"),
+            |error| format!("(cannot read its log: {error})"),
             |text| last_lines(&text),
         )
     }
 
-    /// All of it, or its beginning and its end around a line that says how much is left out.
+    /// The whole log; of a long one the beginning and the end, with a line between that tells the bytes left out.
     pub(crate) fn read(&self) -> io::Result<String> {
         let length = self.file.metadata()?.len();
         let lost = self.lost_bytes.load(Ordering::Relaxed);
@@ -97,7 +100,8 @@ impl Log {
     }
 
     fn piece(&self, from: u64, length: u64) -> io::Result<String> {
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+        let length = usize::try_from(length).expect("a piece is shorter than 100 KiB");
+        let mut bytes = vec![0; length];
         let mut filled = 0;
         while filled < bytes.len() {
             match self
@@ -121,12 +125,12 @@ impl Drop for Log {
     }
 }
 
-/// Keeps a log short.
+/// Frees the disk space of the middle of a log.
 struct Cutter {
     file: File,
     /// Offset of the first byte after the freed part.
     end_of_hole: u64,
-    /// Bytes that were removed and that the file's length does not show.
+    /// Bytes that were removed and are not in the length of the file.
     lost_bytes: Arc<AtomicU64>,
 }
 
@@ -143,7 +147,7 @@ impl Cutter {
             self.end_of_hole = end;
             return Ok(());
         }
-        // Not every file system can have holes. Whoever appends goes on at the new end.
+        // Some file systems have no holes. The process that appends goes on at the new end.
         self.file.set_len(HEAD_BYTES)?;
         self.lost_bytes
             .fetch_add(length - HEAD_BYTES, Ordering::Relaxed);
@@ -157,8 +161,8 @@ fn left_out_words(bytes: u64) -> String {
     format!("{LEFT_OUT}{bytes} bytes are left out …]")
 }
 
-/// The last [`LAST_LINES`] lines of `log`; the first too where it says that something is left out between.
-pub(super) fn last_lines(log: &str) -> String {
+/// The last [`LAST_LINES`] lines of `log`, and its first lines if a line tells that bytes between are left out.
+pub(crate) fn last_lines(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
     let gap = lines.iter().position(|line| line.starts_with(LEFT_OUT));
     let last = lines.len().saturating_sub(LAST_LINES);
@@ -172,7 +176,7 @@ pub(super) fn last_lines(log: &str) -> String {
     shown.map(short).collect::<Vec<_>>().join("\n")
 }
 
-/// A line that can be shown.
+/// A line for a terminal: at most [`LINE_CHARS`] characters, with escape sequences written out.
 pub(crate) fn short(line: &str) -> String {
     let Some((end, _)) = line.char_indices().nth(LINE_CHARS) else {
         return plain(line);
@@ -198,7 +202,6 @@ mod tests {
             append.write_all(lines.as_bytes()).unwrap();
         }
         append.write_all(b"it ends\n").unwrap();
-        // Its thread needs a moment, however short.
         let most_blocks = (HEAD_BYTES + TAIL_BYTES + 2 * SLACK_BYTES) / 512;
         while log.file.metadata().unwrap().blocks() > most_blocks {
             std::thread::yield_now();

@@ -1,4 +1,4 @@
-//! Reads the keys of JSON objects one by one and collects what is wrong with them, by pydantic's rules.
+//! Reader of JSON objects. It reads one key at a time and collects all problems, by the rules of pydantic.
 
 mod encoding;
 mod lax;
@@ -9,38 +9,39 @@ use std::num::NonZeroUsize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
-use crate::{
-    config::Limits,
-    wire::{
-        asked::{Texts, Unanswerable},
-        problem::{Place, Problem},
-    },
+use super::{
+    asked::{Texts, Unanswerable},
+    problem::{Place, Problem},
 };
+use crate::config::Limits;
 
-/// No window of a model of this family is longer, and a request for more answers than this would fill the memory.
-const LARGEST: u32 = 1000;
+/// Maximum value of a number. Windows have fewer tokens, and more answers would use too much memory.
+const MAX_NUMBER: u32 = 1000;
 
-/// Most items of a list that are reported as no texts.
-const MOST_PROBLEMS: usize = 100;
+/// Maximum number of reported list items that are not texts.
+const MAX_PROBLEMS: usize = 100;
 
-/// The keys of an object, and the problems found so far.
+/// Keys of a JSON object, and the problems so far.
 ///
-/// A reader gives something usable for a key with a problem as well, so that the other keys are looked at too;
-/// [`Fields::finish`] tells whether any of it counts.
+/// A key with a problem has a valid substitute value, so that the other keys are checked too. [`Fields::finish`] returns the
+/// problems.
 #[derive(Debug)]
 pub(crate) struct Fields {
-    /// The way to the object.
+    /// Location of the object in the body.
     at: Vec<Place>,
     body: Map<String, Value>,
     problems: Vec<Problem>,
-    /// The keys whose texts came as lists.
+    /// Keys whose texts are lists.
     lists: Vec<&'static str>,
-    /// Whether the object is not there at all, so that problems with its keys would only repeat that.
+    /// `true` if the object is missing. Problems of its keys are then not reported.
     absent: bool,
 }
 
 impl Fields {
     /// Parses a body that must be a JSON object.
+    ///
+    /// # Errors
+    /// The problem of the body.
     pub(crate) fn from_json(body: &[u8], limits: &Limits) -> Result<Self, Vec<Problem>> {
         let problem = |kind, message: &str, input| {
             Err(vec![Problem::new(
@@ -54,7 +55,7 @@ impl Fields {
             return problem("missing", "Field required", Value::Null);
         }
         let body = &*encoding::utf8_of(body);
-        let most = size::most_values(limits);
+        let most = size::max_values(limits);
         if size::has_more_values(body, most) {
             if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
                 return Err(vec![invalid_json(body, &error)]);
@@ -83,7 +84,7 @@ impl Fields {
         }
     }
 
-    /// An object that must be there. Its problems come back with [`Fields::absorb`].
+    /// Required object. [`Fields::absorb`] takes over its problems.
     pub(crate) fn object(&mut self, key: &'static str) -> Self {
         if self.body.contains_key(key) {
             return self.nested(key);
@@ -92,17 +93,17 @@ impl Fields {
         self.none_at(key)
     }
 
-    /// An object that is empty without the key and for null. Its problems come back with [`Fields::absorb`].
+    /// Optional object. It is empty if the key is missing or null. [`Fields::absorb`] takes over its problems.
     pub(crate) fn optional_object(&mut self, key: &'static str) -> Self {
         match self.body.get(key) {
-            None | Some(Value::Null) => Self::of(self.way(key), Map::new()),
+            None | Some(Value::Null) => Self::of(self.location(key), Map::new()),
             Some(_) => self.nested(key),
         }
     }
 
     fn nested(&mut self, key: &'static str) -> Self {
         match self.body.remove(key) {
-            Some(Value::Object(body)) => Self::of(self.way(key), body),
+            Some(Value::Object(body)) => Self::of(self.location(key), body),
             other => {
                 let message = "Input should be a valid dictionary";
                 self.problem("dict_type", key, message, other.unwrap_or_default());
@@ -111,9 +112,8 @@ impl Fields {
         }
     }
 
-    /// The objects of a list of at most `most`, or nothing: without the key, for null, or with a problem.
-    ///
-    /// Their problems come back with [`Fields::absorb`].
+    /// Optional list of at most `most` objects. `None` if the key is missing, null, or has a problem. [`Fields::absorb`] takes over
+    /// their problems.
     pub(crate) fn optional_objects(&mut self, key: &'static str, most: usize) -> Option<Vec<Self>> {
         match self.body.get(key)? {
             Value::Null => None,
@@ -121,9 +121,7 @@ impl Fields {
         }
     }
 
-    /// The objects of a list of at most `most`, or nothing with a problem.
-    ///
-    /// Their problems come back with [`Fields::absorb`].
+    /// Required list of at most `most` objects. `None` if the key has a problem. [`Fields::absorb`] takes over their problems.
     pub(crate) fn objects(&mut self, key: &'static str, most: usize) -> Option<Vec<Self>> {
         let list = match self.body.remove(key) {
             Some(Value::Array(list)) => list,
@@ -142,26 +140,27 @@ impl Fields {
         }
         let mut objects = Vec::new();
         for (index, item) in list.into_iter().enumerate() {
-            let way = [self.way(key).as_slice(), &[Place::Position(index)]].concat();
+            let location = [self.location(key).as_slice(), &[Place::Position(index)]].concat();
             let Value::Object(body) = item else {
                 let message = "Input should be a valid dictionary";
                 self.problems
-                    .push(Problem::new("dict_type", way, message, item));
+                    .push(Problem::new("dict_type", location, message, item));
                 return None;
             };
-            objects.push(Self::of(way, body));
+            objects.push(Self::of(location, body));
         }
         Some(objects)
     }
 
-    /// Takes over the problems of an object within this one.
+    /// Takes over the problems of a nested object.
     pub(crate) fn absorb(&mut self, inner: Self) {
         if !inner.absent {
             self.problems.extend(inner.problems);
         }
     }
 
-    /// Questions or contexts: text, or a list of texts. A single one must be usable, those in a list may fail alone.
+    /// Required questions or contexts: a text or a list of texts. A single text must be valid. Texts in a list are checked later,
+    /// because they fail alone.
     pub(crate) fn texts(&mut self, key: &'static str, limits: &Limits) -> Texts {
         match self.body.get(key) {
             Some(Value::String(text)) => {
@@ -191,28 +190,29 @@ impl Fields {
 
     fn strings(&mut self, key: &'static str, list: Vec<Value>) -> Vec<String> {
         let mut texts = Vec::with_capacity(list.len());
-        let most = self.problems.len() + MOST_PROBLEMS;
+        let most = self.problems.len() + MAX_PROBLEMS;
         for (index, item) in list.into_iter().enumerate() {
             match item {
                 Value::String(text) => texts.push(text),
                 _ if self.problems.len() == most => break,
                 other => {
-                    let way = [self.way(key).as_slice(), &[Place::Position(index)]].concat();
+                    let location =
+                        [self.location(key).as_slice(), &[Place::Position(index)]].concat();
                     let message = "Input should be a valid string";
                     self.problems
-                        .push(Problem::new("string_type", way, message, other));
+                        .push(Problem::new("string_type", location, message, other));
                 }
             }
         }
         texts
     }
 
-    /// The keys whose texts came as lists.
+    /// Keys whose texts are lists.
     pub(crate) fn lists(&self) -> Vec<&'static str> {
         self.lists.clone()
     }
 
-    /// Any text, or nothing: without the key, for null, or with a problem.
+    /// Optional text. `None` if the key is missing, null, or has a problem.
     pub(crate) fn optional_text(&mut self, key: &'static str) -> Option<String> {
         match self.body.remove(key)? {
             Value::Null => None,
@@ -224,7 +224,7 @@ impl Fields {
         }
     }
 
-    /// Any text, or nothing with a problem.
+    /// Required text. `None` if the key has a problem.
     pub(crate) fn text(&mut self, key: &'static str) -> Option<String> {
         match self.body.get(key) {
             None => {
@@ -240,27 +240,27 @@ impl Fields {
         }
     }
 
-    /// Whatever is there.
+    /// Optional value of any type.
     pub(crate) fn any(&mut self, key: &'static str) -> Option<Value> {
         self.body.remove(key)
     }
 
-    /// A number from 1, or nothing: without the key, for null, or with a problem.
+    /// Optional integer from 1. `None` if the key is missing, null, or has a problem.
     pub(crate) fn positive(&mut self, key: &'static str) -> Option<NonZeroUsize> {
-        self.integer(key, 1, LARGEST).and_then(NonZeroUsize::new)
+        self.integer(key, 1, MAX_NUMBER).and_then(NonZeroUsize::new)
     }
 
-    /// A number from 0, or nothing: without the key, for null, or with a problem.
+    /// Optional integer from 0. `None` if the key is missing, null, or has a problem.
     pub(crate) fn count(&mut self, key: &'static str) -> Option<usize> {
-        self.integer(key, 0, LARGEST)
+        self.integer(key, 0, MAX_NUMBER)
     }
 
-    /// A number of bytes, or nothing: without the key, for null, or with a problem.
+    /// Optional number of bytes. `None` if the key is missing, null, or has a problem.
     pub(crate) fn bytes(&mut self, key: &'static str) -> Option<usize> {
         self.integer(key, 0, u32::MAX)
     }
 
-    /// True or false, or nothing: without the key, for null, or with a problem.
+    /// Optional flag. `None` if the key is missing, null, or has a problem.
     pub(crate) fn flag(&mut self, key: &'static str) -> Option<bool> {
         let input = self.body.get(key)?;
         if input.is_null() {
@@ -276,7 +276,7 @@ impl Fields {
         }
     }
 
-    /// What one of `names` stands for, or nothing: without the key, for null, or with a problem.
+    /// Optional value with one of `names`. `None` if the key is missing, null, or has a problem.
     pub(crate) fn choice<T: Copy>(
         &mut self,
         key: &'static str,
@@ -288,7 +288,7 @@ impl Fields {
         }
     }
 
-    /// What one of `names` stands for, or nothing with a problem.
+    /// Required value with one of `names`. `None` if the key has a problem.
     pub(crate) fn required_choice<T: Copy>(
         &mut self,
         key: &'static str,
@@ -307,7 +307,7 @@ impl Fields {
                 ctx: Some(json!({ "expected": expected })),
                 ..Problem::new(
                     "literal_error",
-                    self.way(key),
+                    self.location(key),
                     format!("Input should be {expected}"),
                     size::brief(input),
                 )
@@ -317,18 +317,21 @@ impl Fields {
         found.map(|(_, value)| *value)
     }
 
-    /// Notes a value of the right type that makes no sense.
-    pub(crate) fn senseless(&mut self, key: &'static str, error: &impl ToString) {
-        let problem = Problem::value(self.way(key), Value::Null, error);
+    /// Adds the problem of an invalid value of the right type.
+    pub(crate) fn invalid(&mut self, key: &'static str, error: &impl ToString) {
+        let problem = Problem::value(self.location(key), Value::Null, error);
         self.problems.push(problem);
     }
 
-    /// Notes a single text that cannot be used.
+    /// Adds the problem of a single text.
     pub(crate) fn unusable(&mut self, unusable: &Unanswerable) {
         self.problems.push(unusable.problem_at(&self.at));
     }
 
-    /// Fails when anything was wrong.
+    /// Ends the reading of the object.
+    ///
+    /// # Errors
+    /// All problems, if there are any.
     pub(crate) fn finish(self) -> Result<(), Vec<Problem>> {
         if self.problems.is_empty() {
             Ok(())
@@ -347,7 +350,7 @@ impl Fields {
             ctx: Some(json!({ "max_length": most, "actual_length": length })),
             ..Problem::new(
                 "too_long",
-                self.way(key),
+                self.location(key),
                 format!("List should have at most {most} items, not {length}"),
                 Value::Null,
             )
@@ -356,19 +359,19 @@ impl Fields {
     }
 
     fn problem(&mut self, kind: &'static str, key: &'static str, message: &str, input: Value) {
-        let problem = Problem::new(kind, self.way(key), message, input);
+        let problem = Problem::new(kind, self.location(key), message, input);
         self.problems.push(problem);
     }
 
-    fn way(&self, key: &'static str) -> Vec<Place> {
+    fn location(&self, key: &'static str) -> Vec<Place> {
         [self.at.as_slice(), &[Place::Key(key)]].concat()
     }
 
-    /// Stands in for an object that is not there.
+    /// Substitute for a missing object.
     fn none_at(&self, key: &'static str) -> Self {
         Self {
             absent: true,
-            ..Self::of(self.way(key), Map::new())
+            ..Self::of(self.location(key), Map::new())
         }
     }
 
@@ -382,7 +385,7 @@ impl Fields {
             Err((kind, message, ctx)) => {
                 let problem = Problem {
                     ctx,
-                    ..Problem::new(kind, self.way(key), message, size::brief(input))
+                    ..Problem::new(kind, self.location(key), message, size::brief(input))
                 };
                 self.problems.push(problem);
                 None
@@ -391,7 +394,7 @@ impl Fields {
     }
 }
 
-/// `'this', 'that' or 'the other'`
+/// Names as `'a', 'b' or 'c'`.
 fn one_of<T>(names: &[(&'static str, T)]) -> String {
     let quoted: Vec<String> = names.iter().map(|(name, _)| format!("'{name}'")).collect();
     match quoted.split_last() {
@@ -400,7 +403,10 @@ fn one_of<T>(names: &[(&'static str, T)]) -> String {
     }
 }
 
-/// The integer that `input` stands for, or the kind, message and context of the problem.
+/// Integer value of `input`.
+///
+/// # Errors
+/// Kind, message and context of the problem.
 fn integer(
     input: &Value,
     least: u32,
@@ -433,14 +439,14 @@ fn invalid_json(body: &[u8], error: &serde_json::Error) -> Problem {
     }
 }
 
-/// Where parsing failed, in characters from the start of the body.
+/// Position of a parse error, in characters from the start of the body.
 fn position(body: &[u8], error: &serde_json::Error) -> usize {
     let line: usize = body
         .split_inclusive(|&byte| byte == b'\n')
         .take(error.line().saturating_sub(1))
         .map(<[u8]>::len)
         .sum();
-    // Columns count from 1 and name the offending byte, unless the body ended too early.
+    // Columns start at 1. The column is that of the invalid byte, or of the last byte if the body ended too early.
     let column = if error.is_eof() {
         error.column()
     } else {

@@ -1,8 +1,8 @@
-//! JSON in the encodings that Python's json module reads: UTF-8, UTF-16 and UTF-32, with a byte order mark or without. Pure.
+//! Encodings of JSON in Python's json module: UTF-8, UTF-16 and UTF-32, with or without a byte order mark. Pure.
 
 use std::borrow::Cow;
 
-/// An encoding of Unicode.
+/// Unicode encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     Utf8,
@@ -10,14 +10,14 @@ enum Encoding {
     Utf32(Order),
 }
 
-/// The order of the bytes of a number.
+/// Byte order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     Big,
     Little,
 }
 
-/// `body` in UTF-8, without a byte order mark. What is in no encoding stays as it is, so that the parser says where it is wrong.
+/// `body` in UTF-8, without a byte order mark. An invalid body does not change, so that the parser reports the position.
 pub(super) fn utf8_of(body: &[u8]) -> Cow<'_, [u8]> {
     let (encoding, mark) = detect(body);
     let text = &body[mark..];
@@ -29,8 +29,8 @@ pub(super) fn utf8_of(body: &[u8]) -> Cow<'_, [u8]> {
     decoded.map_or(Cow::Borrowed(body), |text| Cow::Owned(text.into_bytes()))
 }
 
-/// The encoding, and the length of the mark that says so. JSON begins with a character of ASCII, and so does without a mark by the
-/// places of the zeros.
+/// Encoding, and length of the byte order mark. Without a mark, the zeros show the encoding, because JSON starts with an ASCII
+/// character.
 fn detect(body: &[u8]) -> (Encoding, usize) {
     use Encoding::{Utf8, Utf16, Utf32};
     use Order::{Big, Little};
@@ -87,37 +87,22 @@ mod tests {
         check(TEXT.as_bytes());
         check(format!("\u{feff}{TEXT}").as_bytes());
         for text in [TEXT.to_owned(), format!("\u{feff}{TEXT}")] {
-            let units: Vec<u16> = text.encode_utf16().collect();
-            check(
-                &units
-                    .iter()
-                    .flat_map(|unit| unit.to_be_bytes())
-                    .collect::<Vec<_>>(),
-            );
-            check(
-                &units
-                    .iter()
-                    .flat_map(|unit| unit.to_le_bytes())
-                    .collect::<Vec<_>>(),
-            );
-            let units: Vec<u32> = text.chars().map(u32::from).collect();
-            check(
-                &units
-                    .iter()
-                    .flat_map(|unit| unit.to_be_bytes())
-                    .collect::<Vec<_>>(),
-            );
-            check(
-                &units
-                    .iter()
-                    .flat_map(|unit| unit.to_le_bytes())
-                    .collect::<Vec<_>>(),
-            );
+            let utf16: Vec<u16> = text.encode_utf16().collect();
+            check(&bytes(&utf16, u16::to_be_bytes));
+            check(&bytes(&utf16, u16::to_le_bytes));
+            let utf32: Vec<u32> = text.chars().map(u32::from).collect();
+            check(&bytes(&utf32, u32::to_be_bytes));
+            check(&bytes(&utf32, u32::to_le_bytes));
         }
     }
 
+    /// Bytes of `units`, in the order of `to_bytes`.
+    fn bytes<U: Copy, const SIZE: usize>(units: &[U], to_bytes: fn(U) -> [u8; SIZE]) -> Vec<u8> {
+        units.iter().copied().flat_map(to_bytes).collect()
+    }
+
     #[test]
-    fn what_is_in_no_encoding_stays_as_it_is() {
+    fn a_body_without_a_valid_encoding_does_not_change() {
         for body in [
             &b"\xff\xfe{"[..],
             b"\xff\xfe\0\xd8",

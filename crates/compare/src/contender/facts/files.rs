@@ -1,67 +1,36 @@
-//! Hashes of the files that a contender is made of: those that its command names, and those in its directory.
+//! Hashes of the files of a contender: files that its command names, and files in its directory.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use bakeoff_record::Fact;
 use sha2::{Digest, Sha256};
 use walkdir::{DirEntry, WalkDir};
 
-use super::{fact, hash, hexadecimal};
-use crate::contender::fill;
-use crate::file::ContenderConfig;
-use crate::setup::STAMP_PREFIX;
+use crate::contender::set_up::STAMP_PREFIX;
+use crate::hash::{self, hexadecimal};
 
-/// Levels of a directory whose files are hashed: its own, and two below.
+/// Levels of a directory whose files are hashed: the directory itself, and two below.
 const LEVELS: usize = 3;
-/// Entries of a directory that are looked at, so that no folder is searched for minutes.
+/// Most entries of a directory that are listed, so that the search ends within seconds.
 const MOST_ENTRIES: usize = 10_000;
-/// Folders that hold what tools made of the other files.
+/// Names of folders with the output of tools.
 const MADE: [&str; 3] = ["target", "node_modules", "__pycache__"];
 
-/// How much of a directory is hashed.
+/// Default limits of [`of_directory`].
 pub(super) const LIMITS: Limits = Limits {
     files: 200,
     bytes: 512 << 20,
 };
 
-/// How much of a directory is hashed.
+/// Most files and bytes of a directory that are hashed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     files: usize,
     bytes: u64,
 }
 
-/// The hashes of the files that words of a command line name, as they are or after a `=`, relative to the contender's
-/// directory. Left out is what the contender's `files` name already.
-pub(crate) fn named_by(words: &[String], config: &ContenderConfig) -> Vec<Fact> {
-    let mut known: Vec<PathBuf> = config.files.iter().filter_map(canonical).collect();
-    let mut facts = Vec::new();
-    for word in words {
-        let Ok(word) = fill(word, "0") else { continue };
-        let after_equals = word.split_once('=').map(|(_, value)| value);
-        let named = [Some(word.as_str()), after_equals].into_iter().flatten();
-        for name in named {
-            let path = config.directory.join(name);
-            if !path.is_file() {
-                continue;
-            }
-            let Some(path) = canonical(&path).filter(|path| !known.contains(path)) else {
-                continue;
-            };
-            facts.push(fact(&format!("SHA-256 of {name}"), hash(&path)));
-            known.push(path);
-        }
-    }
-    facts
-}
-
-fn canonical(path: impl AsRef<Path>) -> Option<PathBuf> {
-    path.as_ref().canonicalize().ok()
-}
-
-/// The SHA-256 of a list of all files in `directory`: for each the SHA-256 of its content, two spaces, its path within the
-/// directory and a line feed, sorted by path. Says how many files that are, and what is not in it.
+/// SHA-256 of a list of the files in `directory`, in words: with the number of files, and the number left out.
+/// A line of the list has the SHA-256 of a file, two spaces and the path within the directory. Lines are sorted by path.
 pub(super) fn of_directory(directory: &Path, limits: Limits) -> String {
     let Listing {
         mut files,
@@ -78,11 +47,10 @@ pub(super) fn of_directory(directory: &Path, limits: Limits) -> String {
             left_out += 1;
             continue;
         }
-        let content = hash(&path);
-        if content.starts_with("not readable") {
+        let Ok(content) = hash::of_file(&path) else {
             unreadable += 1;
             continue;
-        }
+        };
         bytes += size;
         hashed += 1;
         list.update(content);
@@ -125,9 +93,9 @@ fn count(files: usize) -> String {
 struct Listing {
     /// Paths relative to the directory.
     files: Vec<PathBuf>,
-    /// Entries that cannot be looked at.
+    /// Number of entries that cannot be read.
     unreadable: usize,
-    /// `true` unless there was too much to look at.
+    /// `false` if the directory has more than [`MOST_ENTRIES`] entries.
     is_whole: bool,
 }
 
@@ -152,7 +120,7 @@ fn files(directory: &Path) -> Listing {
             listing.unreadable += 1;
             continue;
         };
-        // Follows a link to a file, such as one to a model in a cache.
+        // `is_file` follows a link, such as one to a model in a cache.
         if entry.path().is_file()
             && let Ok(path) = entry.path().strip_prefix(directory)
         {
@@ -162,7 +130,7 @@ fn files(directory: &Path) -> Listing {
     listing
 }
 
-/// `true` if the entry is hashed or searched. Hidden folders, the output of tools and set-up stamps are not.
+/// `true` if the entry is hashed or searched: all but hidden folders, output of tools, and set-up stamps.
 fn is_source(entry: &DirEntry) -> bool {
     if entry.depth() == 0 {
         return true;
@@ -179,7 +147,6 @@ fn is_source(entry: &DirEntry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file::ExperimentFile;
 
     fn folder_of(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -189,41 +156,6 @@ mod tests {
             std::fs::write(path, content).unwrap();
         }
         folder
-    }
-
-    fn config(folder: &Path, lines: &str) -> ContenderConfig {
-        let text = format!("scenario = \"s.toml\"\n[[contender]]\nname = \"it\"\n{lines}\n");
-        let file = ExperimentFile::parse(&text, &folder.join("bakeoff.toml")).unwrap();
-        file.contenders[0].clone()
-    }
-
-    #[test]
-    fn words_that_name_files_are_hashed_once() {
-        let folder = folder_of(&[
-            ("app.py", "abc"),
-            ("settings.toml", "abc"),
-            ("model.bin", "abc"),
-            ("sub/x", "x"),
-        ]);
-        let config = config(
-            folder.path(),
-            "process = [\"true\"]\nfiles = [\"model.bin\"]",
-        );
-        let words = [
-            "./app.py",
-            "app.py",
-            "--config=settings.toml",
-            "model.bin",
-            "sub",
-            "{port}",
-            "nowhere",
-            "",
-            "--x=",
-        ];
-        let facts = named_by(&words.map(str::to_owned), &config);
-        let names: Vec<&str> = facts.iter().map(|fact| fact.name.as_str()).collect();
-        assert_eq!(names, ["SHA-256 of ./app.py", "SHA-256 of settings.toml"]);
-        assert!(facts[0].value.starts_with("ba7816bf8f01cfea"), "{facts:?}");
     }
 
     #[test]
@@ -240,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tools_make_does_not_count_and_what_people_write_does() {
+    fn output_of_tools_is_not_hashed() {
         let folder = folder_of(&[("app.py", "1"), ("deep/er/still.py", "2")]);
         let hash = || of_directory(folder.path(), LIMITS);
         let before = hash();
@@ -288,21 +220,6 @@ mod tests {
         assert_eq!(
             hash(9, 0),
             "no file to hash; 3 files left out (limit: 9 files, 0 MiB)"
-        );
-    }
-
-    #[test]
-    fn only_a_directory_that_is_given_is_hashed() {
-        let folder = folder_of(&[("service/app.py", "abc")]);
-        let names = |lines: &str| {
-            let stop = tokio_util::sync::CancellationToken::new();
-            let facts = super::super::facts(&config(folder.path(), lines), false, &stop);
-            facts.into_iter().map(|fact| fact.name).collect::<Vec<_>>()
-        };
-        assert_eq!(names("process = [\"true\"]"), [""; 0]);
-        assert_eq!(
-            names("process = [\"true\"]\ndirectory = \"service\""),
-            ["SHA-256 of the directory"]
         );
     }
 }

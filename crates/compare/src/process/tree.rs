@@ -1,5 +1,7 @@
-//! A process that was started for a contender, with everything that it started in turn, however that came to be: by parents,
-//! by a mark in the environment, and, of what has lost both, by whom this process had to adopt.
+//! Tree of processes: a started process and its descendants.
+//!
+//! A descendant is found by its parent, by a mark in its environment, or, if it has lost both, as an orphan that this
+//! process has adopted.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -15,29 +17,31 @@ use rustix::process::{
     waitpid,
 };
 
-use super::owner;
+use crate::process::owner;
 
-/// Marks every process of a family, whoever its parent is by now.
-pub(super) const MARK: &str = "BAKEOFF_CONTENDER";
-/// Time that a family has to end after SIGTERM, and again after SIGKILL.
+/// Environment variable that marks every process of a tree.
+const MARK: &str = "BAKEOFF_CONTENDER";
+/// Longest wait for the end of a tree after SIGTERM, and again after SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
+/// Time between two looks at a tree that is ending.
 const POLL: Duration = Duration::from_millis(10);
 
-/// `true` if this process is the subreaper of its families' orphans.
+/// `true` if this process adopts the orphans of its trees (as their subreaper).
 static ADOPTS: AtomicBool = AtomicBool::new(false);
+/// Number of the next tree.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 static STARTED: Mutex<Started> = Mutex::new(Started {
     children: Vec::new(),
-    families: Vec::new(),
+    trees: Vec::new(),
 });
 
-/// Processes that this one has started and whose end it has not seen. Its other children are adopted orphans.
+/// Processes that this process has started and whose end it has not seen. Its other children are adopted orphans.
 struct Started {
     children: Vec<i32>,
-    families: Vec<Beginning>,
+    trees: Vec<Beginning>,
 }
 
-/// A family's number and when its first process began, in ticks since the boot.
+/// Number of a tree, and start time of its first process in ticks since the boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Beginning {
     number: u64,
@@ -48,37 +52,41 @@ fn started() -> MutexGuard<'static, Started> {
     STARTED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes this process the parent of whatever its families leave behind, so that what has cleared its environment is found.
+/// Makes this process the parent of the orphans of its trees, so that an orphan with a cleared environment is found.
 pub(crate) fn adopt_orphans() {
     if set_child_subreaper(Some(getpid())).is_ok() {
         ADOPTS.store(true, Ordering::Relaxed);
     }
 }
 
-/// A started process and all of its descendants. Dropping it ends them, whatever it takes.
+/// A started process and its descendants. Its `Drop` ends them all: SIGTERM, and SIGKILL after [`GRACE`].
 #[derive(Debug)]
-pub(crate) struct Family {
+pub(crate) struct ProcessTree {
     child: Child,
     ended: Option<ExitStatus>,
     mark: String,
     beginning: Beginning,
 }
 
-impl Family {
+impl ProcessTree {
     /// Starts `command` in a process group of its own.
+    ///
+    /// # Errors
+    /// The program cannot be started, or `/proc` cannot be read.
     pub(crate) fn start(mut command: Command) -> std::io::Result<Self> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let mark = format!("{} {number}", owner::this_process());
+        let mark = format!("{} {number}", owner::this_process()?);
         command.env(MARK, &mark).process_group(0);
-        // Nobody may take the new process for an adopted one before it is written down.
+        // Locked until the new process is listed, so that no other thread takes it for an adopted one.
         let mut started = started();
         let child = command.spawn()?;
-        let pid = i32::try_from(child.id()).unwrap_or(0);
+        let pid = pid_of(&child);
         let stat = Process::new(pid).and_then(|process| process.stat());
+        // A process that is gone already has left no orphan: no start time is later than this.
         let ticks = stat.map_or(u64::MAX, |stat| stat.starttime);
         let beginning = Beginning { number, ticks };
         started.children.push(pid);
-        started.families.push(beginning);
+        started.trees.push(beginning);
         drop(started);
         Ok(Self {
             child,
@@ -88,13 +96,13 @@ impl Family {
         })
     }
 
-    /// Exit status of its first process; `None` while that runs.
+    /// Exit status of the first process; `None` while it runs.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         if self.ended.is_none() {
             let mut started = started();
             self.ended = self.child.try_wait().ok().flatten();
             if self.ended.is_some() {
-                // Its id may be another's from now on.
+                // The kernel may give its id to another process from now on.
                 let pid = self.first();
                 started.children.retain(|child| *child != pid);
             }
@@ -103,10 +111,10 @@ impl Family {
     }
 
     fn first(&self) -> i32 {
-        i32::try_from(self.child.id()).unwrap_or(0)
+        pid_of(&self.child)
     }
 
-    /// Its running processes: the first one, the descendants, those with its mark, and its adopted orphans.
+    /// Running processes of the tree: the first one, its descendants, marked processes, and adopted orphans.
     pub(crate) fn processes(&self) -> Vec<Process> {
         let all = procfs::process::all_processes().into_iter().flatten();
         let all = all.flatten().filter_map(|process| {
@@ -114,13 +122,13 @@ impl Family {
             Some((process, stat))
         });
         let mut all: Vec<(Process, Stat)> = all.collect();
-        // One that has ended does nothing any more, but its descendants have been adopted by then.
+        // An ended process consumes nothing, and its descendants have been adopted.
         all.retain(|(process, stat)| !owner::has_ended(stat) || !reap(process, stat));
         let marked = all.iter().filter(|(process, stat)| {
             mark_of(process).map_or_else(|| self.adopted(process, stat), |mark| mark == self.mark)
         });
         let mut members: HashSet<i32> = marked.map(|(process, _)| process.pid).collect();
-        // The process id of one that has ended and was waited for may be another's by now.
+        // After the end of the first process, its id may belong to another process.
         if self.ended.is_none() {
             members.insert(self.first());
         }
@@ -141,8 +149,7 @@ impl Family {
             .collect()
     }
 
-    /// `true` for a process without a mark that this one had to adopt, and that belongs here by the time that it began: of
-    /// those who were there before it, this family is the youngest.
+    /// `true` for an adopted orphan without a mark that belongs to this tree: the youngest tree that is older than the orphan.
     fn adopted(&self, process: &Process, stat: &Stat) -> bool {
         if !ADOPTS.load(Ordering::Relaxed) || stat.ppid != own_id() {
             return false;
@@ -151,12 +158,12 @@ impl Family {
         if started.children.contains(&process.pid) {
             return false;
         }
-        let older = started.families.iter();
-        let older = older.filter(|family| family.ticks <= stat.starttime);
-        older.max_by_key(|family| (family.ticks, family.number)) == Some(&self.beginning)
+        let older = started.trees.iter();
+        let older = older.filter(|tree| tree.ticks <= stat.starttime);
+        older.max_by_key(|tree| (tree.ticks, tree.number)) == Some(&self.beginning)
     }
 
-    /// Sends `signal` to the first process's group and to every process that has left the group.
+    /// Sends `signal` to the process group of the first process and to every other process of the tree.
     fn signal(&self, signal: Signal) {
         let group = Pid::from_raw(self.first()).filter(|_| self.ended.is_none());
         if let Some(group) = group {
@@ -169,9 +176,9 @@ impl Family {
         }
     }
 
-    /// Waits until no process is left, at most for `patience`.
-    pub(crate) fn gone_within(&mut self, patience: Duration) -> bool {
-        let deadline = Instant::now() + patience;
+    /// Waits for the end of all processes. `false` if one is left after `limit`.
+    pub(crate) fn gone_within(&mut self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
         loop {
             let child_ended = self.ended().is_some();
             if child_ended && self.processes().is_empty() {
@@ -184,9 +191,9 @@ impl Family {
         }
     }
 
-    /// Ends it without asking first.
+    /// Ends all processes with SIGKILL.
     pub(crate) fn kill(&mut self) {
-        // Again for what was started between the look and the kill.
+        // Twice, for a process that was started between the listing and the signal.
         for _ in 0..2 {
             self.signal(Signal::KILL);
             if self.gone_within(GRACE) {
@@ -196,7 +203,7 @@ impl Family {
     }
 }
 
-impl Drop for Family {
+impl Drop for ProcessTree {
     fn drop(&mut self) {
         if !(self.ended().is_some() && self.processes().is_empty()) {
             self.signal(Signal::TERM);
@@ -205,20 +212,24 @@ impl Drop for Family {
             }
         }
         let beginning = self.beginning;
-        started().families.retain(|family| *family != beginning);
+        started().trees.retain(|tree| *tree != beginning);
     }
+}
+
+fn pid_of(child: &Child) -> i32 {
+    i32::try_from(child.id()).expect("Linux has no process ids beyond 2^22")
 }
 
 fn own_id() -> i32 {
     getpid().as_raw_nonzero().get()
 }
 
-/// Frees an adopted process that has ended from the list of processes, which nobody else can. `false` if it is not one.
+/// Waits for an adopted process that has ended, so that the kernel removes it. `false` for any other process.
 fn reap(process: &Process, stat: &Stat) -> bool {
     if !ADOPTS.load(Ordering::Relaxed) || stat.ppid != own_id() {
         return false;
     }
-    // Held until it is done, so that it is no child that is being started.
+    // Locked until the end, so that a child that is being started is not taken for an adopted one.
     let started = started();
     let is_adopted = !started.children.contains(&process.pid);
     is_adopted
@@ -226,24 +237,24 @@ fn reap(process: &Process, stat: &Stat) -> bool {
             .is_some_and(|pid| matches!(waitpid(Some(pid), WaitOptions::NOHANG), Ok(Some(_))))
 }
 
-/// The mark of a process: who started it, and the family that it belongs to.
-/// A process shows its environment a moment after it was started: the system returns from the start before it is in place.
+/// Mark of a process: its owner and the number of its tree. A process that was started a moment ago may not show it yet,
+/// since the kernel returns from the start before the environment is in place.
 fn mark_of(process: &Process) -> Option<String> {
     let mark = process.environ().ok()?.remove(OsStr::new(MARK))?;
     mark.into_string().ok()
 }
 
-/// The id of the process that started the family of `process`, if it has one and runs still.
+/// Process id of the owner of the tree of `process`; `None` without a tree, or if the owner has ended.
 pub(crate) fn owner_of(process: &Process) -> Option<i32> {
     mark_of(process).and_then(|mark| owner::running(&mark))
 }
 
-/// Ends the processes of earlier runs that were killed before they could. Never this process, nor those that it was started
-/// by, nor those that carry the same mark as this one: a shell may have been started by a contender, and outlived it.
-pub(super) fn end_abandoned() {
+/// Ends the processes that killed runs of Bakeoff have left. Spared are this process, its ancestors, and processes with the
+/// mark of this process: its shell may have been started by a contender and outlived it.
+pub(crate) fn end_abandoned() {
     let spared = own_line();
     let own_mark = std::env::var(MARK).ok();
-    // Again for what was started between the look and the kill.
+    // Twice, for a process that was started between the listing and the signal.
     for _ in 0..2 {
         let all = procfs::process::all_processes().into_iter().flatten();
         for process in all.flatten() {
@@ -261,7 +272,7 @@ pub(super) fn end_abandoned() {
     }
 }
 
-/// This process and those that it was started by.
+/// Process ids of this process and its ancestors.
 fn own_line() -> HashSet<i32> {
     let mut line = HashSet::new();
     let mut next = Some(own_id());
@@ -280,7 +291,7 @@ mod tests {
 
     use super::*;
 
-    /// A process of `owner` that shows its environment, since it has answered, and ends with its input.
+    /// A process of `owner` that has answered, so that its environment shows. It ends with its input.
     fn marked(owner: &str) -> Child {
         let mut child = Command::new("cat")
             .env(MARK, format!("{owner} 8000"))
@@ -300,9 +311,9 @@ mod tests {
     #[test]
     fn only_processes_of_owners_that_are_gone_are_ended() {
         let mut abandoned = marked(&owner::gone_process());
-        let mut owned = marked(&owner::this_process());
+        let mut owned = marked(&owner::this_process().unwrap());
         end_abandoned();
-        // Waiting closes the input first, with which one that was overlooked ends by itself.
+        // `wait` closes the input first, so that a process that was not killed ends with status 0.
         assert_eq!(abandoned.wait().unwrap().signal(), Some(9));
         assert_eq!(owned.wait().unwrap().code(), Some(0));
     }

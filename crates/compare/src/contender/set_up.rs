@@ -1,4 +1,4 @@
-//! The commands that make a contender ready to be started: run once, and again when what they name has changed.
+//! Set-up commands of a contender. They run once, and again when a command or a file that it names has changed.
 
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -6,29 +6,27 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::command::{Captured, Ended, Limits, run_to_end};
-use crate::contender::log::short;
-use crate::contender::process::command;
-use crate::contender::{Missing, Preparation};
-use crate::file::ContenderConfig;
-use crate::lock::shown;
-use crate::manifest::hexadecimal;
+use crate::contender::{ContenderConfig, Missing, Preparation};
+use crate::hash::hexadecimal;
+use crate::plain::full_path;
+use crate::process::command::{Captured, Ended, Limits, command, run_to_end};
+use crate::process::log::short;
 
 /// Time after the end of a step until its remaining processes count as left running.
 const SETTLING: Duration = Duration::from_millis(500);
-/// How many lines of a step that failed are shown.
+/// Lines that are shown of the output of a failed step.
 const SHOWN_LINES: usize = 8;
 
 /// Result of a set-up.
 #[derive(Debug, Default)]
 pub(crate) struct SetUp {
-    /// `true` if it was run now, and not by an earlier experiment.
+    /// `true` if the commands ran now, and not for an earlier experiment.
     pub(crate) was_run: bool,
-    /// Its steps that have left something running, such as a database. That is ended with this.
+    /// Steps that have left a process running, such as a database. Their drop ends it.
     left: Vec<Ended>,
 }
 
-/// Runs the set-up of `config` unless it was done with the same commands and the same files.
+/// Runs the set-up of `config` unless it was done before with the same commands and the same files.
 pub(crate) fn run(
     config: &ContenderConfig,
     preparation: &mut Preparation<'_>,
@@ -40,7 +38,7 @@ pub(crate) fn run(
     run_steps(config, preparation)
 }
 
-/// Runs the set-up of `config` although it was done before, because of what is `missing` all the same.
+/// Runs the set-up of `config` again, because a tool is `missing` although the set-up was done before.
 pub(crate) fn run_again(
     config: &ContenderConfig,
     preparation: &mut Preparation<'_>,
@@ -57,16 +55,16 @@ fn run_steps(
     preparation: &mut Preparation<'_>,
 ) -> Result<SetUp, Missing> {
     let stamp = stamp(config);
-    // A set-up that fails half-way must not look like the one before it.
+    // After a set-up that fails half-way, the stamp of the one before would be wrong.
     let _ = std::fs::remove_file(&stamp);
     let mut left = Vec::new();
     for words in &config.setup {
         let line = words.join(" ");
         (preparation.step)(&line);
         let mut ended = run_step(words, &config.directory, preparation.stop)?;
-        if !ended.family.gone_within(SETTLING) {
+        if !ended.tree.gone_within(SETTLING) {
             (preparation.step)(&format!(
-                "`{line}` has left something running, which ends with the experiment; the next one runs the set-up again"
+                "`{line}` has left a process running, which ends with the experiment; the next experiment runs the set-up again"
             ));
             left.push(ended);
         }
@@ -75,7 +73,7 @@ fn run_steps(
         was_run: true,
         left,
     };
-    // Processes that are running now will be gone the next time.
+    // No stamp: the processes that are running now end with this experiment.
     if !set_up.left.is_empty() {
         return Ok(set_up);
     }
@@ -107,47 +105,47 @@ fn run_step(
     if ended.status.success() {
         return Ok(ended);
     }
-    let said = ended.said.read().unwrap_or_default();
-    let (status, why) = (ended.status, last_words(&said));
+    let output = ended.output.read().unwrap_or_default();
+    let (status, why) = (ended.status, last_words(&output));
     Err(Missing {
         reason: format!("its set-up `{line}` failed ({status}): {why}"),
         remedy: format!(
             "run it by hand in {} to see all of its output",
-            shown(directory).display()
+            full_path(directory).display()
         ),
     })
 }
 
-/// What a failed command said at last, on one line: from the first of these lines that calls itself an error.
-fn last_words(said: &str) -> String {
-    // pip ends with an offer of its newest version, whatever happened.
+/// Last lines of the output of a failed command, on one line, from the first that begins with `error`.
+fn last_words(output: &str) -> String {
+    // pip always ends with a notice of its newest version.
     let is_useful = |line: &&str| !line.is_empty() && !line.starts_with("[notice]");
-    let lines: Vec<&str> = said.lines().map(str::trim).filter(is_useful).collect();
+    let lines: Vec<&str> = output.lines().map(str::trim).filter(is_useful).collect();
     let last = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
     let is_error = |line: &&str| line.to_ascii_lowercase().starts_with("error");
     let first = last.iter().position(is_error).unwrap_or(0);
     let shown: Vec<String> = last[first..].iter().map(|line| short(line)).collect();
     match shown.join(" ") {
-        nothing if nothing.is_empty() => "it said nothing".to_owned(),
+        nothing if nothing.is_empty() => "it printed nothing".to_owned(),
         words => words,
     }
 }
 
-/// How the names of the files begin that tell what was set up.
+/// Prefix of the names of stamps, the files that record a set-up.
 pub(crate) const STAMP_PREFIX: &str = ".bakeoff-setup-";
 
-/// Lies in the contender's folder and holds the fingerprint of its last set-up that succeeded.
+/// Path of the stamp, a file in the folder of the contender with the fingerprint of its last successful set-up.
 fn stamp(config: &ContenderConfig) -> PathBuf {
     config
         .directory
         .join(format!("{STAMP_PREFIX}{}", config.name))
 }
 
-/// A hash over the folder, the commands and the content of every file that they name.
+/// Hash over the folder, the commands and the content of every file that they name.
 fn fingerprint(config: &ContenderConfig) -> String {
     let mut hash = Sha256::new();
-    // Environments of Python hold absolute paths, so that one that was moved has to be made again.
-    // Whichever way an experiment file reaches the folder, it is the same one, with the same stamp.
+    // A Python environment holds absolute paths, so a moved folder needs a new set-up.
+    // The canonical path is the same for every experiment file that names the folder.
     if let Ok(directory) = config.directory.join(".").canonicalize() {
         hash.update(directory.as_os_str().as_encoded_bytes());
     }
@@ -165,7 +163,7 @@ fn fingerprint(config: &ContenderConfig) -> String {
     hexadecimal(&hash.finalize())
 }
 
-/// The input file that a word of a command names. Hidden folders, such as `.venv`, hold what the commands themselves make.
+/// Input file that a word of a command names; `None` for files in hidden folders such as `.venv`, which the commands make.
 fn named_file(word: &str, directory: &Path) -> Option<PathBuf> {
     let path = directory.join(word);
     (!is_in_hidden_folder(Path::new(word)) && path.is_file()).then_some(path)
@@ -221,9 +219,9 @@ mod tests {
     }
 
     #[test]
-    fn last_words_are_those_that_explain() {
-        for (said, words) in [
-            ("", "it said nothing"),
+    fn last_words_explain_a_failure() {
+        for (output, words) in [
+            ("", "it printed nothing"),
             (
                 "Collecting a\nERROR: No matching distribution found for a\n\n\
                 [notice] A new release of pip is available: 23.0 -> 25.1\n[notice] To update, run: pip install\n",
@@ -235,7 +233,7 @@ mod tests {
             ),
             ("1\n2\n3\n4\n5\n6\n7\n8\n9\n", "2 3 4 5 6 7 8 9"),
         ] {
-            assert_eq!(last_words(said), words);
+            assert_eq!(last_words(output), words);
         }
     }
 }

@@ -1,28 +1,28 @@
-//! Other comparisons on this machine, which are neighbours that have a name.
+//! Other experiments on this machine, which take processor time from this one.
 
 use std::collections::BTreeSet;
 
 use procfs::process::Process;
 
-use crate::contender::family;
+use crate::process::tree;
 
-/// The name of the program that compares.
+/// Name of the program.
 const PROGRAM: &str = "bakeoff";
-/// Its subcommand for a comparison.
+/// Subcommand that runs an experiment.
 const COMMAND: &str = "compare";
 
-/// The process ids of other comparisons: those that run a contender now, and those whose command line says what they are.
+/// Process ids of other experiments: owners of a running contender, and processes whose command line is `bakeoff compare`.
 pub(crate) fn others() -> BTreeSet<i32> {
-    let own = Process::myself().map_or(0, |own| own.pid);
     let all = procfs::process::all_processes().into_iter().flatten();
     let all = all.flatten().flat_map(|process| {
-        let itself = is_comparison(&process).then_some(process.pid);
-        itself.into_iter().chain(family::owner_of(&process))
+        let itself = runs_an_experiment(&process).then_some(process.pid);
+        itself.into_iter().chain(tree::owner_of(&process))
     });
+    let own = i32::try_from(std::process::id()).expect("Linux has no process ids beyond 2^22");
     all.filter(|pid| *pid != own).collect()
 }
 
-fn is_comparison(process: &Process) -> bool {
+fn runs_an_experiment(process: &Process) -> bool {
     let Ok(words) = process.cmdline() else {
         return false;
     };

@@ -1,52 +1,54 @@
-//! What is said of an experiment while it runs.
+//! Events of an experiment as lines of text.
 
 use bakeoff_load::{Phase, Progress};
 use bakeoff_record::{Run, RunLoad, Summary};
 
-use super::{Event, Turn};
+use crate::experiment::event::{Event, Turn};
 use crate::plain::plain;
 
-/// What an event gives to say.
+/// Text of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
-    /// What is being done now.
-    Now(String),
-    /// Something to remember, line by line.
-    News(Vec<String>),
+pub enum Message {
+    /// Present activity, which the next one replaces.
+    Status(String),
+    /// Lines that stay.
+    Lines(Vec<String>),
 }
 
 impl Event<'_> {
-    /// What there is to say of it.
-    pub fn said(&self) -> Said {
+    /// Text of the event.
+    pub fn message(&self) -> Message {
         match self {
             Self::Preparing { contender, step } => {
-                Said::Now(format!("preparing {contender}: {}", plain(step)))
+                Message::Status(format!("preparing {contender}: {}", plain(step)))
             }
-            Self::LeftOut(left_out) => Said::News(vec![format!(
+            Self::LeftOut(left_out) => Message::Lines(vec![format!(
                 "left out: {}: {} ({})",
                 left_out.name, left_out.reason, left_out.remedy
             )]),
-            Self::NewBaseline { left_out, baseline } => Said::News(vec![format!(
+            Self::NewBaseline { left_out, baseline } => Message::Lines(vec![format!(
                 "baseline: {baseline}, since {left_out} is left out"
             )]),
-            Self::OtherComparison { process } => Said::News(vec![format!(
-                "warning: another comparison is running on this machine (process {process}); each takes the other's processor time"
+            Self::OtherExperiment { process } => Message::Lines(vec![format!(
+                "warning: another experiment is running on this machine (process {process}); each takes processor time from the other"
             )]),
-            Self::Planned(lines) => Said::News(lines.to_vec()),
-            Self::MeasuringFloor => Said::Now("measuring a server that does nothing".to_owned()),
-            Self::Sampling { contender } => {
-                Said::Now(format!("{contender}: answers to a sample of requests"))
+            Self::Planned(lines) => Message::Lines(lines.to_vec()),
+            Self::MeasuringFloor => {
+                Message::Status("measuring the floor: a server that does nothing".to_owned())
             }
-            Self::Starting(turn) => Said::Now(turn.with("starting")),
-            Self::Waiting(turn, why) => Said::Now(turn.with(&plain(why))),
-            Self::Load(turn, progress) => Said::Now(turn.with(&under_load(progress))),
-            Self::Measured(turn, run) => Said::Now(turn.with(&rate_of(run))),
-            Self::Problem(turn, problem) => Said::News(vec![format!(
+            Self::Sampling { contender } => {
+                Message::Status(format!("{contender}: answers to a sample of requests"))
+            }
+            Self::Starting(turn) => Message::Status(turn.with("starting")),
+            Self::Waiting(turn, reason) => Message::Status(turn.with(&plain(reason))),
+            Self::Load(turn, progress) => Message::Status(turn.with(&under_load(progress))),
+            Self::Measured(turn, run) => Message::Status(turn.with(&rate_of(run))),
+            Self::Problem(turn, problem) => Message::Lines(vec![format!(
                 "problem: {}, block {}: {}",
                 turn.contender, turn.block, problem.what
             )]),
             Self::BlockOver(experiment) => {
-                Said::News(bakeoff_analysis::interpretation::render_so_far(experiment))
+                Message::Lines(bakeoff_analysis::interpretation::render_so_far(experiment))
             }
         }
     }
