@@ -1,4 +1,4 @@
-//! Files that the program writes: whole, or not at all.
+//! Output files. Each is written completely, or not at all.
 
 use std::fmt;
 use std::fs;
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-/// Writes `content` to the file at `path`, whose folder is made where there is none. What the file held before is there until
-/// all of `content` is: a full disk or a killed process leaves no half of it.
+/// Writes `content` to the file at `path`, and makes its folder. The old content stays until the new one is complete, so that a
+/// full disk or a killed process leaves no partial file.
 pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> anyhow::Result<()> {
     written(path, content.as_ref()).with_context(|| format!("cannot write {}", path.display()))
 }
@@ -16,7 +16,7 @@ pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> anyhow::Result<()
 fn written(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     fs::create_dir_all(folder)?;
-    // A link stays one, and what is no file, such as /dev/stdout, can only be written to.
+    // A link stays a link. Anything but a file, such as /dev/stdout, is written directly.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let found = fs::metadata(&target);
     if found.as_ref().is_ok_and(|found| !found.is_file()) {
@@ -30,25 +30,25 @@ fn written(path: &Path, content: &[u8]) -> io::Result<()> {
         })
         .and_then(|()| fs::rename(&part, &target));
     if put_in_place.is_err() {
-        // It may not be there.
+        // The file may not exist.
         let _ = fs::remove_file(&part);
     }
     put_in_place
 }
 
-/// The file that becomes the one at `path`, in the same folder: a file cannot be renamed across file systems.
+/// Path of the temporary file for `path`, in the same folder, since a file cannot be renamed across file systems.
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".part-{}", std::process::id()));
     name.into()
 }
 
-/// The errors of several files.
+/// Errors of several files.
 #[derive(Debug)]
 pub(crate) struct NotWritten(Vec<anyhow::Error>);
 
 impl NotWritten {
-    /// The error of the file that was written first.
+    /// Error of the first file.
     pub(crate) fn first(&self) -> Option<&anyhow::Error> {
         self.0.first()
     }
@@ -66,7 +66,7 @@ impl fmt::Display for NotWritten {
 
 impl std::error::Error for NotWritten {}
 
-/// One error that names every file that was not written, in the order in which they were tried.
+/// Combines the results of several files into one error that names every file with an error, in the order of writing.
 pub(crate) fn all(written: impl IntoIterator<Item = anyhow::Result<()>>) -> anyhow::Result<()> {
     let mut errors: Vec<_> = written.into_iter().filter_map(Result::err).collect();
     match errors.len() {
@@ -76,7 +76,7 @@ pub(crate) fn all(written: impl IntoIterator<Item = anyhow::Result<()>>) -> anyh
     }
 }
 
-/// Adds `markdown` to what GitHub shows of a job, where there is one.
+/// Adds `markdown` to the summary of the GitHub job, if there is one.
 pub(crate) fn add_to_job_summary(markdown: impl FnOnce() -> String) -> anyhow::Result<()> {
     let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
         return Ok(());
@@ -84,7 +84,7 @@ pub(crate) fn add_to_job_summary(markdown: impl FnOnce() -> String) -> anyhow::R
     append(Path::new(&path), &markdown())
 }
 
-/// Adds to the end of a file.
+/// Appends to a file.
 pub(crate) fn append(path: &Path, content: &str) -> anyhow::Result<()> {
     let open = || fs::OpenOptions::new().create(true).append(true).open(path);
     open()
@@ -92,7 +92,7 @@ pub(crate) fn append(path: &Path, content: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Checks that files can be made in the folder of `path`, by making one and removing it. Only the folder is left behind.
+/// Checks that a file can be made in the folder of `path`. Makes the folder if it does not exist.
 pub(crate) fn check_writable(path: &Path) -> anyhow::Result<()> {
     let part = beside(path);
     let folder = path.parent().unwrap_or(Path::new(""));

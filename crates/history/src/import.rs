@@ -1,6 +1,6 @@
-//! Reads what other load testing programs wrote, so that old measurements can stand beside new ones.
+//! Import of files of other load testing programs, so that older measurements can be compared with new ones.
 //!
-//! Pure: texts in, a [`CoarseRun`] out. The texts may be anything; what cannot be is an error, never a panic.
+//! Pure: it turns texts into a [`CoarseRun`]. Any text is accepted; an invalid one is an error, never a panic.
 
 use bakeoff_record::coarse::{CoarseRun, Source};
 
@@ -12,62 +12,64 @@ mod locust_json;
 mod tests;
 mod wrk;
 
-/// Why a file cannot be imported.
+/// Error of an import.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// None of the formats.
+    /// The format is not supported.
     #[error("it is neither a record of Bakeoff, nor of Locust, k6 or wrk")]
     Unknown,
-    /// A file that is read together with another one.
-    #[error("it is one of the files beside Locust's statistics, which alone say too little")]
+    /// The file is read together with another one.
+    #[error(
+        "it is one of the files beside Locust's statistics; import PREFIX_stats.csv, which also reads this file"
+    )]
     Beside,
-    /// Not the JSON that its beginning promised.
-    #[error("it is not the JSON that it begins like")]
+    /// The file starts like JSON, but is invalid.
+    #[error("it starts like JSON, but is not valid JSON of this format")]
     Json(#[source] serde_json::Error),
-    /// Not the CSV that its header promised.
-    #[error("it is not the CSV that its header promises")]
+    /// The file has the header of a CSV file, but is invalid.
+    #[error("it has the header of a CSV file, but is not valid CSV")]
     Csv(#[source] csv::Error),
-    /// Something that every such file holds.
+    /// A required part is missing.
     #[error("it has no {what}")]
     Missing {
-        /// What.
+        /// The missing part.
         what: String,
     },
-    /// A figure that cannot be.
+    /// A value is impossible.
     #[error("{field} is {found}, expected {expected}")]
     Value {
-        /// Which.
+        /// Name of the value.
         field: String,
-        /// What it is.
+        /// The value.
         found: String,
-        /// What it may be.
+        /// The expected values.
         expected: &'static str,
     },
 }
 
-/// What a file is.
+/// Format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Our own record, which is not read here.
+    /// Record of Bakeoff, which another function reads.
     Record,
     /// A file of another program.
     Foreign(Source),
 }
 
-/// The texts that a run is read from.
+/// Texts of a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Texts<'a> {
-    /// What the run is to be called.
+    /// Name of the run.
     pub name: &'a str,
-    /// The file.
+    /// Content of the file.
     pub main: &'a str,
-    /// Locust's `PREFIX_stats_history.csv`, which tells when the run was and how many users there were.
+    /// Content of Locust's `PREFIX_stats_history.csv`, with the start and the users.
     pub locust_history: Option<&'a str>,
-    /// Locust's `PREFIX_failures.csv`, which tells the causes.
+    /// Content of Locust's `PREFIX_failures.csv`, with the causes.
     pub locust_failures: Option<&'a str>,
 }
 
-/// Tells the formats apart by what is in the file.
+/// Detects the format by the content of a file.
 pub fn detect(text: &str) -> Result<Format, ImportError> {
     let text = without_mark(text).trim_start();
     if text.starts_with('[') {
@@ -94,7 +96,7 @@ pub fn detect(text: &str) -> Result<Format, ImportError> {
     Err(ImportError::Unknown)
 }
 
-/// Reads a run of another program.
+/// Parses a run of another program.
 pub fn read(source: Source, texts: &Texts<'_>) -> Result<CoarseRun, ImportError> {
     let texts = Texts {
         main: without_mark(texts.main),
@@ -110,7 +112,7 @@ pub fn read(source: Source, texts: &Texts<'_>) -> Result<CoarseRun, ImportError>
     }
 }
 
-/// Without the byte order mark that some editors and shells put first.
+/// Text without a byte order mark, which some editors and shells put first.
 fn without_mark(text: &str) -> &str {
     text.trim_start_matches('\u{feff}')
 }

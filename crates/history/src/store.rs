@@ -73,9 +73,9 @@ impl History {
         Ok(history)
     }
 
-    /// Opens the history at `path` like [`History::open`] or, where it cannot be written, for reading alone.
+    /// Opens the history at `path` like [`History::open`] or, if it is read-only, for reading.
     ///
-    /// Runs that a dead process left unfinished are shown as cut short in either case.
+    /// Unfinished runs of dead processes are shown as cut short in both cases.
     pub fn open_to_read(path: &Path) -> Result<Self, HistoryError> {
         match Self::open(path) {
             Err(HistoryError::ReadOnly { .. }) => Self::read_only(path),
@@ -316,7 +316,7 @@ impl History {
         read().map_err(|error| self.database(error))
     }
 
-    /// The run with the state that its process gives it, which a read-only file cannot hold.
+    /// Marks the run as cut short if its process is dead. A read-only file cannot store this.
     fn as_known(&self, mut run: StoredRun) -> StoredRun {
         if self.cut_short.iter().any(|dead| dead.id == run.id) {
             run.state = RunState::CutShort;
@@ -336,7 +336,7 @@ impl History {
         Ok(cut_short)
     }
 
-    /// Runs whose process died before they ended.
+    /// Unfinished runs of dead processes.
     fn unfinished(&self) -> Result<Vec<RunId>, HistoryError> {
         let read = || -> rusqlite::Result<Vec<(i64, Owner)>> {
             let sql = "SELECT id, owner, owner_started FROM runs WHERE state = 'running'";

@@ -1,6 +1,6 @@
-//! Body of this crate's fuzz target. It panics when something is wrong, and only then.
+//! Fuzz target of this crate. It panics if, and only if, a check fails. It starts no load.
 //!
-//! The test feeds it what earlier fuzzing found, so that a mended fault stays mended. It starts no load.
+//! A test runs it on the files that earlier fuzzing found.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
@@ -25,15 +25,15 @@ use crate::form::{SwarmForm, fields};
 use crate::routes::{Page, router};
 use crate::swarm::{Swarm, users_of};
 
-/// A login, and the same as a request has to say it.
+/// A login, and its form in a request.
 const LOGIN: &str = "ada:secret";
 const LOGIN_BASE64: &str = "YWRhOnNlY3JldA==";
 
-/// Reads `data` as a request: a line with method and target, lines with headers, an empty line and the body. That to start a load
-/// is read and checked, every other one is answered.
+/// Parses `data` as a request: a line with method and target, lines with headers, an empty line and the body. A request to start a
+/// load is parsed and checked. Other requests are answered.
 ///
 /// # Panics
-/// When a form becomes a load that cannot run, or a request is answered that should be refused.
+/// If a form becomes a load that cannot run, or if a request is answered that must be refused.
 pub fn page_form(data: &[u8]) {
     let Some(request) = request(data) else {
         return;
@@ -67,7 +67,7 @@ pub fn page_form(data: &[u8]) {
     assert_ne!(status, StatusCode::INTERNAL_SERVER_ERROR);
 }
 
-/// The pages that answer: one that is open to everybody, and one with a login.
+/// Pages that answer: one without and one with a login.
 struct Room {
     runtime: Runtime,
     pages: [Router; 2],
@@ -112,7 +112,8 @@ fn page() -> Page {
     }
 }
 
-fn defaults() -> LoadConfig {
+/// One user on an address where nothing listens.
+pub(crate) fn defaults() -> LoadConfig {
     LoadConfig {
         host: "http://127.0.0.1:1".to_owned(),
         workload: Workload::Users {
@@ -157,7 +158,7 @@ fn request(data: &[u8]) -> Option<Request> {
     Some(request)
 }
 
-/// Whether a page of another site would change something with this request.
+/// `true` if the request comes from a page of another site and could change something.
 fn is_foreign(request: &Request) -> bool {
     let headers = request.headers();
     let host = headers
@@ -168,7 +169,7 @@ fn is_foreign(request: &Request) -> bool {
     is_foreign && !request.method().is_safe()
 }
 
-/// Reads a form, and checks the load that it asks for.
+/// Parses a form, and checks the load.
 async fn form(request: Request) {
     let Ok(pairs) = fields(request).await else {
         return;
@@ -230,7 +231,7 @@ mod tests {
         let files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
         assert!(!files.is_empty(), "{} is empty", folder.display());
         for file in files {
-            // Shown when the test fails: the last one did it.
+            // On a failure, the last line names the file.
             println!("{}", file.display());
             page_form(&fs::read(&file).unwrap());
         }

@@ -1,11 +1,9 @@
 //! Limits of the page, over real connections.
 
 use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::time::Duration;
 
-use bakeoff_load::{Share, Workload};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::access::Guesses;
+use crate::fuzzing::defaults;
 
 /// A limit that every test waits for.
 const SHORT: Duration = Duration::from_millis(50);
@@ -32,25 +31,6 @@ fn config(login: Option<&str>) -> PageConfig {
         history: None,
         experiments: Vec::new(),
         login: login.map(|login| login.parse().unwrap()),
-    }
-}
-
-/// One user on an address where nothing listens.
-pub(crate) fn defaults() -> LoadConfig {
-    LoadConfig {
-        host: "http://127.0.0.1:1".to_owned(),
-        workload: Workload::Users {
-            users: NonZeroU32::MIN,
-            spawn_rate: 1.0,
-        },
-        iterations: None,
-        run_time: None,
-        warm_up: None,
-        stop_timeout: Duration::ZERO,
-        enough: None,
-        seed: 1,
-        share: Share::WHOLE,
-        threads: NonZeroUsize::MIN,
     }
 }
 

@@ -96,7 +96,7 @@ impl Store {
         Ok(())
     }
 
-    /// The runs to be added to or deleted from.
+    /// Opens the history for changes.
     fn history(&self) -> anyhow::Result<History> {
         History::open(&self.path).map_err(with_hint)
     }

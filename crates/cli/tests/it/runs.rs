@@ -168,7 +168,7 @@ fn files_of_other_programs_are_imported_as_coarse_and_compared() {
     assert!(page.contains("not interleaved"), "{page}");
     let markdown = fs::read_to_string(folder.path().join("out/c.md")).unwrap();
     assert!(markdown.contains("| p99 (ms) | 64.0"), "{markdown}");
-    runs("export 3").expect(2, &["run 3 is coarse", "keep the file"]);
+    runs("export 3").expect(2, &["run 3: it is coarse", "keep the file"]);
     runs("import locust_failures.csv")
         .expect(2, &["locust_failures.csv", "beside Locust's statistics"]);
     fs::write(

@@ -1,13 +1,13 @@
-//! Figures as the files of others hold them, each checked to be one that can be.
+//! Values in files of other programs, each checked to be possible.
 
 use std::time::{Duration, SystemTime};
 
 use super::ImportError;
 
-/// More requests than any load test makes; sums of several files' worth of them stay exact.
+/// Largest number of requests, above that of any load test. Sums of such numbers stay exact.
 pub(super) const MOST_REQUESTS: f64 = 1e15;
 
-/// About three years, in seconds: longer than any load test or request.
+/// Longest time in seconds, about three years, above that of any load test.
 const LONGEST_SECONDS: f64 = 1e8;
 
 pub(super) fn seconds(field: &str, seconds: f64) -> Result<Duration, ImportError> {
@@ -25,7 +25,7 @@ pub(super) fn ms(field: &str, ms: f64) -> Result<Duration, ImportError> {
     seconds(field, ms / 1e3)
 }
 
-/// A number of requests. Some programs write whole numbers with a point.
+/// Number of requests. Some programs write whole numbers with a decimal point.
 pub(super) fn count(field: &str, number: f64) -> Result<u64, ImportError> {
     if !(0.0..=MOST_REQUESTS).contains(&number) || number.fract() != 0.0 {
         return Err(value(field, &number, "a whole number of 0 or more"));
@@ -53,7 +53,7 @@ pub(super) fn rate(field: &str, rate: f64) -> Result<f64, ImportError> {
     }
 }
 
-/// A moment in Unix seconds.
+/// Time in Unix seconds.
 pub(super) fn moment(field: &str, unix_seconds: f64) -> Result<SystemTime, ImportError> {
     const YEAR_10000: f64 = 253_402_300_800.0;
     if !(0.0..YEAR_10000).contains(&unix_seconds) {
@@ -66,7 +66,7 @@ pub(super) fn moment(field: &str, unix_seconds: f64) -> Result<SystemTime, Impor
     Ok(SystemTime::UNIX_EPOCH + Duration::from_secs_f64(unix_seconds))
 }
 
-/// A number in a text.
+/// Number in a text.
 pub(super) fn number(field: &str, text: &str) -> Result<f64, ImportError> {
     text.trim()
         .parse()
@@ -78,7 +78,7 @@ pub(super) fn per_second(requests: u64, period: Option<Duration>) -> Option<f64>
     Some(requests as f64 / period.as_secs_f64())
 }
 
-/// The time in which so many requests came at such a rate.
+/// Duration of this number of requests at this rate.
 pub(super) fn period(requests: u64, per_second: f64) -> Option<Duration> {
     (requests > 0 && per_second > 0.0)
         .then(|| Duration::try_from_secs_f64(requests as f64 / per_second).ok())

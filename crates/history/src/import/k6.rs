@@ -1,5 +1,5 @@
-//! k6's summary in its three forms: `--summary-export`, what `handleSummary` is given, and the one with a list of
-//! metrics that `--new-machine-readable-summary` chooses. Times are in milliseconds in all of them.
+//! Summary of k6 in its three forms: `--summary-export`, the data of `handleSummary`, and the list of metrics of
+//! `--new-machine-readable-summary`. Times are in milliseconds in all forms.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use bakeoff_record::coarse::{
     CoarseRow, CoarseRun, CoarseTimes, Percentiles, Point, Source, Timed,
 };
 
-/// The figures of each metric, by its name.
+/// Values of each metric, by its name.
 type Metrics<'a> = BTreeMap<&'a str, &'a Value>;
 
-/// The metrics of a summary; `None` if it is none.
+/// Metrics of a summary; `None` if the JSON is not a summary.
 pub(super) fn metrics(json: &Value) -> Option<Metrics<'_>> {
     let values = |metric: &'_ Value| metric.get("values").is_some();
     let found = json
@@ -79,7 +79,7 @@ pub(super) fn read(texts: &Texts<'_>) -> Result<CoarseRun, ImportError> {
     })
 }
 
-/// How long the test took, in the forms that say it.
+/// Duration of the test, in the forms that have it.
 fn stated_period(json: &Value) -> Result<Option<Duration>, ImportError> {
     let state = json
         .get("state")
@@ -94,7 +94,7 @@ fn stated_period(json: &Value) -> Result<Option<Duration>, ImportError> {
         .transpose()
 }
 
-/// The response times: of the expected responses where k6 took them apart, else of all.
+/// Response times of the expected responses, if k6 has them separately, else of all responses.
 fn times(metrics: &Metrics<'_>) -> Result<(Timed, CoarseTimes), ImportError> {
     let of_successes = metrics.get("http_req_duration{expected_response:true}");
     let of_all = metrics.get("http_req_duration");
@@ -129,7 +129,7 @@ fn times(metrics: &Metrics<'_>) -> Result<(Timed, CoarseTimes), ImportError> {
     Ok((timed, known))
 }
 
-/// `med`, `p(95)` and `p95` as percentiles; `None` of anything else.
+/// `med`, `p(95)` and `p95` as percentiles; `None` for other names.
 fn percentile(name: &str) -> Option<f64> {
     if name == "med" {
         return Some(50.0);
@@ -143,7 +143,7 @@ fn percentile(name: &str) -> Option<f64> {
     (0.0..=100.0).contains(&percentile).then_some(percentile)
 }
 
-/// The requests that failed. A rate counts what it is named for as passed, here the failures.
+/// Number of failed requests. The "passes" of this rate are the failures.
 fn failures(metrics: &Metrics<'_>, requests: u64) -> Result<Option<u64>, ImportError> {
     for name in ["passes", "matches"] {
         if let Some(failed) = of(metrics, "http_req_failed", name)? {
@@ -174,7 +174,7 @@ fn failures(metrics: &Metrics<'_>, requests: u64) -> Result<Option<u64>, ImportE
     Ok(None)
 }
 
-/// One figure of a metric; an error where it is no number.
+/// One value of a metric; an error if it is not a number.
 fn of(metrics: &Metrics<'_>, metric: &str, name: &str) -> Result<Option<f64>, ImportError> {
     let Some(value) = metrics.get(metric).and_then(|figures| figures.get(name)) else {
         return Ok(None);

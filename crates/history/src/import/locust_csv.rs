@@ -1,4 +1,4 @@
-//! Locust's `PREFIX_stats.csv`, with `PREFIX_stats_history.csv` and `PREFIX_failures.csv` where they are at hand.
+//! Locust's `PREFIX_stats.csv`, with `PREFIX_stats_history.csv` and `PREFIX_failures.csv` if they are available.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -10,13 +10,13 @@ use bakeoff_record::coarse::{
 
 const AGGREGATED: &str = "Aggregated";
 
-/// Which of Locust's files a text is.
+/// Kind of one of Locust's files.
 pub(super) enum Kind {
     Stats,
     Beside,
 }
 
-/// Tells Locust's files by their headers.
+/// Detects the kind of file by its header.
 pub(super) fn kind(text: &str) -> Option<Kind> {
     let header = text.lines().next()?.replace('"', "");
     if header.starts_with("Type,Name,Request Count,") {
@@ -37,7 +37,7 @@ pub(super) fn read(texts: &Texts<'_>) -> Result<CoarseRun, ImportError> {
         .iter()
         .map(row)
         .collect::<Result<Vec<_>, _>>()?;
-    // The last one, as a request may be called the same.
+    // The last row with this name, since a request may have the same name.
     let total = rows
         .iter()
         .rposition(|row| row.name == AGGREGATED && row.method.is_empty());
@@ -64,7 +64,7 @@ pub(super) fn read(texts: &Texts<'_>) -> Result<CoarseRun, ImportError> {
     })
 }
 
-/// A row by the names of its columns.
+/// Row with access by column name.
 type Fields = BTreeMap<String, String>;
 
 fn table(text: &str) -> Result<Vec<Fields>, ImportError> {
@@ -111,7 +111,7 @@ fn row(fields: &Fields) -> Result<CoarseRow, ImportError> {
     })
 }
 
-/// The longest time is exact in its own column, and rounded in that of the last percentile.
+/// Percentiles of a row. The maximum is exact in its own column, and rounded in the column of the last percentile.
 fn times(fields: &Fields) -> Result<CoarseTimes, ImportError> {
     let time = |name: &str| {
         known(fields, name)?
@@ -139,7 +139,7 @@ fn times(fields: &Fields) -> Result<CoarseTimes, ImportError> {
     })
 }
 
-/// When the run began, and the most users that there were at once.
+/// Start of the run, and peak number of users.
 fn history(text: &str) -> Result<(Option<SystemTime>, Option<u32>), ImportError> {
     let (mut started_at, mut most) = (None, None);
     for fields in table(text)? {
@@ -170,7 +170,7 @@ fn text(fields: &Fields, name: &str) -> String {
     fields.get(name).cloned().unwrap_or_default()
 }
 
-/// The figure in a column; `None` where there is none.
+/// Value in a column; `None` if it is empty.
 fn known(fields: &Fields, name: &str) -> Result<Option<f64>, ImportError> {
     match fields.get(name).map(String::as_str) {
         None | Some("" | "N/A") => Ok(None),

@@ -1,4 +1,4 @@
-//! What Locust prints with `--json`: an entry per method and name, with every response time rounded to two digits.
+//! Output of Locust with `--json`: an entry per method and name, with response times rounded to two digits.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::{ImportError, Texts, figure};
 use bakeoff_record::coarse::{CoarseRow, CoarseRun, CoarseTimes, Percentiles, Source, Timed};
 use bakeoff_record::times::Times;
 
-/// What is read of an entry; other versions of Locust have more or less beside it.
+/// Fields of an entry that are read. Other versions of Locust may have more or fewer fields.
 #[derive(Debug, Deserialize)]
 struct Entry {
     #[serde(default)]
@@ -25,7 +25,7 @@ struct Entry {
     max_response_time: f64,
     #[serde(default)]
     min_response_time: Option<f64>,
-    /// Milliseconds, with how many requests took as long.
+    /// Number of requests per response time in milliseconds.
     response_times: BTreeMap<String, f64>,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn read(texts: &Texts<'_>) -> Result<CoarseRun, ImportError> {
         times: known(all),
         ..CoarseRow::default()
     };
-    // Every row is within its bound, and so must the sum be.
+    // Every row is within the limit, and the sum must be too.
     figure::count("num_requests", total.requests as f64)?;
     Ok(CoarseRun {
         source: Source::LocustJson,
@@ -97,7 +97,7 @@ fn row(entry: &Entry, times: Times, period: Option<Duration>) -> Result<CoarseRo
     })
 }
 
-/// The times of an entry, which are added to those of all.
+/// Times of an entry. They are also added to the times of all entries.
 fn times(entry: &Entry, all: &mut Times) -> Result<Times, ImportError> {
     let mut times = Times::new();
     for (ms, count) in &entry.response_times {
@@ -107,7 +107,7 @@ fn times(entry: &Entry, all: &mut Times) -> Result<Times, ImportError> {
             figure::count("the number of a response time", *count)?,
         );
     }
-    // What Locust knows exactly. An entry without times has none of it.
+    // These values are exact in Locust. An entry without times does not have them.
     if times.count() > 0 {
         let max = figure::ms("max_response_time", entry.max_response_time)?;
         let min = figure::ms("min_response_time", entry.min_response_time.unwrap_or(0.0))?;

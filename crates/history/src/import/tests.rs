@@ -196,9 +196,9 @@ fn what_is_wrong_is_said() {
         ("hello".to_owned(), "neither a record of Bakeoff"),
         (String::new(), "neither a record of Bakeoff"),
         ("{}".to_owned(), "neither a record of Bakeoff"),
-        ("{\"metrics\": ".to_owned(), "not the JSON"),
+        ("{\"metrics\": ".to_owned(), "not valid JSON"),
         ("[]".to_owned(), "it has no entry"),
-        ("[{}]".to_owned(), "not the JSON"),
+        ("[{}]".to_owned(), "not valid JSON"),
         (LOCUST_HISTORY.to_owned(), "one of the files beside"),
         (LOCUST_FAILURES.to_owned(), "one of the files beside"),
         (
@@ -223,7 +223,7 @@ fn what_is_wrong_is_said() {
         ),
         (
             LOCUST_STATS.replace(",348,10,", ",348,10,9,"),
-            "not the CSV",
+            "not valid CSV",
         ),
         (
             LOCUST_JSON.replacen("324,", "1e300,", 1),

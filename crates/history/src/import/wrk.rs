@@ -1,7 +1,7 @@
-//! wrk's text, and that of wrk2, which has more percentiles.
+//! Output of wrk and of wrk2, which has more percentiles.
 //!
-//! wrk counts responses. What it calls socket errors are no responses, and it does not say how many requests they were;
-//! where there were some, the number of failed requests is not known.
+//! wrk counts responses. Its socket errors are not responses, and their number of requests is not printed. With socket
+//! errors, the number of failed requests is unknown.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use bakeoff_record::coarse::{
     CoarseCause, CoarseRow, CoarseRun, CoarseTimes, Percentiles, Point, Source, Timed,
 };
 
-/// Whether some program's text is wrk's.
+/// `true` if the text is the output of wrk.
 pub(super) fn is_like(text: &str) -> bool {
     let mut lines = text.lines();
     lines.any(|line| line.trim_start().starts_with("Running ") && line.contains(" test @ "))
@@ -34,7 +34,7 @@ pub(super) fn read(texts: &Texts<'_>) -> Result<CoarseRun, ImportError> {
             "at most the number of requests",
         ));
     }
-    // Of no response wrk prints times of zero.
+    // Without a response, wrk prints times of zero.
     let times = if requests > 0 {
         found.times
     } else {
@@ -109,7 +109,7 @@ impl Found {
         Ok(())
     }
 
-    /// wrk2 prints a second distribution, without its correction for coordinated omission; the first one counts.
+    /// Reads a percentile of the first distribution. The second one of wrk2 is without its correction for coordinated omission.
     fn percentile(&mut self, percent: &str, latency: &str) -> Result<(), ImportError> {
         if self.distributions != 1 {
             return Ok(());
@@ -151,7 +151,7 @@ fn cause(cause: &str, occurrences: u64) -> CoarseCause {
     }
 }
 
-/// A time with its unit: `41.00us`, `1.91ms`, `2.01s`, `1.00m`, `1.00h`.
+/// Time with its unit: `41.00us`, `1.91ms`, `2.01s`, `1.00m`, `1.00h`.
 fn time(field: &str, text: &str) -> Result<Duration, ImportError> {
     const UNITS: [(&str, f64); 5] = [
         ("us", 1e-6),

@@ -8,106 +8,106 @@ use super::file;
 use bakeoff_record::coarse::Source;
 use bakeoff_record::json::RecordError;
 
-/// Why the history cannot be used.
+/// Error of the history.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
-    /// Its folder cannot be made.
+    /// The folder of the file cannot be made.
     #[error("cannot make the folder {path}")]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
     /// The database cannot be read or written.
     #[error("cannot use the history {path}")]
     Database {
-        /// The file.
+        /// Path of the history.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: rusqlite::Error,
     },
     /// The database cannot be written.
     #[error("cannot write to the history {path}")]
     ReadOnly {
-        /// The file.
+        /// Path of the history.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: rusqlite::Error,
     },
-    /// The file was written by an earlier Bakeoff, and cannot be brought up to date because it cannot be written.
+    /// The file has an earlier version, and is read-only, so that it cannot be upgraded.
     #[error(
-        "cannot read the history {path}: its version is {found}, and a read-only file cannot be brought to version {}",
+        "cannot read the history {path}: its version is {found}, and a read-only file cannot be upgraded to version {}",
         file::VERSION
     )]
     Older {
-        /// The file.
+        /// Path of the history.
         path: PathBuf,
         /// Its version.
         found: i64,
     },
-    /// The file is a database of something else.
-    #[error("{path} is a database, but not a history of Bakeoff")]
+    /// The file is a database of another program.
+    #[error("cannot use {path}: it is a database, but not a history of Bakeoff")]
     Foreign {
-        /// The file.
+        /// Path of the history.
         path: PathBuf,
     },
-    /// The file was written by a newer Bakeoff.
+    /// The file has a newer version.
     #[error(
-        "the history {path} has version {found}, this program reads up to version {}",
+        "cannot use the history {path}: its version is {found}, and this program supports up to version {}",
         file::VERSION
     )]
     Newer {
-        /// The file.
+        /// Path of the history.
         path: PathBuf,
         /// Its version.
         found: i64,
     },
-    /// A run in it cannot be read again.
-    #[error("run {run} in the history {path} is damaged")]
+    /// The data of a run is invalid.
+    #[error("cannot read run {run} of the history {path}: it is damaged")]
     Damaged {
-        /// The file.
+        /// Path of the history.
         path: PathBuf,
         /// The run.
         run: RunId,
-        /// Why.
+        /// The cause.
         #[source]
         source: DamagedRun,
     },
-    /// A run of another program was asked for as if it were ours.
-    #[error("run {run} is {}", from.caveat())]
+    /// The run is from another program, and has no record.
+    #[error("cannot read the record of run {run}: it is {}", from.caveat())]
     Coarse {
         /// The run.
         run: RunId,
-        /// Where it is from.
+        /// Source of the run.
         from: Source,
     },
-    /// There is no such run in it.
+    /// The history has no such run.
     #[error("there is no run {run} in the history {path}")]
     NoSuchRun {
-        /// The file.
+        /// Path of the history.
         path: PathBuf,
-        /// The run that was asked for.
+        /// The requested run.
         run: RunId,
     },
 }
 
-/// What is wrong with a run that cannot be read again.
+/// Fault in the data of a run.
 #[derive(Debug, thiserror::Error)]
 pub enum DamagedRun {
-    /// Its bytes cannot be decompressed, or to too many.
+    /// The data cannot be decompressed, or only to too many bytes.
     #[error("it cannot be decompressed")]
     Compression(#[source] std::io::Error),
-    /// It is no JSON of ours.
-    #[error("it is not JSON of the expected shape")]
+    /// The data is not JSON of a record.
+    #[error("it is not the JSON of a record")]
     Json(#[source] serde_json::Error),
-    /// It holds a figure that cannot be.
+    /// The record has an impossible value.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// Nothing of it was ever saved.
-    #[error("it was cut short before its first second was over")]
+    /// The run was never saved.
+    #[error("it was cut short before the end of its first second")]
     Empty,
 }

@@ -99,11 +99,11 @@ pub(super) fn open(path: &Path) -> Result<Connection, HistoryError> {
     }
 }
 
-/// The error of a file that cannot be used, or not be written.
+/// Error of a file that cannot be used or written.
 pub(super) fn failed(path: &Path, source: rusqlite::Error) -> HistoryError {
     let path = path.to_owned();
     match source.sqlite_error_code() {
-        // The second of them in a folder in which no file can be made.
+        // The second code is from a folder in which no file can be made.
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen) => {
             HistoryError::ReadOnly { path, source }
         }
@@ -150,7 +150,7 @@ pub(super) fn found(connection: &Connection) -> rusqlite::Result<Found> {
     })
 }
 
-/// Brings the tables up to date, and says what was there before.
+/// Upgrades the tables, and returns the content of the file before.
 fn prepare(connection: &mut Connection) -> rusqlite::Result<Found> {
     connection.pragma_update(None, "foreign_keys", true)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

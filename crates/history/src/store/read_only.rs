@@ -1,4 +1,4 @@
-//! Opens a history that this process may not write, for reading.
+//! Opening of a read-only history.
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::HistoryError;
 use super::file::{self, Found, VERSION};
 
-/// Opens the file and makes nothing beside it, unless another process has it open.
+/// Opens the file for reading. Makes no other files, unless another process has it open.
 pub(super) fn open(path: &Path) -> Result<Connection, HistoryError> {
     let failed = |source| HistoryError::Database {
         path: path.to_owned(),
@@ -40,13 +40,13 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     if is_in_use(path) {
         return Connection::open_with_flags(path, flags);
     }
-    // SQLite reads a file in this mode without its index in shared memory, which cannot be made in a read-only folder. Nobody else
-    // has the file open: a writer has its log beside it. One that begins now writes there first, and the file itself when it
-    // is done, long after a command has read it.
+    // In this mode, SQLite does not need an index in shared memory, which cannot be made in a read-only folder. No other process
+    // has the file open, because a writer has a log in the same folder. A writer that starts now first writes to its log, and
+    // changes the file at its end, long after this command has read it.
     Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI)
 }
 
-/// Returns `true` if a writer has the file open, or died before its log was part of the file.
+/// `true` if a writer has the file open, or died before its log was merged into the file.
 fn is_in_use(path: &Path) -> bool {
     let is_written = |ending| fs::metadata(beside(path, ending)).is_ok_and(|log| log.len() > 0);
     is_written("-wal") || is_written("-journal")
@@ -58,7 +58,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// The address of a file that does not change.
+/// URI of a file that does not change.
 fn immutable(path: &Path) -> String {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut uri = "file://".to_owned();

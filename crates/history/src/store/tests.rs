@@ -200,7 +200,10 @@ fn damaged_bytes_are_errors_that_name_the_run() {
     ] {
         history.connection.execute(sql, []).unwrap();
         let error = history.load_test(run).unwrap_err().to_string();
-        assert!(error.starts_with("run 1 in the history "), "{error}");
+        assert!(
+            error.starts_with("cannot read run 1 of the history "),
+            "{error}"
+        );
     }
     history
         .connection
@@ -289,7 +292,7 @@ fn a_coarse_run_comes_back_with_what_is_not_known_left_open() {
     assert_eq!(detail, Detail::Coarse(Box::new(wrk_text())));
     let error = history.load_test(run).unwrap_err().to_string();
     assert!(
-        error.starts_with("run 1 is coarse: imported from wrk text;"),
+        error.starts_with("cannot read the record of run 1: it is coarse: imported from wrk text;"),
         "{error}"
     );
     history.delete(run).unwrap();

@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::PageConfig;
-use crate::tests::defaults;
+use crate::fuzzing::defaults;
 
 mod access;
 mod experiments;

@@ -112,7 +112,7 @@ fn pictures(args: &ReportArgs, pictures: &[Picture]) -> anyhow::Result<()> {
     all([svg, png])
 }
 
-/// Writes every picture into a folder, which is the one to be named where it cannot be made.
+/// Writes every chart into a folder. If the folder cannot be made, there is one error for all of them.
 fn each(
     folder: &Path,
     pictures: &[Picture],
