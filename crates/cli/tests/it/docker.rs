@@ -114,7 +114,7 @@ fn interruption_leaves_no_container_and_keeps_what_was_measured() {
     }
     let contender = "[[contender]]\nname = \"test-stopped\"\nready = \"/ready\"\n\
         docker = { build = \"image\", copy = { bakeoff = \"{bakeoff}\" }, port = 8000 }\n";
-    let folder = experiment(contender);
+    let folder = experiment_with_image(contender);
     for signal in ["INT", "TERM"] {
         let record = interrupted_by(signal, &folder);
         let usage = &record["runs"][0]["usage"];

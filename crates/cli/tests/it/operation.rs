@@ -53,7 +53,7 @@ fn keys_open_the_api_and_are_read_again_on_sighup() {
 
     fs::write(&path, "two words\n").unwrap();
     send_signal(&server.child, "HUP");
-    server.line_with("API keys not reloaded");
+    server.line_with("cannot reload the API keys");
     assert_eq!(ask_with(&server, "old-key"), 200);
 
     fs::write(&path, "new-key\n").unwrap();
@@ -83,7 +83,7 @@ fn keys_come_from_regular_files_only() {
             .success()
     );
     send_signal(&server.child, "HUP");
-    let said = server.line_with("API keys not reloaded");
+    let said = server.line_with("cannot reload the API keys");
     assert!(said.contains("it is not a regular file"), "{said}");
     assert_eq!(ask_with(&server, "key"), 200);
     server.end("TERM").expect(0, &[]);
@@ -183,7 +183,7 @@ fn open_doors_are_pointed_out() {
         "--threads",
         "1",
     ]);
-    server.line_with("without API keys, everybody");
+    server.line_with("the server has no API keys");
     server.end("TERM").expect(0, &[]);
     let path = keys(folder.path(), "key");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
@@ -385,7 +385,7 @@ fn system_short_of_files_is_outlived() {
     let server = Server::spawn(&mut limited);
     let said = server.line_with("metrics are at");
     let private = authority(&said);
-    server.line_with("fewer connections at once than asked for");
+    server.line_with("the limit of open files allows fewer connections");
     server.line_with("ready");
     let greedy: Vec<_> = (0..100)
         .map(|_| TcpStream::connect(&server.authority).unwrap())
