@@ -10,6 +10,7 @@ pub use bakeoff_encoder::{Dtype, EncoderOptions, Isa};
 
 pub use self::encoder::EncoderBackend;
 pub use self::rten::RtenBackend;
+pub use crate::error::BackendError;
 
 /// Engine that runs a model on token sequences.
 ///
@@ -21,9 +22,6 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     /// The error of the engine. The batch is always valid.
     fn forward(&self, batch: &Batch) -> Result<Logits, BackendError>;
 }
-
-/// Error of an engine.
-pub type BackendError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Token sequences in one run, without padding.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::backend::BackendError;
+/// Error of an engine.
+pub type BackendError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Error of a question that cannot be answered.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 
-use crate::backend::BackendError;
+use crate::error::BackendError;
 
 /// Result of `read`. A panic in `read` becomes an error with the message of the panic.
 ///

@@ -13,7 +13,7 @@ use tokenizers::{NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, T
 
 use self::class::{Kind, TokenizerClass};
 use self::special::DeclaredTokens;
-use crate::backend::BackendError;
+use crate::error::BackendError;
 
 pub(crate) use self::vocabulary::{Vocabulary, tokenizer_json};
 

@@ -3,17 +3,18 @@
 mod admission;
 mod pending;
 mod queue;
+pub(crate) mod refused;
 mod schedule;
 mod text_work;
 mod throughput;
-mod timing;
+pub(crate) mod timing;
 mod tokenization;
 mod worker;
 
 use std::{
     sync::Arc,
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bakeoff_qa::{AnswerError, AnswerSpan, Options, Question, QuestionAnswering};
@@ -21,6 +22,7 @@ use tokio::{sync::mpsc, time};
 
 use self::{pending::Pending, queue::Queue, worker::Worker};
 pub(crate) use self::{
+    refused::Refused,
     text_work::{TextWork, TextWorkError},
     timing::Timing,
 };
@@ -78,29 +80,6 @@ pub(crate) enum ItemError {
     Answer(AnswerError),
     /// The model panicked.
     Panicked,
-}
-
-/// Error of a whole request.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// The queue is full, or the request has waited too long. A retry can succeed after this time.
-    Overloaded(Duration),
-    /// The questions and contexts have too many tokens.
-    TooLarge {
-        /// Maximum number of tokens in all questions and contexts of a request.
-        limit_tokens: usize,
-    },
-    /// The answers are too large.
-    AnswerTooLarge {
-        /// Maximum size of the answers, in bytes.
-        limit_bytes: usize,
-    },
-    /// The memory budget of responses is used up.
-    NoMemory,
-    /// The deadline of the request passed.
-    TimedOut,
-    /// The server has stopped.
-    Stopped,
 }
 
 /// Worker threads of an engine. Dropping the value closes the queue. Each worker then ends after its current batch.

@@ -37,6 +37,7 @@ mod path;
 mod refusal;
 mod routes;
 mod server;
+mod service;
 mod wire;
 
 #[cfg(test)]

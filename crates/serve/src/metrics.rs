@@ -10,7 +10,7 @@ use prometheus::{
     proto::MetricFamily,
 };
 
-use crate::engine::Timing;
+use crate::engine::timing::Timing;
 
 /// Content type of the text format.
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -12,7 +12,7 @@ use axum::{
 use serde::Serialize;
 
 use crate::{
-    engine::Refused,
+    engine::refused::Refused,
     wire::problem::{Detail, ErrorBody, Problem, Problems},
 };
 

@@ -22,7 +22,8 @@ use crate::{
     memory::Memory,
     metrics::Metrics,
     refusal::Refusal,
-    routes::{self, Readiness, Service},
+    routes,
+    service::{Readiness, Service},
 };
 
 /// Server that listens on an address. Connections wait until [`Server::run`].

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use bakeoff_encoder::{Encoder, EncoderOptions, Tokens};
 
-use crate::backend::{Backend, BackendError, Batch, Logits};
-use crate::error::ModelError;
+use crate::backend::{Backend, Batch, Logits};
+use crate::error::{BackendError, ModelError};
 use crate::guard;
 
 /// Question-answering model of a BERT-like family, loaded from safetensors.

@@ -6,7 +6,7 @@
 
 use std::io::{BufRead, Seek};
 
-use crate::backend::BackendError;
+use crate::error::BackendError;
 
 /// Maximum depth of nested messages. Each nested branch of a graph takes three levels.
 const MAX_DEPTH: u32 = 64;

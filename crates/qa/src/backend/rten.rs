@@ -9,8 +9,8 @@ use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrVi
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, NdTensorView};
 
-use crate::backend::{Backend, BackendError, Batch, Logits, onnx_framing};
-use crate::error::ModelError;
+use crate::backend::{Backend, Batch, Logits, onnx_framing};
+use crate::error::{BackendError, ModelError};
 use crate::files::folder_of;
 use crate::guard;
 

@@ -7,6 +7,8 @@ use std::{future::Future, num::NonZeroUsize};
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use tokio::task::{self, JoinHandle};
 
+use std::time::Duration;
+
 use super::*;
 use crate::{
     config::Admission,

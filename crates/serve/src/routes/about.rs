@@ -10,7 +10,7 @@ use axum::{
     response::{Html, IntoResponse, Redirect},
 };
 
-use super::Service;
+use crate::service::Service;
 use crate::{
     edge::Counted,
     openapi,

@@ -5,7 +5,8 @@ use axum::{
     response::Response,
 };
 
-use super::{Received, Service, open_inference::Model};
+use super::open_inference::Model;
+use crate::service::{Received, Service};
 use crate::{
     refusal::Refusal,
     wire::{

@@ -11,7 +11,8 @@ use axum::{
 
 use utoipa::IntoParams;
 
-use super::{Counted, Received, Service};
+use crate::edge::Counted;
+use crate::service::{Received, Service};
 use crate::{
     memory::Buffer,
     refusal::Refusal,

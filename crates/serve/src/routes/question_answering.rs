@@ -5,7 +5,7 @@ use axum::{
     response::Response,
 };
 
-use super::{Received, Service};
+use crate::service::{Received, Service};
 use crate::{
     refusal::Refusal,
     wire::{

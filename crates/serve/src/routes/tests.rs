@@ -1,4 +1,5 @@
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use axum::{
     body::Body,
@@ -8,14 +9,18 @@ use axum::{
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::task;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::*;
 use crate::{
     config::{Admission, ServeConfig},
-    engine::Workers,
+    engine::{Engine, Workers},
     fake::{Controls, Fake, WARM_UP, too_long},
+    memory::Memory,
+    metrics::Metrics,
     refusal,
+    service::Readiness,
 };
 
 /// Routes, and the layer for the format of error responses.
