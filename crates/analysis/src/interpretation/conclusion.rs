@@ -99,7 +99,7 @@ pub(super) fn noise_sentence(name: &str, noise: Option<&Noise>, plan: &Plan) -> 
         String::new()
     };
     format!(
-        "{baseline} ran twice in every block, the second time as {name}: the second turn had {} times the {} of the first \
+        "{baseline} ran twice in every block, once under the name {name}: that turn had {} times the {} of the other turn \
          ({interval}){consequence}.",
         words::figure(estimate.point_estimate),
         plan.primary.name(),

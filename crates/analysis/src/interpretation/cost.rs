@@ -76,7 +76,7 @@ pub(super) fn money(case: &Case<'_>) -> Vec<String> {
         return prices;
     }
     vec![format!(
-        "At {} per core and hour, the processor time of a million requests costs {}; idle cores are not included.",
+        "At {} per core-hour, the processor time of a million requests costs {}; idle cores are not included.",
         words::figure(price),
         words::list(&prices)
     )]

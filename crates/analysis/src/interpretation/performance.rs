@@ -250,7 +250,7 @@ pub(super) fn at_rates(case: &Case<'_>) -> Vec<String> {
             .collect();
         if !parts.is_empty() {
             sentences.push(format!(
-                "At an arrival rate of {} requests per second, whether earlier requests were answered or not, {}.",
+                "Requests arrived at {} per second, even if earlier ones had no answer yet: {}.",
                 words::figure(per_second),
                 parts.join("; ")
             ));

@@ -181,7 +181,7 @@ fn shared_machine(experiment: &Experiment) -> Option<String> {
     };
     if let Some(cores) = &experiment.plan.cores {
         return Some(format!(
-            "The load generator ran on the cores {} of this machine, and {} on the cores {}{unknown}.",
+            "The load generator ran on core {} of this machine, and {} on core {}{unknown}.",
             cores.generator,
             words::list(&here),
             cores.contenders

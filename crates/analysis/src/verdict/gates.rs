@@ -101,14 +101,17 @@ impl Gate {
         let plan = &experiment.plan;
         match self {
             Self::FailedTurns | Self::Connections => "none".to_owned(),
-            Self::Failures => format!("{}, or the turn fails", words::percent(MOST_FAILURES_RATIO)),
+            Self::Failures => format!(
+                "{}; above it, the turn fails",
+                words::percent(MOST_FAILURES_RATIO)
+            ),
             Self::NotSent => words::percent(MOST_NOT_SENT_RATIO),
             Self::Rounds if plan.primary == Metric::SuccessesPerSecond => {
                 format!("at least {FEWEST_ROUNDS}")
             }
             Self::Rounds => "none, as the verdict is not by the rate".to_owned(),
             Self::Stalls => format!(
-                "{} of wake-ups {} ms late, or the block is void",
+                "{} of wake-ups {} ms late; above it, the block is void",
                 words::percent(MOST_STALLED_RATIO),
                 words::ms(MOST_WAKE_UP_DELAY)
             ),
@@ -141,7 +144,7 @@ impl Gate {
             ),
             Self::Answers => words::percent(plan.other_answers_ratio),
             Self::Noise => format!(
-                "{}, with the whole confidence interval",
+                "{}; beyond it if the whole confidence interval is",
                 words::percent(plan.same_ratio)
             ),
             Self::Settled | Self::Pressure => "none, for information".to_owned(),
@@ -150,7 +153,7 @@ impl Gate {
 }
 
 fn void_beyond(ratio: f64) -> String {
-    format!("{}, or the block is void", words::percent(ratio))
+    format!("{}; above it, the block is void", words::percent(ratio))
 }
 
 /// Contender whose gates were read.

@@ -153,7 +153,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
         (
             "noise",
             control(&[1000; 6]),
-            "the second turn had 1.00 times the",
+            "that turn had 1.00 times the",
             pair(),
         ),
         (
@@ -199,7 +199,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
         (
             "at equal rates",
             with_arrivals(0),
-            "At an arrival rate of 500 requests per second",
+            "Requests arrived at 500 per second",
             pair(),
         ),
         (
@@ -280,7 +280,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
             "money",
             // 0.9 s for 1,000 requests are a quarter of an hour for a million.
             but(|experiment| experiment.plan.price_per_core_hour = Some(0.04)),
-            "At 0.040 per core and hour, the processor time of a million requests costs 0.010 for new and 0.010 for old",
+            "At 0.040 per core-hour, the processor time of a million requests costs 0.010 for new and 0.010 for old",
             pair(),
         ),
         (

@@ -118,7 +118,12 @@ async fn offsets_count_what_is_asked_for() {
 async fn answers_carry_their_timing() {
     let bench = roomy();
     let response = bench.send_question("c").await;
-    assert!(response.extensions().get::<crate::engine::Timing>().is_some());
+    assert!(
+        response
+            .extensions()
+            .get::<crate::engine::Timing>()
+            .is_some()
+    );
 }
 
 #[tokio::test]
