@@ -53,7 +53,7 @@ pub struct Measurement {
     /// this was measured.
     pub wake_up_delays: Times,
     /// Requests that have no answer yet while the load runs. At the end of a load they are failures, see
-    /// [`RequestStats::unanswered_times`], and this is 0; only records from before that have others here.
+    /// [`RequestStats::times`], and this is 0; only records from before that have others here.
     pub unfinished: u64,
     /// Sum over all users of the time that their tasks of the measured period took: from the planned start of each task
     /// to the planned start of the user's next one. `None` in an open model, and in records from before this was measured.

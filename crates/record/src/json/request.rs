@@ -13,7 +13,7 @@ use super::unit;
 use crate::run::{FailureCause, RequestStats, Side};
 use crate::times::{RequestTimes, TimeKind};
 
-/// [`RequestStats`] at rest. Fields that it does not know are refused by [`RequestTimesRecord`].
+/// [`RequestStats`] at rest. Fields that it does not know are refused by `RequestTimesRecord`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(
     missing_docs,
