@@ -70,7 +70,7 @@ CASES = [
     Case("generator stopped in one arm", SLOW + " stop_parent_ms=150", SLOW, "the same", {"same"}, head="extra_blocks = 0"),
     Case("neighbour takes a core in one arm", "busy_ms=2 burn_ms=1200 burner=BURNER", "busy_ms=2", "the same", {"same"}, head="extra_blocks = 0"),
     Case("caches answers, rows repeat", "delay_ms=20 cache_ms=2", "delay_ms=20", "better on repeated rows, and said so",
-         {"better"}, rows=20, says="a contender that caches answers would look faster"),
+         {"better"}, rows=20, says="A contender that caches answers looks faster here"),
     Case("caches answers, rows are distinct", "delay_ms=20 cache_ms=2", "delay_ms=20", "the same", {"same"}, rows=5000,
          order="distinct"),
     Case("closes its connections", SLOW + " close=1", SLOW, "about the same, and said so", {"same", "slightly_worse", "worse"},
