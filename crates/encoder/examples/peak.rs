@@ -1,5 +1,6 @@
 //! Peak rate of multiply-adds of one thread of this CPU, and the rate of the linear layers of the bundled model:
-//! for `bench/encoder.py`, which reads one line `NAME G_MULTIPLY_ADDS_PER_SECOND` each.
+//! for `bench/encoder.py`, which reads one line `NAME G_MULTIPLY_ADDS_PER_SECOND` each. An argument such as `avx2` holds the linear
+//! layers to that instruction set.
 
 #![expect(clippy::print_stdout, reason = "an example prints what it measured")]
 
@@ -11,9 +12,12 @@ fn main() {
         println!("peak-int8 {:.1}", peak::int8());
         println!("peak-f32 {:.1}", peak::f32());
     }
+    let isa = std::env::args().nth(1).map_or_else(Isa::detect, |name| {
+        name.parse().expect("the argument is an instruction set")
+    });
     for dtype in [Dtype::Int8, Dtype::F32] {
         for (rows, inputs, outputs) in SHAPES {
-            let rate = linear_rate(Isa::detect(), dtype, [rows, inputs, outputs]);
+            let rate = linear_rate(isa, dtype, [rows, inputs, outputs]);
             println!("{dtype}-{rows}x{inputs}x{outputs} {:.1}", rate / 1e9);
         }
     }
