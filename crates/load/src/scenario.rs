@@ -244,7 +244,7 @@ fn foreign(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// Checks that the classes of fixed numbers have few enough users for each to be given its place.
+/// Checks that the classes with a `fixed_count` have at most [`MOST_FIXED`] users together.
 fn check_fixed_counts(
     source: &Source<'_>,
     users: &[toml::Spanned<file::UserTable>],

@@ -34,7 +34,7 @@ pub struct BrokenThreshold {
 impl Threshold {
     /// The threshold as broken by `measurement`; `None` if it holds.
     ///
-    /// What was not measured (response times without a success) is not kept.
+    /// A threshold on a metric without a value, such as response times without a success, is broken.
     pub fn broken(&self, measurement: &Measurement) -> Option<BrokenThreshold> {
         let row = SummaryRow::of_name(measurement, self.name.as_deref());
         let value = self.metric.value(&row, &[]);

@@ -108,7 +108,7 @@ mod tests {
         }
     }
 
-    /// How often each contender has had each position.
+    /// Number of times that each contender has had each position.
     fn position_counts(contenders: usize, blocks: &[Vec<usize>]) -> Vec<usize> {
         let mut counts = vec![0; contenders * contenders];
         for block in blocks {

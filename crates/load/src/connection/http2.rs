@@ -1,6 +1,6 @@
 //! Connections over HTTP/2, with one stream at a time.
 //!
-//! They do not use hyper, whose HTTP/2 client needs tasks of its own beside that of the user.
+//! The connections do not use the HTTP/2 client of hyper, which needs tasks of its own beside the user's.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;

@@ -23,7 +23,7 @@ use crate::threshold::{BrokenThreshold, Threshold};
 use crate::workload::active_users::ActiveUsers;
 use crate::workload::stage::Stage;
 
-/// How often the collecting thread looks for commands and for the end of the load.
+/// Time between two checks of the collecting thread for commands and for the end of the load.
 const COMMAND_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A load under way, driven by the thread that collects its stats.
