@@ -33,11 +33,12 @@ pub(super) fn statistics(summary: &Summary) -> Table {
     ];
     let row = |row: &SummaryRow| {
         let times = &row.times[TimeKind::Response];
+        let [method, name, requests, failures] = leading_cells(row);
         vec![
-            Cell::words(&row.method),
-            Cell::words(&row.name),
-            Cell::figure(words::count(row.requests())),
-            Cell::figure(failures_with_share(row)),
+            method,
+            name,
+            requests,
+            failures,
             Cell::optional(row.median().map(words::percentile_ms)),
             Cell::optional(times.mean().map(words::ms)),
             Cell::optional(times.min().map(words::ms)),
@@ -52,6 +53,16 @@ pub(super) fn statistics(summary: &Summary) -> Table {
         header: header.map(str::to_owned).into(),
         rows: rows(summary, row),
     }
+}
+
+/// First cells of a row: method, name, requests and failures.
+fn leading_cells(row: &SummaryRow) -> [Cell; 4] {
+    [
+        Cell::words(&row.method),
+        Cell::words(&row.name),
+        Cell::figure(words::count(row.requests())),
+        Cell::figure(failures_with_share(row)),
+    ]
 }
 
 /// Figures for a short summary, times in milliseconds.
@@ -70,11 +81,12 @@ pub(super) fn in_short(summary: &Summary) -> Table {
     ];
     let row = |row: &SummaryRow| {
         let times = &row.times[TimeKind::Response];
+        let [method, name, requests, failures] = leading_cells(row);
         vec![
-            Cell::words(&row.method),
-            Cell::words(&row.name),
-            Cell::figure(words::count(row.requests())),
-            Cell::figure(failures_with_share(row)),
+            method,
+            name,
+            requests,
+            failures,
             Cell::optional(row.requests_per_second().map(words::figure)),
             Cell::optional(row.failures_per_second().map(words::figure)),
             Cell::optional(row.median().map(words::percentile_ms)),

@@ -87,7 +87,7 @@ pub(super) fn steadiest(case: &Case<'_>) -> Vec<String> {
         return Vec::new();
     }
     vec![format!(
-        "The response times of {steadiest} vary less than those of {varying}: p99 is {} times p50 in place of {} times, and the \
+        "The response times of {steadiest} vary less than those of {varying}: p99 is {} times p50, against {} times, and the \
          confidence intervals do not overlap.",
         words::figure(*low),
         words::figure(*high)

@@ -340,8 +340,8 @@ pub(super) fn rare_percentile(case: &Case<'_>) -> Vec<String> {
     let sentence = furthest.min().map(|(effective, name)| {
         let measure = case.plan().measure.as_secs_f64();
         format!(
-            "For a confidence interval of {}, measure {} s in every block in place of {} s: the requests to {name} count as {} \
-             independent ones, and {} are needed.",
+            "For a confidence interval of {}, measure {} s instead of {} s in every block. The requests to {name} count as only {} \
+             independent requests, and {} are needed.",
             words::short_percentile(*quantile),
             words::figure((measure * needed / effective as f64).ceil()),
             words::figure(measure),

@@ -45,7 +45,7 @@ pub(super) fn knees(case: &Case<'_>) -> Vec<String> {
         let between = if low == high {
             String::new()
         } else {
-            format!(", {low} to {high} users in single blocks")
+            format!("; in single blocks, with {low} to {high} users")
         };
         Some(format!(
             "When users were added step by step, {} reached {} of its highest throughput with {} ({} requests per second, {}{between}).",
@@ -79,7 +79,7 @@ pub(super) fn unreached(case: &Case<'_>) -> Vec<String> {
         let still = rising.iter().filter(|rising| **rising).count();
         (still > 0).then(|| {
             format!(
-                "In {still} of {}, the sweep of {} ended at {} before two more steps added less than {}: its knee may be higher.",
+                "In {still} of {}, the sweep of {} ended at {} while more users still added at least {}: its knee may be at more users.",
                 words::several(rising.len(), "block"),
                 sweep.contender,
                 words::several(most as usize, "user"),

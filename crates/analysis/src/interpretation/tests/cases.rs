@@ -35,7 +35,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
         (
             "steadiest",
             varied,
-            "old vary less than those of new: p99 is 1.00 times p50 in place of 9.99 times, and the confidence intervals do not overlap",
+            "old vary less than those of new: p99 is 1.00 times p50, against 9.99 times, and the confidence intervals do not overlap",
             pair(),
         ),
         (
@@ -229,7 +229,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
                 };
                 experiment.runs.retain(rising);
             }),
-            "In 2 of 6 blocks, the sweep of it ended at 8 users before two more steps added less than 5 %",
+            "In 2 of 6 blocks, the sweep of it ended at 8 users while more users still added at least 5 %",
             swept(),
         ),
         (
@@ -361,7 +361,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
             "rare percentile",
             fixture::experiment(&[("it", &[100; 6])], "it"),
             // 3,688 of 600 in 6 blocks of 5 s.
-            "measure 31.0 s in every block in place of 5.00 s: the requests to it count as 600 independent ones, and 3,688 are needed",
+            "measure 31.0 s instead of 5.00 s in every block. The requests to it count as only 600 independent requests, and 3,688 are needed",
             pair(),
         ),
     ]
