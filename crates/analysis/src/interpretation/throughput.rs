@@ -79,7 +79,7 @@ pub(super) fn unreached(case: &Case<'_>) -> Vec<String> {
         let still = rising.iter().filter(|rising| **rising).count();
         (still > 0).then(|| {
             format!(
-                "In {still} of {}, the sweep of {} ended at {} while more users still added at least {}: its knee may be at more users.",
+                "In {still} of {}, the sweep of {} ended at {} before two more steps added less than {}: its knee may be at more users.",
                 words::several(rising.len(), "block"),
                 sweep.contender,
                 words::several(most as usize, "user"),

@@ -229,7 +229,7 @@ pub(super) fn cases() -> Vec<(&'static str, Experiment, &'static str, Experiment
                 };
                 experiment.runs.retain(rising);
             }),
-            "In 2 of 6 blocks, the sweep of it ended at 8 users while more users still added at least 5 %",
+            "In 2 of 6 blocks, the sweep of it ended at 8 users before two more steps added less than 5 %",
             swept(),
         ),
         (
